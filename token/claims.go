@@ -1,0 +1,90 @@
+package token
+
+import (
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Lifetime is how long an access token is valid. Fifteen minutes is what the
+// original's clients expect; it bounds what a stolen token is worth to services
+// that verify offline.
+const Lifetime = 15 * time.Minute
+
+// Claims is what an access token says. Times are whole seconds since the Unix
+// epoch (RFC 7519 NumericDate without fractions).
+type Claims struct {
+	// Issuer is who made the token, Audience for whom (RFC 7519 §4.1).
+	Issuer   string           `json:"iss"`
+	Audience jwt.ClaimStrings `json:"aud"`
+
+	// Subject is the user's id: random, never reused. Applications key their
+	// own data on Issuer and Subject, never on Username.
+	Subject string `json:"sub"`
+
+	// Username is the name as its owner typed it, for display.
+	Username string `json:"username"`
+
+	// ID is unique per token, SessionID per sign-in. Revocation goes by
+	// SessionID and never by the bytes of a token, because an ECDSA signature
+	// can be re-encoded by anyone.
+	ID        string `json:"jti"`
+	SessionID string `json:"sid"`
+
+	IssuedAt  int64 `json:"iat"`
+	ExpiresAt int64 `json:"exp"`
+
+	// Level is repeated in ACR (OpenID Connect Core §2) for clients that know
+	// the standard name, and in PasskeyVerified for clients of the original.
+	Level           Level `json:"authLevel"`
+	PasskeyVerified bool  `json:"passkeyVerified"`
+	ACR             Level `json:"acr"`
+
+	// Methods are the authentication methods by the names of RFC 8176.
+	Methods []string `json:"amr"`
+
+	// AuthTime is the moment of the newest proof: the passkey's at level full,
+	// the password's otherwise. A refresh never moves it (RFC 9068 §2.2.1).
+	AuthTime int64 `json:"auth_time"`
+
+	// PasswordTime and PasskeyTime are the moments of each factor, zero where
+	// the factor was not used, so that any service can check its age offline.
+	PasswordTime int64 `json:"password_time,omitempty"`
+	PasskeyTime  int64 `json:"passkey_time,omitempty"`
+}
+
+// PasskeyAge returns how long before now the passkey was verified, in whole
+// seconds, and false if the token rests on no passkey. An age is never negative.
+func (c Claims) PasskeyAge(now time.Time) (time.Duration, bool) {
+	if c.Level != LevelFull || c.PasskeyTime == 0 {
+		return 0, false
+	}
+	return max(0, time.Duration(now.Unix()-c.PasskeyTime)*time.Second), true
+}
+
+// The methods below let golang-jwt check the registered claims.
+
+// GetExpirationTime implements [jwt.Claims].
+func (c Claims) GetExpirationTime() (*jwt.NumericDate, error) { return numericDate(c.ExpiresAt), nil }
+
+// GetIssuedAt implements [jwt.Claims].
+func (c Claims) GetIssuedAt() (*jwt.NumericDate, error) { return numericDate(c.IssuedAt), nil }
+
+// GetNotBefore implements [jwt.Claims]. Stepkey's tokens carry no nbf.
+func (c Claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
+
+// GetIssuer implements [jwt.Claims].
+func (c Claims) GetIssuer() (string, error) { return c.Issuer, nil }
+
+// GetSubject implements [jwt.Claims].
+func (c Claims) GetSubject() (string, error) { return c.Subject, nil }
+
+// GetAudience implements [jwt.Claims].
+func (c Claims) GetAudience() (jwt.ClaimStrings, error) { return c.Audience, nil }
+
+func numericDate(seconds int64) *jwt.NumericDate {
+	if seconds == 0 {
+		return nil
+	}
+	return jwt.NewNumericDate(time.Unix(seconds, 0))
+}
