@@ -1,0 +1,31 @@
+// Package password keeps passwords: it hashes and verifies them, says which
+// ones are too weak to take, and bounds how many hashes run at once.
+//
+// # Hashes
+//
+// [Hasher.Hash] makes argon2id hashes in PHC form. The parameters stand in the
+// hash, so they can be raised later: [Hasher.Verify] accepts older ones and
+// says that the hash should be remade. It also accepts bcrypt as the original
+// service stored it. The caller remakes the hash with a compare-and-swap on the
+// old one, so that a password changed meanwhile is never put back.
+//
+// argon2id hashes are made over the NFKC form of the password, because two
+// keyboards may send the same letters as different code points (NIST SP
+// 800-63B-4 §3.1.1.2). bcrypt hashes are checked against the bytes as received,
+// because that is what the original hashed. The hash remade after such a sign-in
+// covers every byte of what was typed.
+//
+// # Weak passwords
+//
+// [Policy.Check] refuses at sign-up and at a change, and is never asked at
+// sign-in. There are no composition rules (ASVS 6.2.5).
+//
+// # Load
+//
+// A hash costs 19 MiB and about 30 ms of a core. [Gate] lets a few run at once,
+// keeps a short queue and refuses the rest at once, so that a flood of sign-ins
+// costs neither memory nor the requests that need no hash.
+//
+// The package takes its randomness from its caller and reads the clock only to
+// measure how long hashes take. It logs nothing.
+package password

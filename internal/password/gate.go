@@ -1,0 +1,168 @@
+package password
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// ErrOverloaded is what a [Gate] refuses with, wrapped in an
+// [*OverloadedError].
+var ErrOverloaded = errors.New("password: too many hashes at once")
+
+// OverloadedError says when to come back.
+type OverloadedError struct {
+	// RetryAfter is a whole number of seconds from 1 to 5. Refusals that
+	// follow each other get different ones, so that a burst does not come back
+	// as a burst.
+	RetryAfter time.Duration
+}
+
+// Error implements error.
+func (e *OverloadedError) Error() string { return ErrOverloaded.Error() }
+
+// Unwrap makes errors.Is find [ErrOverloaded].
+func (e *OverloadedError) Unwrap() error { return ErrOverloaded }
+
+const (
+	maxRetryAfter = 5 // seconds
+
+	// firstEstimate is taken for the duration of a hash until one has been
+	// measured.
+	firstEstimate = 50 * time.Millisecond
+
+	// averageOver is the weight of the past in the moving average of durations.
+	averageOver = 8
+)
+
+// DefaultSlots is how many hashes run at once where nothing else is set: one
+// less than the CPUs that the process may use, so that a flood of sign-ins
+// leaves one to everything that needs no hash, and at least one.
+func DefaultSlots() int { return max(1, runtime.GOMAXPROCS(0)-1) }
+
+// DefaultMaxWait bounds the queue where nothing else is set.
+const DefaultMaxWait = 1500 * time.Millisecond
+
+// Gate bounds how many hashes run at once. Those that wait do so in the order
+// in which they came. It is safe for concurrent use.
+type Gate struct {
+	slots   int
+	maxWait time.Duration
+
+	mu       sync.Mutex
+	running  int
+	waiting  list.List // of chan struct{}, closed when its owner may run
+	average  time.Duration
+	refusals int
+}
+
+// NewGate returns a Gate that runs at most slots hashes at once and lets nobody
+// wait longer than maxWait. Fewer than one slot counts as one.
+func NewGate(slots int, maxWait time.Duration) *Gate {
+	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate}
+}
+
+// Do runs work on the caller's goroutine as soon as a slot is free and returns
+// nil once it has ended. Otherwise work did not run, and the error is
+//
+//   - an [*OverloadedError]: the queue already holds more than maxWait of work,
+//     as measured on recent hashes, or the caller has waited for maxWait.
+//   - ctx.Err(): ctx was done before work began.
+//
+// ctx is not looked at once work runs. A hash cannot be stopped, so its slot is
+// taken until it ends, also if the client has left: otherwise opening and
+// dropping connections would start any number of them.
+func (g *Gate) Do(ctx context.Context, work func()) error {
+	if err := g.acquire(ctx); err != nil {
+		return err
+	}
+	start := time.Now()
+	defer func() { g.release(time.Since(start)) }()
+	work()
+	return nil
+}
+
+func (g *Gate) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	place, err := g.enter()
+	if err != nil || place == nil {
+		return err
+	}
+	turn := place.Value.(chan struct{})
+	timer := time.NewTimer(g.maxWait)
+	defer timer.Stop()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		return g.leave(place, ctx.Err())
+	case <-timer.C:
+		return g.leave(place, nil)
+	}
+}
+
+// enter takes a slot if one is free, and a place in the queue otherwise.
+func (g *Gate) enter() (*list.Element, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running < g.slots {
+		g.running++
+		return nil, nil
+	}
+	if g.queued() > g.maxWait {
+		return nil, g.overloaded()
+	}
+	return g.waiting.PushBack(make(chan struct{})), nil
+}
+
+// leave gives up a place in the queue, because of cause or, where that is nil,
+// for having waited too long. If the turn came in the same moment, the slot is
+// handed on.
+func (g *Gate) leave(place *list.Element, cause error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-place.Value.(chan struct{}):
+		g.handOn()
+	default:
+		g.waiting.Remove(place)
+	}
+	if cause != nil {
+		return cause
+	}
+	return g.overloaded()
+}
+
+func (g *Gate) release(took time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.average += (took - g.average) / averageOver
+	g.handOn()
+}
+
+// handOn gives a slot that has become free to the first in the queue. The slot
+// stays counted as running while it changes hands, so that nobody who comes in
+// between overtakes the queue.
+func (g *Gate) handOn() {
+	first := g.waiting.Front()
+	if first == nil {
+		g.running--
+		return
+	}
+	close(g.waiting.Remove(first).(chan struct{}))
+}
+
+// queued estimates how long one more would wait.
+func (g *Gate) queued() time.Duration {
+	return g.average * time.Duration(g.waiting.Len()+1) / time.Duration(g.slots)
+}
+
+func (g *Gate) overloaded() error {
+	g.refusals++
+	return &OverloadedError{RetryAfter: time.Duration(1+g.refusals%maxRetryAfter) * time.Second}
+}

@@ -1,0 +1,158 @@
+package password
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Errors of [Hasher.Verify] about the stored hash. None of them says anything
+// about the password.
+var (
+	// ErrMalformed: the stored text is not a hash in canonical form.
+	ErrMalformed = errors.New("password: malformed hash")
+
+	// ErrUnsupported: a hash of a scheme or version that is not accepted.
+	ErrUnsupported = errors.New("password: unsupported kind of hash")
+
+	// ErrExcessive: parameters above the ceiling. The hash is not computed, so
+	// that one bad row cannot exhaust the process (ASVS 15.2.2).
+	ErrExcessive = errors.New("password: parameters of the hash exceed the ceiling")
+)
+
+// The ceiling on what Verify computes for a stored hash.
+const (
+	MaxMemoryKiB  = 256 * 1024
+	MaxPasses     = 10
+	MaxLanes      = 16
+	MaxBcryptCost = 15
+)
+
+const (
+	saltBytes = 16
+	keyBytes  = 32
+)
+
+// Params is the cost of an argon2id hash (RFC 9106 §3.1: m, t and p).
+type Params struct {
+	MemoryKiB uint32
+	Passes    uint32
+	Lanes     uint8
+}
+
+// DefaultParams returns 19 MiB, two passes, one lane: the smallest cost that
+// OWASP's Password Storage Cheat Sheet and ASVS 5.0 appendix C ask for.
+func DefaultParams() Params {
+	return Params{MemoryKiB: 19456, Passes: 2, Lanes: 1}
+}
+
+// check holds what RFC 9106 demands and what Verify would accept again.
+func (p Params) check() error {
+	if p.Passes < 1 || p.Lanes < 1 || p.MemoryKiB < 8*uint32(p.Lanes) {
+		return ErrMalformed
+	}
+	if p.MemoryKiB > MaxMemoryKiB || p.Passes > MaxPasses || p.Lanes > MaxLanes {
+		return ErrExcessive
+	}
+	return nil
+}
+
+// Hasher makes and verifies hashes. It is safe for concurrent use if its source
+// of randomness is, as crypto/rand.Reader is. Nothing in it bounds how many
+// hashes run at once; see [Gate].
+type Hasher struct {
+	params Params
+	random io.Reader
+	decoy  string
+}
+
+// New returns a Hasher that makes hashes with params and takes salts from
+// random. It fails if params are unusable or random does.
+func New(params Params, random io.Reader) (*Hasher, error) {
+	if err := params.check(); err != nil {
+		return nil, fmt.Errorf("password: hash parameters: %w", err)
+	}
+	decoy := phc{params: params, salt: make([]byte, saltBytes), key: make([]byte, keyBytes)}
+	for _, part := range [][]byte{decoy.salt, decoy.key} {
+		if _, err := io.ReadFull(random, part); err != nil {
+			return nil, fmt.Errorf("password: read randomness: %w", err)
+		}
+	}
+	return &Hasher{params: params, random: random, decoy: decoy.String()}, nil
+}
+
+// Hash returns the argon2id hash of the NFKC form of password, with a fresh
+// salt of 16 bytes and a key of 32, in the form
+//
+//	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
+//
+// with salt and key in unpadded standard base64 (the PHC string format). Every
+// byte of the password counts. Bounding its length is the caller's part, with
+// [Policy.Check]. The only error is a failing source of randomness.
+func (h *Hasher) Hash(password string) (string, error) {
+	salt := make([]byte, saltBytes)
+	if _, err := io.ReadFull(h.random, salt); err != nil {
+		return "", fmt.Errorf("password: read randomness: %w", err)
+	}
+	hash := phc{params: h.params, salt: salt}
+	hash.key = hash.derive(password, keyBytes)
+	return hash.String(), nil
+}
+
+// Verify reports whether password belongs to the stored hash encoded and, if it
+// does, whether the hash should be remade: because it is bcrypt, or because its
+// parameters are not the ones of this Hasher.
+//
+// Accepted are argon2id version 19 in PHC form and bcrypt as $2a$, $2b$ or
+// $2y$. An error is one of [ErrMalformed], [ErrUnsupported] and [ErrExcessive];
+// it comes without a hash being computed, and ok is false.
+//
+// A bcrypt hash takes as long as its own cost says, which is not what
+// [Hasher.Decoy] takes. The caller hides that difference.
+func (h *Hasher) Verify(encoded, password string) (ok, rehash bool, err error) {
+	if strings.HasPrefix(encoded, argon2idPrefix) {
+		return h.verifyArgon2id(encoded, password)
+	}
+	if strings.HasPrefix(encoded, "$2") {
+		ok, err := verifyBcrypt(encoded, password)
+		return ok, ok, err
+	}
+	if strings.HasPrefix(encoded, "$") {
+		return false, false, ErrUnsupported
+	}
+	return false, false, ErrMalformed
+}
+
+func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err error) {
+	stored, err := parsePHC(encoded)
+	if err != nil {
+		return false, false, err
+	}
+	key := stored.derive(password, len(stored.key))
+	if subtle.ConstantTimeCompare(key, stored.key) != 1 {
+		return false, false, nil
+	}
+	current := stored.params == h.params && len(stored.salt) == saltBytes && len(stored.key) == keyBytes
+	return true, !current, nil
+}
+
+// Decoy returns a hash that belongs to no password and takes as long to verify
+// as one made today. Verifying a password against it where a user is unknown
+// costs the same work as where one is known (OWASP Authentication Cheat Sheet).
+// Its key is random bytes and not a hash of anything: it was made with [New]
+// and is the same on each call. It must not be stored.
+func (h *Hasher) Decoy() string { return h.decoy }
+
+func (p phc) derive(password string, length int) []byte {
+	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), p.salt,
+		p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(length))
+}
+
+// IsLegacy reports whether encoded is a hash of a kind that is no longer made.
+// Such a hash takes another time to compare than a fresh one.
+func IsLegacy(encoded string) bool { return !strings.HasPrefix(encoded, argon2idPrefix) }
