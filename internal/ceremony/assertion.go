@@ -1,0 +1,122 @@
+package ceremony
+
+import (
+	"bytes"
+	"errors"
+)
+
+// Asserted is what an accepted assertion changes in the stored passkey.
+type Asserted struct {
+	// CredentialID says which passkey it was.
+	CredentialID []byte
+
+	// SignCount is the new signature counter.
+	SignCount uint32
+
+	// Flags are UP, UV, BE and BS of this assertion. BS may differ from what
+	// is stored, BE never does.
+	Flags byte
+}
+
+// BeginAssertion returns the options for proving possession of one of the
+// passkeys in allow. An empty list is an error: the client would read it as
+// "any passkey at all", and an answer would prove nothing about u (YSA-2026-02).
+func (rp *RelyingParty) BeginAssertion(u User, allow []Credential) (RequestOptions, AssertionState, error) {
+	if err := u.check(); err != nil {
+		return RequestOptions{}, AssertionState{}, err
+	}
+	if len(allow) == 0 {
+		return RequestOptions{}, AssertionState{}, errors.New("ceremony: an assertion needs at least one passkey to offer")
+	}
+	challenge, err := rp.newChallenge()
+	if err != nil {
+		return RequestOptions{}, AssertionState{}, err
+	}
+	state := AssertionState{challenge: challenge, handle: bytes.Clone(u.Handle)}
+	for _, c := range allow {
+		state.offered = append(state.offered, bytes.Clone(c.ID))
+	}
+	return rp.requestOptions(state.Challenge(), allow), state, nil
+}
+
+// FinishAssertion verifies what the client answered. The passkeys in owned are
+// those u has now, read after the state was taken: one that was deleted in the
+// meantime is no longer good, and the others still are. The error is an *Error.
+func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Credential, a Assertion) (Asserted, error) {
+	if err := checkEnvelope(a.ID, a.RawID, a.Type); err != nil {
+		return Asserted{}, err
+	}
+	client, err := parseClientData(a.Response.ClientDataJSON)
+	if err != nil {
+		return Asserted{}, err
+	}
+	data, err := parseAuthData(a.Response.AuthenticatorData)
+	if err != nil {
+		return Asserted{}, err
+	}
+	if len(a.Response.Signature) == 0 {
+		return Asserted{}, malformed(ReasonSignature, errors.New("no signature"))
+	}
+
+	credential, err := findCredential(u, s, owned, a)
+	if err != nil {
+		return Asserted{}, err
+	}
+	if err := client.verify(typeGet, s.challenge, rp.origins); err != nil {
+		return Asserted{}, err
+	}
+	if err := data.verify(rp.id); err != nil {
+		return Asserted{}, err
+	}
+	if (data.flags^credential.Flags)&flagBackupEligible != 0 {
+		return Asserted{}, refused(ReasonBackupEligibilityChanged, nil)
+	}
+	// §6.1: an assertion carries no attested credential data. What is signed
+	// here must never pass for a registration.
+	if data.flags&flagAttestedCredential != 0 {
+		return Asserted{}, refused(ReasonAuthenticatorData, errors.New("attested credential data in an assertion"))
+	}
+	// The key was checked when it was registered. It is checked again because
+	// the database may have been filled by something else.
+	if _, err := checkPublicKey(credential.PublicKey); err != nil {
+		return Asserted{}, refused(ReasonPublicKey, err)
+	}
+	if err := rp.verifyAssertion(s, credential, a); err != nil {
+		return Asserted{}, err
+	}
+	if !counterAdvances(credential.SignCount, data.signCount) {
+		return Asserted{}, refused(ReasonCounter, nil)
+	}
+	return Asserted{
+		CredentialID: bytes.Clone(credential.ID),
+		SignCount:    data.signCount,
+		Flags:        data.flags & storedFlags,
+	}, nil
+}
+
+// findCredential does §7.2 steps 5 and 6 for a user who is known beforehand.
+func findCredential(u User, s AssertionState, owned []Credential, a Assertion) (Credential, error) {
+	if !bytes.Equal(s.handle, u.Handle) {
+		return Credential{}, refused(ReasonUserHandle, errors.New("the ceremony of another user"))
+	}
+	for _, credential := range owned {
+		if !bytes.Equal(credential.ID, a.RawID) {
+			continue
+		}
+		if !s.offers(credential.ID) {
+			return Credential{}, refused(ReasonNotOffered, nil)
+		}
+		if handle := a.Response.UserHandle; len(handle) != 0 && !bytes.Equal(handle, u.Handle) {
+			return Credential{}, refused(ReasonUserHandle, nil)
+		}
+		return credential, nil
+	}
+	return Credential{}, refused(ReasonUnknownCredential, nil)
+}
+
+// counterAdvances is §7.2 step 22 with its policy decided: a counter that
+// stands still or goes back means that there may be a copy of the passkey, and
+// the assertion is refused. Synced passkeys have no counter and stay at zero.
+func counterAdvances(stored, received uint32) bool {
+	return stored == 0 && received == 0 || received > stored
+}

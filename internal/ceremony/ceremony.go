@@ -1,0 +1,210 @@
+// Package ceremony runs the two WebAuthn ceremonies of a relying party: the
+// registration of a passkey (WebAuthn Level 3 §7.1) and an assertion with one
+// (§7.2).
+//
+// Each ceremony is a pair. Begin returns the options for the client and a
+// state for the server; Finish takes that state and the client's response. The
+// states have a type of their own, and their bytes say which ceremony they
+// belong to, so the challenge of one can never finish the other.
+//
+// # What Finish promises
+//
+// A response is accepted only if every step of the specification that applies
+// to us holds, and some that the specification leaves to the relying party:
+//
+//   - the origin is one of Config.Origins, byte for byte;
+//   - the page is not embedded in another site (no crossOrigin, no topOrigin);
+//   - user presence and user verification, both, always;
+//   - the public key is one of the three offered kinds, well formed, on its
+//     curve, not of small order, and of a size that cannot be used to burn CPU;
+//   - an assertion comes from a passkey that was offered, that the user still
+//     owns, whose backup eligibility has not changed and whose signature
+//     counter has moved on, if it has one.
+//
+// Every rule is checked here first, in the order of the specification, so that
+// a refusal has a precise [Reason]; then github.com/go-webauthn/webauthn, which
+// is imported nowhere else, verifies the same bytes again and does the
+// signatures. It sees only what this package has decoded. Client extension
+// results, the attachment and the easy-accessor members that may contradict
+// the attestation object are never looked at, by it or by us.
+//
+// # Attestation
+//
+// The options ask for no attestation, and nothing about a passkey is trusted
+// because of one. A client that follows §5.1.3 then delivers the formats
+// "none" or "packed" with self attestation, and those two are accepted, the
+// second only if its signature verifies. Everything that carries certificates
+// is refused: there is no trust to gain from a chain without a root, and
+// verifying one would give anyone with a password the X.509, TPM and JWT
+// parsers to play with, and RSA keys of any size to be verified against.
+//
+// # What the caller does
+//
+// Store the state under its challenge with a time limit, and take it, once,
+// before calling Finish, so that a failure uses it up as well. Limit the size
+// of the body (32 KiB is plenty). Keep credential ids unique over all users.
+// Write the sign count back with a condition on the old one. Turn an [Error]
+// into an answer by its Kind alone.
+package ceremony
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
+)
+
+// DefaultTimeout is what the client is told when Config.Timeout is zero: the
+// default of WebAuthn Level 3 §15.1.
+const DefaultTimeout = 5 * time.Minute
+
+// maxUserHandle is the limit of WebAuthn Level 3 §5.4.3 in bytes.
+const maxUserHandle = 64
+
+// Config describes the relying party.
+type Config struct {
+	// RPID is the domain passkeys are bound to. It must be a domain or
+	// localhost, never an IP address, and changing it orphans every passkey.
+	RPID string
+
+	// RPName is shown to the user by some clients.
+	RPName string
+
+	// Origins are the exact strings accepted as the origin of a ceremony, such
+	// as https://login.example.com or android:apk-key-hash:…
+	Origins []string
+
+	// Timeout is told to the client; zero is DefaultTimeout. It is not
+	// enforced here: the challenge expires where it is stored, by the clock of
+	// the store, and one clock deciding is enough.
+	Timeout time.Duration
+
+	// Random is the source of challenges; nil is crypto/rand.Reader. It must
+	// be safe for concurrent use.
+	Random io.Reader
+}
+
+// RelyingParty begins and finishes ceremonies. It is safe for concurrent use.
+type RelyingParty struct {
+	id      string
+	name    string
+	origins []string
+	timeout time.Duration
+	random  io.Reader
+	library *webauthn.WebAuthn
+}
+
+// New returns a relying party, or an error that says what is wrong with the
+// configuration.
+func New(c Config) (*RelyingParty, error) {
+	if c.RPID == "" {
+		return nil, errors.New("ceremony: the relying party needs an RPID")
+	}
+	if c.Timeout < 0 {
+		return nil, errors.New("ceremony: the timeout is negative")
+	}
+	for _, origin := range c.Origins {
+		if err := checkOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	rp := &RelyingParty{
+		id:      c.RPID,
+		name:    c.RPName,
+		origins: slices.Clone(c.Origins),
+		timeout: c.Timeout,
+		random:  c.Random,
+	}
+	if rp.timeout == 0 {
+		rp.timeout = DefaultTimeout
+	}
+	if rp.random == nil {
+		rp.random = rand.Reader
+	}
+	library, err := newLibrary(rp)
+	if err != nil {
+		return nil, err
+	}
+	rp.library = library
+	return rp, nil
+}
+
+// checkOrigin refuses what no client ever sends, because origins are compared
+// byte for byte and a stray slash would lock everyone out.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" {
+		return fmt.Errorf("ceremony: origin %q is neither scheme://host nor an app origin", origin)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil
+	}
+	defaultPort := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	serialized := u.Scheme + "://" + strings.ToLower(u.Host)
+	if u.Host == "" || u.Port() == defaultPort || strings.HasSuffix(u.Host, ":") || origin != serialized {
+		return fmt.Errorf("ceremony: origin %q is not in the form a browser sends: scheme://host[:port], lower case, no path, no default port", origin)
+	}
+	return nil
+}
+
+// User is the account a ceremony is for.
+type User struct {
+	// Handle is the user.id of WebAuthn: 1 to 64 random bytes that stay the
+	// same for the life of the account and say nothing about the person
+	// (WebAuthn Level 3 §14.6.1).
+	Handle []byte
+
+	// Name and DisplayName are shown by the client when it asks which passkey
+	// to use.
+	Name, DisplayName string
+}
+
+func (u User) check() error {
+	if len(u.Handle) == 0 || len(u.Handle) > maxUserHandle {
+		return errors.New("ceremony: a user handle has 1 to 64 bytes")
+	}
+	return nil
+}
+
+// Credential is what a relying party stores of a passkey: the credential
+// record of WebAuthn Level 3 §4.
+type Credential struct {
+	// ID is the credential id, 16 to 1023 bytes.
+	ID []byte
+
+	// PublicKey is the COSE_Key as the authenticator encoded it.
+	PublicKey []byte
+
+	// Algorithm is the COSE algorithm of the key: -8, -7 or -257.
+	Algorithm int64
+
+	// AAGUID names the model of the authenticator. Nothing vouches for it, so
+	// it is good for a label and never for a decision.
+	AAGUID uuid.UUID
+
+	// SignCount is the signature counter as last seen; zero for a passkey
+	// that has none.
+	SignCount uint32
+
+	// Flags are the authenticator data flags UP, UV, BE and BS as last seen.
+	Flags byte
+
+	// Transports are as the client gave them: nil if it gave none.
+	Transports []string
+}
+
+// newChallenge draws 32 bytes: twice the minimum of WebAuthn Level 3 §13.4.3.
+func (rp *RelyingParty) newChallenge() ([]byte, error) {
+	challenge := make([]byte, challengeSize)
+	if _, err := io.ReadFull(rp.random, challenge); err != nil {
+		return nil, fmt.Errorf("ceremony: drawing a challenge: %w", err)
+	}
+	return challenge, nil
+}

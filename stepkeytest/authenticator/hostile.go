@@ -1,0 +1,58 @@
+package authenticator
+
+// Hostile says where an answer departs from an honest one. Each hook gets what
+// would have been sent and changes it in place or returns something else; a nil
+// hook leaves it alone. They run in the order of the fields, and what comes
+// later is computed from what came before: an edited origin is in the client
+// data that is signed, and only the hooks after Sign spoil the signature.
+type Hostile struct {
+	// IgnoreOptions makes the client forget the rules of its own side: the
+	// relying party id, excludeCredentials, allowCredentials and required
+	// user verification.
+	IgnoreOptions bool
+
+	// CredentialID names the credential that answers a request.
+	CredentialID []byte
+
+	// ClientData edits the members of the client data, ClientDataJSON its
+	// bytes.
+	ClientData     func(members map[string]any)
+	ClientDataJSON func(raw []byte) []byte
+
+	// PublicKey edits the labels of the new credential's key, PublicKeyCBOR
+	// its bytes.
+	PublicKey     func(COSEKey)
+	PublicKeyCBOR func(raw []byte) []byte
+
+	// AuthenticatorData edits the fields of the authenticator data,
+	// AuthenticatorDataBytes its bytes.
+	AuthenticatorData      func(*AuthenticatorData)
+	AuthenticatorDataBytes func(raw []byte) []byte
+
+	// ToBeSigned edits the message that an assertion or a self attestation
+	// signs; Sign replaces the signature and gets the signer of the message.
+	ToBeSigned func(message []byte) []byte
+	Sign       func(message []byte, sign func([]byte) []byte) []byte
+
+	// Attestation edits the members of the attestation object,
+	// AttestationObject its bytes.
+	Attestation       func(members map[string]any)
+	AttestationObject func(raw []byte) []byte
+
+	// Response edits the answer as a whole: id, rawId, type, response and so
+	// on, with binary members as base64url strings.
+	Response func(members map[string]any)
+}
+
+func edit[T any](hook func(T), value T) {
+	if hook != nil {
+		hook(value)
+	}
+}
+
+func replace(hook func([]byte) []byte, raw []byte) []byte {
+	if hook == nil {
+		return raw
+	}
+	return hook(raw)
+}
