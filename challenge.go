@@ -1,0 +1,43 @@
+package stepkey
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ChallengeLifetime is how long a ceremony may take. WebAuthn L3 §15.1
+// recommends 5 to 10 minutes, so that nobody is cut off while finding a key.
+const ChallengeLifetime = 5 * time.Minute
+
+// MaxChallenges is how many challenges a session may have outstanding. A further
+// one takes the place of the oldest, so that a forgotten tab never blocks.
+const MaxChallenges = 5
+
+// Purpose is the ceremony that a challenge is for.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeRegistration Purpose = "registration"
+	PurposeStepUp       Purpose = "step_up"
+)
+
+// ChallengeKey is what has to agree for a challenge to be taken. The challenge
+// itself is 32 random bytes that come back inside clientDataJSON; the store
+// knows it by its SHA-256, so that who reads the store cannot answer in its
+// name.
+type ChallengeKey struct {
+	Digest    [sha256.Size]byte
+	Purpose   Purpose
+	UserID    uuid.UUID
+	SessionID uuid.UUID
+}
+
+func challengeKey(challenge []byte, purpose Purpose, a Account) ChallengeKey {
+	return ChallengeKey{
+		Digest: sha256.Sum256(challenge), Purpose: purpose,
+		UserID: a.User.ID, SessionID: a.Session.ID,
+	}
+}

@@ -1,0 +1,186 @@
+package stepkey
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/token"
+)
+
+// Config is what a [Service] is made of. Store, Challenges, Secret and Origins
+// have to be given; everything else has a default.
+type Config struct {
+	Store      Store
+	Challenges Challenges
+
+	// Secret is the root of every internal key: 32 random bytes in base64. All
+	// instances on one store need the same.
+	Secret string
+
+	// Origins are where the pages that use passkeys come from, exactly as a
+	// browser writes them: scheme, host, and the port unless it is the scheme's
+	// own. The first is the main one.
+	Origins []string
+
+	// RPID is the domain that passkeys belong to. The default is the host of the
+	// first origin; it must be that host or a parent domain of it, for every
+	// origin. Changing it makes all passkeys unusable.
+	RPID string
+
+	// RPName is what people read when their device asks. The default is Stepkey.
+	RPName string
+
+	// Issuer and Audience are the claims iss and aud. The default of Issuer is
+	// the first origin, that of Audience is Issuer.
+	Issuer   string
+	Audience string
+
+	// SharedSecret makes tokens HS256, signed with it, as the original's are.
+	// Without it they are ES256, with a key that the service generates.
+	SharedSecret string
+
+	// HashSlots bounds how many passwords are hashed at once; each takes one
+	// CPU and 19 MiB. The default is one less than there are CPUs, at least one.
+	HashSlots int
+
+	// Clock is the time by which everything is decided, Random the source of
+	// every secret and id. The defaults are time.Now and crypto/rand. With
+	// several instances, pass the clock of the database they share.
+	Clock  func() time.Time
+	Random io.Reader
+
+	// Log takes what an operator should know. The default discards it.
+	Log *slog.Logger
+}
+
+// withDefaults returns c with every default filled in, or what is wrong with it
+// and what to do.
+func (c Config) withDefaults() (Config, error) {
+	if c.Store == nil || c.Challenges == nil {
+		return c, errors.New("stepkey: Config needs Store and Challenges")
+	}
+	if len(c.Origins) == 0 {
+		return c, errors.New("stepkey: Config needs at least one origin")
+	}
+	if c.RPID == "" {
+		c.RPID = hostOf(c.Origins[0])
+	}
+	if c.RPName == "" {
+		c.RPName = "Stepkey"
+	}
+	if c.Issuer == "" {
+		c.Issuer = c.Origins[0]
+	}
+	if c.Audience == "" {
+		c.Audience = c.Issuer
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if _, err := secret.ParseRoot(c.Secret); err != nil {
+		return c, fmt.Errorf("stepkey: Config.Secret: %w", err)
+	}
+	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecret())
+}
+
+func (c Config) checkRPID() error {
+	if _, err := netip.ParseAddr(strings.Trim(c.RPID, "[]")); err == nil {
+		return fmt.Errorf("RP_ID is the IP address %s, and passkeys belong to a domain name: "+
+			"use localhost for trying it out, or give the host a name", c.RPID)
+	}
+	if c.RPID != strings.ToLower(c.RPID) || strings.ContainsAny(c.RPID, ":/@ ") {
+		return fmt.Errorf("RP_ID %q is not a plain domain name: "+
+			"write it in lower case, without scheme, port or path", c.RPID)
+	}
+	return nil
+}
+
+func (c Config) checkOrigins() error {
+	var faults []error
+	for _, origin := range c.Origins {
+		faults = append(faults, checkOrigin(origin, c.RPID))
+	}
+	return errors.Join(faults...)
+}
+
+func checkOrigin(origin, rpID string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("RP_ORIGIN %q is not an origin: write it like https://app.example.com", origin)
+	}
+	if canonical := canonicalOrigin(u); canonical != origin {
+		return fmt.Errorf("RP_ORIGIN %q is not written as browsers write it, and would match none: use %s",
+			origin, canonical)
+	}
+	host := u.Hostname()
+	if u.Scheme == "http" && !isLocalhost(host) {
+		return fmt.Errorf("RP_ORIGIN %s is plain http, and browsers allow passkeys only over https: "+
+			"use https://%s, or http://localhost for trying it out", origin, u.Host)
+	}
+	if host != rpID && !strings.HasSuffix(host, "."+rpID) {
+		return fmt.Errorf("RP_ID %s is neither the host of RP_ORIGIN %s nor a parent domain of it: "+
+			"set RP_ID=%s", rpID, origin, host)
+	}
+	return nil
+}
+
+// canonicalOrigin writes u as a browser serialises an origin.
+func canonicalOrigin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if (u.Scheme == "https" && u.Port() == "443") || (u.Scheme == "http" && u.Port() == "80") {
+		host = strings.ToLower(u.Hostname())
+	}
+	return u.Scheme + "://" + host
+}
+
+func (c Config) checkSharedSecret() error {
+	if c.SharedSecret == "" || len(c.SharedSecret) >= token.MinSecretBytes || c.onlyLocalhost() {
+		return nil
+	}
+	return fmt.Errorf("JWT_SECRET has %d bytes, and who guesses it can sign in as anybody: "+
+		"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
+		len(c.SharedSecret), token.MinSecretBytes)
+}
+
+// WeakSharedSecret reports whether tokens would be signed with a secret that is
+// good enough for localhost only.
+func (c Config) WeakSharedSecret() bool {
+	return c.SharedSecret != "" && len(c.SharedSecret) < token.MinSecretBytes
+}
+
+func (c Config) onlyLocalhost() bool {
+	for _, origin := range c.Origins {
+		if !isLocalhost(hostOf(origin)) {
+			return false
+		}
+	}
+	return true
+}
+
+func hostOf(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// isLocalhost follows the Secure Contexts specification: browsers treat these
+// names as the machine itself, whatever a resolver says.
+func isLocalhost(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}

@@ -1,0 +1,82 @@
+package stepkey
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/password"
+)
+
+// The kinds of refusals. Each changes nothing unless its text says otherwise.
+var (
+	// ErrInvalidRequest is for input of the wrong shape.
+	ErrInvalidRequest = errors.New("stepkey: invalid request")
+
+	// ErrUnauthorized is for a session that is not, or no longer, valid: ended,
+	// expired, its user disabled, or the password changed since.
+	ErrUnauthorized = errors.New("stepkey: unauthorized")
+
+	// ErrInvalidCredentials is for an unknown user, a wrong password and a
+	// disabled user alike.
+	ErrInvalidCredentials = errors.New("stepkey: invalid credentials")
+
+	// ErrVerificationFailed is for every passkey response that does not hold: bad
+	// signature, unknown passkey, somebody else's passkey. The challenge is used
+	// up. Why it failed is recorded as an event.
+	ErrVerificationFailed = errors.New("stepkey: passkey verification failed")
+
+	// ErrChallengeExpired is for a challenge that is unknown, used, too old, or
+	// made for another user, session or ceremony.
+	ErrChallengeExpired = errors.New("stepkey: challenge expired")
+
+	// ErrReauthenticationRequired is for a first passkey whose password proof is
+	// too old: sign in again.
+	ErrReauthenticationRequired = errors.New("stepkey: sign in again to add a first passkey")
+
+	// ErrNoPasskeys is for a step-up by a user who has no passkey.
+	ErrNoPasskeys = errors.New("stepkey: no passkeys registered")
+
+	// ErrPasskeyExists is for a credential id that is already registered, to
+	// whomever.
+	ErrPasskeyExists = errors.New("stepkey: passkey already registered")
+
+	// ErrTooManyPasskeys is for a user who has MaxPasskeys already.
+	ErrTooManyPasskeys = errors.New("stepkey: too many passkeys")
+
+	// ErrUsernameInvalid is for a name outside the rule of CanonicalUsername.
+	ErrUsernameInvalid = errors.New("stepkey: invalid username")
+
+	// ErrUsernameTaken is for a name that somebody has.
+	ErrUsernameTaken = errors.New("stepkey: username taken")
+
+	// ErrNotFound is what a Store returns for what it does not hold.
+	ErrNotFound = errors.New("stepkey: not found")
+
+	// ErrUnavailable is for a store that cannot be reached or does not answer in
+	// time. Nothing may be concluded from it: a caller fails closed.
+	ErrUnavailable = errors.New("stepkey: store unavailable")
+)
+
+// The refusals of a new password.
+var (
+	ErrPasswordTooShort         = password.ErrTooShort
+	ErrPasswordTooLong          = password.ErrTooLong
+	ErrPasswordCommon           = password.ErrCommon
+	ErrPasswordContainsUsername = password.ErrContainsUsername
+)
+
+// StepUpRequiredError asks for a passkey verification in this session.
+type StepUpRequiredError struct {
+	// MaxAge is how long ago it may have been; zero where any age would do.
+	MaxAge time.Duration
+}
+
+// Error implements error.
+func (e *StepUpRequiredError) Error() string {
+	return fmt.Sprintf("stepkey: passkey verification required, at most %s ago", e.MaxAge)
+}
+
+// OverloadedError says that the service has more password hashes to compute
+// than it can in good time.
+type OverloadedError = password.OverloadedError

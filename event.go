@@ -1,0 +1,33 @@
+package stepkey
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventSignedUp           EventKind = "user.signed_up"
+	EventSignedIn           EventKind = "session.started"
+	EventPasskeyAdded       EventKind = "passkey.registered"
+	EventPasskeyRefused     EventKind = "passkey.refused"
+	EventCounterRegression  EventKind = "passkey.counter_regression"
+	EventSteppedUp          EventKind = "session.stepped_up"
+	EventPasswordHashRemade EventKind = "password.rehashed"
+)
+
+// Event is an entry in the record of what concerns somebody's security. It holds
+// no secret and nothing that a client typed.
+type Event struct {
+	ID        uuid.UUID
+	Kind      EventKind
+	At        time.Time
+	UserID    uuid.UUID
+	SessionID uuid.UUID // zero where no session is concerned
+	PasskeyID uuid.UUID // zero where no passkey is concerned
+	Reason    string    // one of the project's own words, such as "signature"
+}

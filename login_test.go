@@ -1,0 +1,157 @@
+package stepkey_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/stepkey/stepkey"
+)
+
+func TestLogInRefusesAlike(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	f.signUp("disabled")
+	f.exec(`UPDATE users SET disabled_at = created_at WHERE canonical_name = 'disabled'`)
+	for what, try := range map[string][2]string{
+		"wrong password": {"mira", password + "x"},
+		"unknown user":   {"nobody", password},
+		"disabled user":  {"disabled", password},
+		"no name at all": {"", password},
+		"odd name":       {"a b\x00", password},
+		"no password":    {"mira", ""},
+	} {
+		if _, err := f.service.LogIn(t.Context(), try[0], try[1]); err != stepkey.ErrInvalidCredentials {
+			t.Errorf("%s: %v, want exactly ErrInvalidCredentials", what, err)
+		}
+	}
+	for _, name := range []string{"mira", "nobody"} {
+		_, err := f.service.LogIn(t.Context(), name, strings.Repeat("x", 1025))
+		wantError(t, "too long a password of "+name, err, stepkey.ErrPasswordTooLong)
+	}
+}
+
+// A hash of the original is taken once, and then it is argon2id over every byte.
+func TestLegacyHashIsRemade(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	long := strings.Repeat("legacy password ", 5) // 80 bytes
+	legacy, err := bcrypt.GenerateFromPassword([]byte(long)[:72], bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.exec(`UPDATE users SET password_hash = $1`, "$2b"+string(legacy[3:]))
+	hash := func() string {
+		u, err := f.store.UserByName(t.Context(), "mira")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.PasswordHash
+	}
+
+	_, err = f.service.LogIn(t.Context(), "mira", "wrong")
+	wantError(t, "wrong password", err, stepkey.ErrInvalidCredentials)
+	if !strings.HasPrefix(hash(), "$2b$") {
+		t.Fatalf("a failed login changed the hash to %q", hash())
+	}
+	before, err := f.service.LogIn(t.Context(), "mira", long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(hash(), "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Fatalf("after the login the hash is %q", hash())
+	}
+	if _, err := f.service.BeginRegistration(t.Context(), before.Claims); err != nil {
+		t.Errorf("remaking the hash ended the session: %v", err)
+	}
+	_, err = f.service.LogIn(t.Context(), "mira", long[:72])
+	wantError(t, "first 72 bytes only", err, stepkey.ErrInvalidCredentials)
+}
+
+func TestSignUpRules(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("Alice")
+	for _, test := range []struct {
+		username, password string
+		want               error
+	}{
+		{"alice", password, stepkey.ErrUsernameTaken},
+		{"ALICE ", password, stepkey.ErrUsernameTaken},
+		{"ＡＬＩＣＥ", password, stepkey.ErrUsernameTaken},
+		{"", password, stepkey.ErrUsernameInvalid},
+		{"bob", "1234567", stepkey.ErrPasswordTooShort},
+		{"bob", strings.Repeat("x", 1025), stepkey.ErrPasswordTooLong},
+		{"bob", "password", stepkey.ErrPasswordCommon},
+		{"robert.brown", "Robert.Brown1", stepkey.ErrPasswordContainsUsername},
+	} {
+		_, err := f.service.SignUp(t.Context(), test.username, test.password)
+		wantError(t, test.username+" / "+test.password, err, test.want)
+	}
+	if n := f.events(stepkey.EventSignedUp); n != 1 {
+		t.Errorf("%d sign-ups recorded, want 1", n)
+	}
+}
+
+func TestEveryByteOfAPasswordCounts(t *testing.T) {
+	f := newFixture(t)
+	long := strings.Repeat("abcdefg ", 20)
+	if _, err := f.service.SignUp(t.Context(), "mira", long); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.service.LogIn(t.Context(), "mira", long[:72]+"X"+long[73:])
+	wantError(t, "different at byte 73", err, stepkey.ErrInvalidCredentials)
+	if _, err := f.service.LogIn(t.Context(), "mira", long); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCanonicalUsername(t *testing.T) {
+	for typed, want := range map[string]string{
+		"Mira":                  "mira",
+		"  mira\t":              "mira",
+		"ＭＩＲＡ":                  "mira",
+		"STRASSE":               "strasse",
+		"Straße":                "strasse",
+		"Ω":                     "ω",
+		"mira@example.com":      "mira@example.com",
+		"a.b_c-d+e1":            "a.b_c-d+e1",
+		"नमस्ते":                "नमस्ते",
+		strings.Repeat("a", 64): strings.Repeat("a", 64),
+	} {
+		got, err := stepkey.CanonicalUsername(typed)
+		if err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", typed, got, err, want)
+		}
+		again, err := stepkey.CanonicalUsername(got)
+		if err != nil || again != got {
+			t.Errorf("%q is not canonical: it becomes %q, %v", got, again, err)
+		}
+	}
+	for _, typed := range []string{
+		"", " ", strings.Repeat("a", 65), "a b", "a\x00", "a\nb", ".a", "@mira", "a/b", "a<b", "mi\u200dra", "mi\u202era",
+		"\xff", "a;b", "a:b", strings.Repeat("ﷺ", 64), "´", "🙂",
+	} {
+		if got, err := stepkey.CanonicalUsername(typed); err != stepkey.ErrUsernameInvalid {
+			t.Errorf("%q: %q, %v; want ErrUsernameInvalid", typed, got, err)
+		}
+	}
+}
+
+func TestTokenOfLogIn(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	granted, err := f.service.LogIn(t.Context(), "mira", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified, err := f.service.Verifier().Verify(t.Context(), granted.Token)
+	if err != nil || verified.SessionID != granted.Claims.SessionID {
+		t.Fatalf("Verify: %+v, %v", verified, err)
+	}
+	f.clock.Advance(15*time.Minute + 31*time.Second)
+	if _, err := f.service.Verifier().Verify(t.Context(), granted.Token); err == nil {
+		t.Error("the token outlived 15 minutes and the leeway")
+	}
+}

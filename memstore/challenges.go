@@ -1,0 +1,117 @@
+// Package memstore keeps outstanding challenges in memory, for one process: for
+// tests, and for an instance that is alone and may forget them at a restart.
+package memstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// DefaultCapacity is how many challenges are kept at most. One takes about half a
+// kilobyte.
+const DefaultCapacity = 100_000
+
+// Challenges is a stepkey.Challenges. It is safe for concurrent use.
+type Challenges struct {
+	clock    func() time.Time
+	capacity int
+
+	mu        sync.Mutex
+	byKey     map[stepkey.ChallengeKey]entry
+	bySession map[uuid.UUID][]stepkey.ChallengeKey // oldest first
+	nextSweep time.Time
+}
+
+type entry struct {
+	state     []byte
+	expiresAt time.Time
+}
+
+var _ stepkey.Challenges = (*Challenges)(nil)
+
+// NewChallenges returns an empty store that keeps up to capacity challenges, or
+// DefaultCapacity if that is zero, and tells the time by clock, or by time.Now if
+// that is nil.
+func NewChallenges(capacity int, clock func() time.Time) *Challenges {
+	if capacity == 0 {
+		capacity = DefaultCapacity
+	}
+	if clock == nil {
+		clock = time.Now
+	}
+	return &Challenges{
+		clock: clock, capacity: capacity,
+		byKey:     make(map[stepkey.ChallengeKey]entry),
+		bySession: make(map[uuid.UUID][]stepkey.ChallengeKey),
+	}
+}
+
+// Put implements stepkey.Challenges.
+func (c *Challenges) Put(_ context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+	now := c.clock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sweep(now)
+	outstanding := c.bySession[key.SessionID]
+	if len(outstanding) >= stepkey.MaxChallenges {
+		c.remove(outstanding[0])
+	}
+	if len(c.byKey) >= c.capacity {
+		return stepkey.ErrUnavailable
+	}
+	c.byKey[key] = entry{state: append([]byte(nil), state...), expiresAt: now.Add(ttl)}
+	c.bySession[key.SessionID] = append(c.bySession[key.SessionID], key)
+	return nil
+}
+
+// Take implements stepkey.Challenges.
+func (c *Challenges) Take(_ context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+	now := c.clock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.byKey[key]
+	if !ok {
+		return nil, stepkey.ErrChallengeExpired
+	}
+	c.remove(key)
+	if !now.Before(found.expiresAt) {
+		return nil, stepkey.ErrChallengeExpired
+	}
+	return found.state, nil
+}
+
+// sweepEvery is how often expired challenges are looked for: often enough that
+// they never make up most of the store, seldom enough that looking costs nothing.
+const sweepEvery = 10 * time.Second
+
+func (c *Challenges) sweep(now time.Time) {
+	if now.Before(c.nextSweep) {
+		return
+	}
+	c.nextSweep = now.Add(sweepEvery)
+	for key, kept := range c.byKey {
+		if !now.Before(kept.expiresAt) {
+			c.remove(key)
+		}
+	}
+}
+
+func (c *Challenges) remove(key stepkey.ChallengeKey) {
+	delete(c.byKey, key)
+	var rest []stepkey.ChallengeKey
+	for _, other := range c.bySession[key.SessionID] {
+		if other != key {
+			rest = append(rest, other)
+		}
+	}
+	if len(rest) == 0 {
+		delete(c.bySession, key.SessionID)
+		return
+	}
+	c.bySession[key.SessionID] = rest
+}

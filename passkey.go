@@ -1,0 +1,76 @@
+package stepkey
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+)
+
+// MaxPasskeys is how many passkeys a user may have.
+const MaxPasskeys = 20
+
+// MaxPasskeyName is how many characters a passkey's name may have.
+const MaxPasskeyName = 64
+
+// Passkey is a stored WebAuthn credential (WebAuthn L3 §4, credential record).
+type Passkey struct {
+	ID     uuid.UUID
+	UserID uuid.UUID
+
+	// Credential holds id, key, counter, flags and transports as the
+	// authenticator gave them.
+	Credential ceremony.Credential
+
+	// Name is what its owner calls it.
+	Name string
+
+	CreatedAt time.Time
+
+	// LastUsedAt is the newest successful verification, nil before the first.
+	LastUsedAt *time.Time
+}
+
+// passkeyName makes a name of what a client sent along: control and invisible
+// formatting characters dropped, white space trimmed, at most MaxPasskeyName
+// characters. An empty one becomes "Passkey".
+func passkeyName(sent string) (string, error) {
+	if !utf8.ValidString(sent) {
+		return "", ErrInvalidRequest
+	}
+	visible := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, sent)
+	name := strings.TrimSpace(visible)
+	if utf8.RuneCountInString(name) > MaxPasskeyName {
+		return "", ErrInvalidRequest
+	}
+	if name == "" {
+		return "Passkey", nil
+	}
+	return name, nil
+}
+
+func credentials(passkeys []Passkey) []ceremony.Credential {
+	list := make([]ceremony.Credential, len(passkeys))
+	for i, p := range passkeys {
+		list[i] = p.Credential
+	}
+	return list
+}
+
+func findPasskey(passkeys []Passkey, credentialID []byte) (Passkey, bool) {
+	for _, p := range passkeys {
+		if string(p.Credential.ID) == string(credentialID) {
+			return p, true
+		}
+	}
+	return Passkey{}, false
+}

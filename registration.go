@@ -1,0 +1,180 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/token"
+)
+
+// How old a proof may be that opens a change of passkeys.
+const (
+	// FirstPasskeyWindow is for the password, where there is no passkey yet. A
+	// password is all that such an account has, so it has to be a fresh one.
+	FirstPasskeyWindow = 10 * time.Minute
+
+	// FullWindow is for the passkey, where there is one (ASVS 7.5.3).
+	FullWindow = 5 * time.Minute
+)
+
+// What a client gets and sends in a registration, in the JSON of WebAuthn L3 §5.1.
+type (
+	CreationOptions      = ceremony.CreationOptions
+	RegistrationResponse = ceremony.Registration
+)
+
+// mayChangePasskeys is the one place where it is decided whether this session
+// may add or remove a passkey. Whoever knows only the password must not be able
+// to add one to an account that has one already: that would make the password
+// enough for level full (NIST SP 800-63B-4 §4.1.2.1).
+//
+// Token and session are both asked. The token says what this caller has shown;
+// the session can have risen since, by somebody else who holds another token of
+// it.
+func mayChangePasskeys(a Account, c token.Claims, now time.Time) error {
+	if len(a.Passkeys) == 0 {
+		if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
+			return ErrReauthenticationRequired
+		}
+		return nil
+	}
+	tokenAge, full := c.PasskeyAge(now)
+	if !full || tokenAge > FullWindow || !a.Session.fullWithin(FullWindow, now) {
+		return &StepUpRequiredError{MaxAge: FullWindow}
+	}
+	return nil
+}
+
+// BeginRegistration begins to add a passkey. The first one needs a password not
+// older than FirstPasskeyWindow (ErrReauthenticationRequired), every further one
+// a passkey verification not older than FullWindow (StepUpRequiredError).
+//
+// Here as in all methods that take claims, they have to come from a Verifier.
+func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (CreationOptions, error) {
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return CreationOptions{}, err
+	}
+	if err := mayAddPasskey(a, c, now); err != nil {
+		return CreationOptions{}, err
+	}
+	options, state, err := s.relyingParty.BeginRegistration(ceremonyUser(a.User), credentials(a.Passkeys))
+	if err != nil {
+		return CreationOptions{}, err
+	}
+	stored, err := state.MarshalBinary()
+	if err != nil {
+		return CreationOptions{}, err
+	}
+	key := challengeKey(state.Challenge(), PurposeRegistration, a)
+	return options, s.challenges.Put(ctx, key, stored, ChallengeLifetime)
+}
+
+// FinishRegistration adds the passkey that the device made. What deviceName says
+// becomes its name. The rule of BeginRegistration is asked again under the lock
+// on the user's row: of several first passkeys that race, one wins and the others
+// need a step-up.
+func (s *Service) FinishRegistration(
+	ctx context.Context, c token.Claims, response RegistrationResponse, deviceName string,
+) (Passkey, error) {
+	name, err := passkeyName(deviceName)
+	if err != nil {
+		return Passkey{}, err
+	}
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return Passkey{}, err
+	}
+	stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeRegistration, a)
+	if err != nil {
+		return Passkey{}, err
+	}
+	var state ceremony.RegistrationState
+	if err := state.UnmarshalBinary(stored); err != nil {
+		return Passkey{}, err
+	}
+	credential, err := s.relyingParty.FinishRegistration(ceremonyUser(a.User), state, response)
+	if err != nil {
+		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
+	}
+	return s.addPasskey(ctx, c, a, credential, name, now)
+}
+
+func (s *Service) addPasskey(
+	ctx context.Context, c token.Claims, a Account, credential ceremony.Credential, name string, now time.Time,
+) (Passkey, error) {
+	id, err := s.newID()
+	if err != nil {
+		return Passkey{}, err
+	}
+	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, Name: name, CreatedAt: now}
+	return p, s.store.InTx(ctx, func(tx Tx) error {
+		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
+		if err != nil {
+			return unauthorizedIfMissing(err)
+		}
+		if err := mayAddPasskey(locked, c, now); err != nil {
+			return err
+		}
+		if err := tx.CreatePasskey(ctx, p); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, Event{
+			Kind: EventPasskeyAdded, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: id,
+		}, now)
+	})
+}
+
+func mayAddPasskey(a Account, c token.Claims, now time.Time) error {
+	if err := mayChangePasskeys(a, c, now); err != nil {
+		return err
+	}
+	if len(a.Passkeys) >= MaxPasskeys {
+		return ErrTooManyPasskeys
+	}
+	return nil
+}
+
+// takeChallenge uses up the challenge that a response answers. It is final before
+// anything about the response is verified.
+func (s *Service) takeChallenge(
+	ctx context.Context, clientDataJSON []byte, purpose Purpose, a Account,
+) ([]byte, error) {
+	challenge, err := ceremony.Challenge(clientDataJSON)
+	if err != nil {
+		return nil, ErrInvalidRequest
+	}
+	return s.challenges.Take(ctx, challengeKey(challenge, purpose, a))
+}
+
+// refuseResponse turns the ceremony's judgement into a refusal and records why.
+func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, cause error, now time.Time) error {
+	var refusal *ceremony.Error
+	if !errors.As(cause, &refusal) {
+		return cause
+	}
+	if refusal.Kind == ceremony.Malformed {
+		return ErrInvalidRequest
+	}
+	kind := EventPasskeyRefused
+	if refusal.Reason == ceremony.ReasonCounter {
+		kind = EventCounterRegression
+	}
+	err := s.store.InTx(ctx, func(tx Tx) error {
+		return s.record(ctx, tx, Event{
+			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
+		}, now)
+	})
+	if err != nil {
+		return err
+	}
+	return ErrVerificationFailed
+}
+
+func ceremonyUser(u User) ceremony.User {
+	return ceremony.User{Handle: u.Handle, Name: u.Username, DisplayName: u.Username}
+}

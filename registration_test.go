@@ -1,0 +1,174 @@
+package stepkey_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/token"
+)
+
+func device() *authenticator.Authenticator { return authenticator.New(authenticator.Config{}) }
+
+func TestFirstPasskeyNeedsAFreshPassword(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	claims := f.logIn("mira")
+	options := f.registrationOptions(claims)
+
+	f.clock.Advance(stepkey.FirstPasskeyWindow)
+	f.registrationOptions(claims) // still within
+	f.clock.Advance(time.Second)
+	wantError(t, "options", second(f.service.BeginRegistration(t.Context(), claims)), stepkey.ErrReauthenticationRequired)
+
+	f.clock.Advance(-2 * time.Minute)
+	late := f.registrationOptions(claims)
+	f.clock.Advance(2 * time.Minute)
+	wantError(t, "verify", second(f.service.FinishRegistration(t.Context(), claims, f.created(device(), late), "")),
+		stepkey.ErrReauthenticationRequired)
+	wantError(t, "old challenge", second(f.service.FinishRegistration(t.Context(), claims, f.created(device(), options), "")),
+		stepkey.ErrChallengeExpired)
+}
+
+// The headline: who has the password and nothing else never gets a passkey into an
+// account that has one.
+func TestFurtherPasskeyNeedsFullAndFresh(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		first := device()
+		f.signUp("mira")
+		before := f.logIn("mira")
+		begun := f.registrationOptions(before) // while there was no passkey
+		owner := f.logIn("mira")
+		f.register(owner, first)
+
+		thief := f.logIn("mira")
+		wantStepUp(f.T, "options with a password", second(f.service.BeginRegistration(f.Context(), thief)))
+		wantStepUp(f.T, "verify of what was begun before",
+			second(f.service.FinishRegistration(f.Context(), before, f.created(device(), begun), "")))
+
+		full := f.stepUp(owner, first)
+		wantStepUp(f.T, "a password token of the session that was raised",
+			second(f.service.BeginRegistration(f.Context(), owner)))
+		f.register(full, device())
+
+		f.clock.Advance(stepkey.FullWindow)
+		options := f.registrationOptions(full)
+		f.clock.Advance(time.Second)
+		wantStepUp(f.T, "options with an old passkey proof", second(f.service.BeginRegistration(f.Context(), full)))
+		wantStepUp(f.T, "verify with an old passkey proof",
+			second(f.service.FinishRegistration(f.Context(), full, f.created(device(), options), "")))
+	})
+}
+
+func TestOf8FirstPasskeysOneWins(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		claims := make([]token.Claims, 8)
+		responses := make([]stepkey.RegistrationResponse, 8)
+		for i := range claims {
+			if i%4 == 0 { // two sessions, four challenges each
+				claims[i] = f.logIn("mira")
+			} else {
+				claims[i] = claims[i-1]
+			}
+			responses[i] = f.created(device(), f.registrationOptions(claims[i]))
+		}
+		won := 0
+		for i, err := range race(8, func(i int) error {
+			return second(f.service.FinishRegistration(f.Context(), claims[i], responses[i], ""))
+		}) {
+			if err == nil {
+				won++
+				continue
+			}
+			wantStepUp(f.T, "loser", err)
+			_ = i
+		}
+		if won != 1 || f.events(stepkey.EventPasskeyAdded) != 1 {
+			f.Errorf("%d of 8 first passkeys were added, %d recorded, want 1", won, f.events(stepkey.EventPasskeyAdded))
+		}
+	})
+}
+
+func TestRegistrationChallengeIsForOneUseUserSessionAndCeremony(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	f.signUp("noor")
+	mira, sameUser, noor := f.logIn("mira"), f.logIn("mira"), f.logIn("noor")
+
+	response := f.created(device(), f.registrationOptions(mira))
+	for what, claims := range map[string]token.Claims{"another session": sameUser, "another user": noor} {
+		wantError(t, what, second(f.service.FinishRegistration(t.Context(), claims, response, "")), stepkey.ErrChallengeExpired)
+	}
+	tampered := response
+	tampered.Response.AttestationObject = append([]byte(nil), response.Response.AttestationObject...)
+	tampered.Response.AttestationObject[0] ^= 1
+	wantError(t, "tampered", second(f.service.FinishRegistration(t.Context(), mira, tampered, "")), stepkey.ErrInvalidRequest)
+	wantError(t, "after a failed try", second(f.service.FinishRegistration(t.Context(), mira, response, "")),
+		stepkey.ErrChallengeExpired)
+
+	good := f.created(device(), f.registrationOptions(mira))
+	if err := second(f.service.FinishRegistration(t.Context(), mira, good, "")); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "replayed", second(f.service.FinishRegistration(t.Context(), mira, good, "")), stepkey.ErrChallengeExpired)
+}
+
+func TestPasskeyOfAnotherUserIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	f.signUp("noor")
+	mira, noor := f.logIn("mira"), f.logIn("noor")
+	shared := device()
+	f.register(mira, shared)
+
+	// An attacker registers the victim's credential id for himself.
+	answer, err := device().CreateWith(origin, f.registrationOptions(noor), authenticator.Hostile{
+		AuthenticatorData: func(d *authenticator.AuthenticatorData) { d.CredentialID = shared.CredentialIDs()[0] },
+	})
+	response := parsed[stepkey.RegistrationResponse](f, answer, err)
+	response.ID, response.RawID = shared.CredentialIDs()[0], shared.CredentialIDs()[0]
+	wantError(t, "victim's credential id", second(f.service.FinishRegistration(t.Context(), noor, response, "")),
+		stepkey.ErrPasskeyExists)
+	f.stepUp(mira, shared) // the victim's still works
+}
+
+func TestAtMost20Passkeys(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	first := device()
+	claims := f.logIn("mira")
+	f.register(claims, first)
+	full := f.stepUp(claims, first)
+	for range stepkey.MaxPasskeys - 1 {
+		f.register(full, device())
+	}
+	wantError(t, "21st", second(f.service.BeginRegistration(t.Context(), full)), stepkey.ErrTooManyPasskeys)
+}
+
+func TestPasskeyName(t *testing.T) {
+	f := newFixture(t)
+	for i, test := range []struct {
+		sent, want string
+		err        error
+	}{
+		{"", "Passkey", nil},
+		{"  Mira’s laptop ", "Mira’s laptop", nil},
+		{"a\u202eb\x00c\nd\u200be", "abcde", nil},
+		{strings.Repeat("ж", 64), strings.Repeat("ж", 64), nil},
+		{strings.Repeat("ж", 65), "", stepkey.ErrInvalidRequest},
+		{"\xff", "", stepkey.ErrInvalidRequest},
+	} {
+		name := "user" + string(rune('a'+i))
+		f.signUp(name)
+		claims := f.logIn(name)
+		response := f.created(device(), f.registrationOptions(claims))
+		passkey, err := f.service.FinishRegistration(t.Context(), claims, response, test.sent)
+		if !errors.Is(err, test.err) || (err == nil && passkey.Name != test.want) {
+			t.Errorf("%q: %q, %v; want %q, %v", test.sent, passkey.Name, err, test.want, test.err)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package stepkey
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/token"
+)
+
+// Service holds the use-cases. It is safe for concurrent use, and several
+// Services, in one process or many, can share a store.
+type Service struct {
+	store      Store
+	challenges Challenges
+	clock      func() time.Time
+	random     io.Reader
+	log        *slog.Logger
+
+	relyingParty *ceremony.RelyingParty
+	hasher       *password.Hasher
+	gate         *password.Gate
+	policy       password.Policy
+	legacyHashes atomic.Bool // some user's hash is of an old kind
+
+	root     secret.Root
+	keys     *token.Keyring
+	signer   *token.Signer
+	verifier *token.Verifier
+	issuer   string
+	audience string
+}
+
+// New makes a Service, and a signing key in the store if it needs one and none
+// is there. It refuses a config that would be unsafe, with an error that says
+// what to do, and a secret other than the one the store was first used with.
+func New(ctx context.Context, config Config) (*Service, error) {
+	c, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		store: c.Store, challenges: c.Challenges, clock: c.Clock, random: c.Random, log: c.Log,
+		gate:     password.NewGate(hashSlots(c.HashSlots), maxHashWait),
+		issuer:   c.Issuer,
+		audience: c.Audience,
+	}
+	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	s.relyingParty, err = ceremony.New(ceremony.Config{
+		RPID: c.RPID, RPName: c.RPName, Origins: c.Origins, Timeout: ChallengeLifetime, Random: c.Random,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	if err := s.pinSecret(ctx); err != nil {
+		return nil, err
+	}
+	legacy, err := s.store.HasLegacyHashes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
+	}
+	s.legacyHashes.Store(legacy)
+	if s.keys, err = s.openKeyring(ctx, c); err != nil {
+		return nil, err
+	}
+	s.signer = token.NewSigner(s.keys)
+	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
+		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
+	})
+	return s, err
+}
+
+// maxHashWait is how long a password waits for its turn to be hashed. People
+// try again after a few seconds, and an answer that nobody waits for any more is
+// work for nothing.
+const maxHashWait = 1500 * time.Millisecond
+
+// hashSlots leaves one CPU for everything else, so that a flood of logins does
+// not stop those who are signed in.
+func hashSlots(configured int) int {
+	if configured > 0 {
+		return configured
+	}
+	return max(1, runtime.GOMAXPROCS(0)-1)
+}
+
+// Verifier checks the tokens that this service makes, by its own keys.
+func (s *Service) Verifier() *token.Verifier { return s.verifier }
+
+// PublicKeys returns the keys that others need to check tokens. It is empty
+// where tokens are signed with a shared secret.
+func (s *Service) PublicKeys() token.JWKS { return s.keys.JWKS() }
+
+// Ready reports whether the service can do its work.
+func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
+
+// Now is the time by which the service decides.
+func (s *Service) Now() time.Time { return s.clock() }
+
+// now is read once in a use-case. Stores keep microseconds.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// newID returns a random id (RFC 9562 version 4).
+func (s *Service) newID() (uuid.UUID, error) {
+	id, err := uuid.NewRandomFromReader(s.random)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("stepkey: draw an id: %w", err)
+	}
+	return id, nil
+}
+
+// record fills in id and time of e and adds it.
+func (s *Service) record(ctx context.Context, tx Tx, e Event, now time.Time) error {
+	id, err := s.newID()
+	if err != nil {
+		return err
+	}
+	e.ID, e.At = id, now
+	return tx.RecordEvent(ctx, e)
+}
+
+// account returns the live account behind verified claims.
+func (s *Service) account(ctx context.Context, c token.Claims, now time.Time) (Account, error) {
+	userID, sessionID, err := idsOf(c)
+	if err != nil {
+		return Account{}, err
+	}
+	a, err := s.store.Account(ctx, userID, sessionID, now)
+	return a, unauthorizedIfMissing(err)
+}
+
+func idsOf(c token.Claims) (userID, sessionID uuid.UUID, err error) {
+	userID, err1 := uuid.Parse(c.Subject)
+	sessionID, err2 := uuid.Parse(c.SessionID)
+	if err1 != nil || err2 != nil {
+		return uuid.Nil, uuid.Nil, ErrUnauthorized
+	}
+	return userID, sessionID, nil
+}

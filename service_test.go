@@ -1,0 +1,255 @@
+package stepkey_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storetest"
+	"github.com/stepkey/stepkey/token"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+const (
+	origin   = "https://app.example.com"
+	password = "correct horse battery staple"
+)
+
+var rootSecret = strings.Repeat("c2VjcmV0", 5) + "c2U=" // 32 bytes
+
+// fixture is a service on a database of its own, with a clock that stands still.
+type fixture struct {
+	*testing.T
+	clock   *storetest.Clock
+	store   *sqlstore.Store
+	service *stepkey.Service
+	sql     *sql.DB
+}
+
+func newFixture(t *testing.T) *fixture {
+	return fixtureOn(t, "sqlite:"+filepath.Join(t.TempDir(), "stepkey.db"))
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, test func(f *fixture)) {
+	t.Run("sqlite", func(t *testing.T) { test(newFixture(t)) })
+	t.Run("postgres", func(t *testing.T) { test(fixtureOn(t, pgtest.NewDatabase(t))) })
+}
+
+func fixtureOn(t *testing.T, url string) *fixture {
+	t.Helper()
+	f := &fixture{T: t, clock: storetest.NewClock()}
+	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: f.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.store = store
+	driver, dsn := "pgx", url
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, dsn = "sqlite", path
+	}
+	if f.sql, err = sql.Open(driver, dsn); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(f.sql.Close(), store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	f.service = f.newService(f.config())
+	return f
+}
+
+func (f *fixture) config() stepkey.Config {
+	return stepkey.Config{
+		Store: f.store, Challenges: f.store, Clock: f.clock.Now,
+		Secret: rootSecret, Origins: []string{origin},
+	}
+}
+
+func (f *fixture) newService(c stepkey.Config) *stepkey.Service {
+	f.Helper()
+	s, err := stepkey.New(f.Context(), c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return s
+}
+
+func (f *fixture) exec(statement string, args ...any) {
+	f.Helper()
+	if _, err := f.sql.ExecContext(f.Context(), statement, args...); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// events counts the events of a kind.
+func (f *fixture) events(kind stepkey.EventKind) (n int) {
+	f.Helper()
+	row := f.sql.QueryRowContext(f.Context(), `SELECT count(*) FROM events WHERE kind = $1`, string(kind))
+	if err := row.Scan(&n); err != nil {
+		f.Fatal(err)
+	}
+	return n
+}
+
+func (f *fixture) signUp(name string) {
+	f.Helper()
+	if _, err := f.service.SignUp(f.Context(), name, password); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *fixture) logIn(name string) token.Claims {
+	f.Helper()
+	granted, err := f.service.LogIn(f.Context(), name, password)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return granted.Claims
+}
+
+func (f *fixture) registrationOptions(c token.Claims) []byte {
+	f.Helper()
+	options, err := f.service.BeginRegistration(f.Context(), c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return f.marshal(options)
+}
+
+func (f *fixture) stepUpOptions(c token.Claims) []byte {
+	f.Helper()
+	options, err := f.service.BeginStepUp(f.Context(), c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return f.marshal(options)
+}
+
+func (f *fixture) marshal(v any) []byte {
+	f.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return text
+}
+
+// created answers registration options with device.
+func (f *fixture) created(device *authenticator.Authenticator, options []byte) stepkey.RegistrationResponse {
+	f.Helper()
+	answer, err := device.Create(origin, options)
+	return parsed[stepkey.RegistrationResponse](f, answer, err)
+}
+
+// got answers request options with device.
+func (f *fixture) got(device *authenticator.Authenticator, options []byte) stepkey.AssertionResponse {
+	f.Helper()
+	answer, err := device.Get(origin, options)
+	return parsed[stepkey.AssertionResponse](f, answer, err)
+}
+
+func parsed[T any](f *fixture, answer []byte, err error) (response T) {
+	f.Helper()
+	if err == nil {
+		err = json.Unmarshal(answer, &response)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	return response
+}
+
+func (f *fixture) register(c token.Claims, device *authenticator.Authenticator) stepkey.Passkey {
+	f.Helper()
+	response := f.created(device, f.registrationOptions(c))
+	passkey, err := f.service.FinishRegistration(f.Context(), c, response, "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	return passkey
+}
+
+func (f *fixture) stepUp(c token.Claims, device *authenticator.Authenticator) token.Claims {
+	f.Helper()
+	granted, err := f.service.FinishStepUp(f.Context(), c, f.got(device, f.stepUpOptions(c)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return granted.Claims
+}
+
+// race calls try n times at once and returns the errors.
+func race(n int, try func(i int) error) []error {
+	var wg sync.WaitGroup
+	start, results := make(chan struct{}), make([]error, n)
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			results[i] = try(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return results
+}
+
+func wantError(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v, want %v", what, err, want)
+	}
+}
+
+func wantStepUp(t *testing.T, what string, err error) {
+	t.Helper()
+	var required *stepkey.StepUpRequiredError
+	if !errors.As(err, &required) || required.MaxAge != stepkey.FullWindow {
+		t.Errorf("%s: %v, want a step-up not older than %s", what, err, stepkey.FullWindow)
+	}
+}
+
+func TestWholePath(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		device := authenticator.New(authenticator.Config{Transports: []string{"internal", "hybrid"}})
+		f.signUp("Mira")
+		claims := f.logIn(" mira ")
+		if claims.Level != token.LevelPassword || claims.Username != "Mira" || claims.PasskeyVerified {
+			f.Errorf("after the password: %+v", claims)
+		}
+		wantError(f.T, "step-up without passkey", second(f.service.BeginStepUp(f.Context(), claims)), stepkey.ErrNoPasskeys)
+		f.register(claims, device)
+
+		f.clock.Advance(time.Minute)
+		full := f.stepUp(claims, device)
+		if full.Level != token.LevelFull || !full.PasskeyVerified || full.SessionID != claims.SessionID {
+			f.Errorf("after the passkey: %+v", full)
+		}
+		if full.PasswordTime != claims.PasswordTime || full.PasskeyTime != claims.PasswordTime+60 ||
+			full.AuthTime != full.PasskeyTime || full.ID == claims.ID {
+			f.Errorf("times after the passkey: %+v", full)
+		}
+		for kind, want := range map[stepkey.EventKind]int{
+			stepkey.EventSignedUp: 1, stepkey.EventSignedIn: 1, stepkey.EventPasskeyAdded: 1, stepkey.EventSteppedUp: 1,
+		} {
+			if got := f.events(kind); got != want {
+				f.Errorf("%d events %s, want %d", got, kind, want)
+			}
+		}
+	})
+}
+
+// second drops the value of a call that is made for its error.
+func second[T any](_ T, err error) error { return err }

@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// selectAccount reads session, user and passkeys in one look, one row for each
+// passkey. The conditions say what a live session is; ElevateSession repeats
+// them.
+const selectAccount = `
+	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
+	       s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
+	       s.created_at, s.expires_at,
+	       p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
+	       p.transports, p.name, p.created_at, p.last_used_at
+	FROM sessions s
+	JOIN users u ON u.id = s.user_id
+	LEFT JOIN passkeys p ON p.user_id = u.id
+	WHERE s.id = $1 AND s.user_id = $2
+	  AND s.ended_at IS NULL AND s.expires_at > $3
+	  AND u.disabled_at IS NULL AND u.password_version = s.password_version
+	ORDER BY p.created_at, p.id`
+
+// Account implements stepkey.Store.
+func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	a, err := account(ctx, s.db.read, userID, sessionID, now)
+	return a, s.translate(err)
+}
+
+// LockAccount implements stepkey.Tx. The lock is a statement of its own: a
+// statement that waits for a lock goes on with what it had read of the other
+// tables before it waited.
+func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+	var locked uuid.UUID
+	err := t.QueryRowContext(ctx, `SELECT id FROM users WHERE id = $1`+t.dialect.rowLock, userID).Scan(&locked)
+	if err != nil {
+		return stepkey.Account{}, notFound(err)
+	}
+	a, err := account(ctx, t, userID, sessionID, now)
+	return a, notFound(err)
+}
+
+func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+	rows, err := q.QueryContext(ctx, selectAccount, sessionID, userID, now)
+	if err != nil {
+		return stepkey.Account{}, err
+	}
+	defer rows.Close()
+	var a stepkey.Account
+	found := false
+	for rows.Next() {
+		found = true
+		if err := scanAccount(rows, &a); err != nil {
+			return stepkey.Account{}, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return stepkey.Account{}, err
+	}
+	if !found {
+		return stepkey.Account{}, sql.ErrNoRows
+	}
+	return a, nil
+}
+
+// scanAccount reads one row, and adds its passkey, if there is one, to a.
+func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
+	u, s := &a.User, &a.Session
+	var p passkeyRow
+	err := rows.Scan(
+		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
+		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
+		&s.CreatedAt, &s.ExpiresAt,
+		&p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount, &p.flags,
+		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt)
+	if err != nil {
+		return err
+	}
+	u.CreatedAt, s.PasswordAt, s.CreatedAt, s.ExpiresAt =
+		u.CreatedAt.UTC(), s.PasswordAt.UTC(), s.CreatedAt.UTC(), s.ExpiresAt.UTC()
+	s.FullAt = utc(s.FullAt)
+	if !p.id.Valid {
+		return nil
+	}
+	passkey, err := p.passkey(u.ID)
+	a.Passkeys = append(a.Passkeys, passkey)
+	return err
+}
+
+// passkeyRow is a passkey as an outer join yields it: all of it or nothing.
+type passkeyRow struct {
+	id, aaguid            uuid.NullUUID
+	credentialID          []byte
+	publicKey             []byte
+	algorithm, signCount  sql.NullInt64
+	flags                 sql.NullInt16
+	transports, name      sql.NullString
+	createdAt, lastUsedAt *time.Time
+}
+
+func (r passkeyRow) passkey(userID uuid.UUID) (stepkey.Passkey, error) {
+	p := stepkey.Passkey{
+		ID: r.id.UUID, UserID: userID, Name: r.name.String,
+		CreatedAt: r.createdAt.UTC(), LastUsedAt: utc(r.lastUsedAt),
+	}
+	p.Credential.ID, p.Credential.PublicKey = r.credentialID, r.publicKey
+	p.Credential.Algorithm, p.Credential.AAGUID = r.algorithm.Int64, r.aaguid.UUID
+	p.Credential.SignCount, p.Credential.Flags = uint32(r.signCount.Int64), byte(r.flags.Int16)
+	if err := json.Unmarshal([]byte(r.transports.String), &p.Credential.Transports); err != nil {
+		return p, fmt.Errorf("sqlstore: transports of passkey %s: %w", p.ID, err)
+	}
+	return p, nil
+}
+
+// utc drops the zone that a driver put on a time, which compares equal and
+// prints differently.
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}

@@ -1,0 +1,59 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/stepkey/stepkey"
+)
+
+// Put implements stepkey.Challenges.
+//
+// The two statements need no transaction. A challenge becomes known when Put
+// returns, and every Put cuts the session down to the newest after its own row
+// is there; so of the challenges that anybody knows, never more than the cap can
+// be taken.
+func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	now := s.Now()
+	_, err := s.db.write.ExecContext(ctx, `
+		INSERT INTO challenges (digest, purpose, user_id, session_id, state, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID, state, now, now.Add(ttl))
+	if err != nil {
+		return s.translate(err)
+	}
+	_, err = s.db.write.ExecContext(ctx, `
+		DELETE FROM challenges WHERE session_id = $1 AND digest NOT IN (
+			SELECT digest FROM challenges WHERE session_id = $1 AND expires_at > $2
+			ORDER BY created_at DESC, digest LIMIT $3)`,
+		key.SessionID, now, stepkey.MaxChallenges)
+	return s.translate(err)
+}
+
+// Take implements stepkey.Challenges. The one statement is committed when it
+// returns, whatever becomes of the ceremony. A challenge whose time is over is
+// removed as well, and then refused.
+func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var state []byte
+	var expiresAt time.Time
+	err := s.db.write.QueryRowContext(ctx, `
+		DELETE FROM challenges WHERE digest = $1 AND purpose = $2 AND user_id = $3 AND session_id = $4
+		RETURNING state, expires_at`,
+		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID).Scan(&state, &expiresAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, stepkey.ErrChallengeExpired
+	}
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	if !s.Now().Before(expiresAt) {
+		return nil, stepkey.ErrChallengeExpired
+	}
+	return state, nil
+}

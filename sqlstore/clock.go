@@ -1,0 +1,81 @@
+package sqlstore
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clock is where a Store has its time from.
+type clock interface {
+	now() time.Time
+	stop()
+}
+
+type fixedClock func() time.Time
+
+func (c fixedClock) now() time.Time { return c() }
+func (c fixedClock) stop()          {}
+
+// resync is how often an instance compares its clock with the server's. Between
+// two looks it follows its own monotonic clock, which drifts by microseconds and
+// does not care if somebody sets the time.
+const resync = 15 * time.Second
+
+// follower is the server's time as measured at the last look, carried on by this
+// machine's monotonic clock.
+type follower struct {
+	last atomic.Pointer[reading]
+	end  context.CancelFunc
+	done sync.WaitGroup
+}
+
+type reading struct{ server, local time.Time }
+
+func followServer(ctx context.Context, db databases) (*follower, error) {
+	f := &follower{}
+	if err := f.look(ctx, db); err != nil {
+		return nil, err
+	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f.end = cancel
+	f.done.Go(func() { f.follow(background, db) })
+	return f, nil
+}
+
+func (f *follower) follow(ctx context.Context, db databases) {
+	ticker := time.NewTicker(resync)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			// A server that does not answer now is asked again; meanwhile the last
+			// reading holds.
+			_ = f.look(ctx, db)
+		}
+	}
+}
+
+func (f *follower) look(ctx context.Context, db databases) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	server, local, err := postgresNow(ctx, db)
+	if err != nil {
+		return err
+	}
+	f.last.Store(&reading{server: server, local: local})
+	return nil
+}
+
+func (f *follower) now() time.Time {
+	r := f.last.Load()
+	return r.server.Add(time.Since(r.local))
+}
+
+func (f *follower) stop() {
+	f.end()
+	f.done.Wait()
+}

@@ -1,0 +1,25 @@
+// Package sqlstore keeps what Stepkey knows in SQLite or PostgreSQL.
+//
+//	store, err := sqlstore.Open(ctx, "sqlite:data/stepkey.db", sqlstore.Options{})
+//	store, err := sqlstore.Open(ctx, "postgres://stepkey@db/stepkey", sqlstore.Options{})
+//
+// A [Store] is both a stepkey.Store and a stepkey.Challenges. [Open] brings the
+// schema up to date first; several instances may do so at once.
+//
+// Both databases run the same statements, written by hand in the subset that
+// they share. Where they must differ, dialect.go says how, and no other file
+// knows. Whatever may happen only once is decided by one conditional statement
+// and not by reading before writing.
+//
+// # Time
+//
+// Nothing here asks the database for the time in a statement. [Store.Now] is the
+// one clock: for PostgreSQL it is the database server's, which each instance
+// measures and then follows, so that instances agree whatever their own clocks
+// say; for SQLite it is the process's own.
+//
+// # Bounds
+//
+// Every operation ends within [Timeout]. What cannot be done in time, or for want
+// of a connection, disk space or a server, is stepkey.ErrUnavailable.
+package sqlstore

@@ -1,0 +1,36 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/stepkey/stepkey"
+)
+
+// CreatePasskey implements stepkey.Tx.
+func (t *tx) CreatePasskey(ctx context.Context, p stepkey.Passkey) error {
+	transports, err := json.Marshal(p.Credential.Transports)
+	if err != nil {
+		return err
+	}
+	c := p.Credential
+	added, err := changed(ctx, t, `
+		INSERT INTO passkeys (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
+		                      transports, name, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (credential_id) DO NOTHING`,
+		p.ID, p.UserID, c.ID, c.PublicKey, c.Algorithm, c.AAGUID, int64(c.SignCount), int16(c.Flags),
+		string(transports), p.Name, p.CreatedAt)
+	if err == nil && !added {
+		return stepkey.ErrPasskeyExists
+	}
+	return err
+}
+
+// UsePasskey implements stepkey.Tx.
+func (t *tx) UsePasskey(ctx context.Context, use stepkey.PasskeyUse) (bool, error) {
+	return changed(ctx, t, `
+		UPDATE passkeys SET sign_count = $1, flags = $2, last_used_at = $3
+		WHERE id = $4 AND (sign_count < $1 OR (sign_count = 0 AND $1 = 0))`,
+		int64(use.SignCount), int16(use.Flags), use.At, use.PasskeyID)
+}

@@ -1,0 +1,74 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// PinSetting implements stepkey.Tx. The INSERT of a second transaction waits at
+// the unique index until the first one is done; only then does it read.
+func (t *tx) PinSetting(ctx context.Context, name, value string) (string, error) {
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, value)
+	if err != nil {
+		return "", err
+	}
+	var stored string
+	err = t.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(&stored)
+	return stored, err
+}
+
+// AddSigningKey implements stepkey.Tx.
+func (t *tx) AddSigningKey(ctx context.Context, k stepkey.SealedKey) error {
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO signing_keys (id, sealed, created_at) VALUES ($1, $2, $3)`, k.ID, k.Sealed, k.CreatedAt)
+	return err
+}
+
+// SigningKeys implements stepkey.Store.
+func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := s.db.read.QueryContext(ctx,
+		`SELECT id, sealed, created_at FROM signing_keys ORDER BY created_at DESC, id`)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	defer rows.Close()
+	var keys []stepkey.SealedKey
+	for rows.Next() {
+		var k stepkey.SealedKey
+		if err := rows.Scan(&k.ID, &k.Sealed, &k.CreatedAt); err != nil {
+			return nil, s.translate(err)
+		}
+		k.CreatedAt = k.CreatedAt.UTC()
+		keys = append(keys, k)
+	}
+	return keys, s.translate(rows.Err())
+}
+
+// RecordEvent implements stepkey.Tx.
+func (t *tx) RecordEvent(ctx context.Context, e stepkey.Event) error {
+	_, err := t.ExecContext(ctx, `
+		INSERT INTO events (id, kind, at, user_id, session_id, passkey_id, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		e.ID, string(e.Kind), e.At, e.UserID, orNull(e.SessionID), orNull(e.PasskeyID), e.Reason)
+	return err
+}
+
+// orNull stores the zero id as NULL.
+func orNull(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
+
+// notFound turns "no rows" into the project's kind inside a transaction, whose
+// other errors InTx translates.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return stepkey.ErrNotFound
+	}
+	return err
+}

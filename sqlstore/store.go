@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stepkey/stepkey"
+)
+
+// Timeout bounds every operation, the wait for a connection included.
+const Timeout = 2 * time.Second
+
+// maxAttempts bounds how often a transaction is run that the database rolled
+// back for a deadlock.
+const maxAttempts = 3
+
+// Options change how a Store is opened.
+type Options struct {
+	// Clock replaces the store's clock. The default is the PostgreSQL server's
+	// time, and time.Now for SQLite.
+	Clock func() time.Time
+}
+
+// Store is a stepkey.Store and a stepkey.Challenges. It is safe for concurrent
+// use.
+type Store struct {
+	db      databases
+	dialect dialect
+	clock   clock
+}
+
+var (
+	_ stepkey.Store      = (*Store)(nil)
+	_ stepkey.Challenges = (*Store)(nil)
+)
+
+// Open opens the database that url names, postgres://… or sqlite:PATH, and
+// brings its schema up to date. The caller closes the Store.
+func Open(ctx context.Context, url string, options Options) (*Store, error) {
+	s, err := connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, options); err != nil {
+		return nil, errors.Join(err, s.db.close())
+	}
+	return s, nil
+}
+
+func connect(ctx context.Context, url string) (*Store, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		db, err := openSQLite(path)
+		return &Store{db: db, dialect: sqliteDialect}, err
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		db, err := openPostgres(ctx, url)
+		return &Store{db: db, dialect: postgresDialect}, err
+	}
+	return nil, errors.New("sqlstore: DATABASE_URL is neither postgres://… nor sqlite:PATH")
+}
+
+func (s *Store) prepare(ctx context.Context, options Options) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if options.Clock != nil {
+		s.clock = fixedClock(options.Clock)
+		return nil
+	}
+	if s.dialect.name == sqliteDialect.name {
+		s.clock = fixedClock(time.Now)
+		return nil
+	}
+	follower, err := followServer(ctx, s.db)
+	if err != nil {
+		return s.translate(err)
+	}
+	s.clock = follower
+	return nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() error {
+	s.clock.stop()
+	return s.db.close()
+}
+
+// Now is the time by which the store decides. It costs no round trip.
+func (s *Store) Now() time.Time { return s.clock.now() }
+
+// Ping implements stepkey.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.translate(s.db.read.PingContext(ctx))
+}
+
+// InTx implements stepkey.Store.
+func (s *Store) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+	var err error
+	for range maxAttempts {
+		if err = s.inTxOnce(ctx, fn); err == nil || !s.dialect.retry(err) {
+			break
+		}
+	}
+	return s.translate(err)
+}
+
+func (s *Store) inTxOnce(ctx context.Context, fn func(stepkey.Tx) error) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	sqlTx, err := s.db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(&tx{sqlTx, s.dialect}); err != nil {
+		return errors.Join(err, ignoreDone(sqlTx.Rollback()))
+	}
+	return sqlTx.Commit()
+}
+
+// bounded returns a context that ends by its own deadline and not because the
+// client has gone: a half-known outcome helps nobody.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), Timeout)
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// translate makes the project's kinds of errors of the database's.
+func (s *Store) translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return stepkey.ErrNotFound
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrConnDone), s.dialect.transient(err):
+		return fmt.Errorf("%w: %w", stepkey.ErrUnavailable, err)
+	default:
+		return err
+	}
+}
+
+// tx implements stepkey.Tx. Its methods leave translating errors to InTx.
+type tx struct {
+	*sql.Tx
+	dialect dialect
+}
+
+// queryer is what a database and a transaction have in common.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// changed runs a statement and reports whether it changed a row.
+func changed(ctx context.Context, q queryer, statement string, args ...any) (bool, error) {
+	result, err := q.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}

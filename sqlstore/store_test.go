@@ -1,0 +1,256 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// database is an empty, migrated one: its URL, and how to reach it with plain SQL.
+type database struct {
+	url    string
+	driver string
+	dsn    string
+}
+
+func sqlite(t *testing.T) database {
+	path := filepath.Join(t.TempDir(), "stepkey.db")
+	return database{"sqlite:" + path, "sqlite", path}
+}
+
+func postgres(t *testing.T) database {
+	dsn := pgtest.Clone(t, "sqlstore", func(dsn string) error {
+		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{})
+		if err != nil {
+			return err
+		}
+		return store.Close()
+	})
+	return database{dsn, "pgx", dsn}
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, empty func(*testing.T) database)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, sqlite) })
+	t.Run("postgres", func(t *testing.T) { test(t, postgres) })
+}
+
+func open(t *testing.T, url string, clock func() time.Time) *sqlstore.Store {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func exec(t *testing.T, d database, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open(d.driver, d.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStore(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		storetest.TestStore(t, func(t *testing.T) stepkey.Store { return open(t, empty(t).url, nil) })
+	})
+}
+
+func TestChallenges(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		storetest.TestChallenges(t, func(t *testing.T, clock func() time.Time) stepkey.Challenges {
+			return open(t, empty(t).url, clock)
+		})
+	})
+}
+
+var epoch = time.Date(2030, 5, 17, 9, 30, 0, 0, time.UTC)
+
+func addSession(t *testing.T, store *sqlstore.Store) stepkey.Session {
+	t.Helper()
+	u := stepkey.User{ID: uuid.New(), Username: "mira", CanonicalName: "mira", PasswordVersion: 1,
+		Handle: []byte("handle"), CreatedAt: epoch}
+	s := stepkey.Session{ID: uuid.New(), UserID: u.ID, PasswordVersion: 1, PasswordAt: epoch,
+		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+	err := store.InTx(t.Context(), func(tx stepkey.Tx) error {
+		return errors.Join(tx.CreateUser(t.Context(), u), tx.CreateSession(t.Context(), s))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// What ends a session elsewhere ends it for every use-case: reading, locking and
+// elevating ask for the same.
+func TestSessionThatIsNoLongerLive(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		for name, statement := range map[string]string{
+			"user disabled":    `UPDATE users SET disabled_at = created_at`,
+			"password changed": `UPDATE users SET password_version = 2`,
+			"session ended":    `UPDATE sessions SET ended_at = created_at`,
+			"user deleted":     `DELETE FROM users`,
+		} {
+			t.Run(name, func(t *testing.T) {
+				d := empty(t)
+				store := open(t, d.url, nil)
+				s := addSession(t, store)
+				if _, err := store.Account(t.Context(), s.UserID, s.ID, epoch); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+				if d.driver == "sqlite" {
+					statement = "PRAGMA foreign_keys = 1; " + statement
+				}
+				exec(t, d, statement)
+
+				_, read := store.Account(t.Context(), s.UserID, s.ID, epoch)
+				lock := store.InTx(t.Context(), func(tx stepkey.Tx) error {
+					_, err := tx.LockAccount(t.Context(), s.UserID, s.ID, epoch)
+					return err
+				})
+				elevate := store.InTx(t.Context(), func(tx stepkey.Tx) error {
+					return tx.ElevateSession(t.Context(), s, epoch)
+				})
+				for what, err := range map[string]error{"Account": read, "LockAccount": lock, "ElevateSession": elevate} {
+					if !errors.Is(err, stepkey.ErrNotFound) {
+						t.Errorf("%s: %v, want ErrNotFound", what, err)
+					}
+				}
+			})
+		}
+	})
+}
+
+func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		clock := storetest.NewClock()
+		d := empty(t)
+		store := open(t, d.url, clock.Now)
+		s := addSession(t, store)
+		short := stepkey.ChallengeKey{Digest: [32]byte{1}, UserID: s.UserID, SessionID: s.ID}
+		long := stepkey.ChallengeKey{Digest: [32]byte{2}, UserID: s.UserID, SessionID: s.ID}
+		if err := errors.Join(
+			store.Put(t.Context(), short, []byte("s"), time.Minute), store.Put(t.Context(), long, []byte("l"), 48*time.Hour),
+		); err != nil {
+			t.Fatal(err)
+		}
+		count := func(table string) (n int) {
+			db, err := sql.Open(d.driver, d.dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		sweep := func(after time.Duration, challenges, sessions int) {
+			t.Helper()
+			clock.Advance(after)
+			if err := store.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if c, s := count("challenges"), count("sessions"); c != challenges || s != sessions {
+				t.Errorf("after %s: %d challenges and %d sessions, want %d and %d", after, c, s, challenges, sessions)
+			}
+		}
+		sweep(0, 2, 1)
+		sweep(time.Minute, 1, 1)
+		sweep(25*time.Hour, 1, 0) // an hour of life and a day of being kept
+		sweep(24*time.Hour, 0, 0)
+	})
+}
+
+func TestOpenTwiceKeepsData(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		d := empty(t)
+		s := addSession(t, open(t, d.url, nil))
+		if _, err := open(t, d.url, nil).Account(t.Context(), s.UserID, s.ID, epoch); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestThreeInstancesMigrateAtOnce(t *testing.T) {
+	dsn := pgtest.NewDatabase(t)
+	stores := make(chan error, 3)
+	for range 3 {
+		go func() {
+			store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{})
+			if err == nil {
+				err = store.Close()
+			}
+			stores <- err
+		}()
+	}
+	for range 3 {
+		if err := <-stores; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"mysql://root@localhost/x":              "neither postgres://",
+		"postgres://user:hunter2@local host/db": "not a PostgreSQL URL",
+		"sqlite:/does/not/exist/stepkey.db":     "open SQLite",
+	} {
+		_, err := sqlstore.Open(t.Context(), url, sqlstore.Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want it to say %q", url, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error holds the password: %v", err)
+		}
+	}
+}
+
+func TestSQLiteFilesAreForTheOwnerOnly(t *testing.T) {
+	d := sqlite(t)
+	addSession(t, open(t, d.url, nil))
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(d.dsn + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %o, want 600", filepath.Base(d.dsn+suffix), mode)
+		}
+	}
+}
+
+// An unreachable server is the store's fault and nobody's input.
+func TestUnreachable(t *testing.T) {
+	_, err := sqlstore.Open(t.Context(), "postgres://stepkey@127.0.0.1:1/stepkey", sqlstore.Options{})
+	if !errors.Is(err, stepkey.ErrUnavailable) {
+		t.Errorf("Open: %v, want ErrUnavailable", err)
+	}
+}

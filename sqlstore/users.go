@@ -1,0 +1,55 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// CreateUser implements stepkey.Tx.
+func (t *tx) CreateUser(ctx context.Context, u stepkey.User) error {
+	added, err := changed(ctx, t, `
+		INSERT INTO users (id, username, canonical_name, password_hash, password_version, handle, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (canonical_name) DO NOTHING`,
+		u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle, u.CreatedAt)
+	if err == nil && !added {
+		return stepkey.ErrUsernameTaken
+	}
+	return err
+}
+
+// UserByName implements stepkey.Store.
+func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.User, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var u stepkey.User
+	err := s.db.read.QueryRowContext(ctx, `
+		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
+		FROM users WHERE canonical_name = $1`, canonicalName).
+		Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+			&u.CreatedAt, &u.DisabledAt)
+	u.CreatedAt = u.CreatedAt.UTC()
+	return u, s.translate(err)
+}
+
+// ReplacePasswordHash implements stepkey.Store.
+func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	replaced, err := changed(ctx, s.db.write,
+		`UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3`, replacement, userID, old)
+	return replaced, s.translate(err)
+}
+
+// HasLegacyHashes implements stepkey.Store.
+func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var found bool
+	err := s.db.read.QueryRowContext(ctx,
+		`SELECT EXISTS (SELECT 1 FROM users WHERE password_hash NOT LIKE '$argon2id$%')`).Scan(&found)
+	return found, s.translate(err)
+}

@@ -1,0 +1,109 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Store keeps users, passkeys, sessions, events and the service's own settings.
+//
+// An implementation is safe for concurrent use by several instances, answers
+// within a bounded time, returns [ErrNotFound] for what it does not hold and
+// [ErrUnavailable] when it cannot say, and passes storetest.TestStore.
+type Store interface {
+	// InTx runs fn in one transaction, which is committed if fn returns nil and
+	// has no effect otherwise. It runs to its end also if ctx is cancelled
+	// meanwhile: whether the client waits must not decide what is true. Where the
+	// database asks for it (deadlock), fn runs again from the start.
+	InTx(ctx context.Context, fn func(Tx) error) error
+
+	// UserByName returns the user of that canonical name.
+	UserByName(ctx context.Context, canonicalName string) (User, error)
+
+	// Account returns the session, its user and the user's passkeys in one look,
+	// or ErrNotFound unless the session is live at now: it is userID's, has not
+	// ended nor expired, its user is active and the password has not changed
+	// since.
+	Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
+
+	// ReplacePasswordHash puts replacement in the place of old and reports
+	// whether old was still there (compare and swap).
+	ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error)
+
+	// HasLegacyHashes reports whether any user's password hash is not argon2id.
+	HasLegacyHashes(ctx context.Context) (bool, error)
+
+	// SigningKeys returns all signing keys, newest first.
+	SigningKeys(ctx context.Context) ([]SealedKey, error)
+
+	// Ping reports whether the store can be reached.
+	Ping(ctx context.Context) error
+}
+
+// Tx is a transaction of a [Store]. It must not be used after the function that
+// it was handed to has returned, nor by two goroutines at once.
+type Tx interface {
+	// CreateUser adds u, or returns ErrUsernameTaken.
+	CreateUser(ctx context.Context, u User) error
+
+	// LockAccount is Store.Account under a lock on the user's row that lasts to
+	// the end of the transaction: whoever else asks for it waits.
+	LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
+
+	// CreateSession adds s.
+	CreateSession(ctx context.Context, s Session) error
+
+	// ElevateSession sets what s says of FullAt, FullPasskeyID and ExpiresAt,
+	// provided that the session is live at now, as Account means it. Otherwise
+	// it returns ErrNotFound.
+	ElevateSession(ctx context.Context, s Session, now time.Time) error
+
+	// CreatePasskey adds p, or returns ErrPasskeyExists if anybody has a passkey
+	// with that credential id.
+	CreatePasskey(ctx context.Context, p Passkey) error
+
+	// UsePasskey stores a successful verification: signature counter, flags and
+	// time. It reports false, and changes nothing, if the passkey is gone or
+	// unless the counter grows or stays at zero (WebAuthn L3 §7.2 step 22).
+	UsePasskey(ctx context.Context, use PasskeyUse) (bool, error)
+
+	// RecordEvent adds e.
+	RecordEvent(ctx context.Context, e Event) error
+
+	// PinSetting stores value under name unless a value is there already, and
+	// returns the one that is there now. Of several transactions that pin one
+	// name, all but the first wait for it and get what it stored.
+	PinSetting(ctx context.Context, name, value string) (string, error)
+
+	// AddSigningKey adds k.
+	AddSigningKey(ctx context.Context, k SealedKey) error
+}
+
+// PasskeyUse is what a verification changes of a passkey.
+type PasskeyUse struct {
+	PasskeyID uuid.UUID
+	SignCount uint32
+	Flags     byte
+	At        time.Time
+}
+
+// Challenges keeps the outstanding challenges. Its clock decides what has
+// expired.
+//
+// An implementation is safe for concurrent use by several instances and passes
+// storetest.TestChallenges. It never drops an outstanding challenge other than
+// by the cap of [MaxChallenges] per session: a full store refuses with
+// [ErrUnavailable].
+type Challenges interface {
+	// Put keeps state under key for ttl. Once it has returned, at most
+	// MaxChallenges of the session's challenges can be taken; the newest stay.
+	Put(ctx context.Context, key ChallengeKey, state []byte, ttl time.Duration) error
+
+	// Take removes the challenge and returns its state, both in one atomic step
+	// that is final when Take returns: of any number of callers with one key
+	// exactly one gets it. It returns ErrChallengeExpired if there is none under
+	// exactly this key, or if its time is over.
+	Take(ctx context.Context, key ChallengeKey) ([]byte, error)
+}

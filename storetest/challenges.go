@@ -1,0 +1,191 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+const ttl = 5 * time.Minute
+
+// TestChallenges checks a stepkey.Challenges. open returns an empty one that tells
+// the time by clock.
+func TestChallenges(t *testing.T, open func(t *testing.T, clock func() time.Time) stepkey.Challenges) {
+	run := func(name string, test func(*testing.T, stepkey.Challenges, *Clock)) {
+		t.Run(name, func(t *testing.T) {
+			clock := NewClock()
+			test(t, open(t, clock.Now), clock)
+		})
+	}
+	run("taken once", challengeTakenOnce)
+	run("taken by nobody else", challengeTakenByNobodyElse)
+	run("expires", challengeExpires)
+	run("a session keeps the newest", sessionKeepsNewest)
+	run("sessions do not crowd each other", sessionsDoNotCrowd)
+	run("parallel puts keep the cap", parallelPutsKeepCap)
+	run("of 64 takers one wins", oneTakerWins)
+}
+
+func newKey() stepkey.ChallengeKey {
+	key := stepkey.ChallengeKey{Purpose: stepkey.PurposeStepUp, UserID: uuid.New(), SessionID: uuid.New()}
+	_, _ = rand.Read(key.Digest[:])
+	return key
+}
+
+// sibling returns another challenge of the same session.
+func sibling(key stepkey.ChallengeKey) stepkey.ChallengeKey {
+	_, _ = rand.Read(key.Digest[:])
+	return key
+}
+
+func put(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey, state string) {
+	t.Helper()
+	if err := c.Put(t.Context(), key, []byte(state), ttl); err != nil {
+		t.Fatalf("Put: %v", err)
+	}
+}
+
+func wantTaken(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey, state string) {
+	t.Helper()
+	got, err := c.Take(t.Context(), key)
+	if err != nil || string(got) != state {
+		t.Fatalf("Take = %q, %v; want %q", got, err, state)
+	}
+}
+
+func wantGone(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey) {
+	t.Helper()
+	if got, err := c.Take(t.Context(), key); !errors.Is(err, stepkey.ErrChallengeExpired) {
+		t.Fatalf("Take = %q, %v; want ErrChallengeExpired", got, err)
+	}
+}
+
+func challengeTakenOnce(t *testing.T, c stepkey.Challenges, _ *Clock) {
+	key := newKey()
+	wantGone(t, c, key)
+	put(t, c, key, "state")
+	wantTaken(t, c, key, "state")
+	wantGone(t, c, key)
+}
+
+func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ *Clock) {
+	key := newKey()
+	put(t, c, key, "state")
+
+	otherPurpose, otherUser, otherSession := key, key, key
+	otherPurpose.Purpose = stepkey.PurposeRegistration
+	otherUser.UserID = uuid.New()
+	otherSession.SessionID = uuid.New()
+	for _, other := range []stepkey.ChallengeKey{otherPurpose, otherUser, otherSession, sibling(key)} {
+		wantGone(t, c, other)
+	}
+	// Nor does somebody else's try use it up.
+	wantTaken(t, c, key, "state")
+}
+
+func challengeExpires(t *testing.T, c stepkey.Challenges, clock *Clock) {
+	early, late := newKey(), newKey()
+	put(t, c, early, "early")
+	put(t, c, late, "late")
+	clock.Advance(ttl - time.Millisecond)
+	wantTaken(t, c, early, "early")
+	clock.Advance(time.Millisecond)
+	wantGone(t, c, late)
+	clock.Advance(-time.Minute)
+	wantGone(t, c, late) // it does not come back if the clock does
+}
+
+func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock *Clock) {
+	keys := []stepkey.ChallengeKey{newKey()}
+	for range stepkey.MaxChallenges {
+		keys = append(keys, sibling(keys[0]))
+	}
+	for _, key := range keys {
+		put(t, c, key, "state")
+		clock.Advance(time.Second)
+	}
+	wantGone(t, c, keys[0])
+	for _, key := range keys[1:] {
+		wantTaken(t, c, key, "state")
+	}
+}
+
+func sessionsDoNotCrowd(t *testing.T, c stepkey.Challenges, clock *Clock) {
+	mine := newKey()
+	put(t, c, mine, "mine")
+	theirs := newKey()
+	theirs.UserID = mine.UserID // another session of the same user
+	for range 2 * stepkey.MaxChallenges {
+		put(t, c, theirs, "theirs")
+		theirs = sibling(theirs)
+		clock.Advance(time.Second)
+	}
+	wantTaken(t, c, mine, "mine")
+}
+
+func parallelPutsKeepCap(t *testing.T, c stepkey.Challenges, _ *Clock) {
+	keys := []stepkey.ChallengeKey{newKey()}
+	for range 31 {
+		keys = append(keys, sibling(keys[0]))
+	}
+	var wg sync.WaitGroup
+	for _, key := range keys {
+		wg.Go(func() {
+			if err := c.Put(t.Context(), key, []byte("state"), ttl); err != nil {
+				t.Errorf("Put: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	taken := 0
+	for _, key := range keys {
+		if _, err := c.Take(t.Context(), key); err == nil {
+			taken++
+		}
+	}
+	if taken != stepkey.MaxChallenges {
+		t.Errorf("%d of a session's challenges can be taken, want %d", taken, stepkey.MaxChallenges)
+	}
+}
+
+func oneTakerWins(t *testing.T, c stepkey.Challenges, _ *Clock) {
+	key := newKey()
+	put(t, c, key, "state")
+	won := race(64, func(int) bool {
+		state, err := c.Take(t.Context(), key)
+		if err != nil && !errors.Is(err, stepkey.ErrChallengeExpired) {
+			t.Errorf("Take: %v", err)
+		}
+		return string(state) == "state"
+	})
+	if won != 1 {
+		t.Errorf("%d takers got the challenge, want 1", won)
+	}
+}
+
+// race calls try n times at once and returns how many calls reported true.
+func race(n int, try func(i int) bool) int {
+	var wg sync.WaitGroup
+	start, results := make(chan struct{}), make([]bool, n)
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			results[i] = try(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	won := 0
+	for _, result := range results {
+		if result {
+			won++
+		}
+	}
+	return won
+}

@@ -1,0 +1,38 @@
+package stepkey
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is somebody who can sign in.
+type User struct {
+	// ID is random and never used again, also not after the user was deleted.
+	ID uuid.UUID
+
+	// Username is the name as typed, CanonicalName the form in which it is
+	// unique (see CanonicalUsername).
+	Username      string
+	CanonicalName string
+
+	// PasswordHash is in PHC or crypt form, with its parameters in it.
+	PasswordHash string
+
+	// PasswordVersion counts changes of the password. A session holds the
+	// version that it was started with and ends when the two differ. Remaking
+	// the hash of the same password does not change it.
+	PasswordVersion int
+
+	// Handle is the WebAuthn user handle: random, and nothing else, so that
+	// authenticators store nothing personal (WebAuthn L3 §14.6.1).
+	Handle []byte
+
+	CreatedAt time.Time
+
+	// DisabledAt is when the user was disabled, nil for an active one.
+	DisabledAt *time.Time
+}
+
+// Active reports whether the user may sign in and hold sessions.
+func (u User) Active() bool { return u.DisabledAt == nil }
