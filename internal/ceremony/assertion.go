@@ -94,7 +94,8 @@ func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Creden
 	}, nil
 }
 
-// findCredential does §7.2 steps 5 and 6 for a user who is known beforehand.
+// findCredential does what §7.2 says about allowCredentials and about the owner
+// of a credential when the user is known beforehand.
 func findCredential(u User, s AssertionState, owned []Credential, a Assertion) (Credential, error) {
 	if !bytes.Equal(s.handle, u.Handle) {
 		return Credential{}, refused(ReasonUserHandle, errors.New("the ceremony of another user"))
@@ -114,7 +115,7 @@ func findCredential(u User, s AssertionState, owned []Credential, a Assertion) (
 	return Credential{}, refused(ReasonUnknownCredential, nil)
 }
 
-// counterAdvances is §7.2 step 22 with its policy decided: a counter that
+// counterAdvances decides what §7.2 leaves to the relying party: a counter that
 // stands still or goes back means that there may be a copy of the passkey, and
 // the assertion is refused. Synced passkeys have no counter and stay at zero.
 func counterAdvances(stored, received uint32) bool {

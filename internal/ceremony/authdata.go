@@ -93,7 +93,7 @@ func (a *authData) parseAttestedCredential(raw []byte) ([]byte, error) {
 	return rest[n:], nil
 }
 
-// verify does §7.1 steps 14 to 18 and §7.2 steps 15 to 19.
+// verify does what §7.1 and §7.2 both ask of authenticator data.
 func (a authData) verify(rpID string) error {
 	if a.rpIDHash != sha256.Sum256([]byte(rpID)) {
 		return refused(ReasonRPID, nil)

@@ -83,7 +83,7 @@ func Challenge(clientDataJSON []byte) ([]byte, error) {
 	return challenge, nil
 }
 
-// verify does §7.1 steps 7 to 11 and §7.2 steps 10 to 14.
+// verify does what §7.1 and §7.2 both ask of client data.
 func (c clientData) verify(kind string, challenge []byte, origins []string) error {
 	if c.Type != kind {
 		return refused(ReasonType, nil)

@@ -29,8 +29,7 @@ func (k Kind) String() string {
 // tests, never for clients.
 type Reason string
 
-// The rules about the client data, WebAuthn Level 3 §7.1 steps 5 to 11 and
-// §7.2 steps 8 to 14.
+// The rules about the client data of both ceremonies.
 const (
 	ReasonClientData  Reason = "client_data" // not a JSON object as §5.8.1 describes it
 	ReasonType        Reason = "type"
@@ -39,8 +38,7 @@ const (
 	ReasonCrossOrigin Reason = "cross_origin" // crossOrigin is true or there is a topOrigin
 )
 
-// The rules about the authenticator data, §7.1 steps 13 to 18 and §7.2 steps
-// 15 to 19.
+// The rules about the authenticator data of both ceremonies.
 const (
 	ReasonAuthenticatorData        Reason = "authenticator_data" // not as §6.1 describes it
 	ReasonRPID                     Reason = "rp_id"
@@ -50,7 +48,7 @@ const (
 	ReasonBackupEligibilityChanged Reason = "backup_eligibility_changed"
 )
 
-// The rules about a new credential, §7.1 steps 20 to 26.
+// The rules about a new credential.
 const (
 	ReasonAttestationObject Reason = "attestation_object" // not as §6.5.4 describes it
 	ReasonAttestation       Reason = "attestation"

@@ -8,8 +8,8 @@ import (
 // credentialType is the only member of PublicKeyCredentialType (§5.8.2).
 const credentialType = "public-key"
 
-// Limits of a credential id in bytes: §4 asks for 16 bytes at least, and §7.1
-// step 25 for 1023 at most.
+// Limits of a credential id in bytes: §4 asks for 16 at least, §7.1 for 1023 at
+// most.
 const (
 	minCredentialID = 16
 	maxCredentialID = 1023
