@@ -1,0 +1,93 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+)
+
+// Options change what surrounds the API.
+type Options struct {
+	// Pages serves the HTML pages and their assets. nil means no pages.
+	Pages http.Handler
+
+	// CORSOrigins may read answers from other origins, exactly as a browser
+	// writes them. The default is nobody.
+	CORSOrigins []string
+
+	// HSTS tells browsers to come back over https only. Set it where the service
+	// is reached over https.
+	HSTS bool
+
+	// Log takes one line for each request, and what went wrong inside. nil means
+	// no log.
+	Log *slog.Logger
+}
+
+// api holds what the handlers share.
+type api struct {
+	service *stepkey.Service
+	guard   *guard.Guard
+	log     *slog.Logger
+}
+
+// New returns the handler. It is safe for concurrent use.
+func New(service *stepkey.Service, options Options) http.Handler {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &api{service: service, log: options.Log}
+	a.guard = guard.New(service.Verifier(), guard.Options{Refuse: refuse, Clock: service.Now})
+
+	mux := http.NewServeMux()
+	for _, route := range a.routes() {
+		for _, path := range route.paths {
+			mux.Handle(path, route.methods)
+		}
+	}
+	mountPages(mux, options.Pages)
+	mux.Handle("/", http.HandlerFunc(notFound))
+
+	var handler http.Handler = mux
+	handler = allowOrigins(options.CORSOrigins, handler)
+	handler = recoverPanics(options.Log, handler)
+	handler = secureHeaders(options.HSTS, handler)
+	handler = logRequests(options.Log, handler)
+	return withRequestID(handler)
+}
+
+// mountPages gives the pages their own paths, so that everything else that is not
+// there is answered by the API.
+func mountPages(mux *http.ServeMux, pages http.Handler) {
+	if pages == nil {
+		return
+	}
+	for _, path := range []string{"/{$}", "/docs", "/favicon.ico", "/assets/"} {
+		mux.Handle(path, pages)
+	}
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, problemNotFound) }
+
+// refuse answers for the guard.
+func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
+	if refusal.StepUp() {
+		writeProblem(w, r, stepUpProblem(refusal))
+		return
+	}
+	p := problemUnauthorized
+	p.challenge = refusal.Challenge()
+	writeProblem(w, r, p)
+}
+
+// fail answers with what err means, and logs it where it is our fault.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.status >= http.StatusInternalServerError {
+		a.log.ErrorContext(r.Context(), "request failed",
+			"request", requestID(r.Context()), "route", r.Pattern, "error", err)
+	}
+	writeProblem(w, r, p)
+}

@@ -1,0 +1,369 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/memstore"
+	"github.com/stepkey/stepkey/sqlstore"
+)
+
+func newService(t *testing.T) *stepkey.Service {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	service, err := stepkey.New(t.Context(), stepkey.Config{
+		Store: store, Challenges: memstore.NewChallenges(0, nil),
+		Secret: strings.Repeat("c2VjcmV0", 5) + "c2U=", Origins: []string{"http://localhost:3000"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service
+}
+
+func send(h http.Handler, method, target, body string, headers ...string) *http.Response {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func codeOf(t *testing.T, r *http.Response) string {
+	t.Helper()
+	var body struct{ Code string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	return body.Code
+}
+
+// document is what of openapi.json these tests read.
+type document struct {
+	Paths      map[string]map[string]any
+	Components struct {
+		Schemas struct {
+			ProblemCode struct {
+				Enum     []string
+				Problems map[string]struct {
+					Status        int
+					Title, Detail string
+				} `json:"x-problems"`
+			}
+		}
+	}
+}
+
+func readDocument(t *testing.T) document {
+	t.Helper()
+	var d document
+	if err := json.Unmarshal(openAPIDocument, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestEveryRouteIsInTheDocument(t *testing.T) {
+	var routed, documented []string
+	service := newService(t)
+	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{})}
+	for _, route := range a.routes() {
+		for _, path := range route.paths {
+			for method := range route.methods {
+				if method != http.MethodHead { // HEAD is GET without the body
+					routed = append(routed, method+" "+path)
+				}
+			}
+		}
+	}
+	pages := []string{"/", "/docs"}
+	for path, item := range readDocument(t).Paths {
+		for method := range item {
+			if slices.Contains([]string{"get", "post", "put", "patch", "delete"}, method) && !slices.Contains(pages, path) {
+				documented = append(documented, strings.ToUpper(method)+" "+path)
+			}
+		}
+	}
+	slices.Sort(routed)
+	slices.Sort(documented)
+	if !slices.Equal(routed, documented) {
+		t.Errorf("routes:\n%s\nopenapi.json:\n%s", strings.Join(routed, "\n"), strings.Join(documented, "\n"))
+	}
+}
+
+func TestProblemsAreAsDocumented(t *testing.T) {
+	documented := readDocument(t).Components.Schemas.ProblemCode
+	problems := allProblems()
+	for code, p := range problems {
+		d := documented.Problems[code]
+		if d.Status != p.status || d.Title != p.title || d.Detail != p.detail || !slices.Contains(documented.Enum, code) {
+			t.Errorf("%s: %d %q %q, documented as %+v", code, p.status, p.title, p.detail, d)
+		}
+	}
+	for code := range documented.Problems {
+		if _, ok := problems[code]; !ok {
+			t.Errorf("%s is documented and does not exist", code)
+		}
+	}
+}
+
+func allProblems() map[string]problem {
+	byCode := map[string]problem{}
+	for _, p := range []problem{
+		problemInvalidRequest, problemUsernameInvalid, problemPasswordTooShort, problemPasswordTooLong,
+		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
+		problemUnauthorized, problemVerificationFailed, problemStepUpRequired, problemReauthenticationRequired,
+		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
+		problemPayloadTooLarge, problemUnsupportedMediaType, problemInternal, problemOverloaded, problemUnavailable,
+	} {
+		byCode[p.code] = p
+	}
+	return byCode
+}
+
+func TestProblemOfEachKind(t *testing.T) {
+	for _, test := range []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{stepkey.ErrInvalidRequest, 400, "invalid_request"},
+		{stepkey.ErrUsernameInvalid, 400, "username_invalid"},
+		{stepkey.ErrPasswordTooShort, 400, "password_too_short"},
+		{stepkey.ErrPasswordTooLong, 400, "password_too_long"},
+		{stepkey.ErrPasswordCommon, 400, "password_blocked"},
+		{stepkey.ErrPasswordContainsUsername, 400, "password_contains_username"},
+		{stepkey.ErrNoPasskeys, 400, "no_passkeys"},
+		{stepkey.ErrChallengeExpired, 400, "challenge_expired"},
+		{stepkey.ErrUnauthorized, 401, "unauthorized"},
+		{stepkey.ErrInvalidCredentials, 401, "unauthorized"},
+		{stepkey.ErrVerificationFailed, 401, "verification_failed"},
+		{stepkey.ErrReauthenticationRequired, 403, "reauthentication_required"},
+		{&stepkey.StepUpRequiredError{MaxAge: time.Minute}, 403, "step_up_required"},
+		{stepkey.ErrUsernameTaken, 409, "username_taken"},
+		{stepkey.ErrPasskeyExists, 409, "passkey_exists"},
+		{stepkey.ErrTooManyPasskeys, 409, "too_many_passkeys"},
+		{errPayloadTooLarge, 413, "payload_too_large"},
+		{errUnsupportedMediaType, 415, "unsupported_media_type"},
+		{&stepkey.OverloadedError{RetryAfter: 3 * time.Second}, 503, "overloaded"},
+		{fmt.Errorf("pool: %w", stepkey.ErrUnavailable), 503, "unavailable"},
+		{errors.New("SELECT secret FROM users"), 500, "internal"},
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		writeProblem(w, r, problemOf(test.err))
+		got := w.Result()
+		if code := codeOf(t, got); got.StatusCode != test.status || code != test.code {
+			t.Errorf("%v: %d %s, want %d %s", test.err, got.StatusCode, code, test.status, test.code)
+		}
+		if test.status == 503 && got.Header.Get("Retry-After") == "" {
+			t.Errorf("%v: no Retry-After", test.err)
+		}
+	}
+}
+
+// What a client sends and what a secret is stay out of log and answers.
+func TestNothingSentComesBackOrIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	h := New(newService(t), Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	const canary = "c4n4ry-hunter2"
+	body := fmt.Sprintf(`{"username":"mira-%s","password":"%s","%s":1}`, canary, canary, canary)
+	var answers bytes.Buffer
+	for _, request := range []*http.Response{
+		send(h, "POST", "/auth/signup", body),
+		send(h, "POST", "/auth/login", strings.Replace(body, `"password":"`, `"password":"x`, 1)),
+		send(h, "POST", "/auth/login", strings.Replace(body, `{`, `[`, 1)),
+		send(h, "POST", "/auth/login?password="+canary, body),
+		send(h, "GET", "/"+canary, ""),
+		send(h, canary, "/auth/login", ""),
+		send(h, "GET", "/users/profile", "", "Authorization", "Bearer "+canary, "X-Request-Id", canary),
+	} {
+		text, _ := io.ReadAll(request.Body)
+		answers.Write(text)
+		fmt.Fprint(&answers, request.Header)
+	}
+	if strings.Contains(answers.String(), canary) {
+		t.Errorf("it came back: %s", answers.String())
+	}
+	if strings.Contains(log.String(), canary) {
+		t.Errorf("it was logged: %s", log.String())
+	}
+	if lines := strings.Count(log.String(), "\n"); lines < 7 {
+		t.Errorf("%d lines in the log, want one for each request", lines)
+	}
+}
+
+func TestPanicIsAPlain500(t *testing.T) {
+	var log bytes.Buffer
+	h := withRequestID(recoverPanics(slog.New(slog.NewJSONHandler(&log, nil)), http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) { panic("hunter2") })))
+	got := send(h, "GET", "/", "")
+	text, _ := io.ReadAll(got.Body)
+	if got.StatusCode != 500 || !strings.Contains(string(text), `"internal"`) || !strings.Contains(string(text), `"requestId"`) {
+		t.Errorf("%d %s", got.StatusCode, text)
+	}
+	if strings.Contains(string(text)+log.String(), "hunter2") {
+		t.Error("the value of the panic got out")
+	}
+	if !strings.Contains(log.String(), "stack") {
+		t.Error("no stack in the log")
+	}
+}
+
+func TestCORS(t *testing.T) {
+	service := newService(t)
+	closed, open := New(service, Options{}), New(service, Options{CORSOrigins: []string{"https://app.example.com"}})
+	preflight := []string{"Origin", "https://app.example.com", "Access-Control-Request-Method", "POST"}
+	for _, test := range []struct {
+		name    string
+		listed  bool
+		method  string
+		headers []string
+		allowed string
+	}{
+		{"by default nobody", false, "GET", []string{"Origin", "https://app.example.com"}, ""},
+		{"listed", true, "GET", []string{"Origin", "https://app.example.com"}, "https://app.example.com"},
+		{"listed, preflight", true, "OPTIONS", preflight, "https://app.example.com"},
+		{"another", true, "GET", []string{"Origin", "https://evil.example"}, ""},
+		{"null", true, "GET", []string{"Origin", "null"}, ""},
+		{"a longer one", true, "GET", []string{"Origin", "https://app.example.com.evil.example"}, ""},
+	} {
+		h := closed
+		if test.listed {
+			h = open
+		}
+		got := send(h, test.method, "/auth/login", "", test.headers...)
+		header := got.Header
+		if header.Get("Access-Control-Allow-Origin") != test.allowed || header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %v", test.name, header)
+		}
+		if test.method == "OPTIONS" && got.StatusCode != http.StatusNoContent {
+			t.Errorf("%s: status %d", test.name, got.StatusCode)
+		}
+		if test.listed && !slices.Contains(header.Values("Vary"), "Origin") {
+			t.Errorf("%s: caches are not told that the answer depends on the origin", test.name)
+		}
+	}
+}
+
+func TestHSTSOnlyWhereItIsSet(t *testing.T) {
+	service := newService(t)
+	for hsts, want := range map[bool]string{true: "max-age=31536000", false: ""} {
+		got := send(New(service, Options{HSTS: hsts}), "GET", "/livez", "")
+		if got.Header.Get("Strict-Transport-Security") != want {
+			t.Errorf("HSTS %v: %q", hsts, got.Header.Get("Strict-Transport-Security"))
+		}
+	}
+}
+
+func TestServerIsBounded(t *testing.T) {
+	s := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	for what, bound := range map[string]time.Duration{
+		"read header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout,
+	} {
+		if bound <= 0 || bound > time.Minute {
+			t.Errorf("%s: %s", what, bound)
+		}
+	}
+	if s.MaxHeaderBytes > 16<<10 || s.MaxHeaderBytes == 0 {
+		t.Errorf("headers: %d bytes", s.MaxHeaderBytes)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	type inner struct {
+		Name string `json:"name"`
+	}
+	type body struct {
+		Text  string `json:"text"`
+		Inner inner  `json:"inner"`
+	}
+	for sent, want := range map[string]error{
+		`{"text":"a","inner":{"name":"b"}}`: nil,
+		`{"text":"a","unknown":{"x":[1]}}`:  nil,
+		` {"text":"a"} `:                    nil,
+		`{}`:                                nil,
+		`{"text":"a","text":"b"}`:           stepkey.ErrInvalidRequest,
+		`{"text":"a","te\u0078t":"b"}`:      stepkey.ErrInvalidRequest,
+		`{"unknown":{"x":1,"x":2}}`:         stepkey.ErrInvalidRequest,
+		`{"Text":"a"}`:                      stepkey.ErrInvalidRequest,
+		`{"text":"a","TEXT":"b"}`:           stepkey.ErrInvalidRequest,
+		`{"inner":{"Name":"b"}}`:            stepkey.ErrInvalidRequest,
+		`{"text":1}`:                        stepkey.ErrInvalidRequest,
+		`{"text":"a"}{}`:                    stepkey.ErrInvalidRequest,
+		`{"text":"a"} x`:                    stepkey.ErrInvalidRequest,
+		`{"text":"\xff"}`:                   stepkey.ErrInvalidRequest,
+		"{\"text\":\"\xff\"}":               stepkey.ErrInvalidRequest,
+		`{"text":"\ud800"}`:                 stepkey.ErrInvalidRequest,
+		`{"text":"a",}`:                     stepkey.ErrInvalidRequest,
+		`[]`:                                stepkey.ErrInvalidRequest,
+		`"a"`:                               stepkey.ErrInvalidRequest,
+		``:                                  stepkey.ErrInvalidRequest,
+		strings.Repeat(`{"a":`, 20_000):     stepkey.ErrInvalidRequest,
+		`{"text":"` + strings.Repeat("a", 1<<20) + `"}`: errPayloadTooLarge,
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(sent))
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		if _, err := decode[body](httptest.NewRecorder(), r, 512<<10); !errors.Is(err, want) {
+			t.Errorf("%.60s: %v, want %v", sent, err, want)
+		}
+	}
+	for header, want := range map[[2]string]error{
+		{"Content-Type", "application/json"}:                  nil,
+		{"Content-Type", "Application/JSON;charset=UTF-8"}:    nil,
+		{"Content-Type", "text/plain"}:                        errUnsupportedMediaType,
+		{"Content-Type", "application/x-www-form-urlencoded"}: errUnsupportedMediaType,
+		{"Content-Type", "application/json-seq"}:              errUnsupportedMediaType,
+		{"Content-Type", ""}:                                  errUnsupportedMediaType,
+		{"Content-Encoding", "gzip"}:                          errUnsupportedMediaType,
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(`{}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set(header[0], header[1])
+		if _, err := decode[body](httptest.NewRecorder(), r, 512); !errors.Is(err, want) {
+			t.Errorf("%s: %s: %v, want %v", header[0], header[1], err, want)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	h := New(newService(t), Options{})
+	for _, test := range []struct {
+		method, path, allow string
+		status              int
+	}{
+		{"GET", "/auth/login", "POST", 405},
+		{"DELETE", "/users/profile", "GET, HEAD", 405},
+		{"HEAD", "/passkeys/register/options", "GET, POST", 405},
+		{"BREW", "/auth/signup", "POST", 405},
+		{"HEAD", "/livez", "", 200},
+		{"GET", "/nothing", "", 404},
+		{"GET", "/", "", 404}, // no pages were given
+	} {
+		got := send(h, test.method, test.path, "")
+		if got.StatusCode != test.status || got.Header.Get("Allow") != test.allow {
+			t.Errorf("%s %s: %d, Allow %q; want %d, %q", test.method, test.path,
+				got.StatusCode, got.Header.Get("Allow"), test.status, test.allow)
+		}
+	}
+}

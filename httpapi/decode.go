@@ -1,0 +1,72 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stepkey/stepkey"
+)
+
+// Bounds of request bodies. A registration with a chain of TPM certificates, the
+// largest that devices send, has about 8 KiB.
+const (
+	maxCredentialsBody = 16 << 10
+	maxPasskeyBody     = 32 << 10
+)
+
+var (
+	errUnsupportedMediaType = errors.New("httpapi: not JSON")
+	errPayloadTooLarge      = errors.New("httpapi: body too large")
+)
+
+// decode reads a JSON body of at most limit bytes into a T.
+//
+// Unknown members are ignored, as the original ignores them. Members named twice,
+// wrong types, invalid UTF-8 and trailing data are refused. So are members in the
+// wrong case: other parsers take them, and two readers of one body must not see
+// two different things. They are found by reading the body again without regard
+// to case, which must not make a difference.
+func decode[T any](w http.ResponseWriter, r *http.Request, limit int64) (T, error) {
+	var exact, loose T
+	body, err := readBody(w, r, limit)
+	if err != nil {
+		return exact, err
+	}
+	if err := json.Unmarshal(body, &exact); err != nil {
+		return exact, stepkey.ErrInvalidRequest
+	}
+	err = json.Unmarshal(body, &loose, json.MatchCaseInsensitiveNames(true))
+	if err != nil || !reflect.DeepEqual(exact, loose) {
+		return exact, stepkey.ErrInvalidRequest
+	}
+	return exact, nil
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" || r.Header.Get("Content-Encoding") != "" {
+		return nil, errUnsupportedMediaType
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, errPayloadTooLarge
+	}
+	if err != nil {
+		return nil, stepkey.ErrInvalidRequest
+	}
+	return body, nil
+}
+
+// writeJSON answers with v.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// Nothing can be done for a client that has gone away.
+	_ = json.MarshalWrite(w, v)
+}

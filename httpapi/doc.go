@@ -1,0 +1,17 @@
+// Package httpapi is Stepkey's JSON API as an http.Handler over a
+// *stepkey.Service.
+//
+//	handler := httpapi.New(service, httpapi.Options{})
+//	http.ListenAndServe("localhost:3000", handler)
+//
+// The contract is openapi.json, which the handler serves at /openapi.json; a test
+// holds that every route is in it. One file holds the routes of one resource,
+// routes.go lists them all.
+//
+// A request is taken strictly: JSON only, bounded, members neither named twice
+// nor in the wrong case. An answer that is not a success is a problem document
+// (RFC 9457) with a stable code, written in problem.go and nowhere else. Nothing
+// that the client sent comes back in it, and no text of a library.
+//
+// Set timeouts on the http.Server that serves the handler; [NewServer] does.
+package httpapi

@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+)
+
+//go:embed openapi.json
+var openAPIDocument []byte
+
+// publicKeys lets verifiers keep the keys for five minutes. A key is published
+// for longer than that before it signs.
+func (a *api) publicKeys() http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		keys, err := json.Marshal(a.service.PublicKeys())
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		writeCacheable(w, r, "application/jwk-set+json", "public, max-age=300", keys)
+	}
+}
+
+func (a *api) openAPI() http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		writeCacheable(w, r, "application/json", "public, no-cache", openAPIDocument)
+	}
+}
+
+// writeCacheable answers with something public, or with 304 if the client has it.
+func writeCacheable(w http.ResponseWriter, r *http.Request, contentType, cacheControl string, content []byte) {
+	sum := sha256.Sum256(content)
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	h := w.Header()
+	h.Set("Cache-Control", cacheControl)
+	h.Set("ETag", etag)
+	// Public keys and the description of the API are for every page to read.
+	h.Set("Access-Control-Allow-Origin", "*")
+	if r.Header.Get("If-None-Match") == etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", contentType)
+	_, _ = w.Write(content)
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// alive says that the process answers, whatever it stands on.
+func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, status{"ok"})
+}
+
+// ready says that the service can do its work, and so should get requests.
+func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	if err := a.service.Ready(r.Context()); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, status{"ok"})
+}

@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+)
+
+// extensionOutputs has to be an object if it is there. What is in it was asked
+// for by nobody and is not looked at (WebAuthn L3 §7.1 step 28).
+type extensionOutputs struct {
+	ClientExtensionResults map[string]jsontext.Value `json:"clientExtensionResults"`
+}
+
+type registrationBody struct {
+	stepkey.RegistrationResponse
+	extensionOutputs
+	DeviceName string `json:"deviceName"`
+}
+
+type assertionBody struct {
+	stepkey.AssertionResponse
+	extensionOutputs
+}
+
+type registrationAnswer struct {
+	Success bool          `json:"success"`
+	Passkey passkeyAnswer `json:"passkey"`
+}
+
+type passkeyAnswer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+func (a *api) registrationOptions(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	options, err := a.service.BeginRegistration(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, options)
+}
+
+func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request) {
+	body, err := decode[registrationBody](w, r, maxPasskeyBody)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	claims, _ := guard.FromContext(r.Context())
+	passkey, err := a.service.FinishRegistration(r.Context(), claims, body.RegistrationResponse, body.DeviceName)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, registrationAnswer{
+		Success: true, Passkey: passkeyAnswer{ID: passkey.ID.String(), Name: passkey.Name},
+	})
+}
+
+func (a *api) stepUpOptions(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	options, err := a.service.BeginStepUp(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, options)
+}
+
+func (a *api) stepUpVerify(w http.ResponseWriter, r *http.Request) {
+	body, err := decode[assertionBody](w, r, maxPasskeyBody)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	claims, _ := guard.FromContext(r.Context())
+	granted, err := a.service.FinishStepUp(r.Context(), claims, body.AssertionResponse)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, answerOf(granted))
+}

@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// route is one resource: the paths it has, the first of them canonical and the
+// others the original's spellings, and what each method does.
+type route struct {
+	paths   []string
+	methods methods
+}
+
+// routes lists everything that the API answers.
+func (a *api) routes() []route {
+	login := a.guard.RequireLogin
+	full := a.guard.RequireFull
+	handle := func(f http.HandlerFunc) http.Handler { return f }
+
+	registrationOptions := login(handle(a.registrationOptions))
+	stepUpOptions := login(handle(a.stepUpOptions))
+	return []route{
+		{[]string{"/auth/signup"}, methods{"POST": handle(a.signUp)}},
+		{[]string{"/auth/login", "/auth/signin"}, methods{"POST": handle(a.logIn)}},
+
+		// The original's GET, which makes a challenge, is kept for its clients. HEAD
+		// is left out, so that a prefetch uses up none.
+		{[]string{"/passkeys/register/options"},
+			methods{"POST": registrationOptions, "GET": registrationOptions}},
+		{[]string{"/passkeys/register/verify"}, methods{"POST": login(handle(a.registrationVerify))}},
+		{[]string{"/passkeys/authenticate/options", "/passkeys/auth/options"},
+			methods{"POST": stepUpOptions, "GET": stepUpOptions}},
+		{[]string{"/passkeys/authenticate/verify", "/passkeys/auth/verify"},
+			methods{"POST": login(handle(a.stepUpVerify))}},
+
+		{[]string{"/users/profile"}, readable(login(handle(a.profile)))},
+		{[]string{"/users/histories"}, readable(full(handle(a.histories)))},
+
+		{[]string{"/.well-known/jwks.json"}, readable(handle(a.publicKeys()))},
+		{[]string{"/openapi.json"}, readable(handle(a.openAPI()))},
+		{[]string{"/livez"}, readable(handle(a.alive))},
+		{[]string{"/readyz"}, readable(handle(a.ready))},
+	}
+}
+
+// methods answers each method that a resource knows, and every other with 405.
+type methods map[string]http.Handler
+
+// readable is for what changes nothing.
+func readable(h http.Handler) methods { return methods{"GET": h, "HEAD": h} }
+
+// ServeHTTP implements http.Handler.
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if handler, ok := m[r.Method]; ok {
+		handler.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Allow", m.allowed())
+	writeProblem(w, r, problemMethodNotAllowed)
+}
+
+func (m methods) allowed() string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
