@@ -49,8 +49,8 @@ type Claims struct {
 
 	// PasswordTime and PasskeyTime are the moments of each factor, zero where
 	// the factor was not used, so that any service can check its age offline.
-	PasswordTime int64 `json:"password_time,omitempty"`
-	PasskeyTime  int64 `json:"passkey_time,omitempty"`
+	PasswordTime int64 `json:"password_time,omitzero"`
+	PasskeyTime  int64 `json:"passkey_time,omitzero"`
 }
 
 // PasskeyAge returns how long before now the passkey was verified, in whole
