@@ -1,0 +1,218 @@
+// The demo: five steps from a new account to a page that only a passkey opens.
+
+import { Problem, call } from "./api.js";
+import { announce, byId, clock, copy } from "./dom.js";
+import { atFields, explain } from "./failures.js";
+import { startLog } from "./log.js";
+import { session } from "./session.js";
+import * as stand from "./stand.js";
+import * as steps from "./steps.js";
+import { Stopped, ask, inspect, supported } from "./webauthn.js";
+import { fields, levels, notices, passkey, status } from "./words.js";
+
+/** Options older than this are not used, in milliseconds: a challenge lives five minutes. */
+const STALE = 240000;
+
+/** Where the person is. None of it outlives the page. */
+const here = {
+	form: "signup", // the form that is open while signed out
+	name: "",       // of the account
+	session: null,
+	passkey: "",    // one line about it; empty while there is none
+	ready: null,    // request options fetched ahead, and when
+	rpId: "",       // the name passkeys are bound to, once known
+};
+
+function show(ended) {
+	const now = here.session, results = {};
+	if (here.name) results.signup = here.name;
+	if (now) {
+		const { password_time, passkey_time, iat } = now.claims;
+		results.signin = `${levels.password}, ${clock(password_time ?? iat)}`;
+		if (here.passkey) results.add = here.passkey;
+		if (now.level === "full") results.verify = `${levels.full}, ${clock(passkey_time ?? iat)}`;
+	}
+	steps.show(!now ? here.form : results.verify ? "open" : results.add ? "verify" : "add", results);
+	byId("another").hidden = !results.add || !supported();
+	if (now && !supported()) {
+		for (const step of ["add", "verify"]) {
+			tell(step, notices.unsupported);
+			steps.main(step).hidden = true;
+		}
+	}
+	stand.show(now, ended, () => leave(notices.signedOut, true));
+}
+
+/** Runs a step's work and says there what stopped it. True when nothing did. */
+async function attempt(step, work, again) {
+	let worked = false;
+	await steps.busily(step, async () => {
+		steps.clear(step);
+		try {
+			await work();
+			worked = true;
+		} catch (error) {
+			if (error instanceof Stopped) return steps.main(step).focus();
+			const at = atFields(error, step), words = explain(error, step, here.rpId);
+			if (error.code === "no_passkeys") here.passkey = "";
+			if (at) steps.wrong(step, ...at);
+			else if (words === notices.signedOut && here.session) leave(words);
+			else tell(step, words, again);
+		}
+	});
+	return worked;
+}
+
+/** Puts a notice into a step. Actions that are not named here try again. */
+function tell(step, words, again) {
+	const run = { verify: () => verify(step, words === notices.first), add: () => show(), signin: () => leave() };
+	for (const name of words.actions) run[name] ??= again;
+	if (words.home) run[words.actions[0]] = () => location.assign(words.home);
+	steps.tell(step, words, run);
+}
+
+/** Forgets the session and goes back to step 2. */
+function leave(words, ended) {
+	here.session = here.ready = null;
+	here.form = "signin";
+	here.passkey = "";
+	steps.form("signin").elements.username.value ||= here.name;
+	steps.clear("open");
+	show(ended);
+	if (ended) announce(status.ended);
+	if (words) steps.tell("signin", { ...words, actions: [] });
+}
+
+/** The fields of a form, or null after saying which one is empty. */
+function typed(step) {
+	const { username, password } = steps.form(step).elements;
+	steps.clear(step);
+	if (!username.value.trim()) steps.wrong(step, ["username"], fields.needName);
+	else if (!password.value) steps.wrong(step, ["password"], fields.needPassword);
+	else return { username, password, body: { username: username.value, password: password.value } };
+	return null;
+}
+
+async function signup() {
+	const fields = typed("signup");
+	if (!fields || !await attempt("signup", () => call("POST", "/auth/signup", { body: fields.body }))) return;
+	const next = steps.form("signin").elements;
+	next.username.value = here.name = fields.body.username.trim();
+	next.password.value = fields.body.password;
+	fields.password.value = "";
+	here.form = "signin";
+	show();
+	announce(status.created);
+}
+
+async function signin() {
+	const fields = typed("signin");
+	if (!fields) return;
+	const worked = await attempt("signin", async () => {
+		here.session = session((await call("POST", "/auth/login", { body: fields.body })).accessToken);
+		here.name = here.session.claims.username ?? fields.body.username;
+		fields.password.value = "";
+		await look();
+	});
+	if (!worked) return;
+	steps.clear("open");
+	show();
+	announce(status.signedIn);
+}
+
+/** Fetches request options ahead: they tell whether there is a passkey, and the device is then asked at once. */
+async function look() {
+	here.passkey = "";
+	try {
+		here.ready = { options: await authed("POST", "/passkeys/authenticate/options"), at: Date.now() };
+		here.passkey = passkey.yours;
+	} catch (error) {
+		if (!(error instanceof Problem)) throw error;
+	}
+}
+
+async function add() {
+	const worked = await attempt("add", async () => {
+		const options = await authed("POST", "/passkeys/register/options");
+		here.rpId = options.rp.id;
+		const made = await steps.waitIn("add", stop => ask("create", options, stop));
+		// A passkey made here is named after what this device runs, another by the server.
+		const name = made.authenticatorAttachment === "platform" ? navigator.userAgentData?.platform : undefined;
+		await authed("POST", "/passkeys/register/verify", { ...made, deviceName: name });
+		here.passkey = [name, synced(made)].filter(Boolean).join(" · ");
+		here.ready = null;
+	}, add);
+	if (!worked) return;
+	show();
+	announce(status.added);
+}
+
+/** Verifies a passkey in the step that asked for it, then goes on there. */
+async function verify(step, more) {
+	const worked = await attempt(step, async () => {
+		const { options, at } = here.ready ?? {};
+		const fresh = Date.now() - at < STALE ? options : await authed("POST", "/passkeys/authenticate/options");
+		here.ready = null;
+		here.rpId = fresh.rpId;
+		const signed = await steps.waitIn(step, stop => ask("get", fresh, stop));
+		here.session = session((await authed("POST", "/passkeys/authenticate/verify", signed)).accessToken);
+		here.passkey ||= passkey.yours;
+	}, () => verify(step, more));
+	if (!worked) return;
+	if (step !== "open") steps.clear("open");
+	show();
+	announce(status.full);
+	if (step === "open") await visit();
+	if (more) tell("add", notices.second, add);
+}
+
+async function visit() {
+	await attempt("open", async () => {
+		try {
+			const answer = await authed("GET", "/users/histories");
+			tell("open", { ...notices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
+		} catch (error) {
+			const needs = error.code === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
+				: error.status === 401 && !here.session ? notices.closedOut : null;
+			if (!needs) throw error;
+			tell("open", { ...needs, detail: error.message }, visit);
+		}
+	}, visit);
+}
+
+const authed = (method, path, body) => call(method, path, { token: here.session?.token, body });
+
+function synced({ response: { authenticatorData: data } }) {
+	if (!data) return passkey.yours;
+	const { BE, BS } = inspect(data).flags;
+	return BS ? passkey.synced : BE ? passkey.unsynced : passkey.bound;
+}
+
+const onPress = (node, act) => node.addEventListener("click", () => act(node));
+const onSubmit = (step, act) => steps.form(step).addEventListener("submit", event => { event.preventDefault(); act(); });
+
+onSubmit("signup", signup);
+onSubmit("signin", signin);
+onPress(steps.main("add"), add);
+onPress(steps.main("verify"), () => verify("verify"));
+onPress(steps.main("open"), visit);
+onPress(byId("another"), add);
+onPress(byId("signout"), () => { leave(); announce(status.signedOut); });
+onPress(byId("copy-token"), button => copy(here.session.token, button, status.copied));
+for (const link of document.querySelectorAll("[data-form]")) onPress(link, () => { here.form = link.dataset.form; show(); });
+for (const show of document.querySelectorAll(".secret button")) {
+	onPress(show, () => {
+		const input = show.previousElementSibling, hidden = input.type === "password";
+		input.type = hidden ? "text" : "password";
+		show.ariaPressed = hidden;
+	});
+}
+
+function connection() {
+	byId("notices").replaceChildren(...(isSecureContext ? [] : [steps.notice(notices.insecure)]),
+		...(navigator.onLine ? [] : [steps.notice({ ...notices.offline, actions: [] })]));
+}
+addEventListener("offline", connection);
+addEventListener("online", () => { connection(); announce(status.online); });
+connection();
+startLog();

@@ -1,0 +1,49 @@
+// Helpers for building the page. Nothing here parses HTML: the page's policy forbids it.
+
+export const byId = id => document.getElementById(id);
+
+export function el(name, attributes, ...children) {
+	const node = document.createElement(name);
+	for (const key in attributes) node.setAttribute(key, attributes[key]);
+	node.append(...children);
+	return node;
+}
+
+/** A symbol from the end of the page. Icons are decoration: words stand beside each. */
+export function icon(name) {
+	const [svg, use] = ["svg", "use"].map(tag => document.createElementNS("http://www.w3.org/2000/svg", tag));
+	svg.setAttribute("class", "icon");
+	svg.setAttribute("aria-hidden", "true");
+	use.setAttribute("href", `#i-${name}`);
+	svg.append(use);
+	return svg;
+}
+
+/** `look` names classes beside btn. */
+export function press(text, look, act) {
+	const button = el("button", { type: "button", class: `btn ${look}` }, text);
+	button.addEventListener("click", act);
+	return button;
+}
+
+let saying;
+
+/** Says a line to screen readers, a moment after the change, which would swallow it. */
+export function announce(text) {
+	clearTimeout(saying);
+	byId("status").textContent = "";
+	saying = setTimeout(() => { byId("status").textContent = text; }, 100);
+}
+
+/** The time of day, from seconds since 1970. */
+export function clock(seconds, exact) {
+	return new Intl.DateTimeFormat(undefined, { timeStyle: exact ? "medium" : "short" }).format(seconds * 1000);
+}
+
+export async function copy(text, button, said) {
+	await navigator.clipboard.writeText(text);
+	const words = [...button.childNodes];
+	button.replaceChildren(said);
+	announce(said);
+	setTimeout(() => button.replaceChildren(...words), 2000);
+}

@@ -1,0 +1,79 @@
+// Behind the scenes: every call, taken apart. Passwords and tokens are masked before they come here.
+
+import { announce, byId, copy, el, icon } from "./dom.js";
+import { log as words, notes, status } from "./words.js";
+
+let calls = [];
+
+/** Adds a call, open, and folds the one before, unless a person opened that. */
+export function record(who, name, asked, state) {
+	const began = performance.now(), entry = { call: name, asked };
+	const out = el("span", { class: "out" }, state);
+	const summary = el("summary", {}, el("span", { class: `who ${who}` }, words[who]), el("code", {}, name), out, icon("chevron"));
+	const row = el("details", { open: "", "data-auto": "" }, summary);
+	const told = new Set();
+	summary.addEventListener("click", () => row.removeAttribute("data-auto"));
+	for (const old of document.querySelectorAll("#log [data-auto]")) old.open = false;
+	if (Object.keys(asked).length) row.append(part(words.asked, asked, told));
+	byId("log").append(el("li", {}, row));
+	calls.push(entry);
+	show();
+	return {
+		close(result, answered, failed) {
+			const ms = performance.now() - began;
+			Object.assign(entry, { result, answered });
+			out.textContent = `${result} · ${ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`}`;
+			out.classList.toggle("bad", Boolean(failed));
+			if (answered) row.append(part(who === "server" ? words.answered : words.decoded, answered, told));
+		},
+	};
+}
+
+/** A block of JSON and the notes on it. `told` holds the notes of the call, so that none comes twice. */
+function part(title, value, told) {
+	const list = el("ol", {});
+	const mark = path => {
+		const text = noted(path);
+		if (!text || told.has(text)) return null;
+		told.add(text);
+		list.append(el("li", {}, el("span", { class: "n", "aria-hidden": "true" }, told.size), text));
+		return el("span", { class: "n" }, told.size);
+	};
+	const code = el("pre", { tabindex: "0", role: "group", "aria-label": title }, ...lines(value, [], mark));
+	return el("div", { class: "part" }, el("div", {}, el("h3", {}, title), code), ...(list.firstChild ? [list] : []));
+}
+
+const noted = path => notes[path.slice(-2).join(".")] ?? notes[path.at(-1)];
+
+/** JSON as coloured text: short things on one line, long words cut, a mark at what has a note. */
+function lines(value, path, mark, comma = "") {
+	const sign = path.length ? mark(path) ?? "" : "";
+	if (typeof value !== "object" || value === null) {
+		const text = /^\S{41,}$/.test(value) ? `${value.slice(0, 16)}…` : value;
+		return [el("span", { class: typeof value === "string" ? "s" : "v" }, JSON.stringify(text)), comma, sign];
+	}
+	const isList = Array.isArray(value), [start, end] = isList ? "[]" : "{}";
+	const flat = path.length && JSON.stringify(value).length < 48 && !Object.keys(value).some(key => noted([...path, key]));
+	const gap = flat ? " " : `\n${"  ".repeat(path.length)}`;
+	const all = Object.entries(value), out = all.flatMap(([key, inner], i) => [
+		flat ? gap : `${gap}  `, ...(isList ? [] : [el("span", { class: "k" }, JSON.stringify(key)), ": "]),
+		...lines(inner, [...path, key], mark, i < all.length - 1 ? "," : "")]);
+	if (out.length) out.push(gap);
+	return flat ? [start, ...out, end, comma, sign] : [start, sign, ...out, end, comma];
+}
+
+function show() {
+	byId("log").hidden = byId("log-tools").hidden = !calls.length;
+}
+
+/** Binds Copy and Clear. */
+export function startLog() {
+	byId("copy-log").addEventListener("click", event => copy(JSON.stringify(calls, null, 2), event.currentTarget, status.copied));
+	byId("clear-log").addEventListener("click", () => {
+		calls = [];
+		byId("log").replaceChildren();
+		show();
+		announce(status.cleared);
+		byId("behind-title").focus();
+	});
+}

@@ -1,0 +1,53 @@
+// Where you stand: the stair, the time left, and what the token says.
+
+import { announce, byId, clock, el } from "./dom.js";
+import { claims as meanings, factors, left, levels, stairs, stand, status } from "./words.js";
+
+/** How long full level is fresh, in seconds. The server decides; this only shows it. */
+const FRESH = 300;
+
+let timer = 0;
+
+/** Shows a session, or none. `ended` says that one has just run out; `end` is called when this one does. */
+export function show(session, ended, end) {
+	const level = session?.level ?? "out";
+	byId("badge").dataset.level = byId("stair").dataset.level = level;
+	byId("level").textContent = levels[level];
+	byId("stair").ariaLabel = stairs[level];
+	byId("signout").hidden = byId("token").hidden = !session;
+	byId("no-token").hidden = !!session;
+	byId("no-token").textContent = ended ? stand.ended : stand.out;
+	clearInterval(timer);
+	if (!session) return;
+	list(session.claims);
+	const tick = () => {
+		const { claims, ends } = session, rest = ends - Date.now() / 1000;
+		if (rest <= 0) return end();
+		if (Math.ceil(rest) === 60) announce(status.soon);
+		const fresh = FRESH - (claims.exp - rest - claims.passkey_time);
+		meter("life", rest, claims.exp - claims.iat);
+		meter("fresh", Math.max(fresh, 0), FRESH);
+		byId("fresh-row").hidden = level !== "full" || !(fresh > 0);
+	};
+	timer = setInterval(tick, 1000);
+	tick();
+}
+
+function meter(id, value, max) {
+	byId(id).max = max;
+	byId(id).value = value || 0;
+	byId(`${id}-words`).textContent = left(value);
+}
+
+/** The first five claims stand in the open, the rest behind "The rest of it". */
+function list(claims) {
+	const names = Object.keys({ ...meanings, ...claims }).filter(name => name in claims);
+	const rows = names.map(name => {
+		const value = claims[name], moment = typeof value === "number" && value > 0;
+		return [el("dt", {}, name), el("dd", {},
+			el("code", { class: name }, moment ? clock(value, true) : JSON.stringify(value)),
+			el("span", {}, name === "amr" ? factors(value) : meanings[name] ?? ""))];
+	});
+	byId("claims").replaceChildren(...rows.slice(0, 5).flat());
+	byId("more-claims").replaceChildren(...rows.slice(5).flat());
+}

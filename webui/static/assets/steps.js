@@ -1,0 +1,114 @@
+// The five steps as they look.
+
+import { announce, byId, el, icon, press } from "./dom.js";
+import { actions, busy, status, title, waitFor, waiting } from "./words.js";
+
+const names = ["signup", "signin", "add", "verify", "open"];
+const find = (step, what) => byId(step).querySelector(what);
+
+export const form = step => find(step, "form");
+export const main = step => find(step, ".body .btn:not(.small)");
+
+let current = "signup";
+
+const retitle = failed => { document.title = title(find(current, "h3").textContent, failed); };
+
+/** Moves on to a step; `results` has a line for each that is done. */
+export function show(step, results) {
+	const moved = step !== current;
+	current = step;
+	for (const name of names) {
+		const line = find(name, ".result"), now = name === step, done = name in results;
+		byId(name).className = `step ${now ? "now" : done ? "done" : ""}`;
+		if (now) byId(name).setAttribute("aria-current", "step");
+		else byId(name).removeAttribute("aria-current");
+		line.textContent = results[name] ?? "";
+		line.hidden = now || !done;
+		if (name !== "open") clear(name);
+	}
+	main("open").classList.toggle("second", step !== "open");
+	if (moved) find(step, "h3").focus();
+}
+
+/** Takes away what an earlier try left behind. */
+export function clear(step) {
+	find(step, ".slot").replaceChildren();
+	find(step, ".body").hidden = step !== "open" && step !== current;
+	for (const line of byId(step).querySelectorAll(".wrong")) line.replaceChildren();
+	for (const input of byId(step).querySelectorAll("input")) input.removeAttribute("aria-invalid");
+	retitle();
+}
+
+/** Says what is wrong below the last of the fields, and goes to the first. */
+export function wrong(step, fields, text) {
+	const inputs = fields.map(name => form(step).elements[name]);
+	byId(`${inputs.at(-1).id}-wrong`).replaceChildren(icon("warn"), el("span", {}, text));
+	for (const input of inputs) input.setAttribute("aria-invalid", "true");
+	retitle(true);
+	inputs[0].focus();
+}
+
+/** Puts a notice into a step. One with actions replaces the body, unless that is a form. */
+export function tell(step, words, run) {
+	const box = notice(words, run), body = find(step, ".body");
+	find(step, ".slot").replaceChildren(box);
+	if (body.tagName !== "FORM" && words.actions.length) body.hidden = true;
+	retitle(words.kind !== "ok");
+	box.querySelector(".row:not([hidden]) button")?.focus();
+}
+
+/** Builds a notice. One with a `wait`, in seconds, counts down before it offers actions. */
+export function notice({ kind, sign, lead, text, detail, wait, actions: offered }, run) {
+	const bold = el("b", {}, lead);
+	const row = el("div", { class: "row" }, ...offered.map(name => press(actions[name] ?? name, "second small", run[name])));
+	const line = el("p", {}, text, ...(detail ? [" ", el("code", {}, detail)] : []));
+	const box = el("div", { class: `notice ${kind}`, role: "alert" }, icon(sign), el("div", {}, bold, line, row));
+	const until = Date.now() + 1000 * wait;
+	const tick = () => {
+		const rest = Math.ceil((until - Date.now()) / 1000);
+		bold.textContent = rest > 0 ? `${lead} ${waitFor(rest)}` : lead;
+		row.hidden = rest > 0 || !offered.length;
+		if (rest > 0) setTimeout(tick, 1000);
+	};
+	if (wait) tick();
+	else row.hidden = !offered.length;
+	setTimeout(() => box.removeAttribute("role"), 900); // said once, not at each count
+	return box;
+}
+
+/** Runs work with the button busy: still focusable, deaf to a second press. */
+export async function busily(step, work) {
+	const button = main(step), words = [...button.childNodes];
+	if (byId(step).ariaBusy) return;
+	const slow = setTimeout(() => button.replaceChildren(busy[step]), 400);
+	byId(step).ariaBusy = button.ariaDisabled = "true";
+	try {
+		await work();
+	} finally {
+		clearTimeout(slow);
+		button.replaceChildren(...words);
+		byId(step).ariaBusy = button.ariaDisabled = null;
+	}
+}
+
+/** Shows that the device is asking while work runs. Stop and Escape abort the signal it gets. */
+export async function waitIn(step, work) {
+	const stop = new AbortController();
+	const halt = () => { stop.abort(); announce(status.stopped); };
+	const escape = event => event.key === "Escape" && halt();
+	const text = el("p", { class: "fine" }, waiting.text);
+	const words = el("div", { role: "status", tabindex: "-1" }, el("b", {}, waiting.lead), text);
+	const slow = setTimeout(() => { text.textContent = waiting.slow; }, 20000);
+	find(step, ".slot").replaceChildren(
+		el("div", { class: "wait" }, el("div", { class: "ring" }, icon("finger")), words, press(actions.stop, "second", halt)));
+	find(step, ".body").hidden = true;
+	words.focus();
+	document.addEventListener("keydown", escape);
+	try {
+		return await work(stop.signal);
+	} finally {
+		clearTimeout(slow);
+		document.removeEventListener("keydown", escape);
+		clear(step);
+	}
+}

@@ -1,0 +1,175 @@
+// All the English the scripts can show. What never changes is in index.html.
+
+const say = (kind, sign) => (lead, text, ...actions) => ({ kind, sign, lead, text, actions });
+const plain = say("plain", "info");
+const ok = say("ok", "check");
+const warn = say("warn", "warn");
+const lock = say("plain", "lock");
+const shut = say("warn", "lock");
+const bad = say("bad", "warn");
+
+/** What is said in notices, with keys of `actions`. */
+export const notices = {
+	cancelled: plain("No passkey was used.", "You stopped, time ran out, or none was found here. Nothing has changed.", "again"),
+	unfocused: plain("Click here first.", "This page has to be in front when your device asks.", "again"),
+	silent: plain("Your device did not answer.", "Close its window if one is open, then try again.", "again"),
+	present: ok("This device is ready.", "It already has a passkey for this account.", "verify", "elsewhere"),
+	unsuited: warn("This device cannot make a passkey we accept.", "Try your phone or a security key.", "elsewhere"),
+	unverified: warn("This device cannot check it is you.", "Set a screen lock or a PIN on it, or use another device.", "again"),
+	address: bad("Passkeys do not work at this address.", "Open Stepkey at its own address instead."),
+	device: plain("Your device could not finish.", "Wait a moment, then try again.", "again"),
+	broken: bad("Something broke on our side.", "Try again in a minute.", "again"),
+	unsupported: warn("This browser cannot use passkeys.", "Your password still signs you in. For full level, use a current browser or your phone."),
+	insecure: bad("This page needs https.", "Passkeys work only over a secure connection."),
+	offline: warn("You are offline.", "What you typed is still here. Try again when you are back.", "again"),
+	unreachable: warn("We can’t reach the server.", "What you typed is still here.", "again"),
+	expired: plain("That took too long.", "Each request lasts a few minutes. Start again.", "restart"),
+	none: plain("You have no passkey yet.", "Add one to reach full level.", "add"),
+	refused: bad("This passkey did not work.", "It may have been removed from your account. Try another one.", "again"),
+	unproven: bad("This passkey was not added.", "The server could not check it. Make sure this page is at its usual address, then try again.", "again"),
+	foreign: bad("This passkey is taken.", "It already belongs to an account. Make one on another device.", "elsewhere"),
+	many: warn("This account holds all the passkeys it can.", "Verify with one of them.", "verify"),
+	first: plain("Verify first.", "1 of 2: verify a passkey you have. 2 of 2: make the new one.", "verify"),
+	second: ok("1 of 2 is done.", "2 of 2: make the new one.", "make"),
+	password: lock("Sign in once more.", "A first passkey needs a password from the last few minutes.", "signin"),
+	signedOut: lock("You have been signed out.", "Sign in to go on where you were.", "signin"),
+	closedOut: lock("Sign in first.", "This page opens at full level, and you are signed out."),
+	closed: shut("This page needs full level.", "Verify your passkey, then it opens.", "verify"),
+	closedNone: shut("This page needs full level.", "Add a passkey, verify it, then try again.", "again"),
+	limited: warn("Too many tries.", "What you typed is still here.", "again"),
+	busy: warn("The server is busy.", "What you typed is still here.", "again"),
+	opened: ok("Open.", "The server saw full level and let you in.", "reopen"),
+};
+
+export const actions = {
+	again: "Try again",
+	restart: "Start again",
+	verify: "Verify with a passkey",
+	elsewhere: "Use another device",
+	add: "Add a passkey",
+	make: "Make the new one",
+	signin: "Sign in",
+	reopen: "Open it again",
+	stop: "Stop",
+};
+
+/** Answers at a field, by the code of the problem. */
+export const fields = {
+	needName: "Type a username.",
+	needPassword: "Type a password.",
+	username_invalid: "Use 1 to 64 letters, digits or the signs . _ - @ + and begin with a letter or digit.",
+	username_taken: "This username is taken. Try another one.",
+	password_too_short: "Use at least 8 characters. A few words in a row work well.",
+	password_too_long: "Use at most 1,024 characters.",
+	password_blocked: "This password is on a list of common ones. Choose another.",
+	password_contains_username: "Leave your username out of it.",
+	wrong: "Username or password is not right. Check both, then try again.",
+};
+
+export const busy = { signup: "Creating your account…", signin: "Signing in…", add: "One moment…", verify: "One moment…", open: "Opening…" };
+
+export const levels = { out: "Signed out", password: "Password level", full: "Full level" };
+
+export const stairs = {
+	out: "You are signed out. Two steps up: password, full.",
+	password: "You are at password level. One step up: full.",
+	full: "You are at full level, the highest step.",
+};
+
+/** Said once, politely, after something went well. */
+export const status = {
+	created: "Account created. Your name and password are filled in.",
+	signedIn: "Signed in.",
+	added: "Passkey added.",
+	full: "Full level.",
+	signedOut: "Signed out.",
+	stopped: "Stopped.",
+	ended: "Your session ended.",
+	soon: "Your access token ends in one minute.",
+	online: "You are back online.",
+	copied: "Copied.",
+	cleared: "Cleared.",
+};
+
+export const stand = {
+	out: "No token yet. Sign in to get one.",
+	ended: "Your session ended. Sign in to get a new token.",
+};
+
+export const waiting = {
+	lead: "Follow your device",
+	text: "It asks for your fingerprint, face or screen lock.",
+	slow: "Nothing happening? Stop, then try again or use another device.",
+};
+
+export const passkey = {
+	yours: "You have one",
+	synced: "Synced",
+	unsynced: "Can sync, not synced yet",
+	bound: "This device only",
+};
+
+/** What claims mean, in the order they are shown; what is not named here comes after. */
+export const claims = {
+	sub: "your account",
+	authLevel: "",
+	amr: "",
+	auth_time: "when you signed in",
+	exp: "when it ends",
+	iat: "when it was made",
+	password_time: "when you typed the password",
+	passkey_time: "when you verified the passkey",
+};
+
+export const factors = amr => amr.length > 1 || amr[0] !== "pwd" ? "a password, then a passkey" : "a password, nothing more";
+
+export function left(seconds) {
+	const s = Math.round(seconds), min = `${Math.floor(s / 60)} min`;
+	return s >= 300 ? `${min} left` : s >= 60 ? `${min} ${s % 60} s left` : `${s} s left`;
+}
+
+export function waitFor(seconds) {
+	if (seconds >= 120) return `Wait ${Math.ceil(seconds / 60)} minutes.`;
+	return seconds === 1 ? "Wait 1 second." : `Wait ${seconds} seconds.`;
+}
+
+export const title = (words, failed) => `${failed ? "Error: " : ""}${words} – Stepkey`;
+export const reference = id => `If it stays, tell us ${id}.`;
+export const openAt = origin => `Open ${origin}`;
+
+export const log = {
+	server: "Server",
+	device: "Device",
+	asked: "What the page asked",
+	answered: "What the server answered",
+	decoded: "What the device answered, decoded",
+	sent: "sent",
+	asking: "waiting for you",
+	create: "made",
+	get: "signed",
+	lost: "no answer",
+	stopped: "stopped",
+};
+
+const challenge = "A random number, good for one answer. The device signs it; an old answer is worth nothing.";
+const bound = "The passkey is bound to this name. A look-alike site gets no answer at all.";
+
+/** Notes on the calls, by the end of a path in their JSON. */
+export const notes = {
+	"body.password": "The password goes to the server and nowhere else, nor into this log.",
+	authorization: "The access token says who asks. A reload forgets it.",
+	accessToken: "Signed by the server. What it says is shown above.",
+	challenge,
+	"publicKey.challenge": challenge,
+	"publicKey.rpId": bound,
+	"rp.id": bound,
+	pubKeyCredParams: "Signatures the server can check, best first.",
+	excludeCredentials: "Passkeys you have. A device that holds one makes no second.",
+	userVerification: "The device must check you. What it sees never leaves it.",
+	"clientDataJSON.challenge": "The same number comes back, now signed.",
+	"clientDataJSON.origin": "The browser writes the address. A page cannot forge it.",
+	flags: "UP: was someone there? UV: did the device check who? BE, BS: can it sync, does it?",
+	"response.publicKey": "The public half of the key. The private half stays with you.",
+	signature: "Made with the private half of the key. The server holds the other.",
+	code: "The reason, in a word that programs can rely on.",
+};

@@ -1,0 +1,127 @@
+// Package webui is Stepkey's web page: the demo at / and the readable API reference at /docs, with their style sheet,
+// scripts and icons, all embedded in the binary.
+//
+// The pages are plain HTML, CSS and ES modules, written as they are served: there is no build step and nothing is
+// loaded from elsewhere. They talk to the server only through its public HTTP API, so they hold no privilege and can be
+// left out. Scripts build the page with DOM methods alone, because the policy sent with it forbids everything that
+// parses strings as HTML or code. Icons are symbols inside the pages: an external sprite would be asked for again with each
+// new icon, and would come too late on a slow line.
+//
+// The whole demo stays below 60 kB, uncompressed; a test holds that.
+//
+// The demo is split by concern, each file a module under /assets/:
+//
+//	words.js     every English sentence the demo's scripts can show
+//	dom.js       making elements, announcing, copying
+//	api.js       fetch, problem documents, masking for the log
+//	webauthn.js  navigator.credentials, JSON conversion with a fallback, the page's own clock
+//	log.js       "Behind the scenes"
+//	session.js   the access token, in memory only
+//	failures.js  which words go with which failure
+//	steps.js     the five steps as they look
+//	stand.js     "Where you stand"
+//	demo.js      the flow that ties them together
+//	docs.js      /docs, drawn from /openapi.json
+package webui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed static
+var static embed.FS
+
+// policy is the Content-Security-Policy of every file. Nothing is allowed that the pages do not use; in particular no
+// inline script or style, so that markup that slips in through a mistake stays dead, and no Trusted Types policy, so
+// that strings cannot become markup at all. Framing is refused because a framed step-up is an invitation to trick.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+type file struct {
+	body        []byte
+	contentType string
+	etag        string
+}
+
+// Handler serves the pages at / and /docs, the files below /assets/, and /favicon.ico. It answers GET and HEAD, other
+// methods with 405 and other paths with 404. Files are revalidated on each use, by a strong entity tag over their
+// content (RFC 9110 section 8.8.3), so a new version of the binary is seen at once and an unchanged file costs a 304.
+// The handler is safe for concurrent use.
+func Handler() http.Handler {
+	files := load()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := files[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Content-Type", f.contentType)
+		h.Set("ETag", f.etag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+	})
+}
+
+// load reads the embedded files by the URL path they are served at. It panics when the embedded tree is broken, which the
+// tests of this package rule out.
+func load() map[string]file {
+	files := map[string]file{}
+	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := static.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		files[strings.TrimPrefix(name, "static")] = file{body, contentType(name), etag(body)}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	for url, name := range map[string]string{"/": "/index.html", "/docs": "/docs.html"} {
+		files[url] = files[name]
+		delete(files, name)
+	}
+	files["/favicon.ico"] = files["/assets/favicon.svg"]
+	return files
+}
+
+// contentType does not use the system's MIME tables: a script of the wrong type is not run under nosniff. A file of
+// another kind is a mistake of whoever added it, found by the first test that runs.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	panic("webui: no content type for " + name)
+}
+
+func etag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}

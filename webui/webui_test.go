@@ -1,0 +1,264 @@
+package webui
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	request := httptest.NewRequest(method, url, nil)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+// served is every URL path of the page with its content.
+func served(t *testing.T) map[string]string {
+	t.Helper()
+	contents := map[string]string{}
+	for url, f := range load() {
+		contents[url] = string(f.body)
+	}
+	return contents
+}
+
+func TestEveryFileHasItsTypeAndHeaders(t *testing.T) {
+	types := map[string]string{
+		"": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+		".svg": "image/svg+xml", ".ico": "image/svg+xml",
+	}
+	handler := Handler()
+	for url := range served(t) {
+		response := get(t, handler, http.MethodGet, url)
+		want := map[string]string{
+			"Content-Type":           types[path.Ext(url)],
+			"X-Content-Type-Options": "nosniff",
+			"Cache-Control":          "no-cache",
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+				"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+		}
+		if response.Code != http.StatusOK || response.Body.Len() == 0 {
+			t.Errorf("GET %s: status %d with %d bytes, want 200 and content", url, response.Code, response.Body.Len())
+		}
+		for name, value := range want {
+			if got := response.Header().Get(name); got != value {
+				t.Errorf("GET %s: %s = %q, want %q", url, name, got, value)
+			}
+		}
+	}
+}
+
+func TestPagesAreWhereTheyBelong(t *testing.T) {
+	handler := Handler()
+	for url, title := range map[string]string{"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey"} {
+		if body := get(t, handler, http.MethodGet, url).Body.String(); !strings.Contains(body, "<title>"+title+"</title>") {
+			t.Errorf("GET %s lacks the title %q", url, title)
+		}
+	}
+	for _, url := range []string{"/index.html", "/docs.html", "/docs/", "/assets/", "/assets", "/static/index.html", "/assets/../index.html", "/nothing"} {
+		if code := get(t, handler, http.MethodGet, url).Code; code != http.StatusNotFound {
+			t.Errorf("GET %s: status %d, want 404", url, code)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	handler := Handler()
+	head := get(t, handler, http.MethodHead, "/")
+	if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") == "" {
+		t.Errorf("HEAD /: status %d, %d bytes, length %q", head.Code, head.Body.Len(), head.Header().Get("Content-Length"))
+	}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+		response := get(t, handler, method, "/")
+		if response.Code != http.StatusMethodNotAllowed || response.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s /: status %d, Allow %q", method, response.Code, response.Header().Get("Allow"))
+		}
+	}
+}
+
+func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
+	handler := Handler()
+	tags := map[string]string{}
+	for url := range served(t) {
+		tag := get(t, handler, http.MethodGet, url).Header().Get("ETag")
+		if !regexp.MustCompile(`^"[\w-]{22}"$`).MatchString(tag) {
+			t.Errorf("GET %s: ETag %s is not a strong tag", url, tag)
+		}
+		if other, ok := tags[tag]; ok && url != "/favicon.ico" && other != "/favicon.ico" {
+			t.Errorf("%s and %s have the same ETag", url, other)
+		}
+		tags[tag] = url
+		again := get(t, handler, http.MethodGet, url, "If-None-Match", tag)
+		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+			t.Errorf("GET %s with its tag: status %d, %d bytes, want 304 and none", url, again.Code, again.Body.Len())
+		}
+		if code := get(t, handler, http.MethodGet, url, "If-None-Match", `"other"`).Code; code != http.StatusOK {
+			t.Errorf("GET %s with another tag: status %d, want 200", url, code)
+		}
+	}
+	if get(t, Handler(), http.MethodGet, "/").Header().Get("ETag") != get(t, handler, http.MethodGet, "/").Header().Get("ETag") {
+		t.Error("the ETag of / differs between two handlers of the same content")
+	}
+}
+
+// What the policy forbids would be dropped in silence by the browser; here it is named.
+func TestNothingInline(t *testing.T) {
+	for _, url := range []string{"/", "/docs"} {
+		page := served(t)[url]
+		for what, pattern := range map[string]string{
+			"script without src":  `<script(?:>| [^>]*>[^<]| (?:type="module")?>)`,
+			"style element":       `<style`,
+			"style attribute":     `<[^>]*\sstyle=`,
+			"event handler":       `<[^>]*\son\w+=`,
+			"javascript: address": `javascript:`,
+			"base element":        `<base`,
+		} {
+			if found := regexp.MustCompile(`(?i)` + pattern).FindString(page); found != "" {
+				t.Errorf("%s has a %s: %s", url, what, found)
+			}
+		}
+	}
+	for url, script := range served(t) {
+		if path.Ext(url) != ".js" {
+			continue
+		}
+		if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.style\b|DOMParser`).FindString(script); found != "" {
+			t.Errorf("%s uses %s", url, found)
+		}
+	}
+}
+
+func TestNothingFromElsewhere(t *testing.T) {
+	for url, content := range served(t) {
+		content = strings.NewReplacer("http://www.w3.org/2000/svg", "", "http://localhost:", "").Replace(content)
+		if found := regexp.MustCompile(`(?:href|src)="(?:https?:)?//|url\(|@import|https?://\w`).FindString(content); found != "" {
+			t.Errorf("%s points elsewhere: %q", url, found)
+		}
+	}
+}
+
+// references are the paths that a page needs, with those its modules import, which this follows.
+func references(t *testing.T, url string) []string {
+	t.Helper()
+	contents := served(t)
+	var found []string
+	var follow func(url string)
+	follow = func(url string) {
+		if slices.Contains(found, url) {
+			return
+		}
+		found = append(found, url)
+		content, ok := contents[url]
+		if !ok {
+			t.Errorf("%s is used and does not exist", url)
+		}
+		for _, match := range regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(content, -1) {
+			follow(match[1])
+		}
+		if path.Ext(url) != ".js" {
+			return
+		}
+		for _, match := range regexp.MustCompile(`(?m)(?:from |import\(?)"([^"]+)"`).FindAllStringSubmatch(content, -1) {
+			if !strings.HasPrefix(match[1], "./") {
+				t.Errorf("%s imports %s, which browsers cannot resolve", url, match[1])
+			}
+			follow(path.Join(path.Dir(url), match[1]))
+		}
+	}
+	follow(url)
+	return found
+}
+
+func TestPagesAreWholeAndLight(t *testing.T) {
+	const limit = 60_000 // bytes, uncompressed
+	contents := served(t)
+	used := []string{"/favicon.ico"}
+	for _, page := range []string{"/", "/docs"} {
+		weight := 0
+		for _, url := range references(t, page) {
+			weight += len(contents[url])
+			used = append(used, url)
+		}
+		t.Logf("%s weighs %d bytes", page, weight)
+		if weight >= limit {
+			t.Errorf("%s weighs %d bytes, want less than %d", page, weight, limit)
+		}
+	}
+	for url := range contents {
+		if !slices.Contains(used, url) {
+			t.Errorf("%s is on no page", url)
+		}
+	}
+}
+
+// What scripts look up by id, and what labels, descriptions and icons point at, is in the page.
+func TestIDsExist(t *testing.T) {
+	contents := served(t)
+	for _, page := range []string{"/", "/docs"} {
+		ids := map[string]bool{}
+		for _, match := range regexp.MustCompile(`\sid="([^"]+)"`).FindAllStringSubmatch(contents[page], -1) {
+			if ids[match[1]] {
+				t.Errorf("%s has the id %s twice", page, match[1])
+			}
+			ids[match[1]] = true
+		}
+		var wanted []string
+		for _, match := range regexp.MustCompile(`\s(?:for|aria-labelledby|aria-describedby|href)="#?([^"/]+)"`).FindAllStringSubmatch(contents[page], -1) {
+			wanted = append(wanted, strings.Fields(match[1])...)
+		}
+		for _, url := range references(t, page) {
+			for _, match := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(contents[url], -1) {
+				if page == "/" || path.Base(url) == "docs.js" {
+					wanted = append(wanted, match[1])
+				}
+			}
+			for _, match := range regexp.MustCompile(`icon\("([^"]+)"\)`).FindAllStringSubmatch(contents[url], -1) {
+				wanted = append(wanted, "i-"+match[1])
+			}
+		}
+		for _, id := range wanted {
+			if !ids[id] {
+				t.Errorf("%s lacks the id %s", page, id)
+			}
+		}
+	}
+}
+
+// A form that is sent without its script must not put the password into an address.
+func TestFormsPost(t *testing.T) {
+	forms := regexp.MustCompile(`<form[^>]*>`).FindAllString(served(t)["/"], -1)
+	if len(forms) != 2 {
+		t.Fatalf("%d forms, want 2", len(forms))
+	}
+	for _, form := range forms {
+		if !strings.Contains(form, `method="post"`) {
+			t.Errorf("%s does not post", form)
+		}
+	}
+}
+
+func TestEmbeddedTreeHasNothingElse(t *testing.T) {
+	count := 0
+	err := fs.WalkDir(static, "static", func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			count++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(load()) - 1; got != count { // the icon is served twice
+		t.Errorf("%d files are embedded and %d served", count, got)
+	}
+}
