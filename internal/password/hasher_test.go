@@ -52,14 +52,28 @@ func TestHashAgreesWithTheReferenceImplementation(t *testing.T) {
 		password string
 		want     string
 	}{
-		{"default", password.DefaultParams(), "correct horse battery staple",
-			"$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0"},
-		{"four lanes", password.Params{MemoryKiB: 64, Passes: 3, Lanes: 4}, "correct horse battery staple",
-			"$argon2id$v=19$m=64,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$50WlLMTS62Tm0boTX6gj9/Twg9JqLCOkn3nUFhfCpHs"},
-		{"smallest", password.Params{MemoryKiB: 8, Passes: 1, Lanes: 1}, "correct horse battery staple",
-			"$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$XdTJKPvVpEdCNu922dgwQXj+XfOITS04PpG3cDMn5sE"},
-		{"NFC and NFD hash alike", password.Params{MemoryKiB: 8, Passes: 1, Lanes: 1}, "Zoe\u0308-passphrase",
-			"$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MCuqKLg1Dx0lohmTPLvYNdC0t8MerGddY8ymUphG8WM"},
+		{
+			"default", password.DefaultParams(), "correct horse battery staple",
+			"$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0",
+		},
+		{
+			"four lanes",
+			password.Params{MemoryKiB: 64, Passes: 3, Lanes: 4},
+			"correct horse battery staple",
+			"$argon2id$v=19$m=64,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$50WlLMTS62Tm0boTX6gj9/Twg9JqLCOkn3nUFhfCpHs",
+		},
+		{
+			"smallest",
+			password.Params{MemoryKiB: 8, Passes: 1, Lanes: 1},
+			"correct horse battery staple",
+			"$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$XdTJKPvVpEdCNu922dgwQXj+XfOITS04PpG3cDMn5sE",
+		},
+		{
+			"NFC and NFD hash alike",
+			password.Params{MemoryKiB: 8, Passes: 1, Lanes: 1},
+			"Zoe\u0308-passphrase",
+			"$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MCuqKLg1Dx0lohmTPLvYNdC0t8MerGddY8ymUphG8WM",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,6 +220,20 @@ func BenchmarkHash(b *testing.B) {
 	for b.Loop() {
 		if _, err := hasher.Hash("correct horse battery staple"); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestIsLegacy(t *testing.T) {
+	hasher := newHasher(t, cheap())
+	for encoded, want := range map[string]bool{
+		hash(t, hasher, "correct horse"): false,
+		hasher.Decoy():                   false,
+		"$2b$12$abcdefghijklmnopqrstuuE3j5FFjC71WyDL2KIK7ShSoj8tPD3m6": true,
+		"$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS": true,
+	} {
+		if got := password.IsLegacy(encoded); got != want {
+			t.Errorf("IsLegacy(%q) = %v, want %v", encoded, got, want)
 		}
 	}
 }

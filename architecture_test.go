@@ -1,0 +1,82 @@
+package stepkey_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/stepkey/stepkey"
+
+// dependencies lists what a package needs to be built, tests apart.
+func dependencies(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", module+pkg).CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list -deps: %v\n%s", err, out)
+	}
+	return strings.Fields(string(out))
+}
+
+// Each package may need, of this module, only what is listed, and nothing that
+// matches what is forbidden. docs/architecture.md draws the picture.
+func TestDependencyDirection(t *testing.T) {
+	const (
+		core = "/internal/ceremony /internal/password /internal/secret /token"
+		http = "net/http"
+	)
+	for _, test := range []struct {
+		pkg, may  string
+		forbidden []string
+	}{
+		{"/token", "", []string{http, "database/sql"}},
+		{"/guard", "/token", []string{"database/sql", "github.com/go-json-experiment/json"}},
+		{"/internal/secret", "", []string{http}},
+		{"/internal/password", "", []string{http, "database/sql"}},
+		{"/internal/ceremony", "", []string{"database/sql"}},
+		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/alecthomas/kong"}},
+		{"/memstore", "/. " + core, []string{"database/sql"}},
+		{"/sqlstore", "/. " + core, []string{"github.com/alecthomas/kong"}},
+		{"/httpapi", "/. /guard " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+		{"/webui", "", []string{"database/sql"}},
+		{"/storetest", "/. " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+		{"/stepkeytest/authenticator", "", []string{"database/sql", "github.com/go-webauthn/webauthn/webauthn"}},
+	} {
+		allowed := []string{module + test.pkg}
+		for _, name := range strings.Fields(test.may) {
+			allowed = append(allowed, strings.TrimSuffix(module+name, "/.")) // "/." is the root
+		}
+		for _, dependency := range dependencies(t, test.pkg) {
+			ours := dependency == module || strings.HasPrefix(dependency, module+"/")
+			if ours && !slices.Contains(allowed, dependency) {
+				t.Errorf("%s needs %s", module+test.pkg, dependency)
+			}
+			if slices.Contains(test.forbidden, dependency) {
+				t.Errorf("%s needs %s", module+test.pkg, dependency)
+			}
+		}
+	}
+}
+
+// go-webauthn has one importer, so that its changes have one place to land.
+func TestWebAuthnLibraryHasOneImporter(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	importers := 0
+	for _, line := range strings.Split(string(out), "\n") {
+		name, imports, _ := strings.Cut(line, ": ")
+		if !strings.Contains(imports, "github.com/go-webauthn/") {
+			continue
+		}
+		importers++
+		if name != module+"/internal/ceremony" {
+			t.Errorf("%s imports go-webauthn", name)
+		}
+	}
+	if importers != 1 {
+		t.Errorf("%d packages import go-webauthn, want 1", importers)
+	}
+}

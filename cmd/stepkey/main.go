@@ -1,0 +1,99 @@
+// Command stepkey adds passkeys to a password login: API, pages and tools in one
+// binary.
+//
+//	stepkey serve          run the service; with no settings, on SQLite at http://localhost:3000
+//	stepkey healthcheck    ask a running service whether it is alive
+//	stepkey version        print the version
+//
+// Settings are flags or environment variables, also from a file .env in the
+// working directory. "stepkey serve --help" lists them all.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/joho/godotenv"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// commands is the command line.
+type commands struct {
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the service."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running service on this machine whether it is alive."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+// output is where a command writes.
+type output struct{ stdout, stderr io.Writer }
+
+// run is main without the process around it. It returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := loadEnvFile(); err != nil {
+		fmt.Fprintln(stderr, "stepkey:", err)
+		return 1
+	}
+	var cli commands
+	exited, code := false, 0
+	parser, err := kong.New(&cli,
+		kong.Name("stepkey"),
+		kong.Description("Add passkeys to a password login without breaking it."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(output{stdout, stderr}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "stepkey:", err)
+		return 1
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "stepkey:", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(stderr, "stepkey:", err)
+		return 1
+	}
+	return 0
+}
+
+// loadEnvFile adds what .env says to the environment, which wins where both say
+// something.
+func loadEnvFile() error {
+	err := godotenv.Load()
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	// The parser's own text quotes the line, which may hold a secret.
+	return errors.New("the file .env cannot be read: it takes lines like NAME=value")
+}
+
+type versionCommand struct{}
+
+// Run prints module version and revision, as the Go tool recorded them.
+func (versionCommand) Run(out output) error {
+	version := "development"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	_, err := fmt.Fprintln(out.stdout, "stepkey", version)
+	return err
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/httpapi"
+	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/webui"
+)
+
+// drain is how long requests under way may take once the service is told to stop.
+const drain = 20 * time.Second
+
+// sweepEvery is how often what has expired is deleted.
+const sweepEvery = time.Minute
+
+type serveCommand struct {
+	settings
+}
+
+// Run serves until ctx ends, and then lets the requests under way finish.
+func (c *serveCommand) Run(ctx context.Context, out output) error {
+	log := c.logger(out)
+	store, config, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	service, err := stepkey.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	if config.WeakSharedSecret() {
+		log.Warn("JWT_SECRET is shorter than 32 bytes. Whoever guesses it signs in as anybody. " +
+			"This is for trying out on localhost only: before you go on, set one with openssl rand -base64 32")
+	}
+	listener, err := net.Listen("tcp", c.address())
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: set PORT to a free port: %w", c.address(), err)
+	}
+	handler := httpapi.New(service, httpapi.Options{
+		Pages: webui.Handler(), CORSOrigins: c.CORSOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
+	})
+	_, described, _ := c.database()
+	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)
+
+	go sweep(ctx, store, log)
+	return serve(ctx, httpapi.NewServer(handler, log), listener)
+}
+
+// open opens what the service stands on.
+func (c *serveCommand) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store, stepkey.Config, error) {
+	if c.needsDataFolder() {
+		if err := openDataFolder(c.Data); err != nil {
+			return nil, stepkey.Config{}, err
+		}
+	}
+	root, err := c.rootSecret()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
+	dsn, described, err := c.database()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
+	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{})
+	if err != nil {
+		return nil, stepkey.Config{}, fmt.Errorf("cannot use %s: %w", described, err)
+	}
+	return store, stepkey.Config{
+		Store: store, Challenges: store, Clock: store.Now, Log: log,
+		Secret: root, SharedSecret: c.JWTSecret.Reveal(),
+		Origins: c.origins(), RPID: c.RPID, RPName: c.RPName,
+		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots,
+	}, nil
+}
+
+// serve runs server until ctx ends.
+func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		return errors.Join(fmt.Errorf("requests were still under way after %s: %w", drain, err), server.Close())
+	}
+	return nil
+}
+
+func sweep(ctx context.Context, store *sqlstore.Store, log *slog.Logger) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := store.Sweep(ctx); err != nil {
+				log.Warn("expired rows not deleted; trying again later", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/stepkey/stepkey/internal/secret"
+)
+
+// settings are all of the service's. The first group has the original's names.
+type settings struct {
+	Port     int      `env:"PORT" default:"3000" help:"Port to listen on."`
+	RPOrigin []string `name:"rp-origin" env:"RP_ORIGIN" sep:"," help:"Origins of the pages that use passkeys, separated by commas; the first is the main one. Default: http://localhost:PORT."`
+	RPID     string   `name:"rp-id" env:"RP_ID" help:"Domain that passkeys belong to. Default: the host of the first origin."`
+	RPName   string   `name:"rp-name" env:"RP_NAME" default:"Stepkey" help:"Name that devices show."`
+
+	JWTSecret secret.Text `name:"jwt-secret" env:"JWT_SECRET" help:"Sign tokens with this shared secret (HS256), as the original does. Default: keys of the service's own (ES256), public at /.well-known/jwks.json."`
+
+	DBHost     string      `name:"db-host" env:"DB_HOST" help:"PostgreSQL host. Sets PostgreSQL as the database."`
+	DBPort     int         `name:"db-port" env:"DB_PORT" default:"5432" help:"PostgreSQL port."`
+	DBUser     string      `name:"db-user" env:"DB_USER" help:"PostgreSQL user."`
+	DBPassword secret.Text `name:"db-password" env:"DB_PASSWORD" help:"PostgreSQL password."`
+	DBName     string      `name:"db-name" env:"DB_NAME" help:"PostgreSQL database."`
+
+	DatabaseURL secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
+	Data        string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
+	Secret      secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
+	Host        string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
+	Issuer      string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
+	Audience    string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
+	CORSOrigins []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
+	HashSlots   int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
+	LogFormat   string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
+}
+
+// origins returns the configured origins, or the local one.
+func (s settings) origins() []string {
+	if len(s.RPOrigin) == 0 {
+		return []string{"http://localhost:" + strconv.Itoa(s.Port)}
+	}
+	var trimmed []string
+	for _, origin := range s.RPOrigin {
+		trimmed = append(trimmed, strings.TrimSpace(origin))
+	}
+	return trimmed
+}
+
+// address is where to listen. On a machine where only localhost can use passkeys
+// there is nobody else to listen for.
+func (s settings) address() string {
+	host := s.Host
+	if host == "" && allLocalhost(s.origins()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(s.Port))
+}
+
+func allLocalhost(origins []string) bool {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost")) {
+			return false
+		}
+	}
+	return true
+}
+
+func anyHTTPS(origins []string) bool {
+	for _, origin := range origins {
+		if strings.HasPrefix(origin, "https://") {
+			return true
+		}
+	}
+	return false
+}
+
+// database returns the URL of the database, and how to call it in a sentence.
+func (s settings) database() (dsn, described string, err error) {
+	switch {
+	case s.DatabaseURL != "" && s.DBHost != "":
+		return "", "", errors.New("both DATABASE_URL and DB_HOST are set: remove one of them")
+	case strings.HasPrefix(s.DatabaseURL.Reveal(), "sqlite:"):
+		return s.DatabaseURL.Reveal(), "SQLite", nil
+	case s.DatabaseURL != "":
+		return s.DatabaseURL.Reveal(), "PostgreSQL", nil
+	case s.DBHost != "":
+		return s.postgresURL(), "PostgreSQL on " + s.DBHost, nil
+	default:
+		return "sqlite:" + filepath.Join(s.Data, "stepkey.db"), "SQLite in " + s.Data, nil
+	}
+}
+
+func (s settings) postgresURL() string {
+	u := url.URL{Scheme: "postgres", Host: net.JoinHostPort(s.DBHost, strconv.Itoa(s.DBPort)), Path: "/" + s.DBName}
+	if s.DBUser != "" {
+		u.User = url.UserPassword(s.DBUser, s.DBPassword.Reveal())
+	}
+	if strings.HasPrefix(s.DBHost, "/") {
+		// A folder with the server's socket, as libpq reads it.
+		u.Host, u.RawQuery = "", url.Values{"host": {s.DBHost}, "port": {strconv.Itoa(s.DBPort)}}.Encode()
+	}
+	return u.String()
+}
+
+// needsDataFolder reports whether anything is to be kept there.
+func (s settings) needsDataFolder() bool {
+	return s.Secret == "" || (s.DatabaseURL == "" && s.DBHost == "")
+}
+
+func (s settings) logger(out output) *slog.Logger {
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out.stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(out.stderr, nil))
+}
