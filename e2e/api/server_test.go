@@ -1,0 +1,135 @@
+package api_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/pgtest"
+)
+
+// patience bounds waiting for something that is about to happen. It is no
+// measure of speed: the machine may be busy.
+const patience = 30 * time.Second
+
+// server is a running Stepkey.
+type server struct {
+	origin string // also where it is reached
+	port   string
+}
+
+// start runs the binary with settings added to the ones that every test needs,
+// until the test ends. It then has to stop by itself when told to, and its log
+// must hold nothing secret.
+func start(t *testing.T, settings ...string) *server {
+	t.Helper()
+	s := &server{port: freePort(t)}
+	s.origin = "http://localhost:" + s.port
+	command := exec.Command(serverPath, "serve")
+	command.Dir = t.TempDir()
+	command.Env = append([]string{
+		"PORT=" + s.port, "RP_ORIGIN=" + s.origin, "STEPKEY_DATA=" + t.TempDir(),
+	}, settings...)
+	var log lockedBuffer
+	command.Stderr = &log
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, command, &log) })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || !strings.Contains(line, "ready") {
+		t.Fatalf("the server did not get ready: %q, %v\n%s", line, err, log.String())
+	}
+	return s
+}
+
+func stop(t *testing.T, command *exec.Cmd, log *lockedBuffer) {
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("stop the server: %v", err)
+	}
+	ended := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
+	defer ended.Stop()
+	if err := command.Wait(); err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+	text := log.String()
+	for _, secret := range []string{testPassword, "eyJ", "Bearer "} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the server's log holds %q", secret)
+		}
+	}
+	if strings.Contains(text, "panic") {
+		t.Errorf("the server panicked:\n%s", text)
+	}
+	if t.Failed() {
+		t.Logf("the end of the server's log:\n%s", text[max(0, len(text)-4000):])
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// backends are the databases that every suite runs on.
+var backends = []struct {
+	name     string
+	settings func(testing.TB) []string
+}{
+	{"SQLite", func(testing.TB) []string { return nil }},
+	{"PostgreSQL", func(tb testing.TB) []string { return []string{"DATABASE_URL=" + pgtest.NewDatabase(tb)} }},
+}
+
+// onEachDatabase runs test against a server of its own for each database.
+func onEachDatabase(t *testing.T, test func(*testing.T, *server)) {
+	for _, backend := range backends {
+		t.Run(backend.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t, backend.settings(t)...))
+		})
+	}
+}
+
+// lockedBuffer keeps what a process writes while others read it.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+var _ io.Writer = (*lockedBuffer)(nil)
+
+// Write implements io.Writer.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+// String returns what was written so far.
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}

@@ -1,0 +1,349 @@
+// Package browser drives Stepkey's page in a real Chromium, through the Chrome DevTools Protocol and its virtual
+// authenticator. The tests of this package are the proof that the whole path works; the command screenshots below it
+// draws every state of the page for a person to look at.
+//
+// Presses and keys are real input events at the place where a person would press, so what is covered, hidden or out of
+// the tab order cannot be reached here either.
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a page may take to show what is waited for. It bounds a hang and is no measure of speed: the
+// machine may be busy with other tests.
+const patience = 20 * time.Second
+
+// TB is the part of testing.TB used here, so that a command can drive pages too. Fatalf must not return.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// Executable is the path of an installed Chromium or Chrome, or empty.
+func Executable() string {
+	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// Launch starts a headless Chromium with an empty profile in dir and returns the context that Open takes. The browser ends
+// when cancel is called, which waits for that.
+func Launch(dir string) (ctx context.Context, cancel context.CancelFunc, err error) {
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(Executable()),
+		chromedp.UserDataDir(dir),
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ = chromedp.NewContext(allocator)
+	cancel = func() {
+		_ = chromedp.Cancel(ctx) // the browser is thrown away, however it ends
+		end()
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return ctx, cancel, nil
+}
+
+// Page is a tab with its own authenticator. Its methods end the test when they cannot do what they
+// say. They are for one goroutine.
+type Page struct {
+	tb  TB
+	ctx context.Context
+
+	mu         sync.Mutex
+	complaints []string
+}
+
+// Open opens a tab in a profile of its own, without cookies, storage or cache.
+func Open(tb TB, ctx context.Context) (*Page, context.CancelFunc) {
+	tb.Helper()
+	return open(tb, ctx, chromedp.WithNewBrowserContext())
+}
+
+// Beside opens another tab in the profile of p.
+func (p *Page) Beside() (*Page, context.CancelFunc) {
+	p.tb.Helper()
+	return open(p.tb, p.ctx)
+}
+
+func open(tb TB, ctx context.Context, options ...chromedp.ContextOption) (*Page, context.CancelFunc) {
+	tb.Helper()
+	p := &Page{tb: tb}
+	tab, cancel := chromedp.NewContext(ctx, append(options, chromedp.WithListener(p.listen))...)
+	p.ctx = tab
+	p.do("open a tab", chromedp.Navigate("about:blank"))
+	p.call("enable the log", func() error { _, err := chromedp.Call(tab, log.Enable, struct{}{}); return err })
+	// A page in the background has no focus, and asking a device needs it.
+	p.call("focus", func() error {
+		_, err := chromedp.Call(tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	})
+	return p, cancel
+}
+
+// listen keeps what the browser holds against the page: exceptions, console errors, and its own log, in which
+// violations of the Content-Security-Policy and of Trusted Types appear.
+func (p *Page) listen(event any) {
+	var text string
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		text = "exception: " + e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			text += " " + e.ExceptionDetails.Exception.Description
+		}
+	case *runtime.EventConsoleAPICalled:
+		if e.Type != runtime.ConsoleAPICalledTypeError && e.Type != runtime.ConsoleAPICalledTypeWarning {
+			return
+		}
+		args, _ := json.Marshal(e.Args)
+		text = fmt.Sprintf("console %s: %s", e.Type, args)
+	case *log.EventEntryAdded:
+		if e.Entry.Level != log.EntryLevelError && e.Entry.Level != log.EntryLevelWarning {
+			return
+		}
+		text = fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL)
+	default:
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.complaints = append(p.complaints, text)
+}
+
+// Complaints returns what the browser held against the page so far. A refusal by the server that the test expects is
+// left out: each of allowed is the status and path of one, such as "403 /users/histories".
+func (p *Page) Complaints(allowed ...string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.complaints), func(text string) bool {
+		return slices.ContainsFunc(allowed, func(refusal string) bool {
+			status, path, _ := strings.Cut(refusal, " ")
+			return strings.HasPrefix(text, "network error: Failed to load resource: the server responded with a status of "+status) &&
+				strings.HasSuffix(text, path)
+		})
+	})
+}
+
+// Go loads an address and waits until the page is loaded.
+func (p *Page) Go(url string) {
+	p.tb.Helper()
+	p.do("open "+url, chromedp.Navigate(url))
+}
+
+// Look sets the size of the window in CSS pixels and the colour scheme, "light" or "dark".
+func (p *Page) Look(width int64, scheme string) {
+	p.tb.Helper()
+	p.do("set the size", chromedp.EmulateViewport(width, 900))
+	p.call("set the colours", func() error {
+		_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}})
+		return err
+	})
+}
+
+// Picture is a PNG of the whole page.
+func (p *Page) Picture() []byte {
+	p.tb.Helper()
+	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		p.tb.Fatalf("take a picture: %v", err)
+	}
+	return png
+}
+
+// Before runs a script in every document of the tab before the page's own.
+func (p *Page) Before(script string) {
+	p.tb.Helper()
+	p.call("add a script", func() error {
+		_, err := chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	})
+}
+
+// Eval evaluates an expression, awaiting a promise, and decodes its JSON.
+func Eval[T any](p *Page, expression string) T {
+	p.tb.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.tb.Fatalf("evaluate %s: %v", expression, err)
+	}
+	return value
+}
+
+// Wait waits until an expression is true.
+func (p *Page) Wait(what, expression string) {
+	p.tb.Helper()
+	end := time.Now().Add(patience)
+	for !Eval[bool](p, "Boolean("+expression+")") {
+		if time.Now().After(end) {
+			p.tb.Fatalf("waited in vain for %s; the page says:\n%s", what, Eval[string](p, "document.querySelector('main').innerText"))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// See waits until a text is visible in the element with the id.
+func (p *Page) See(id, text string) {
+	p.tb.Helper()
+	p.Wait(fmt.Sprintf("%q in #%s", text, id), fmt.Sprintf(`document.getElementById(%q).innerText.includes(%q)`, id, text))
+}
+
+// Current waits until the step with the id is the current one.
+func (p *Page) Current(id string) {
+	p.tb.Helper()
+	p.Wait("step "+id, fmt.Sprintf(`document.querySelector("#%s[aria-current=step]")`, id))
+}
+
+// Press presses the visible button with the words in the element with the id, with the mouse.
+func (p *Page) Press(id, words string) {
+	p.tb.Helper()
+	button := fmt.Sprintf(`[...document.querySelectorAll("#%[1]s :is(button, summary)")].find(b => b.checkVisibility() && b.innerText.trim().startsWith(%[2]q))`, id, words)
+	p.Wait(fmt.Sprintf("button %q in #%s", words, id), button)
+	at := Eval[[]float64](p, `(() => { const b = `+button+`; b.scrollIntoView({block: "center", behavior: "instant"}); const r = b.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
+	p.do("press "+words, chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// Type replaces what a field holds by typing.
+func (p *Page) Type(id, text string) {
+	p.tb.Helper()
+	Eval[bool](p, fmt.Sprintf(`(() => { const i = document.getElementById(%q); i.focus(); i.select(); return true; })()`, id))
+	p.Keys("\b" + text)
+}
+
+// Keys sends keys to what has the focus; "\t" and "\r" are Tab and Enter.
+func (p *Page) Keys(keys string) {
+	p.tb.Helper()
+	p.do("type", chromedp.KeyEvent(keys))
+}
+
+// Authenticator is a virtual authenticator of one tab.
+type Authenticator struct {
+	page *Page
+	id   webauthn.AuthenticatorID
+}
+
+// Authenticator gives the tab an authenticator that stores passkeys. verifies says whether it can check who is there.
+func (p *Page) Authenticator(verifies bool) Authenticator {
+	p.tb.Helper()
+	if _, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
+		p.tb.Fatalf("enable WebAuthn: %v", err)
+	}
+	added, err := chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
+		Options: &webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21,
+			Transport: webauthn.AuthenticatorTransportInternal, HasResidentKey: true,
+			HasUserVerification: verifies, IsUserVerified: verifies,
+			AutomaticPresenceSimulation: true, // false, Go's zero value, would never answer
+		},
+	})
+	if err != nil {
+		p.tb.Fatalf("add an authenticator: %v", err)
+	}
+	return Authenticator{p, added.AuthenticatorID}
+}
+
+// Present says whether somebody touches the authenticator; without, it waits.
+func (a Authenticator) Present(present bool) {
+	a.page.tb.Helper()
+	a.page.call("set presence", func() error {
+		_, err := chromedp.Call(a.page.ctx, webauthn.SetAutomaticPresenceSimulation,
+			webauthn.SetAutomaticPresenceSimulationParams{AuthenticatorID: a.id, Enabled: present})
+		return err
+	})
+}
+
+// Verified says whether checking who is there succeeds.
+func (a Authenticator) Verified(verified bool) {
+	a.page.tb.Helper()
+	a.page.call("set verification", func() error {
+		_, err := chromedp.Call(a.page.ctx, webauthn.SetUserVerified,
+			webauthn.SetUserVerifiedParams{AuthenticatorID: a.id, IsUserVerified: verified})
+		return err
+	})
+}
+
+// Override makes the answers wrong: a signature of zeros, or no sign that the person was verified.
+func (a Authenticator) Override(bogusSignature, noVerification bool) {
+	a.page.tb.Helper()
+	a.page.call("override answers", func() error {
+		_, err := chromedp.Call(a.page.ctx, webauthn.SetResponseOverrideBits,
+			webauthn.SetResponseOverrideBitsParams{AuthenticatorID: a.id, IsBogusSignature: &bogusSignature, IsBadUV: &noVerification})
+		return err
+	})
+}
+
+// Credentials are the passkeys the authenticator holds.
+func (a Authenticator) Credentials() []*webauthn.Credential {
+	a.page.tb.Helper()
+	held, err := chromedp.Call(a.page.ctx, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: a.id})
+	if err != nil {
+		a.page.tb.Fatalf("get credentials: %v", err)
+	}
+	return held.Credentials
+}
+
+// credential is webauthn.Credential without the members for key groups: sent as false, Chromium refuses them on an
+// authenticator that has none.
+type credential struct {
+	CredentialID         []byte  `json:"credentialId"`
+	IsResidentCredential bool    `json:"isResidentCredential"`
+	RpID                 string  `json:"rpId"`
+	PrivateKey           []byte  `json:"privateKey"`
+	UserHandle           []byte  `json:"userHandle,omitempty"`
+	SignCount            float64 `json:"signCount"`
+}
+
+type addCredential struct {
+	AuthenticatorID webauthn.AuthenticatorID `json:"authenticatorId"`
+	Credential      credential               `json:"credential"`
+}
+
+// Add puts a passkey, with an ES256 key, into the authenticator.
+func (a Authenticator) Add(c *webauthn.Credential) {
+	a.page.tb.Helper()
+	a.page.call("add a passkey", func() error {
+		command := cdp.Command[addCredential, cdp.Empty]{Method: webauthn.CommandAddCredential}
+		_, err := chromedp.Call(a.page.ctx, command, addCredential{a.id, credential{
+			c.CredentialID, c.IsResidentCredential, c.RpID, c.PrivateKey, c.UserHandle, c.SignCount,
+		}})
+		return err
+	})
+}
+
+func (p *Page) do(what string, action chromedp.Action[chromedp.Void]) {
+	p.tb.Helper()
+	p.call(what, func() error { return chromedp.Do(p.ctx, action) })
+}
+
+func (p *Page) call(what string, run func() error) {
+	p.tb.Helper()
+	if err := run(); err != nil {
+		p.tb.Fatalf("%s: %v", what, err)
+	}
+}

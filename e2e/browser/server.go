@@ -1,0 +1,116 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Build compiles the stepkey command of this repository into dir and returns its path. The working directory has to be
+// inside the e2e module.
+func Build(dir string) (string, error) {
+	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/stepkey/stepkey").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the stepkey module: %w", err)
+	}
+	program := filepath.Join(dir, "stepkey")
+	build := exec.Command("go", "build", "-o", program, "./cmd/stepkey")
+	build.Dir = strings.TrimSpace(string(module))
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build stepkey: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// Server is a running stepkey process.
+type Server struct {
+	// Port is the port it listens on, on localhost.
+	Port string
+
+	process *exec.Cmd
+	output  *os.File
+}
+
+// Serve starts program on a free port with an empty data folder below dir and settings like "RP_ID=localhost" on top of
+// the defaults; the environment of the caller is not passed on. It returns when the service is ready. "PORT" in a
+// setting stands for the port.
+func Serve(program, dir string, settings ...string) (*Server, error) {
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	listener.Close()
+	output, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	server := &Server{Port: port, process: exec.Command(program, "serve"), output: output}
+	server.process.Dir = dir
+	server.process.Env = []string{"PORT=" + port, "STEPKEY_DATA=" + filepath.Join(dir, "data")}
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, "=")
+		server.process.Env = append(server.process.Env, name+"="+strings.ReplaceAll(value, "PORT", port))
+	}
+	server.process.Stdout, server.process.Stderr = output, output
+	if err := server.process.Start(); err != nil {
+		return nil, err
+	}
+	if err := server.ready(); err != nil {
+		server.Stop()
+		return nil, fmt.Errorf("%w\n%s", err, server.Log())
+	}
+	return server, nil
+}
+
+// URL is the address of the page.
+func (s *Server) URL() string { return "http://localhost:" + s.Port }
+
+func (s *Server) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("stepkey was not ready within %v", patience)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Stop ends the process as an operator would and waits for its end.
+func (s *Server) Stop() error {
+	defer s.output.Close()
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.process.Wait()
+}
+
+// Log is what the process wrote so far.
+func (s *Server) Log() string {
+	text, err := os.ReadFile(s.output.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
