@@ -29,72 +29,116 @@ type problem struct {
 
 // The problems of the API. openapi.json describes each of them.
 var (
-	problemInvalidRequest = problem{status: 400, code: "invalid_request",
+	problemInvalidRequest = problem{
+		status: 400, code: "invalid_request",
 		title:  "The request has another shape",
-		detail: "The request is not as the API describes it. Compare it with /docs."}
-	problemUsernameInvalid = problem{status: 400, code: "username_invalid",
+		detail: "The request is not as the API describes it. Compare it with /docs.",
+	}
+	problemUsernameInvalid = problem{
+		status: 400, code: "username_invalid",
 		title:  "The user name is not allowed",
-		detail: "Use 1 to 64 letters, digits, dots, dashes, underscores, plus or at signs, beginning with a letter or digit."}
-	problemPasswordTooShort = problem{status: 400, code: "password_too_short",
+		detail: "Use 1 to 64 letters, digits, dots, dashes, underscores, plus or at signs, beginning with a letter or digit.",
+	}
+	problemPasswordTooShort = problem{
+		status: 400, code: "password_too_short",
 		title:  "The password is too short",
-		detail: "Use at least 8 characters. A few words in a row work well."}
-	problemPasswordTooLong = problem{status: 400, code: "password_too_long",
+		detail: "Use at least 8 characters. A few words in a row work well.",
+	}
+	problemPasswordTooLong = problem{
+		status: 400, code: "password_too_long",
 		title:  "The password is too long",
-		detail: "Use at most 1024 bytes."}
-	problemPasswordBlocked = problem{status: 400, code: "password_blocked",
+		detail: "Use at most 1024 bytes.",
+	}
+	problemPasswordBlocked = problem{
+		status: 400, code: "password_blocked",
 		title:  "The password is too common",
-		detail: "This password is on a list of common ones. Choose another."}
-	problemPasswordContainsUsername = problem{status: 400, code: "password_contains_username",
+		detail: "This password is on a list of common ones. Choose another.",
+	}
+	problemPasswordContainsUsername = problem{
+		status: 400, code: "password_contains_username",
 		title:  "The password is little more than the user name",
-		detail: "Leave the user name out of the password."}
-	problemNoPasskeys = problem{status: 400, code: "no_passkeys", message: "No passkeys registered",
+		detail: "Leave the user name out of the password.",
+	}
+	problemNoPasskeys = problem{
+		status: 400, code: "no_passkeys", message: "No passkeys registered",
 		title:  "There is no passkey yet",
-		detail: "Add a passkey first."}
-	problemChallengeExpired = problem{status: 400, code: "challenge_expired", message: "Challenge expired",
+		detail: "Add a passkey first.",
+	}
+	problemChallengeExpired = problem{
+		status: 400, code: "challenge_expired", message: "Challenge expired",
 		title:  "The challenge is unknown, used or too old",
-		detail: "A request to the device lasts a few minutes and answers once. Ask for new options."}
-	problemUnauthorized = problem{status: 401, code: "unauthorized", message: "Unauthorized",
+		detail: "A request to the device lasts a few minutes and answers once. Ask for new options.",
+	}
+	problemUnauthorized = problem{
+		status: 401, code: "unauthorized", message: "Unauthorized",
 		title:  "Nobody is signed in",
-		detail: "Sign in, then try again.", challenge: "Bearer"}
-	problemVerificationFailed = problem{status: 401, code: "verification_failed", message: "Unauthorized",
+		detail: "Sign in, then try again.", challenge: "Bearer",
+	}
+	problemVerificationFailed = problem{
+		status: 401, code: "verification_failed", message: "Unauthorized",
 		title:  "The passkey was not accepted",
-		detail: "This passkey did not work. Try again, or use another one.", challenge: "Bearer"}
-	problemStepUpRequired = problem{status: 403, code: "step_up_required", message: "Passkey verification required",
+		detail: "This passkey did not work. Try again, or use another one.", challenge: "Bearer",
+	}
+	problemStepUpRequired = problem{
+		status: 403, code: "step_up_required", message: "Passkey verification required",
 		title:  "A passkey verification is needed",
-		detail: "Verify a passkey, then try again."}
-	problemReauthenticationRequired = problem{status: 403, code: "reauthentication_required",
+		detail: "Verify a passkey, then try again.",
+	}
+	problemReauthenticationRequired = problem{
+		status: 403, code: "reauthentication_required",
 		title:  "The password proof is too old",
-		detail: "Sign in with the password again, then add the passkey."}
-	problemNotFound = problem{status: 404, code: "not_found",
+		detail: "Sign in with the password again, then add the passkey.",
+	}
+	problemNotFound = problem{
+		status: 404, code: "not_found",
 		title:  "There is nothing at this path",
-		detail: "There is nothing here. The API is described at /docs."}
-	problemMethodNotAllowed = problem{status: 405, code: "method_not_allowed",
+		detail: "There is nothing here. The API is described at /docs.",
+	}
+	problemMethodNotAllowed = problem{
+		status: 405, code: "method_not_allowed",
 		title:  "The path does not know this method",
-		detail: "Use one of the methods that the header Allow names."}
-	problemUsernameTaken = problem{status: 409, code: "username_taken", message: "Username already exists",
+		detail: "Use one of the methods that the header Allow names.",
+	}
+	problemUsernameTaken = problem{
+		status: 409, code: "username_taken", message: "Username already exists",
 		title:  "The user name is taken",
-		detail: "Choose another user name."}
-	problemPasskeyExists = problem{status: 409, code: "passkey_exists",
+		detail: "Choose another user name.",
+	}
+	problemPasskeyExists = problem{
+		status: 409, code: "passkey_exists",
 		title:  "The passkey is registered already",
-		detail: "This passkey is registered already. Use another device."}
-	problemTooManyPasskeys = problem{status: 409, code: "too_many_passkeys",
+		detail: "This passkey is registered already. Use another device.",
+	}
+	problemTooManyPasskeys = problem{
+		status: 409, code: "too_many_passkeys",
 		title:  "The account has 20 passkeys",
-		detail: "Delete a passkey that is no longer used, then add this one."}
-	problemPayloadTooLarge = problem{status: 413, code: "payload_too_large",
+		detail: "Delete a passkey that is no longer used, then add this one.",
+	}
+	problemPayloadTooLarge = problem{
+		status: 413, code: "payload_too_large",
 		title:  "The body is too large",
-		detail: "Send a smaller body."}
-	problemUnsupportedMediaType = problem{status: 415, code: "unsupported_media_type",
+		detail: "Send a smaller body.",
+	}
+	problemUnsupportedMediaType = problem{
+		status: 415, code: "unsupported_media_type",
 		title:  "The body is not JSON",
-		detail: "Send JSON, with Content-Type: application/json and no Content-Encoding."}
-	problemInternal = problem{status: 500, code: "internal",
+		detail: "Send JSON, with Content-Type: application/json and no Content-Encoding.",
+	}
+	problemInternal = problem{
+		status: 500, code: "internal",
 		title:  "The service is at fault",
-		detail: "Something broke on our side. Try again in a minute."}
-	problemOverloaded = problem{status: 503, code: "overloaded",
+		detail: "Something broke on our side. Try again in a minute.",
+	}
+	problemOverloaded = problem{
+		status: 503, code: "overloaded",
 		title:  "Too many passwords are being checked",
-		detail: "Too much is going on just now. Try again in a few seconds."}
-	problemUnavailable = problem{status: 503, code: "unavailable", retryAfter: 2 * time.Second,
+		detail: "Too much is going on just now. Try again in a few seconds.",
+	}
+	problemUnavailable = problem{
+		status: 503, code: "unavailable", retryAfter: 2 * time.Second,
 		title:  "The database does not answer",
-		detail: "Something that is needed does not answer just now. Try again in a few seconds."}
+		detail: "Something that is needed does not answer just now. Try again in a few seconds.",
+	}
 )
 
 // problemOf finds the problem that an error means. What is not known here is an

@@ -27,13 +27,19 @@ func (a *api) routes() []route {
 
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD
 		// is left out, so that a prefetch uses up none.
-		{[]string{"/passkeys/register/options"},
-			methods{"POST": registrationOptions, "GET": registrationOptions}},
+		{
+			[]string{"/passkeys/register/options"},
+			methods{"POST": registrationOptions, "GET": registrationOptions},
+		},
 		{[]string{"/passkeys/register/verify"}, methods{"POST": login(handle(a.registrationVerify))}},
-		{[]string{"/passkeys/authenticate/options", "/passkeys/auth/options"},
-			methods{"POST": stepUpOptions, "GET": stepUpOptions}},
-		{[]string{"/passkeys/authenticate/verify", "/passkeys/auth/verify"},
-			methods{"POST": login(handle(a.stepUpVerify))}},
+		{
+			[]string{"/passkeys/authenticate/options", "/passkeys/auth/options"},
+			methods{"POST": stepUpOptions, "GET": stepUpOptions},
+		},
+		{
+			[]string{"/passkeys/authenticate/verify", "/passkeys/auth/verify"},
+			methods{"POST": login(handle(a.stepUpVerify))},
+		},
 
 		{[]string{"/users/profile"}, readable(login(handle(a.profile)))},
 		{[]string{"/users/histories"}, readable(full(handle(a.histories)))},

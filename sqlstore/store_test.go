@@ -94,10 +94,14 @@ var epoch = time.Date(2030, 5, 17, 9, 30, 0, 0, time.UTC)
 
 func addSession(t *testing.T, store *sqlstore.Store) stepkey.Session {
 	t.Helper()
-	u := stepkey.User{ID: uuid.New(), Username: "mira", CanonicalName: "mira", PasswordVersion: 1,
-		Handle: []byte("handle"), CreatedAt: epoch}
-	s := stepkey.Session{ID: uuid.New(), UserID: u.ID, PasswordVersion: 1, PasswordAt: epoch,
-		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+	u := stepkey.User{
+		ID: uuid.New(), Username: "mira", CanonicalName: "mira", PasswordVersion: 1,
+		Handle: []byte("handle"), CreatedAt: epoch,
+	}
+	s := stepkey.Session{
+		ID: uuid.New(), UserID: u.ID, PasswordVersion: 1, PasswordAt: epoch,
+		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
+	}
 	err := store.InTx(t.Context(), func(tx stepkey.Tx) error {
 		return errors.Join(tx.CreateUser(t.Context(), u), tx.CreateSession(t.Context(), s))
 	})

@@ -222,8 +222,15 @@ func signatureCounter(t *testing.T, s stepkey.Store) {
 		stored, sent uint32
 		taken        bool
 	}{
-		{0, 0, true}, {0, 1, true}, {5, 6, true}, {5, 1 << 31, true}, {1<<32 - 2, 1<<32 - 1, true},
-		{5, 5, false}, {5, 4, false}, {5, 0, false}, {1<<32 - 1, 0, false},
+		{0, 0, true},
+		{0, 1, true},
+		{5, 6, true},
+		{5, 1 << 31, true},
+		{1<<32 - 2, 1<<32 - 1, true},
+		{5, 5, false},
+		{5, 4, false},
+		{5, 0, false},
+		{1<<32 - 1, 0, false},
 	} {
 		u := newUser(uuid.NewString())
 		a := stepkey.Account{User: u, Session: newSession(u)}

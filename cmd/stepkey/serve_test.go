@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -389,5 +390,30 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)
 		}
+	}
+}
+
+// The commands that README.md shows, against a service that runs.
+func TestCommandsInTheREADME(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(readme), "## Try it without the page\n\n```sh\n")
+	commands, _, ended := strings.Cut(after, "```")
+	if !found || !ended {
+		t.Fatal("README.md no longer shows commands to try")
+	}
+	atHome(t)
+	port := freePort(t)
+	t.Setenv("PORT", port)
+	start(t)
+	shell := exec.Command("sh", "-e", "-c", strings.ReplaceAll(commands, "localhost:3000", "localhost:"+port))
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !strings.HasPrefix(string(out), `{"success":true}{"accessToken":"`) {
+		t.Errorf("the commands answer %s", out)
 	}
 }

@@ -114,7 +114,7 @@ export const claims = {
 	sub: "your account",
 	authLevel: "",
 	amr: "",
-	auth_time: "when you signed in",
+	auth_time: "the newest proof",
 	exp: "when it ends",
 	iat: "when it was made",
 	password_time: "when you typed the password",
