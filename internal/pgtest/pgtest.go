@@ -7,12 +7,7 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 )
-
-// startTimeout bounds the start of the shared server, which takes a second, on
-// the most crowded of machines.
-const startTimeout = time.Minute
 
 // shared is the one server of this test process. It is the package's only
 // variable state: a server takes a second to start, and the tests of a binary
@@ -126,9 +121,7 @@ func (p *process) start(tb testing.TB) *Server {
 	}
 	if !p.started {
 		p.started = true
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-		defer cancel()
-		p.server, p.err = Start(ctx, Options{})
+		p.server, p.err = Start(context.Background(), Options{})
 	}
 	if p.err != nil {
 		refuse(tb, p.err, os.Getenv("CI"))

@@ -15,6 +15,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// startTimeout bounds the wait for a server to accept connections, which takes
+// less than a second, on the most crowded of machines.
+const startTimeout = time.Minute
+
 // superuser is the role that initdb creates and every DSN names.
 const superuser = "postgres"
 
@@ -133,8 +137,8 @@ func (s *Server) copyDatabase(ctx context.Context, name, source string) (string,
 
 // Restart shuts a running server down in good order ("fast": open transactions
 // are rolled back, connections closed), starts it again on the same data and
-// waits until it accepts connections. After [Server.Kill] it brings the server
-// back, which then recovers as from a crash.
+// waits, at most a minute, until it accepts connections. After [Server.Kill] it
+// brings the server back, which then recovers as from a crash.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,6 +170,8 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // ready waits until the server accepts connections or has ended.
 func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	for {
 		conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 		if err == nil {

@@ -157,8 +157,9 @@ func TestFailedStartShowsTheLog(t *testing.T) {
 	server := start(t, Options{})
 	server.settings = append(server.settings, "-c", "max_connections=plenty")
 	err := server.Restart(t.Context())
-	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "max_connections": "plenty"`) {
-		t.Errorf("Restart: %v, want the server's own words", err)
+	if err == nil || !strings.Contains(err.Error(), "the server ended: ") ||
+		!strings.Contains(err.Error(), `invalid value for parameter "max_connections": "plenty"`) {
+		t.Errorf("Restart: %v, want the end of the server in its own words", err)
 	}
 }
 

@@ -1,0 +1,30 @@
+# Every target is one line that can be typed by hand. `make` alone lists them.
+
+.PHONY: help build test check bench screenshots
+
+# More flags for go test, such as TESTFLAGS='-run StepUp -v'.
+TESTFLAGS =
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.* ## /  make \1\t/p' Makefile | expand -t 20
+
+build: ## build the static binary bin/stepkey
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/stepkey ./cmd/stepkey
+
+test: ## set up what the tests need and run all of them: unit, store, API, race, browser
+	tools/setup
+	go test -race $(TESTFLAGS) ./...
+	go -C tools test $(TESTFLAGS) ./...
+	go -C e2e test $(TESTFLAGS) ./...
+
+check: ## format, vet and staticcheck in all modules
+	go -C tools build -o ../bin/ tool
+	@unformatted=$$(bin/gofumpt -l .); [ -z "$$unformatted" ] || { echo "not in gofumpt's format (bin/gofumpt -w .):"; echo "$$unformatted"; exit 1; }
+	go vet ./... && go -C tools vet ./... && go -C e2e vet ./...
+	bin/staticcheck ./... && cd tools && ../bin/staticcheck ./... && cd ../e2e && ../bin/staticcheck ./...
+
+bench: ## measure CPU, memory and start beside bare handlers, as a Markdown table
+	go -C tools run ./bench
+
+screenshots: ## take pictures of the page in Chromium
+	cd e2e && go run ./browser/screenshots

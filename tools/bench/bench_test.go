@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestBareHandlerAnswersAsRecorded(t *testing.T) {
+	recorded := answers{"POST /passkeys/authenticate/verify": {
+		Status: http.StatusCreated,
+		Header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "Content-Length": {"12"}},
+		Body:   []byte(`{"token":42}`),
+	}}
+	server := httptest.NewServer(bareHandler(recorded))
+	defer server.Close()
+
+	got, err := send(t.Context(), server.Client(), server.URL, "token", "POST", "/passkeys/authenticate/verify", []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := recorded["POST /passkeys/authenticate/verify"]
+	if got.Status != want.Status || string(got.Body) != string(want.Body) {
+		t.Errorf("got %d %s, want %d %s", got.Status, got.Body, want.Status, want.Body)
+	}
+	for name := range want.Header {
+		if !slices.Equal(got.Header[name], want.Header[name]) {
+			t.Errorf("%s: got %q, want %q", name, got.Header[name], want.Header[name])
+		}
+	}
+	if len(got.Header) != len(want.Header) {
+		t.Errorf("headers %v, want those recorded and no others", got.Header)
+	}
+}
+
+func TestSendRefusesFailures(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	_, err := send(t.Context(), server.Client(), server.URL, "", "GET", "/users/profile", nil)
+	if err == nil || !strings.Contains(err.Error(), "GET /users/profile: 404") {
+		t.Errorf("send: %v, want an error: a benchmark of refusals measures nothing", err)
+	}
+}
+
+func TestRoundCountsOperations(t *testing.T) {
+	var calls atomic.Int32
+	work := func(context.Context, int) error {
+		calls.Add(1)
+		return nil
+	}
+	l := load{pid: os.Getpid(), n: 100, workers: 4, do: work}
+	if _, err := l.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if calls.Load() != 100 {
+		t.Errorf("%d calls, want 100 over all workers", calls.Load())
+	}
+}
+
+func TestRoundGivesTheFirstFailure(t *testing.T) {
+	broken := errors.New("broken")
+	l := load{pid: os.Getpid(), n: 100, workers: 4, do: func(ctx context.Context, worker int) error {
+		if worker == 3 {
+			return broken
+		}
+		<-ctx.Done() // the failure of one worker ends the others
+		return ctx.Err()
+	}}
+	if _, err := l.round(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("round: %v, want the failure itself", err)
+	}
+}
+
+func TestCompareTakesTurnsAndDropsTheWarmUp(t *testing.T) {
+	var order strings.Builder
+	side := func(letter string) load {
+		return load{pid: os.Getpid(), n: 1, workers: 1, do: func(context.Context, int) error {
+			order.WriteString(letter)
+			return nil
+		}}
+	}
+	s, err := compare(t.Context(), side("A"), side("B"), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if order.String() != "ABABABAB" || len(s.ours) != 3 || len(s.bare) != 3 {
+		t.Errorf("order %s with %d and %d results, want ABABABAB with 3 of each", &order, len(s.ours), len(s.bare))
+	}
+}
+
+func TestCPUTimeIsUserAndSystemTimeOfTheProcess(t *testing.T) {
+	hash() // some of each
+	least := ownUsage(t)
+	got, err := cpuTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := ownUsage(t); got < least-time.Microsecond || got > most+time.Microsecond {
+		t.Errorf("CPU time %v, want one between %v and %v", got, least, most)
+	}
+	if memory, err := residentBytes(os.Getpid()); err != nil || memory < 1<<20 {
+		t.Errorf("residentBytes: %d, %v, want some megabytes", memory, err)
+	}
+}
+
+// ownUsage returns the CPU time of this process as getrusage(2) has it, to the
+// microsecond.
+func ownUsage(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func TestSpreadAndReport(t *testing.T) {
+	c := cost{
+		setup: setup{database: "SQLite", tokens: "HS256"}, operation: "GET /users/profile",
+		sample: sample{
+			ours: []time.Duration{30 * time.Microsecond, 20 * time.Microsecond, 40 * time.Microsecond},
+			bare: []time.Duration{20 * time.Microsecond, 20 * time.Microsecond, 20 * time.Microsecond},
+		},
+	}
+	s := start{
+		setup: c.setup, first: spreadOf([]time.Duration{90 * time.Millisecond}),
+		again: spreadOf([]time.Duration{40 * time.Millisecond, 50 * time.Millisecond}), resident: spreadOf([]int{24 << 20}),
+	}
+	var text strings.Builder
+	if err := report(&text, []cost{c}, []start{s}, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{
+		"| GET /users/profile | SQLite | HS256 | 30.0 µs (20.0–40.0) | 20.0 µs (20.0–20.0) | 1.50 (1.00–2.00) |\n",
+		"| SQLite | HS256 | 90 ms (90–90) | 50 ms (40–50) | 24.0 MiB (24.0–24.0) |\n",
+	} {
+		if !strings.Contains(text.String(), row) {
+			t.Errorf("the report lacks %q:\n%s", row, text.String())
+		}
+	}
+}

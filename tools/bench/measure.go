@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// load is a number of operations to run against one server.
+type load struct {
+	pid     int
+	n       int // operations in a round, over all workers
+	workers int // concurrent loops, each with a connection of its own
+	do      func(ctx context.Context, worker int) error
+}
+
+// round runs the load once and returns the server's CPU time per operation.
+func (l load) round(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("a round takes more than a minute"))
+	defer cancel()
+
+	before, err := cpuTime(l.pid)
+	if err != nil {
+		return 0, err
+	}
+	calls := max(1, l.n/l.workers)
+	failures := make([]error, l.workers)
+	var wg sync.WaitGroup
+	for worker := range l.workers {
+		wg.Go(func() {
+			for range calls {
+				if failures[worker] = l.do(ctx, worker); failures[worker] != nil {
+					cancel()
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := firstCause(failures); err != nil {
+		return 0, err
+	}
+	after, err := cpuTime(l.pid)
+	if err != nil {
+		return 0, err
+	}
+	return (after - before) / time.Duration(calls*l.workers), nil
+}
+
+// firstCause returns the first failure that is not the echo of another worker's.
+func firstCause(failures []error) error {
+	var first error
+	for _, err := range failures {
+		if err != nil && (first == nil || first == context.Canceled) {
+			first = err
+		}
+	}
+	return first
+}
+
+// sample holds the CPU times of both servers, one of each for every round.
+type sample struct {
+	ours, bare []time.Duration
+}
+
+// compare runs both loads in turns, after one round of each to warm up.
+func compare(ctx context.Context, ours, bare load, rounds int) (sample, error) {
+	var s sample
+	for round := range rounds + 1 {
+		a, err := ours.round(ctx)
+		if err != nil {
+			return s, err
+		}
+		b, err := bare.round(ctx)
+		if err != nil {
+			return s, err
+		}
+		if round > 0 {
+			s.ours, s.bare = append(s.ours, a), append(s.bare, b)
+		}
+	}
+	return s, nil
+}
+
+// ratios returns ours as a multiple of bare, round by round.
+func (s sample) ratios() []float64 {
+	r := make([]float64, len(s.ours))
+	for i := range r {
+		r[i] = float64(s.ours[i]) / float64(s.bare[i])
+	}
+	return r
+}
+
+// spread is the median of some values with the least and the greatest.
+type spread[T cmp.Ordered] struct{ median, least, most T }
+
+// spreadOf takes the upper median of an even number of values: the less
+// favourable one. There must be at least one value.
+func spreadOf[T cmp.Ordered](values []T) spread[T] {
+	sorted := slices.Sorted(slices.Values(values))
+	return spread[T]{median: sorted[len(sorted)/2], least: sorted[0], most: sorted[len(sorted)-1]}
+}

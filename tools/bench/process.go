@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// server is a process under measurement.
+type server struct {
+	url string
+	cmd *exec.Cmd
+	log string // file with what it printed, "" for none
+}
+
+func (s *server) pid() int { return s.cmd.Process.Pid }
+
+// stop kills the process and waits for it.
+func (s *server) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// startBare starts this program again as the bare server.
+func startBare(ctx context.Context, recorded answers) (*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	input, err := json.Marshal(recorded)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), bareEnv+"=1")
+	cmd.Stdin = bytes.NewReader(input)
+	cmd.Stderr = os.Stderr
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{cmd: cmd}
+	address, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		s.stop()
+		return nil, fmt.Errorf("bare server: %w", err)
+	}
+	s.url = "http://" + strings.TrimSpace(address)
+	return s, nil
+}
+
+// build compiles the service as it is shipped, in its own module, and returns
+// the binary's path.
+func build(ctx context.Context, dir string) (string, error) {
+	list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/stepkey/stepkey")
+	list.Stderr = os.Stderr
+	root, err := list.Output()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "stepkey")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/stepkey")
+	cmd.Dir = strings.TrimSpace(string(root))
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	return binary, cmd.Run()
+}
+
+// startStepkey starts the service with the given settings (NAME=value) and
+// returns once GET /livez answers 200, with the time that took from the start of
+// the process. The service gets no other setting from our environment.
+func startStepkey(ctx context.Context, binary, dir string, settings ...string) (*server, time.Duration, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, 0, err
+	}
+	log, err := os.CreateTemp(dir, "log-")
+	if err != nil {
+		return nil, 0, err
+	}
+	defer log.Close()
+
+	s := &server{url: "http://localhost:" + port, log: log.Name()}
+	s.cmd = exec.CommandContext(ctx, binary, "serve")
+	s.cmd.Dir = dir // no .env of the working directory
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "PORT=" + port, "RP_ORIGIN=" + s.url, "STEPKEY_LIMITS=off"}, settings...)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	began := time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return nil, 0, err
+	}
+	if err := s.alive(ctx); err != nil {
+		s.stop()
+		printed, _ := os.ReadFile(s.log)
+		return nil, 0, fmt.Errorf("%w\n%s", err, printed)
+	}
+	return s, time.Since(began), nil
+}
+
+// alive waits, at most 20 s, for GET /livez to answer 200.
+func (s *server) alive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		err := get(ctx, client, s.url+"/livez")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("stepkey does not come up: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// get reads one URL and wants status 200.
+func get(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", url, response.Status)
+	}
+	return nil
+}
+
+// freePort returns a port that nothing listens on at the moment.
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
+}

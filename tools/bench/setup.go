@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/pgtest"
+)
+
+const (
+	people       = 4     // users, each with one connection, that load the service at the same time
+	guardedCalls = 10000 // requests in a round of a guarded route
+	stepUps      = 400   // step-ups in a round
+	logins       = 12    // password logins in a round, one at a time
+	starts       = 3     // starts of the service for each setup
+)
+
+// setup is one way to run the service.
+type setup struct {
+	database string // as the report names it
+	tokens   string
+	settings []string                                              // NAME=value for the service
+	newStore func(ctx context.Context, dir string) (string, error) // returns a DATABASE_URL without data
+}
+
+// setups returns every combination of database and tokens.
+func setups(postgres *pgtest.Server) []setup {
+	databases := 0
+	newPostgres := func(ctx context.Context, _ string) (string, error) {
+		databases++
+		return postgres.CreateDatabase(ctx, fmt.Sprintf("bench_%d", databases))
+	}
+	newSQLite := func(_ context.Context, dir string) (string, error) {
+		return "sqlite:" + filepath.Join(dir, "stepkey.db"), nil
+	}
+	shared := []string{"JWT_SECRET=a-shared-secret-of-more-than-32-bytes-for-the-benchmark"}
+	return []setup{
+		{"SQLite", "HS256", shared, newSQLite},
+		{"SQLite", "ES256", nil, newSQLite},
+		{"PostgreSQL", "HS256", shared, newPostgres},
+		{"PostgreSQL", "ES256", nil, newPostgres},
+	}
+}
+
+// prepare makes a new data folder below dir and returns the settings for an
+// instance on it and on a new database.
+func (s setup) prepare(ctx context.Context, dir string) ([]string, error) {
+	data, err := os.MkdirTemp(dir, "data-")
+	if err != nil {
+		return nil, err
+	}
+	address, err := s.newStore(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{"STEPKEY_DATA=" + data, "DATABASE_URL=" + address}, s.settings...), nil
+}
+
+// cost is one row of the report.
+type cost struct {
+	setup     setup
+	operation string
+	sample
+}
+
+// measureCosts starts the service and compares each operation with its bare
+// counterpart.
+func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int) ([]cost, error) {
+	settings, err := s.prepare(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	ours, _, err := startStepkey(ctx, binary, dir, settings...)
+	if err != nil {
+		return nil, err
+	}
+	defer ours.stop()
+	var loaders []*person
+	for i := range people {
+		p, err := newPerson(ctx, ours.url, fmt.Sprintf("person%d", i))
+		if err != nil {
+			return nil, err
+		}
+		loaders = append(loaders, p)
+	}
+	recorded, step, err := record(ctx, loaders[0])
+	if err != nil {
+		return nil, err
+	}
+	bare, err := startBare(ctx, recorded)
+	if err != nil {
+		return nil, err
+	}
+	defer bare.stop()
+
+	var costs []cost
+	for _, o := range operations(loaders, bare, step) {
+		o.ours.pid, o.bare.pid = ours.pid(), bare.pid()
+		sample, err := compare(ctx, o.ours, o.bare, rounds)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.name, err)
+		}
+		costs = append(costs, cost{s, o.name, sample})
+	}
+	return costs, nil
+}
+
+// record returns what the service answers to the requests that will be measured.
+func record(ctx context.Context, p *person) (answers, exchange, error) {
+	recorded := make(answers)
+	for _, path := range []string{"/users/histories", "/users/profile"} {
+		a, err := p.call(ctx, p.full, "GET", path, nil)
+		if err != nil {
+			return nil, exchange{}, err
+		}
+		recorded["GET "+path] = a
+	}
+	step, err := p.stepUp(ctx)
+	if err != nil {
+		return nil, exchange{}, err
+	}
+	login, err := p.logIn(ctx)
+	if err != nil {
+		return nil, exchange{}, err
+	}
+	login.Hash = true
+	recorded["POST /auth/login"] = login
+	recorded["GET /passkeys/authenticate/options"] = step.options
+	recorded["POST /passkeys/authenticate/verify"] = step.verified
+	return recorded, step, nil
+}
+
+// start is how the service comes up.
+type start struct {
+	setup    setup
+	first    spread[time.Duration] // with an empty database and data folder
+	again    spread[time.Duration] // with what the first start made
+	resident spread[int]           // bytes, 2 s after the first start
+}
+
+// measureStart starts the service several times, each time on a new database.
+func (s setup) measureStart(ctx context.Context, binary, dir string) (start, error) {
+	var first, again []time.Duration
+	var resident []int
+	for range starts {
+		settings, err := s.prepare(ctx, dir)
+		if err != nil {
+			return start{}, err
+		}
+		took, memory, err := startOnce(ctx, binary, dir, 2*time.Second, settings)
+		if err != nil {
+			return start{}, err
+		}
+		first, resident = append(first, took), append(resident, memory)
+		took, _, err = startOnce(ctx, binary, dir, 0, settings)
+		if err != nil {
+			return start{}, err
+		}
+		again = append(again, took)
+	}
+	return start{s, spreadOf(first), spreadOf(again), spreadOf(resident)}, nil
+}
+
+// startOnce starts the service, leaves it idle for a while and stops it. It
+// returns how long the start took and the resident memory in the end.
+func startOnce(ctx context.Context, binary, dir string, idle time.Duration, settings []string) (time.Duration, int, error) {
+	ours, took, err := startStepkey(ctx, binary, dir, settings...)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer ours.stop()
+	time.Sleep(idle)
+	memory, err := residentBytes(ours.pid())
+	return took, memory, err
+}
