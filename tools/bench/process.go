@@ -116,7 +116,7 @@ func (s *server) alive(ctx context.Context) error {
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for {
-		err := get(ctx, client, s.url+"/livez")
+		_, err := send(ctx, client, s.url, "", "GET", "/livez", nil)
 		if err == nil {
 			return nil
 		}
@@ -126,23 +126,6 @@ func (s *server) alive(ctx context.Context) error {
 		case <-time.After(time.Millisecond):
 		}
 	}
-}
-
-// get reads one URL and wants status 200.
-func get(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", url, response.Status)
-	}
-	return nil
 }
 
 // freePort returns a port that nothing listens on at the moment.
