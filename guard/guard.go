@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,24 @@ type Options struct {
 	// Clock tells the age of a proof. nil means time.Now. Give it the clock that
 	// the verifier has.
 	Clock func() time.Time
+
+	// Ended is asked on every request whether the token's session has ended. nil
+	// means that nobody is asked, and that an ended session's tokens are accepted
+	// until they expire.
+	Ended EndedSessions
+
+	// Spender remembers which action tokens were used. nil means
+	// [NewMemorySpender] with [DefaultSpenderCapacity], which suffices where one
+	// process answers all requests.
+	Spender ActionSpender
+}
+
+// EndedSessions knows which sessions have ended. Implementations are safe for
+// concurrent use and answer from memory, since every request waits for them.
+type EndedSessions interface {
+	// Ended reports whether the session has ended. An error means that it cannot
+	// be known; the request is then refused.
+	Ended(sessionID string) (bool, error)
 }
 
 // Guard makes middleware. It is safe for concurrent use.
@@ -41,6 +60,9 @@ func New(verifier *token.Verifier, options Options) *Guard {
 	}
 	if options.Clock == nil {
 		options.Clock = time.Now
+	}
+	if options.Spender == nil {
+		options.Spender = newMemorySpender(DefaultSpenderCapacity, options.Clock)
 	}
 	return &Guard{verifier: verifier, options: options}
 }
@@ -65,27 +87,72 @@ func (g *Guard) MaxAge(age time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return g.require(token.LevelFull, age, next) }
 }
 
-func (g *Guard) require(level token.Level, maxAge time.Duration, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, err := g.authenticate(r)
-		if err != nil {
-			g.options.Refuse(w, r, Refusal{Status: http.StatusUnauthorized, Cause: err})
-			return
+// RequireHardware lets through whoever verified, in this session, a passkey that
+// is known to be bound to a piece of hardware: level full, and hwk among the
+// methods (RFC 8176). Stepkey writes hwk only for keys whose attestation was
+// checked and that are not synced. Until the service asks for attestation there
+// are none, and this guard lets nobody through.
+func (g *Guard) RequireHardware(next http.Handler) http.Handler {
+	return g.protect(next, func(_ *http.Request, claims token.Claims) *Refusal {
+		if refusal := g.checkLevel(claims, token.LevelFull, 0); refusal != nil {
+			return refusal
 		}
-		if !g.suffices(claims, level, maxAge) {
-			g.options.Refuse(w, r, Refusal{Status: g.options.StepUpStatus, Level: level, MaxAge: maxAge})
+		if !slices.Contains(claims.Methods, "hwk") {
+			return &Refusal{Status: g.options.StepUpStatus, Level: token.LevelFull, Cause: ErrNotHardware}
+		}
+		return nil
+	})
+}
+
+func (g *Guard) require(level token.Level, maxAge time.Duration, next http.Handler) http.Handler {
+	return g.protect(next, func(_ *http.Request, claims token.Claims) *Refusal {
+		return g.checkLevel(claims, level, maxAge)
+	})
+}
+
+// protect lets a request through that bears a valid token of a live session and
+// against which check has nothing.
+func (g *Guard) protect(next http.Handler, check func(*http.Request, token.Claims) *Refusal) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, refusal := g.authenticate(r)
+		if refusal == nil {
+			refusal = check(r, claims)
+		}
+		if refusal != nil {
+			g.options.Refuse(w, r, *refusal)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
 	})
 }
 
-func (g *Guard) authenticate(r *http.Request) (token.Claims, error) {
+func (g *Guard) authenticate(r *http.Request) (token.Claims, *Refusal) {
 	raw, ok := bearer(r)
 	if !ok {
-		return token.Claims{}, ErrNoToken
+		return token.Claims{}, &Refusal{Status: http.StatusUnauthorized, Cause: ErrNoToken}
 	}
-	return g.verifier.Verify(r.Context(), raw)
+	claims, err := g.verifier.Verify(r.Context(), raw)
+	if err != nil {
+		return token.Claims{}, refused(err, Refusal{Status: http.StatusUnauthorized})
+	}
+	if g.options.Ended == nil {
+		return claims, nil
+	}
+	ended, err := g.options.Ended.Ended(claims.SessionID)
+	if err != nil {
+		return token.Claims{}, unavailable(err)
+	}
+	if ended {
+		return token.Claims{}, &Refusal{Status: http.StatusUnauthorized, Cause: ErrSessionEnded}
+	}
+	return claims, nil
+}
+
+func (g *Guard) checkLevel(claims token.Claims, level token.Level, maxAge time.Duration) *Refusal {
+	if g.suffices(claims, level, maxAge) {
+		return nil
+	}
+	return &Refusal{Status: g.options.StepUpStatus, Level: level, MaxAge: maxAge}
 }
 
 func (g *Guard) suffices(claims token.Claims, level token.Level, maxAge time.Duration) bool {

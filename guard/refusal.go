@@ -10,30 +10,44 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// ErrNoToken is the cause of a refusal for want of a bearer token.
-var ErrNoToken = errors.New("guard: no bearer token")
+// Causes of a refusal, beside the errors of package token.
+var (
+	ErrNoToken      = errors.New("guard: no bearer token")
+	ErrSessionEnded = errors.New("guard: the session has ended")
+	ErrNotHardware  = errors.New("guard: the passkey is not known to be bound to hardware")
+)
 
 // Refusal is why a request does not reach its handler.
 type Refusal struct {
-	// Status is the answer's status: 401 where no valid token came, and
-	// Options.StepUpStatus where its level or age does not suffice.
+	// Status is the answer's status: 401 where no valid token came,
+	// Options.StepUpStatus where its level, age or proof does not suffice, 400
+	// where the parameters of an action cannot be read from the request, and 503
+	// where something that has to be asked does not answer.
 	Status int
 
-	// Level and MaxAge are what the route needs. Level is empty where no valid
-	// token came; MaxAge is zero where any age would do.
+	// Level and MaxAge are what the route needs. Level is empty where the token
+	// is not the matter or no valid one came; MaxAge is zero where any age would
+	// do.
 	Level  token.Level
 	MaxAge time.Duration
 
-	// Cause is why the token was refused, for logs. It never goes to the client.
+	// Action is the name of the action that the route needs a proof for, and
+	// empty where that is not what is missing.
+	Action string
+
+	// Cause is why the request was refused, for logs. It never goes to the client.
 	Cause error
 }
 
 // StepUp reports whether the holder is known and only has to verify a passkey.
 func (r Refusal) StepUp() bool { return r.Level != token.LevelNone }
 
-// Challenge is the value for WWW-Authenticate (RFC 6750 §3, RFC 9470 §3).
+// Challenge is the value for WWW-Authenticate (RFC 6750 §3, RFC 9470 §3). It is
+// empty where no other token would help.
 func (r Refusal) Challenge() string {
 	switch {
+	case r.Status == http.StatusServiceUnavailable, r.Status == http.StatusBadRequest:
+		return ""
 	case !r.StepUp() && errors.Is(r.Cause, ErrNoToken):
 		return `Bearer`
 	case !r.StepUp():
@@ -46,22 +60,63 @@ func (r Refusal) Challenge() string {
 	}
 }
 
+// unavailable refuses a request that cannot be decided. It fails closed, but the
+// token is not to blame: a client must not sign its user out for it.
+func unavailable(cause error) *Refusal {
+	return &Refusal{Status: http.StatusServiceUnavailable, Cause: cause}
+}
+
+// refused fills in why a token was refused, and makes the refusal one of
+// unavailability where the keys could not be had.
+func refused(err error, refusal Refusal) *Refusal {
+	var e *token.Error
+	if errors.As(err, &e) && e.Reason == token.ReasonUnknownKey && e.Unwrap() != nil && !errors.Is(err, token.ErrUnknownKey) {
+		return unavailable(err)
+	}
+	refusal.Cause = err
+	return &refusal
+}
+
+// problem is the body of a refusal (RFC 9457).
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+	Action string `json:"action,omitempty"`
+}
+
+func problemOf(r Refusal) problem {
+	p := problem{Title: http.StatusText(r.Status), Status: r.Status}
+	switch {
+	case r.Status == http.StatusServiceUnavailable:
+		p.Code, p.Detail = "unavailable", "Something that is needed does not answer just now. Try again in a few seconds."
+	case r.Status == http.StatusBadRequest:
+		p.Code, p.Detail = "invalid_request", "The request is not what this route takes."
+	case r.Action != "":
+		p.Code, p.Detail, p.Action = "action_required", "Confirm this action with a passkey, then try again.", r.Action
+	case errors.Is(r.Cause, ErrNotHardware):
+		p.Code, p.Detail = "hardware_required", "Verify a passkey that is bound to hardware, then try again."
+	case r.StepUp():
+		p.Code, p.Detail = "step_up_required", "Verify a passkey, then try again."
+	default:
+		p.Code, p.Detail = "unauthorized", "Sign in, then try again."
+	}
+	return p
+}
+
 // WriteRefusal is the default of Options.Refuse: the challenge in the header
 // and a problem document (RFC 9457) as the body.
 func WriteRefusal(w http.ResponseWriter, _ *http.Request, refusal Refusal) {
-	code, detail := "unauthorized", "Sign in, then try again."
-	if refusal.StepUp() {
-		code, detail = "step_up_required", "Verify a passkey, then try again."
+	if challenge := refusal.Challenge(); challenge != "" {
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	w.Header().Set("WWW-Authenticate", refusal.Challenge())
+	if refusal.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(refusal.Status)
 	// Nothing can be done for a client that has gone away.
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"title":  http.StatusText(refusal.Status),
-		"status": refusal.Status,
-		"detail": detail,
-		"code":   code,
-	})
+	_ = json.NewEncoder(w).Encode(problemOf(refusal))
 }

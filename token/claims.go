@@ -62,6 +62,55 @@ func (c Claims) PasskeyAge(now time.Time) (time.Duration, bool) {
 	return max(0, time.Duration(now.Unix()-c.PasskeyTime)*time.Second), true
 }
 
+// readMember takes over one member of a payload. Members that are not ours are
+// left alone.
+func (c *Claims) readMember(name, value []byte) error {
+	switch string(name) {
+	case "iss":
+		return readText(&c.Issuer, value)
+	case "aud":
+		return readAudience(&c.Audience, value)
+	case "sub":
+		return readText(&c.Subject, value)
+	case "username":
+		return readText(&c.Username, value)
+	case "jti":
+		return readText(&c.ID, value)
+	case "sid":
+		return readText(&c.SessionID, value)
+	case "iat":
+		return readInt(&c.IssuedAt, value)
+	case "exp":
+		return readInt(&c.ExpiresAt, value)
+	case "authLevel":
+		return readText((*string)(&c.Level), value)
+	case "passkeyVerified":
+		return readBool(&c.PasskeyVerified, value)
+	case "acr":
+		return readText((*string)(&c.ACR), value)
+	case "amr":
+		return readTexts(&c.Methods, value)
+	case "auth_time":
+		return readInt(&c.AuthTime, value)
+	case "password_time":
+		return readInt(&c.PasswordTime, value)
+	case "passkey_time":
+		return readInt(&c.PasskeyTime, value)
+	default:
+		return skipFlat(value)
+	}
+}
+
+// readAudience reads one audience as a text or several as an array (RFC 7519
+// §4.1.3).
+func readAudience(to *jwt.ClaimStrings, value []byte) error {
+	if value[0] != '"' {
+		return readTexts((*[]string)(to), value)
+	}
+	*to = jwt.ClaimStrings{""}
+	return readText(&(*to)[0], value)
+}
+
 // The methods below let golang-jwt check the registered claims.
 
 // GetExpirationTime implements [jwt.Claims].

@@ -1,11 +1,13 @@
 package token
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -44,6 +46,35 @@ func (k VerificationKey) ID() string { return k.id }
 // Algorithm is the one algorithm this key is for.
 func (k VerificationKey) Algorithm() Algorithm { return k.algorithm }
 
+// verify checks a signature over signed. Of several shared secrets any will do.
+func (k VerificationKey) verify(signed string, signature []byte) error {
+	secrets, shared := k.material.(sharedSecrets)
+	if !shared {
+		return k.method.Verify(signed, signature, k.material)
+	}
+	err := jwt.ErrSignatureInvalid
+	for _, secret := range secrets {
+		if err = k.method.Verify(signed, signature, secret); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// equal reports whether both accept the same signatures. The id of a public key
+// is its hash.
+func (k VerificationKey) equal(other VerificationKey) bool {
+	if k.id != other.id || k.algorithm != other.algorithm {
+		return false
+	}
+	mine, _ := k.material.(sharedSecrets)
+	others, _ := other.material.(sharedSecrets)
+	return slices.EqualFunc(mine, others, bytes.Equal)
+}
+
+// sharedSecrets is the material of HS256, the one that signs first.
+type sharedSecrets [][]byte
+
 // SigningKey makes signatures, and knows the key that checks them.
 type SigningKey struct {
 	verification VerificationKey
@@ -73,14 +104,21 @@ func (k SigningKey) GoString() string { return k.String() }
 // does: without kid. Every service that holds the secret can mint tokens;
 // prefer [NewECDSAKey].
 //
+// What previous secrets signed is accepted as well. To change a secret, give
+// the old one as previous for [Lifetime] and [Leeway], then drop it.
+//
 // Secrets shorter than [MinSecretBytes] are refused, unless weak is true, which
 // is for trying the original's sample settings on localhost.
-func NewSecretKey(secret []byte, weak bool) (SigningKey, error) {
-	if len(secret) == 0 || (len(secret) < MinSecretBytes && !weak) {
-		return SigningKey{}, fmt.Errorf("%w: a shared secret needs at least %d bytes", ErrKey, MinSecretBytes)
+func NewSecretKey(secret []byte, weak bool, previous ...[]byte) (SigningKey, error) {
+	var accepted sharedSecrets
+	for _, s := range append([][]byte{secret}, previous...) {
+		if len(s) == 0 || (len(s) < MinSecretBytes && !weak) {
+			return SigningKey{}, fmt.Errorf("%w: a shared secret needs at least %d bytes", ErrKey, MinSecretBytes)
+		}
+		accepted = append(accepted, bytes.Clone(s))
 	}
-	v := VerificationKey{algorithm: HS256, method: jwt.SigningMethodHS256, material: secret}
-	return SigningKey{verification: v, private: secret}, nil
+	v := VerificationKey{algorithm: HS256, method: jwt.SigningMethodHS256, material: accepted}
+	return SigningKey{verification: v, private: accepted[0]}, nil
 }
 
 // NewECDSAKey makes an ES256 key. Its kid is the RFC 7638 thumbprint.

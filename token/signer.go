@@ -1,17 +1,17 @@
 package token
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // Type is the header's typ for access tokens (RFC 9068 §2.1). Every other token
 // has another type and is refused where an access token is wanted.
 const Type = "at+jwt"
 
-// Signer makes access tokens with the keyring's current key. It is safe for
-// concurrent use.
+// Signer makes tokens with the keyring's current key. It is safe for concurrent
+// use.
 type Signer struct {
 	keys *Keyring
 }
@@ -19,23 +19,37 @@ type Signer struct {
 // NewSigner returns a Signer over keys.
 func NewSigner(keys *Keyring) *Signer { return &Signer{keys: keys} }
 
-// Sign returns the token that says c. The caller fills in every claim; Sign
-// refuses claims that its own verifier would refuse.
+// Sign returns the access token that says c. The caller fills in every claim;
+// Sign refuses claims that its own verifier would refuse.
 func (s *Signer) Sign(c Claims) (string, error) {
-	if reason := c.incomplete(); reason != "" {
-		return "", fmt.Errorf("token: cannot sign: %s", reason)
+	return s.sign(Type, c, c.incomplete(), MaxBytes)
+}
+
+// sign makes the token of type typ unless claims are incomplete, or make it
+// longer than limit.
+func (s *Signer) sign(typ string, claims any, incomplete string, limit int) (string, error) {
+	if incomplete != "" {
+		return "", fmt.Errorf("token: cannot sign: %s", incomplete)
 	}
 	key := s.keys.Current()
-	t := jwt.NewWithClaims(key.verification.method, c)
-	t.Header["typ"] = Type
-	if key.ID() != "" {
-		t.Header["kid"] = key.ID()
+	if key.verification.method == nil {
+		return "", fmt.Errorf("%w: no key to sign with", ErrKey)
 	}
-	signed, err := t.SignedString(key.private)
+	header, err1 := json.Marshal(tokenHeader{string(key.verification.algorithm), key.ID(), typ})
+	payload, err2 := json.Marshal(claims)
+	if err := errors.Join(err1, err2); err != nil {
+		return "", fmt.Errorf("token: sign: %w", err)
+	}
+	signed := encode(header) + "." + encode(payload)
+	signature, err := key.verification.method.Sign(signed, key.private)
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}
-	return signed, nil
+	raw := signed + "." + encode(signature)
+	if len(raw) > limit {
+		return "", fmt.Errorf("token: cannot sign: longer than %d bytes", limit)
+	}
+	return raw, nil
 }
 
 // incomplete names what a token needs and c lacks, or returns the empty text.

@@ -142,6 +142,15 @@ func forge(t *testing.T, private *ecdsa.PrivateKey, header, payload string) stri
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
+func unb64(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func hs256(key []byte, header, payload string) string {
 	input := b64([]byte(header)) + "." + b64([]byte(payload))
 	mac := hmac.New(sha256.New, key)
@@ -202,7 +211,13 @@ func TestForgedHeaders(t *testing.T) {
 // removes one.
 func payloadOf(t *testing.T, changes map[string]any) string {
 	t.Helper()
-	text, err := json.Marshal(claims())
+	return changed(t, claims(), changes)
+}
+
+// changed is honest as JSON with members changed; a nil value removes one.
+func changed(t *testing.T, honest any, changes map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(honest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,10 +320,23 @@ func TestForm(t *testing.T) {
 		{"payload that is no object", forge(t, private, header, `"full"`), token.ReasonMalformed},
 		{"claim twice", forge(t, private, header, twice), token.ReasonMalformed},
 		{"claim in another case", forge(t, private, header, otherCase), token.ReasonMalformed},
+		{"claim in letters that fold to ours", forge(t, private, header, strings.Replace(payload, `"sub":`, `"sub":"admin","ſub":`, 1)), token.ReasonMalformed},
+		{"claim with an escaped name", forge(t, private, header, strings.Replace(payload, `"sub":`, `"s\u0075b":`, 1)), token.ReasonMalformed},
+		{"claim in the wrong case only", forge(t, private, header, strings.Replace(payload, `"sub":`, `"SUB":`, 1)), token.ReasonClaims},
+		{"text that is not UTF-8", forge(t, private, header, strings.Replace(payload, `"Mira"`, "\"\xff\"", 1)), token.ReasonMalformed},
+		{"65 members", forge(t, private, header, payload[:len(payload)-1]+members(65)+"}"), token.ReasonMalformed},
 		{"data after the payload", forge(t, private, header, payload+"{}"), token.ReasonMalformed},
 	} {
 		wantReason(t, test.what, v, test.raw, test.want)
 	}
+}
+
+func members(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, `,"m%d":0`, i)
+	}
+	return text.String()
 }
 
 // nextLetter changes the last letter of a 64-byte signature in the four bits that
@@ -357,6 +385,19 @@ func TestSourceThatFailsRefuses(t *testing.T) {
 	_, err := verifier(t, failingSource{fault}, now).Verify(t.Context(), sign(t, token.NewKeyring(key), claims()))
 	if !errors.Is(err, fault) {
 		t.Errorf("Verify: %v, want the source's error inside", err)
+	}
+}
+
+// A name that no key can have is not passed on to whatever looks keys up.
+func TestSourceIsNotAskedForLongNames(t *testing.T) {
+	_, private := ecdsaKey(t)
+	fault := errors.New("asked")
+	for length, asked := range map[int]bool{64: true, 65: false} {
+		header := fmt.Sprintf(`{"alg":"ES256","kid":%q,"typ":"at+jwt"}`, strings.Repeat("k", length))
+		_, err := verifier(t, failingSource{fault}, now).Verify(t.Context(), forge(t, private, header, payloadOf(t, nil)))
+		if reasonOf(err) != token.ReasonUnknownKey || errors.Is(err, fault) != asked {
+			t.Errorf("kid of %d bytes: %v", length, err)
+		}
 	}
 }
 

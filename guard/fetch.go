@@ -1,0 +1,101 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// fetchTimeout bounds one fetch, connection and body included.
+const fetchTimeout = 5 * time.Second
+
+// ErrURL is the kind of every error about an address that is not fetched from:
+// only https is, except from this machine.
+var ErrURL = errors.New("guard: unusable address")
+
+// source is one document at an address that was given by whoever set the guard
+// up. No token and no answer can change what is fetched.
+type source struct {
+	url    string
+	client *http.Client
+	limit  int64
+}
+
+type answer struct {
+	body        []byte
+	header      http.Header
+	notModified bool
+}
+
+// newSource returns an [ErrURL] for an address that is not fetched from.
+func newSource(address string, client *http.Client, limit int64) (source, error) {
+	if client == nil {
+		client = &http.Client{}
+	}
+	bounded := *client
+	bounded.CheckRedirect = redirectWithinHost
+	parsed, err := url.Parse(address)
+	if err != nil || !trustworthy(parsed) {
+		return source{}, fmt.Errorf("%w: it has to be an https address", ErrURL)
+	}
+	return source{url: address, client: &bounded, limit: limit}, nil
+}
+
+// trustworthy reports whether what comes from u is what its host sent.
+func trustworthy(u *url.URL) bool {
+	host := u.Hostname()
+	if host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return false
+	}
+	if u.Scheme == "https" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func redirectWithinHost(next *http.Request, before []*http.Request) error {
+	if len(before) > 3 || next.URL.Host != before[0].URL.Host || next.URL.Scheme != before[0].URL.Scheme {
+		return fmt.Errorf("%w: redirected elsewhere", ErrURL)
+	}
+	return nil
+}
+
+// fetch asks for the document, and if etag is not empty only for one that is
+// another.
+func (s source) fetch(ctx context.Context, etag string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	if etag != "" {
+		request.Header.Set("If-None-Match", etag)
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotModified && etag != "" {
+		return answer{header: response.Header, notModified: true}, nil
+	}
+	if response.StatusCode != http.StatusOK {
+		return answer{}, fmt.Errorf("guard: fetch: answered %d", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, s.limit+1))
+	if err != nil {
+		return answer{}, err
+	}
+	if int64(len(body)) > s.limit {
+		return answer{}, fmt.Errorf("guard: fetch: more than %d bytes", s.limit)
+	}
+	return answer{body: body, header: response.Header}, nil
+}
