@@ -94,6 +94,9 @@ func TestAnswersThatAreNoKeySet(t *testing.T) {
 		if (err == nil) != test.good || errors.Is(err, token.ErrUnknownKey) {
 			t.Errorf("%s: %v, accepted should be %v", test.what, err, test.good)
 		}
+		if got := r.asked.Load(); got > 4 {
+			t.Errorf("%s: asked %d times, want at most 4", test.what, got)
+		}
 	}
 }
 
@@ -109,6 +112,7 @@ func TestAddresses(t *testing.T) {
 		"http://localhost.example.com/keys":  false,
 		"http://127.0.0.1.example.com/keys":  false,
 		"http://10.0.0.1/keys":               false,
+		"http://notlocalhost/keys":           false,
 		"ftp://localhost/keys":               false,
 		"file:///etc/passwd":                 false,
 		"/keys":                              false,

@@ -87,9 +87,9 @@ func TestRotationRefusesNobody(t *testing.T) {
 	}
 }
 
-// The same over days, in a bubble: a rotation a day, with the time between
-// publishing and signing, and between signing and dropping, that research and
-// the service's keyring give them. A token is used until it expires.
+// The same over hours, in a bubble: a key is published 10 min before it signs,
+// twice what the set may be held for, and kept for 16 min after, longer than its
+// tokens live. A token is used until it expires.
 func TestRotationsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		current := es256(t)
@@ -141,8 +141,14 @@ func TestRevokedKeyEndsWithTheSet(t *testing.T) {
 		raw := access(t, issuerKeys, "session")
 		s.ask(raw)
 		issuerKeys.Replace(fresh)
+		release := make(chan struct{})
+		p.set(func(w http.ResponseWriter, r *http.Request) {
+			<-release
+			publish(issuerKeys, "max-age=30")(w, r)
+		})
 		time.Sleep(24 * time.Second)
 		s.ask(raw) // starts the refresh, and is answered by the set that is held
+		close(release)
 		synctest.Wait()
 		if len(s.no) > 0 {
 			t.Fatalf("refused before the set was due: %v", s.no)

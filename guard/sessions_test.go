@@ -2,10 +2,13 @@ package guard_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,6 +133,11 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 		if seen.Status != test.status || !errors.Is(seen.Cause, test.err) {
 			t.Errorf("%v: %+v, want %d", test.err, seen, test.status)
 		}
+	}
+	header := fmt.Sprintf(`{"alg":"ES256","kid":%q,"typ":"at+jwt"}`, strings.Repeat("k", 65))
+	r.Header.Set("Authorization", "Bearer "+base64.RawURLEncoding.EncodeToString([]byte(header))+".e30.e30")
+	if seen := refusalOf(t, guard.Options{}, newVerifier(t, failingKeys{errNoList}), login, r); seen.Status != 401 {
+		t.Errorf("a kid that is not looked up: %+v, want 401", seen)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 const DefaultCacheSize = 4096
 
 // CacheTime is how long a verified token is remembered. An ES256 signature
-// costs fifty times what the look-up does, and a client comes back within
+// costs some eighty times what the look-up does, and a client comes back within
 // seconds or not soon.
 const CacheTime = 30 * time.Second
 

@@ -1,4 +1,4 @@
-// Package token makes and checks Stepkey's access tokens.
+// Package token makes and checks Stepkey's tokens.
 //
 // It is the one package that a service needs in order to check a token by
 // itself: it needs neither the database nor the rest of the module, and brings
@@ -8,13 +8,20 @@
 //     HTTP services rather use the middleware in the package guard.
 //   - To make tokens: [NewSigner] over a [Keyring], then [Signer.Sign].
 //   - To hand out public keys: [Keyring.JWKS].
+//   - To store a signing key: [SigningKey.MarshalPrivate], [ParsePrivateKey].
 //
 // # What a token is
 //
-// A JWT of type at+jwt (RFC 9068), signed with ES256 or EdDSA, or with HS256
-// where a shared secret is kept for services that verify with it. [Claims]
-// lists what it says. Access tokens live [Lifetime]; there is no way to make
-// one live longer.
+// A JWT signed with ES256 or EdDSA, or with HS256 where a shared secret is kept
+// for services that verify with it. There are three types, and none is ever
+// accepted for another (RFC 8725 §3.11):
+//
+//   - The access token, at+jwt (RFC 9068): who somebody is and how surely, for
+//     at most [Lifetime]. [Claims] lists what it says.
+//   - The action token, action+jwt: that its holder consented with a passkey to
+//     one [Action], for at most [ActionLifetime] and to be used once.
+//     [ActionClaims] lists what it says.
+//   - The list of ended sessions, ended-sessions+jwt: [EndedSessions].
 //
 // # What a verifier holds to
 //
@@ -26,6 +33,15 @@
 // Tokens are bounded in size, must be canonical base64url and must not name a
 // member twice. Each refusal has a [Reason]; it is for logs and tests, and no
 // client is told more than "unauthorized".
+//
+// Verified access tokens are remembered for [CacheTime] by the SHA-256 of their
+// bytes, so that an ES256 token that comes again costs what an HS256 token does.
+// Their times are checked and their key is looked up each time; see
+// [Verifier.Verify]. That a session has ended is never remembered here: ask by
+// session id, as package guard does.
+//
+// testdata holds tokens with the verdicts they have to get, for verifiers in
+// other languages.
 //
 // # What is deliberately absent
 //
