@@ -44,8 +44,22 @@ type Config struct {
 	Audience string
 
 	// SharedSecret makes tokens HS256, signed with it, as the original's are.
-	// Without it they are ES256, with a key that the service generates.
-	SharedSecret string
+	// PreviousSharedSecrets are accepted as well, for changing it.
+	SharedSecret          string
+	PreviousSharedSecrets []string
+
+	// Algorithm is what tokens are signed with: HS256, the default where there is a
+	// SharedSecret; ES256, the default without; or EdDSA. The keys of the latter two
+	// are the service's own.
+	Algorithm token.Algorithm
+
+	// SharedSecretUntil is until when tokens of SharedSecret are accepted where
+	// Algorithm is ES256 or EdDSA, for moving away from it. Then it has to be given.
+	SharedSecretUntil time.Time
+
+	// KeyLifetime is for how long a key signs before the next one does. The default
+	// is the constant of that name; less than two KeyLeads is refused.
+	KeyLifetime time.Duration
 
 	// HashSlots bounds how many passwords are hashed at once; each takes one
 	// CPU and 19 MiB. The default is one less than there are CPUs, at least one.
@@ -82,6 +96,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Audience == "" {
 		c.Audience = c.Issuer
 	}
+	if c.Algorithm == "" {
+		c.Algorithm = defaultAlgorithm(c.SharedSecret)
+	}
+	if c.KeyLifetime == 0 {
+		c.KeyLifetime = KeyLifetime
+	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -94,7 +114,7 @@ func (c Config) withDefaults() (Config, error) {
 	if _, err := secret.ParseRoot(c.Secret); err != nil {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w", err)
 	}
-	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecret())
+	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecrets(), c.checkKeys())
 }
 
 func (c Config) checkRPID() error {
@@ -147,19 +167,55 @@ func canonicalOrigin(u *url.URL) string {
 	return u.Scheme + "://" + host
 }
 
-func (c Config) checkSharedSecret() error {
-	if c.SharedSecret == "" || len(c.SharedSecret) >= token.MinSecretBytes || c.onlyLocalhost() {
-		return nil
+func defaultAlgorithm(sharedSecret string) token.Algorithm {
+	if sharedSecret != "" {
+		return token.HS256
 	}
-	return fmt.Errorf("JWT_SECRET has %d bytes, and who guesses it can sign in as anybody: "+
-		"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
-		len(c.SharedSecret), token.MinSecretBytes)
+	return token.ES256
 }
 
-// WeakSharedSecret reports whether tokens would be signed with a secret that is
-// good enough for localhost only.
+func (c Config) checkSharedSecrets() error {
+	for _, text := range append([]string{c.SharedSecret}, c.PreviousSharedSecrets...) {
+		if text == "" || len(text) >= token.MinSecretBytes || c.onlyLocalhost() {
+			continue
+		}
+		return fmt.Errorf("JWT_SECRET has %d bytes, and who guesses it can sign in as anybody: "+
+			"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
+			len(text), token.MinSecretBytes)
+	}
+	return nil
+}
+
+func (c Config) checkKeys() error {
+	switch c.Algorithm {
+	case token.HS256:
+		if c.SharedSecret == "" {
+			return errors.New("STEPKEY_TOKEN_ALGORITHM is HS256, which needs a JWT_SECRET: " +
+				"set one, or leave the algorithm out for ES256")
+		}
+	case token.ES256, token.EdDSA:
+		if c.SharedSecret != "" && c.SharedSecretUntil.IsZero() {
+			return fmt.Errorf("JWT_SECRET is set while tokens are signed with %s: set STEPKEY_JWT_SECRET_UNTIL to a moment "+
+				"15 minutes after the last instance has changed over, or remove JWT_SECRET", c.Algorithm)
+		}
+	default:
+		return errors.New("STEPKEY_TOKEN_ALGORITHM is none of HS256, ES256 and EdDSA")
+	}
+	if c.KeyLifetime < 2*KeyLead {
+		return fmt.Errorf("STEPKEY_KEY_LIFETIME is under %s, which verifiers cannot follow: make it longer", 2*KeyLead)
+	}
+	return nil
+}
+
+// WeakSharedSecret reports whether a shared secret is good enough for localhost
+// only.
 func (c Config) WeakSharedSecret() bool {
-	return c.SharedSecret != "" && len(c.SharedSecret) < token.MinSecretBytes
+	for _, text := range append([]string{c.SharedSecret}, c.PreviousSharedSecrets...) {
+		if text != "" && len(text) < token.MinSecretBytes {
+			return true
+		}
+	}
+	return false
 }
 
 func (c Config) onlyLocalhost() bool {

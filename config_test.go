@@ -84,7 +84,7 @@ func TestOtherSecretIsRefused(t *testing.T) {
 func TestInstancesShareTheSigningKey(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.exec(`DELETE FROM signing_keys`)
-		f.exec(`DELETE FROM settings WHERE name = 'first_signing_key'`)
+		f.exec(`DELETE FROM settings WHERE name LIKE 'signing_key_after_%'`)
 		services := make([]*stepkey.Service, 4)
 		for _, err := range race(len(services), func(i int) (err error) {
 			services[i], err = stepkey.New(f.Context(), f.config())
@@ -114,11 +114,11 @@ func TestSharedSecretPublishesNothing(t *testing.T) {
 		t.Errorf("public keys: %+v, want none", keys)
 	}
 	f.signUp("mira")
-	granted, err := f.service.LogIn(t.Context(), "mira", password)
+	granted, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.service.Verifier().Verify(t.Context(), granted.Token); err != nil {
+	if _, err := f.service.Verifier().Verify(t.Context(), granted.AccessToken); err != nil {
 		t.Error(err)
 	}
 }

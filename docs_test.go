@@ -1,6 +1,7 @@
 package stepkey_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,5 +63,34 @@ func TestLinksInDocuments(t *testing.T) {
 				t.Errorf("%s links to %s, which is not there", document, match[1])
 			}
 		}
+	}
+}
+
+// A problem document's type is a link to its code at /docs.
+func TestProblemCodesHaveAnchors(t *testing.T) {
+	document, err := os.ReadFile("httpapi/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var api struct {
+		Components struct {
+			Schemas struct{ ProblemCode struct{ Enum []string } }
+		}
+	}
+	if err := json.Unmarshal(document, &api); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("webui/static/docs.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := api.Components.Schemas.ProblemCode.Enum
+	for _, code := range codes {
+		if !strings.Contains(string(page), `id="`+code+`"`) {
+			t.Errorf("/docs has no anchor #%s", code)
+		}
+	}
+	if got := strings.Count(string(page), `class="problem" id="`); len(codes) == 0 || got != len(codes) {
+		t.Errorf("/docs has %d codes, openapi.json %d", got, len(codes))
 	}
 }

@@ -11,13 +11,17 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventSignedUp           EventKind = "user.signed_up"
-	EventSignedIn           EventKind = "session.started"
-	EventPasskeyAdded       EventKind = "passkey.registered"
-	EventPasskeyRefused     EventKind = "passkey.refused"
-	EventCounterRegression  EventKind = "passkey.counter_regression"
-	EventSteppedUp          EventKind = "session.stepped_up"
-	EventPasswordHashRemade EventKind = "password.rehashed"
+	EventSignedUp          EventKind = "user.signed_up"
+	EventSignedIn          EventKind = "session.started"
+	EventPasskeyAdded      EventKind = "passkey.registered"
+	EventPasskeyRefused    EventKind = "passkey.refused"
+	EventCounterRegression EventKind = "passkey.counter_regression"
+	EventSteppedUp         EventKind = "session.stepped_up"
+	EventActionConfirmed   EventKind = "action.confirmed"
+	EventSessionEnded      EventKind = "session.ended"
+	EventRefreshReused     EventKind = "session.refresh_reused"
+	EventUserDisabled      EventKind = "user.disabled"
+	EventUserEnabled       EventKind = "user.enabled"
 )
 
 // Event is an entry in the record of what concerns somebody's security. It holds

@@ -7,39 +7,63 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// AccessToken is what signing in and stepping up yield.
-type AccessToken struct {
-	Token  string
-	Claims token.Claims
+// Grant is what signing in, refreshing and stepping up yield.
+type Grant struct {
+	// AccessToken is the signed token, Claims what it says.
+	AccessToken string
+	Claims      token.Claims
+
+	// RefreshToken is empty unless the client asked for one at login. RefreshMode
+	// says where it goes, RefreshUntil when it is worth nothing at the latest.
+	RefreshToken string
+	RefreshMode  RefreshMode
+	RefreshUntil time.Time
+
+	// ActionToken is what a step-up for an action yields, ActionClaims what it says.
+	// Then there are no other tokens.
+	ActionToken  string
+	ActionClaims token.ActionClaims
 }
 
-// mint makes the token that says what s has reached.
-func (s *Service) mint(u User, session Session, now time.Time) (AccessToken, error) {
+// grant makes the tokens that say what a session of u has reached.
+func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time) (Grant, error) {
 	id, err := s.newID()
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
 	level := session.Level()
 	c := token.Claims{
 		Issuer: s.issuer, Audience: []string{s.audience},
 		Subject: u.ID.String(), Username: u.Username,
 		ID: id.String(), SessionID: session.ID.String(),
-		IssuedAt: now.Unix(), ExpiresAt: now.Add(token.Lifetime).Unix(),
+		IssuedAt: now.Unix(), ExpiresAt: session.tokenExpiry(hasPasskeys, now).Unix(),
 		Level: level, ACR: level, PasskeyVerified: level == token.LevelFull,
 		PasswordTime: session.PasswordAt.Unix(),
 		AuthTime:     session.PasswordAt.Unix(),
 		Methods:      []string{"pwd"},
 	}
-	if session.FullAt != nil {
+	if level == token.LevelFull {
 		c.PasskeyTime = session.FullAt.Unix()
 		c.AuthTime = c.PasskeyTime
-		// RFC 8176: a software-secured key is the least that a passkey can be, and
-		// user verification was demanded.
-		c.Methods = []string{"pwd", "swk", "user", "mfa"}
+		c.Methods = passkeyMethods
 	}
 	signed, err := s.signer.Sign(c)
-	return AccessToken{Token: signed, Claims: c}, err
+	if err != nil {
+		return Grant{}, err
+	}
+	g := Grant{AccessToken: signed, Claims: c}
+	if session.Refresh != RefreshNone {
+		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshToken(session), session.Refresh, session.ExpiresAt
+	}
+	return g, nil
 }
+
+// passkeyMethods are what a password and a passkey amount to, in the words of RFC
+// 8176: proof of possession of a key that is at least in software, whose device
+// verified its user; two factors. "phr", phishing-resistant, is OpenID's EAP ACR
+// word. Synced and device-bound keys are not told apart here: without attestation
+// nobody but the device itself says where its key is.
+var passkeyMethods = []string{"pwd", "pop", "swk", "user", "mfa", "phr"}
 
 // unauthorizedIfMissing turns a store's "no such live session" into a refusal.
 func unauthorizedIfMissing(err error) error {

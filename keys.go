@@ -1,24 +1,64 @@
 package stepkey
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/x509"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stepkey/stepkey/token"
 )
 
-// SealedKey is a signing key as it is stored: the private part encrypted under
-// a key derived from the service's secret, so that a copy of the database signs
+// Keys are rotated by time and not by command: a key is published before it signs
+// and accepted after it has stopped, so that nobody who checks tokens ever meets
+// one that they do not know. The times are in the database, and so all instances
+// change over at one moment without talking to each other.
+const (
+	// KeyLead is how long a key is published before it signs. Verifiers keep public
+	// keys for five minutes (JWKSMaxAge); three times that leaves room for one that
+	// misses a fetch.
+	KeyLead = 3 * JWKSMaxAge
+
+	// JWKSMaxAge is for how long verifiers may keep the public keys.
+	JWKSMaxAge = 5 * time.Minute
+
+	// KeyLifetime is for how long a key signs unless Config says otherwise.
+	KeyLifetime = 90 * 24 * time.Hour
+
+	// keyAccepted is for how long a key is accepted after its successor began to
+	// sign: the life of its last token, with room for clocks.
+	keyAccepted = token.Lifetime + 2*token.Leeway
+)
+
+// SealedKey is a signing key as it is stored: the private part encrypted under a
+// key derived from the service's secret, so that a copy of the database signs
 // nothing.
 type SealedKey struct {
-	ID        string // the kid
-	Sealed    []byte
-	CreatedAt time.Time
+	ID          string // the kid
+	Sealed      []byte
+	CreatedAt   time.Time
+	ActivatesAt time.Time // begins to sign
+	RevokedAt   *time.Time
+}
+
+// KeyState is what a key is at a moment.
+type KeyState string
+
+// The states, in the order of a key's life. Revoked can follow any of them.
+const (
+	KeyNext     KeyState = "next"     // published, does not sign yet
+	KeyCurrent  KeyState = "current"  // signs
+	KeyPrevious KeyState = "previous" // published, what it signed is accepted
+	KeyRetired  KeyState = "retired"  // accepted no longer
+	KeyRevoked  KeyState = "revoked"  // accepted no longer, by decision
+)
+
+// KeyInfo describes a signing key.
+type KeyInfo struct {
+	ID          string
+	Algorithm   token.Algorithm
+	State       KeyState
+	CreatedAt   time.Time
+	ActivatesAt time.Time
 }
 
 // ErrOtherSecret is returned by [New] for a store that was set up with another
@@ -27,112 +67,67 @@ type SealedKey struct {
 var ErrOtherSecret = errors.New("stepkey: the database was set up with another STEPKEY_SECRET: " +
 	"start with the one it was first used with, found in the data folder or wherever it was kept")
 
-const (
-	settingFingerprint = "secret_fingerprint"
-	settingFirstKey    = "first_signing_key"
-	purposeSigningKey  = "signing key"
-)
-
-// pinSecret has the store remember which secret it belongs to.
-func (s *Service) pinSecret(ctx context.Context) error {
-	mine, stored := s.root.Fingerprint(), ""
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
-		stored, err = tx.PinSetting(ctx, settingFingerprint, mine)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("stepkey: read the secret's fingerprint: %w", err)
-	}
-	if stored != mine {
-		return ErrOtherSecret
-	}
-	return nil
-}
-
-func (s *Service) openKeyring(ctx context.Context, c Config) (*token.Keyring, error) {
-	if c.SharedSecret != "" {
-		key, err := token.NewSecretKey([]byte(c.SharedSecret), c.WeakSharedSecret())
-		if err != nil {
-			return nil, err
+// keyStates says what each key is at now. The keys may come in any order; the
+// states come in the order of the keys.
+func keyStates(keys []SealedKey, now time.Time) []KeyState {
+	current := currentKey(keys, now)
+	states := make([]KeyState, len(keys))
+	for i, k := range keys {
+		switch {
+		case k.RevokedAt != nil:
+			states[i] = KeyRevoked
+		case i == current:
+			states[i] = KeyCurrent
+		case k.ActivatesAt.After(now):
+			states[i] = KeyNext
+		case now.Before(successorOf(keys, k).Add(keyAccepted)):
+			states[i] = KeyPrevious
+		default:
+			states[i] = KeyRetired
 		}
-		return token.NewKeyring(key), nil
 	}
-	if err := s.ensureSigningKey(ctx); err != nil {
-		return nil, fmt.Errorf("stepkey: make a signing key: %w", err)
-	}
-	sealed, err := s.store.SigningKeys(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("stepkey: read the signing keys: %w", err)
-	}
-	return s.unsealKeys(sealed)
+	return states
 }
 
-// ensureSigningKey makes the first key. Of several instances that start at once
-// one pins its key's name; the others wait for it and use that key.
-func (s *Service) ensureSigningKey(ctx context.Context) error {
-	keys, err := s.store.SigningKeys(ctx)
-	if err != nil || len(keys) > 0 {
-		return err
-	}
-	fresh, err := s.newSealedKey()
-	if err != nil {
-		return err
-	}
-	return s.store.InTx(ctx, func(tx Tx) error {
-		first, err := tx.PinSetting(ctx, settingFirstKey, fresh.ID)
-		if err != nil || first != fresh.ID {
-			return err
+// currentKey is the index of the key that activated last, or -1 if that one was
+// revoked: an older key never comes back.
+func currentKey(keys []SealedKey, now time.Time) int {
+	last := -1
+	for i, k := range keys {
+		if !k.ActivatesAt.After(now) && (last < 0 || laterKey(k, keys[last])) {
+			last = i
 		}
-		return tx.AddSigningKey(ctx, fresh)
-	})
+	}
+	if last >= 0 && keys[last].RevokedAt != nil {
+		return -1
+	}
+	return last
 }
 
-func (s *Service) newSealedKey() (SealedKey, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), s.random)
-	if err != nil {
-		return SealedKey{}, err
+// laterKey decides between two keys in one way for all instances.
+func laterKey(a, b SealedKey) bool {
+	if a.ActivatesAt.Equal(b.ActivatesAt) {
+		return a.ID > b.ID
 	}
-	key, err := token.NewECDSAKey(private)
-	if err != nil {
-		return SealedKey{}, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return SealedKey{}, err
-	}
-	sealed, err := s.root.Seal(purposeSigningKey, key.ID(), der, s.random)
-	return SealedKey{ID: key.ID(), Sealed: sealed, CreatedAt: s.now()}, err
+	return a.ActivatesAt.After(b.ActivatesAt)
 }
 
-func (s *Service) unsealKeys(sealed []SealedKey) (*token.Keyring, error) {
-	var current token.SigningKey
-	var others []token.VerificationKey
-	for i, k := range sealed {
-		key, err := s.unseal(k)
-		if err != nil {
-			return nil, fmt.Errorf("stepkey: open signing key %s: %w", k.ID, err)
+// successorOf is when the key after k began to sign. A revoked key counts: it did
+// sign in its time.
+func successorOf(keys []SealedKey, k SealedKey) time.Time {
+	var first *SealedKey
+	for i := range keys {
+		if laterKey(keys[i], k) && (first == nil || laterKey(*first, keys[i])) {
+			first = &keys[i]
 		}
-		if i == 0 {
-			current = key
-			continue
-		}
-		others = append(others, key.Verification())
 	}
-	return token.NewKeyring(current, others...), nil
+	if first == nil {
+		return k.ActivatesAt
+	}
+	return first.ActivatesAt
 }
 
-func (s *Service) unseal(k SealedKey) (token.SigningKey, error) {
-	der, err := s.root.Open(purposeSigningKey, k.ID, k.Sealed)
-	if err != nil {
-		return token.SigningKey{}, err
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return token.SigningKey{}, err
-	}
-	private, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok {
-		return token.SigningKey{}, token.ErrKey
-	}
-	return token.NewECDSAKey(private)
+// hasNext reports whether a key is waiting to sign.
+func hasNext(keys []SealedKey, now time.Time) bool {
+	return slices.Contains(keyStates(keys, now), KeyNext)
 }

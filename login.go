@@ -3,13 +3,25 @@ package stepkey
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/token"
 )
 
-// LogIn starts a session for who knows the password, at level password.
+// LogIn is a try to sign in. Refresh and Client are for the session that it starts.
+type LogIn struct {
+	Username, Password string
+	Refresh            RefreshMode
+	Client             Client
+}
+
+// LogIn starts a session for who knows the password, at level password. With
+// Refresh it comes with a refresh token.
 //
 // Unknown user, wrong password and disabled user are answered alike, with
 // ErrInvalidCredentials, after the same work. A password longer than any may be
@@ -17,27 +29,30 @@ import (
 //
 // A hash of an old kind is remade on the way; whether that works does not
 // concern the login.
-func (s *Service) LogIn(ctx context.Context, username, typed string) (AccessToken, error) {
-	if len(typed) > maxPasswordBytes {
-		return AccessToken{}, ErrPasswordTooLong
+func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
+	if !try.Refresh.Known() {
+		return Grant{}, ErrInvalidRequest
+	}
+	if len(try.Password) > maxPasswordBytes {
+		return Grant{}, ErrPasswordTooLong
 	}
 	began := time.Now()
-	u, known, err := s.userForLogIn(ctx, username)
+	u, known, err := s.userForLogIn(ctx, try.Username)
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
-	result, err := s.check(ctx, u.PasswordHash, typed)
+	result, err := s.check(ctx, u.PasswordHash, try.Password)
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
 	if !known || !result.matches || !u.Active() {
 		pause(ctx, s.failureDelay(u, time.Since(began)))
-		return AccessToken{}, ErrInvalidCredentials
+		return Grant{}, ErrInvalidCredentials
 	}
 	if result.replacement != "" {
 		s.replaceHash(ctx, u, result.replacement)
 	}
-	return s.startSession(ctx, u)
+	return s.startSession(ctx, u, try)
 }
 
 // failureFloor is how long a failed login takes at least while there are hashes
@@ -93,28 +108,50 @@ func (s *Service) replaceHash(ctx context.Context, u User, replacement string) {
 	}
 }
 
-func (s *Service) startSession(ctx context.Context, u User) (AccessToken, error) {
-	id, err := s.newID()
-	if err != nil {
-		return AccessToken{}, err
-	}
+func (s *Service) startSession(ctx context.Context, u User, try LogIn) (Grant, error) {
 	now := s.now()
-	session := Session{
-		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion,
-		PasswordAt: now, CreatedAt: now, ExpiresAt: now.Add(token.Lifetime),
-	}
-	grant, err := s.mint(u, session, now)
+	session, err := s.newSession(u, try, now)
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	g, err := s.grant(u, session, false, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
 		if err := tx.CreateSession(ctx, session); err != nil {
-			return err
+			return nil, err
 		}
-		return s.record(ctx, tx, Event{Kind: EventSignedIn, UserID: u.ID, SessionID: id}, now)
+		e := Event{Kind: EventSignedIn, UserID: u.ID, SessionID: session.ID}
+		if err := s.record(ctx, tx, e, now); err != nil || session.Refresh == RefreshNone {
+			return nil, err
+		}
+		return s.endIn(ctx, tx, EndSessions{UserID: u.ID, Keep: MaxSessions, At: now, Reason: EndedByLimit})
 	})
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
-	return grant, nil
+	return g, nil
+}
+
+func (s *Service) newSession(u User, try LogIn, now time.Time) (Session, error) {
+	id, err := s.newID()
+	if err != nil {
+		return Session{}, err
+	}
+	session := Session{
+		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion, Client: try.Client,
+		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
+		ExpiresAt: now.Add(token.Lifetime), Refresh: try.Refresh,
+	}
+	if try.Refresh == RefreshNone {
+		return session, nil
+	}
+	session.ExpiresAt = now.Add(SessionLifetime)
+	session.Generation = 1
+	session.Salt = make([]byte, refreshSaltBytes)
+	if _, err := io.ReadFull(s.random, session.Salt); err != nil {
+		return Session{}, fmt.Errorf("stepkey: draw a salt: %w", err)
+	}
+	return session, nil
 }

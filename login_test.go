@@ -23,12 +23,12 @@ func TestLogInRefusesAlike(t *testing.T) {
 		"odd name":       {"a b\x00", password},
 		"no password":    {"mira", ""},
 	} {
-		if _, err := f.service.LogIn(t.Context(), try[0], try[1]); err != stepkey.ErrInvalidCredentials {
+		if _, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: try[0], Password: try[1]}); err != stepkey.ErrInvalidCredentials {
 			t.Errorf("%s: %v, want exactly ErrInvalidCredentials", what, err)
 		}
 	}
 	for _, name := range []string{"mira", "nobody"} {
-		_, err := f.service.LogIn(t.Context(), name, strings.Repeat("x", 1025))
+		_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: name, Password: strings.Repeat("x", 1025)})
 		wantError(t, "too long a password of "+name, err, stepkey.ErrPasswordTooLong)
 	}
 }
@@ -51,12 +51,12 @@ func TestLegacyHashIsRemade(t *testing.T) {
 		return u.PasswordHash
 	}
 
-	_, err = f.service.LogIn(t.Context(), "mira", "wrong")
+	_, err = f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: "wrong"})
 	wantError(t, "wrong password", err, stepkey.ErrInvalidCredentials)
 	if !strings.HasPrefix(hash(), "$2b$") {
 		t.Fatalf("a failed login changed the hash to %q", hash())
 	}
-	before, err := f.service.LogIn(t.Context(), "mira", long)
+	before, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestLegacyHashIsRemade(t *testing.T) {
 	if _, err := f.service.BeginRegistration(t.Context(), before.Claims); err != nil {
 		t.Errorf("remaking the hash ended the session: %v", err)
 	}
-	_, err = f.service.LogIn(t.Context(), "mira", long[:72])
+	_, err = f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long[:72]})
 	wantError(t, "first 72 bytes only", err, stepkey.ErrInvalidCredentials)
 }
 
@@ -100,9 +100,9 @@ func TestEveryByteOfAPasswordCounts(t *testing.T) {
 	if _, err := f.service.SignUp(t.Context(), "mira", long); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.service.LogIn(t.Context(), "mira", long[:72]+"X"+long[73:])
+	_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long[:72] + "X" + long[73:]})
 	wantError(t, "different at byte 73", err, stepkey.ErrInvalidCredentials)
-	if _, err := f.service.LogIn(t.Context(), "mira", long); err != nil {
+	if _, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long}); err != nil {
 		t.Error(err)
 	}
 }
@@ -142,16 +142,16 @@ func TestCanonicalUsername(t *testing.T) {
 func TestTokenOfLogIn(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
-	granted, err := f.service.LogIn(t.Context(), "mira", password)
+	granted, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	verified, err := f.service.Verifier().Verify(t.Context(), granted.Token)
+	verified, err := f.service.Verifier().Verify(t.Context(), granted.AccessToken)
 	if err != nil || verified.SessionID != granted.Claims.SessionID {
 		t.Fatalf("Verify: %+v, %v", verified, err)
 	}
 	f.clock.Advance(15*time.Minute + 31*time.Second)
-	if _, err := f.service.Verifier().Verify(t.Context(), granted.Token); err == nil {
+	if _, err := f.service.Verifier().Verify(t.Context(), granted.AccessToken); err == nil {
 		t.Error("the token outlived 15 minutes and the leeway")
 	}
 }

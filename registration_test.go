@@ -45,20 +45,20 @@ func TestFurtherPasskeyNeedsFullAndFresh(t *testing.T) {
 		f.register(owner, first)
 
 		thief := f.logIn("mira")
-		wantStepUp(f.T, "options with a password", second(f.service.BeginRegistration(f.Context(), thief)))
-		wantStepUp(f.T, "verify of what was begun before",
+		wantStepUp(f.TB, "options with a password", second(f.service.BeginRegistration(f.Context(), thief)))
+		wantStepUp(f.TB, "verify of what was begun before",
 			second(f.service.FinishRegistration(f.Context(), before, f.created(device(), begun), "")))
 
 		full := f.stepUp(owner, first)
-		wantStepUp(f.T, "a password token of the session that was raised",
+		wantStepUp(f.TB, "a password token of the session that was raised",
 			second(f.service.BeginRegistration(f.Context(), owner)))
 		f.register(full, device())
 
 		f.clock.Advance(stepkey.FullWindow)
 		options := f.registrationOptions(full)
 		f.clock.Advance(time.Second)
-		wantStepUp(f.T, "options with an old passkey proof", second(f.service.BeginRegistration(f.Context(), full)))
-		wantStepUp(f.T, "verify with an old passkey proof",
+		wantStepUp(f.TB, "options with an old passkey proof", second(f.service.BeginRegistration(f.Context(), full)))
+		wantStepUp(f.TB, "verify with an old passkey proof",
 			second(f.service.FinishRegistration(f.Context(), full, f.created(device(), options), "")))
 	})
 }
@@ -84,7 +84,7 @@ func TestOf8FirstPasskeysOneWins(t *testing.T) {
 				won++
 				continue
 			}
-			wantStepUp(f.T, "loser", err)
+			wantStepUp(f.TB, "loser", err)
 			_ = i
 		}
 		if won != 1 || f.events(stepkey.EventPasskeyAdded) != 1 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,12 +33,15 @@ type Service struct {
 	policy       password.Policy
 	legacyHashes atomic.Bool // some user's hash is of an old kind
 
-	root     secret.Root
-	keys     *token.Keyring
-	signer   *token.Signer
-	verifier *token.Verifier
-	issuer   string
-	audience string
+	ended      *endedSessions
+	root       secret.Root
+	refreshKey []byte
+	keys       *signingKeys
+	signer     *token.Signer
+	verifier   *token.Verifier
+	origins    []string
+	issuer     string
+	audience   string
 }
 
 // New makes a Service, and a signing key in the store if it needs one and none
@@ -51,6 +55,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, challenges: c.Challenges, clock: c.Clock, random: c.Random, log: c.Log,
 		gate:     password.NewGate(hashSlots(c.HashSlots), maxHashWait),
+		origins:  c.Origins,
 		issuer:   c.Issuer,
 		audience: c.Audience,
 	}
@@ -66,18 +71,23 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
+	s.refreshKey = s.root.Derive("refresh token")
 	if err := s.pinSecret(ctx); err != nil {
 		return nil, err
+	}
+	s.ended = newEndedSessions(s.store, s.clock)
+	if err := s.ended.look(ctx); err != nil {
+		return nil, fmt.Errorf("stepkey: read the ended sessions: %w", err)
 	}
 	legacy, err := s.store.HasLegacyHashes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
 	}
 	s.legacyHashes.Store(legacy)
-	if s.keys, err = s.openKeyring(ctx, c); err != nil {
+	if s.keys, err = s.openKeys(ctx, c); err != nil {
 		return nil, err
 	}
-	s.signer = token.NewSigner(s.keys)
+	s.signer = token.NewSigner(s.keys.ring)
 	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
 		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
 	})
@@ -101,9 +111,12 @@ func hashSlots(configured int) int {
 // Verifier checks the tokens that this service makes, by its own keys.
 func (s *Service) Verifier() *token.Verifier { return s.verifier }
 
+// Origins returns the origins of the pages that may use passkeys.
+func (s *Service) Origins() []string { return slices.Clone(s.origins) }
+
 // PublicKeys returns the keys that others need to check tokens. It is empty
 // where tokens are signed with a shared secret.
-func (s *Service) PublicKeys() token.JWKS { return s.keys.JWKS() }
+func (s *Service) PublicKeys() token.JWKS { return s.keys.ring.JWKS() }
 
 // Ready reports whether the service can do its work.
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }

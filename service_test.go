@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,14 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	// A game of the refresh model signs somebody in, which costs a password hash. For
+	// more games: go test -run RefreshModel . -args -rapid.checks=1000
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 const (
 	origin   = "https://app.example.com"
@@ -30,14 +38,14 @@ var rootSecret = strings.Repeat("c2VjcmV0", 5) + "c2U=" // 32 bytes
 
 // fixture is a service on a database of its own, with a clock that stands still.
 type fixture struct {
-	*testing.T
+	testing.TB
 	clock   *storetest.Clock
 	store   *sqlstore.Store
 	service *stepkey.Service
 	sql     *sql.DB
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	return fixtureOn(t, "sqlite:"+filepath.Join(t.TempDir(), "stepkey.db"))
 }
 
@@ -47,9 +55,9 @@ func onBoth(t *testing.T, test func(f *fixture)) {
 	t.Run("postgres", func(t *testing.T) { test(fixtureOn(t, pgtest.NewDatabase(t))) })
 }
 
-func fixtureOn(t *testing.T, url string) *fixture {
+func fixtureOn(t testing.TB, url string) *fixture {
 	t.Helper()
-	f := &fixture{T: t, clock: storetest.NewClock()}
+	f := &fixture{TB: t, clock: storetest.NewClock()}
 	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: f.clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +121,7 @@ func (f *fixture) signUp(name string) {
 
 func (f *fixture) logIn(name string) token.Claims {
 	f.Helper()
-	granted, err := f.service.LogIn(f.Context(), name, password)
+	granted, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -131,7 +139,7 @@ func (f *fixture) registrationOptions(c token.Claims) []byte {
 
 func (f *fixture) stepUpOptions(c token.Claims) []byte {
 	f.Helper()
-	options, err := f.service.BeginStepUp(f.Context(), c)
+	options, err := f.service.BeginStepUp(f.Context(), c, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -206,14 +214,14 @@ func race(n int, try func(i int) error) []error {
 	return results
 }
 
-func wantError(t *testing.T, what string, err, want error) {
+func wantError(t testing.TB, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("%s: %v, want %v", what, err, want)
 	}
 }
 
-func wantStepUp(t *testing.T, what string, err error) {
+func wantStepUp(t testing.TB, what string, err error) {
 	t.Helper()
 	var required *stepkey.StepUpRequiredError
 	if !errors.As(err, &required) || required.MaxAge != stepkey.FullWindow {
@@ -229,7 +237,7 @@ func TestWholePath(t *testing.T) {
 		if claims.Level != token.LevelPassword || claims.Username != "Mira" || claims.PasskeyVerified {
 			f.Errorf("after the password: %+v", claims)
 		}
-		wantError(f.T, "step-up without passkey", second(f.service.BeginStepUp(f.Context(), claims)), stepkey.ErrNoPasskeys)
+		wantError(f.TB, "step-up without passkey", second(f.service.BeginStepUp(f.Context(), claims, nil)), stepkey.ErrNoPasskeys)
 		f.register(claims, device)
 
 		f.clock.Advance(time.Minute)

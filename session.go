@@ -8,11 +8,63 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
+// How long things last. The numbers and their sources are in docs/sessions.md.
+const (
+	// SessionLifetime is how long a session with refresh token can be kept alive
+	// (NIST SP 800-63B-4 §2.1.3: at most 30 days at the level of a password).
+	SessionLifetime = 30 * 24 * time.Hour
+
+	// SessionIdle is after how long without refresh it ends.
+	SessionIdle = 7 * 24 * time.Hour
+
+	// FullLifetime is how long after the passkey was verified a session stays at
+	// level full, and FullIdle how long without refresh (NIST SP 800-63B-4 §2.2.3:
+	// at most 24 hours and one hour).
+	FullLifetime = 12 * time.Hour
+	FullIdle     = time.Hour
+
+	// UnraisedLifetime is how long a session lasts whose user has passkeys and
+	// verified none in it. Who has one and does not use it may be somebody who has
+	// only found out the password.
+	UnraisedLifetime = 15 * time.Minute
+)
+
+// MaxSessions is how many sessions with refresh token a user may have. A further
+// one ends the oldest.
+const MaxSessions = 50
+
+// RefreshMode says how a client keeps its refresh token.
+type RefreshMode string
+
+// The modes. A client that asks for none gets none, and signs in again when its
+// access token has expired.
+const (
+	RefreshNone   RefreshMode = ""
+	RefreshCookie RefreshMode = "cookie"
+	RefreshBody   RefreshMode = "body"
+)
+
+// Known reports whether m is one of the modes.
+func (m RefreshMode) Known() bool {
+	return m == RefreshNone || m == RefreshCookie || m == RefreshBody
+}
+
+// Client is what people can recognise one of their sessions by. Neither part is
+// proof of anything.
+type Client struct {
+	Device  string // such as "Firefox on Linux"; at most MaxDevice characters
+	Address string // a network, such as "203.0.113.0/24"; never a whole address
+}
+
+// MaxDevice is how many characters of a device's description are kept.
+const MaxDevice = 64
+
 // Session is one sign-in on one device. Its id is the claim sid of every token
 // that comes from it.
 type Session struct {
 	ID     uuid.UUID
 	UserID uuid.UUID
+	Client Client
 
 	// PasswordVersion is the user's when the session began.
 	PasswordVersion int
@@ -20,21 +72,34 @@ type Session struct {
 	// PasswordAt is when the password was proved.
 	PasswordAt time.Time
 
-	// FullAt is when a passkey was last verified in this session, and
-	// FullPasskeyID which one. Both are nil at level password.
+	// FullAt is when a passkey was last verified in this session, nil if none was.
+	// FullPasskeyID is which one; it is nil as well once the session has fallen
+	// back to level password.
 	FullAt        *time.Time
 	FullPasskeyID *uuid.UUID
 
 	CreatedAt time.Time
 
-	// ExpiresAt is when the session ends by itself. A session without refresh
-	// token lives as long as its newest access token.
+	// LastSeenAt is when the session was last refreshed or raised.
+	LastSeenAt time.Time
+
+	// ExpiresAt is when the session ends by itself at the latest. A session without
+	// refresh token lives as long as its newest access token.
 	ExpiresAt time.Time
+
+	// Refresh and what follows describe the refresh token; see refresh.go.
+	Refresh    RefreshMode
+	Salt       []byte
+	Generation int64
+	RotatedAt  time.Time
+
+	// RaisedGeneration is the generation that the last step-up led to.
+	RaisedGeneration int64
 }
 
 // Level is what the session has reached.
 func (s Session) Level() token.Level {
-	if s.FullAt != nil {
+	if s.FullAt != nil && s.FullPasskeyID != nil {
 		return token.LevelFull
 	}
 	return token.LevelPassword
@@ -43,7 +108,27 @@ func (s Session) Level() token.Level {
 // fullWithin reports whether a passkey was verified in this session at most age
 // before now.
 func (s Session) fullWithin(age time.Duration, now time.Time) bool {
-	return s.FullAt != nil && now.Sub(*s.FullAt) <= age
+	return s.Level() == token.LevelFull && now.Sub(*s.FullAt) <= age
+}
+
+// tokenExpiry is when an access token minted now has to expire: never later than
+// what it rests on.
+func (s Session) tokenExpiry(hasPasskeys bool, now time.Time) time.Time {
+	end := earlier(now.Add(token.Lifetime), s.ExpiresAt)
+	if s.Level() == token.LevelFull {
+		return earlier(end, s.FullAt.Add(FullLifetime))
+	}
+	if s.FullAt == nil && hasPasskeys {
+		return earlier(end, s.PasswordAt.Add(UnraisedLifetime))
+	}
+	return end
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // Account is what a use-case needs to know of who is asking: a live session, its

@@ -17,7 +17,14 @@ type (
 // BeginStepUp begins a passkey verification. A user without passkeys gets
 // ErrNoPasskeys, and never an empty list of allowed ones, which devices take to
 // mean any.
-func (s *Service) BeginStepUp(ctx context.Context, c token.Claims) (RequestOptions, error) {
+//
+// With an action the verification is consent to that and to nothing else: it will
+// yield an action token and leave the session as it is. An action that its Check
+// refuses is ErrInvalidRequest.
+func (s *Service) BeginStepUp(ctx context.Context, c token.Claims, action *token.Action) (RequestOptions, error) {
+	if action != nil && action.Check() != nil {
+		return RequestOptions{}, ErrInvalidRequest
+	}
 	a, err := s.account(ctx, c, s.now())
 	if err != nil {
 		return RequestOptions{}, err
@@ -29,7 +36,11 @@ func (s *Service) BeginStepUp(ctx context.Context, c token.Claims) (RequestOptio
 	if err != nil {
 		return RequestOptions{}, err
 	}
-	stored, err := state.MarshalBinary()
+	assertion, err := state.MarshalBinary()
+	if err != nil {
+		return RequestOptions{}, err
+	}
+	stored, err := stepUpState{Assertion: assertion, Action: action}.marshal()
 	if err != nil {
 		return RequestOptions{}, err
 	}
@@ -38,7 +49,8 @@ func (s *Service) BeginStepUp(ctx context.Context, c token.Claims) (RequestOptio
 }
 
 // FinishStepUp raises the session to level full if the response holds, and
-// returns a token that says so. It is the only way there.
+// returns tokens that say so. It is the only way there. If the step-up was begun
+// for an action, it returns an action token instead.
 //
 // Whatever is wrong with the response, the challenge is used up and the answer
 // is ErrVerificationFailed; a response that is no assertion at all is
@@ -46,25 +58,29 @@ func (s *Service) BeginStepUp(ctx context.Context, c token.Claims) (RequestOptio
 // the sign of a copied key.
 func (s *Service) FinishStepUp(
 	ctx context.Context, c token.Claims, response AssertionResponse,
-) (AccessToken, error) {
+) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
 	stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeStepUp, a)
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
-	var state ceremony.AssertionState
-	if err := state.UnmarshalBinary(stored); err != nil {
-		return AccessToken{}, err
+	var begun stepUpState
+	state, err := begun.unmarshal(stored)
+	if err != nil {
+		return Grant{}, err
 	}
 	passkey, _ := findPasskey(a.Passkeys, response.RawID)
 	asserted, err := s.relyingParty.FinishAssertion(
 		ceremonyUser(a.User), state, credentials(a.Passkeys), response)
 	if err != nil {
-		return AccessToken{}, s.refuseResponse(ctx, a, passkey, err, now)
+		return Grant{}, s.refuseResponse(ctx, a, passkey, err, now)
+	}
+	if begun.Action != nil {
+		return s.consent(ctx, a, passkey, asserted, *begun.Action, now)
 	}
 	return s.elevate(ctx, a, passkey, asserted, now)
 }
@@ -72,25 +88,20 @@ func (s *Service) FinishStepUp(
 // elevate stores what the verification changes, all of it or nothing.
 func (s *Service) elevate(
 	ctx context.Context, a Account, p Passkey, asserted ceremony.Asserted, now time.Time,
-) (AccessToken, error) {
+) (Grant, error) {
 	session := a.Session
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
-	if until := now.Add(token.Lifetime); until.After(session.ExpiresAt) {
-		session.ExpiresAt = until
-	}
-	grant, err := s.mint(a.User, session, now)
-	if err != nil {
-		return AccessToken{}, err
-	}
+	session.ExpiresAt = raisedExpiry(session, now)
 	used := false
-	err = s.store.InTx(ctx, func(tx Tx) (err error) {
+	err := s.store.InTx(ctx, func(tx Tx) (err error) {
 		used, err = tx.UsePasskey(ctx, PasskeyUse{
 			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now,
 		})
 		if err != nil || !used {
 			return err
 		}
-		if err := tx.ElevateSession(ctx, session, now); err != nil {
+		session.Generation, err = tx.ElevateSession(ctx, session)
+		if err != nil {
 			return unauthorizedIfMissing(err)
 		}
 		return s.record(ctx, tx, Event{
@@ -98,13 +109,20 @@ func (s *Service) elevate(
 		}, now)
 	})
 	if err != nil {
-		return AccessToken{}, err
+		return Grant{}, err
 	}
 	if !used {
-		// Somebody used the same counter value, or deleted the passkey, since this
-		// response was verified.
-		return AccessToken{}, s.refuseResponse(ctx, a, p,
-			&ceremony.Error{Kind: ceremony.Refused, Reason: ceremony.ReasonCounter}, now)
+		return Grant{}, s.refuseResponse(ctx, a, p, counterRefusal, now)
 	}
-	return grant, nil
+	return s.grant(a.User, session, true, now)
+}
+
+// raisedExpiry is when a session ends that was raised now. One without refresh
+// token goes on as long as the token that it is about to get.
+func raisedExpiry(session Session, now time.Time) time.Time {
+	until := now.Add(token.Lifetime)
+	if session.Refresh != RefreshNone || until.Before(session.ExpiresAt) {
+		return session.ExpiresAt
+	}
+	return until
 }

@@ -32,7 +32,7 @@ func TestOf64ReplaysOneSucceeds(t *testing.T) {
 				won++
 				continue
 			}
-			wantError(f.T, "replay", err, stepkey.ErrChallengeExpired)
+			wantError(f.TB, "replay", err, stepkey.ErrChallengeExpired)
 		}
 		if won != 1 {
 			f.Errorf("%d of 64 replays succeeded, want 1", won)
@@ -175,7 +175,7 @@ func TestSessionEndedMeanwhile(t *testing.T) {
 			}
 			wantError(t, "verify", second(f.service.FinishStepUp(t.Context(), claims, response)), want)
 			if want == stepkey.ErrUnauthorized {
-				wantError(t, "options", second(f.service.BeginStepUp(t.Context(), claims)), want)
+				wantError(t, "options", second(f.service.BeginStepUp(t.Context(), claims, nil)), want)
 				wantError(t, "registration", second(f.service.BeginRegistration(t.Context(), claims)), want)
 			}
 		})
@@ -203,5 +203,5 @@ func TestSessionLivesAsLongAsItsNewestToken(t *testing.T) {
 	f.clock.Advance(14 * time.Minute)
 	f.stepUp(claims, device)
 	f.clock.Advance(token.Lifetime)
-	wantError(t, "after the newest token's end", second(f.service.BeginStepUp(t.Context(), claims)), stepkey.ErrUnauthorized)
+	wantError(t, "after the newest token's end", second(f.service.BeginStepUp(t.Context(), claims, nil)), stepkey.ErrUnauthorized)
 }

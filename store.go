@@ -28,6 +28,26 @@ type Store interface {
 	// since.
 	Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
 
+	// RefreshSession returns a session with a refresh token, live or not.
+	RefreshSession(ctx context.Context, id uuid.UUID) (Session, error)
+
+	// RotateSession moves a session on to its next generation, in one conditional
+	// statement, or returns ErrNotFound if a condition of r does not hold. Of several
+	// that rotate one generation at once, one does.
+	RotateSession(ctx context.Context, r Rotation) (Rotated, error)
+
+	// Sessions returns a user's sessions that are live at now and were seen since
+	// idleSince, the newest first.
+	Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]Session, error)
+
+	// EndedSessions returns the sessions that were ended at or after since, before
+	// their time.
+	EndedSessions(ctx context.Context, since time.Time) ([]EndedSession, error)
+
+	// SpendAction remembers id until that time at least, and reports whether it was
+	// not known before. Of any number of callers one is told so.
+	SpendAction(ctx context.Context, id string, until time.Time) (first bool, err error)
+
 	// ReplacePasswordHash puts replacement in the place of old and reports
 	// whether old was still there (compare and swap).
 	ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error)
@@ -35,7 +55,7 @@ type Store interface {
 	// HasLegacyHashes reports whether any user's password hash is not argon2id.
 	HasLegacyHashes(ctx context.Context) (bool, error)
 
-	// SigningKeys returns all signing keys, newest first.
+	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 
 	// Ping reports whether the store can be reached.
@@ -55,10 +75,18 @@ type Tx interface {
 	// CreateSession adds s.
 	CreateSession(ctx context.Context, s Session) error
 
-	// ElevateSession sets what s says of FullAt, FullPasskeyID and ExpiresAt,
-	// provided that the session is live at now, as Account means it. Otherwise
-	// it returns ErrNotFound.
-	ElevateSession(ctx context.Context, s Session, now time.Time) error
+	// ElevateSession sets what s says of FullAt, FullPasskeyID and ExpiresAt, and
+	// moves the generation on by two at FullAt, provided that the session is live
+	// then, as Account means it. It returns the session's generation, or
+	// ErrNotFound.
+	ElevateSession(ctx context.Context, s Session) (generation int64, err error)
+
+	// EndSessions ends live sessions and returns their ids.
+	EndSessions(ctx context.Context, which EndSessions) ([]uuid.UUID, error)
+
+	// SetDisabled disables a user at that time, or enables the user if at is nil,
+	// and reports whether that changed anything.
+	SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error)
 
 	// CreatePasskey adds p, or returns ErrPasskeyExists if anybody has a passkey
 	// with that credential id.
@@ -79,6 +107,40 @@ type Tx interface {
 
 	// AddSigningKey adds k.
 	AddSigningKey(ctx context.Context, k SealedKey) error
+
+	// RevokeSigningKey marks a key as revoked, or returns ErrNotFound. A key that is
+	// revoked already keeps its time.
+	RevokeSigningKey(ctx context.Context, id string, at time.Time) error
+}
+
+// Rotation is a refresh: which session is to move on from which generation, and
+// what has to hold.
+type Rotation struct {
+	SessionID  uuid.UUID
+	UserID     uuid.UUID // whose session it is
+	Generation int64     // the session's current one, or nothing happens
+	At         time.Time // the session and its user have to be live at this time
+
+	IdleSince     time.Time // the session was seen after this
+	UnraisedSince time.Time // a passkey was verified, or the password after this, or there is no passkey
+
+	// Unless the passkey was verified after FullSince, the session was seen after
+	// FullIdleSince and the passkey is still there, the session falls back to level
+	// password.
+	FullSince, FullIdleSince time.Time
+}
+
+// Rotated is what a rotation found out.
+type Rotated struct {
+	FullPasskeyID *uuid.UUID // nil if the session is, or has fallen back, at level password
+	Username      string
+	HasPasskeys   bool
+}
+
+// EndedSession is a session that ended before its time.
+type EndedSession struct {
+	ID uuid.UUID
+	At time.Time
 }
 
 // PasskeyUse is what a verification changes of a passkey.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 
@@ -17,6 +18,10 @@ type Options struct {
 	// writes them. The default is nobody.
 	CORSOrigins []string
 
+	// IntrospectionSecret is the bearer token of services that may introspect
+	// tokens (RFC 7662). Without it nobody may.
+	IntrospectionSecret string
+
 	// HSTS tells browsers to come back over https only. Set it where the service
 	// is reached over https.
 	HSTS bool
@@ -28,9 +33,11 @@ type Options struct {
 
 // api holds what the handlers share.
 type api struct {
-	service *stepkey.Service
-	guard   *guard.Guard
-	log     *slog.Logger
+	service       *stepkey.Service
+	guard         *guard.Guard
+	log           *slog.Logger
+	pageOrigins   []string
+	introspection [sha256.Size]byte // digest of the secret; zero for none
 }
 
 // New returns the handler. It is safe for concurrent use.
@@ -39,7 +46,12 @@ func New(service *stepkey.Service, options Options) http.Handler {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &api{service: service, log: options.Log}
-	a.guard = guard.New(service.Verifier(), guard.Options{Refuse: refuse, Clock: service.Now})
+	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
+	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
+	if options.IntrospectionSecret != "" {
+		a.introspection = sha256.Sum256([]byte(options.IntrospectionSecret))
+	}
+	a.guard = guard.New(service.Verifier(), guard.Options{Refuse: refuse, Clock: service.Now, Ended: service, Spender: service})
 
 	mux := http.NewServeMux()
 	for _, route := range a.routes() {
@@ -73,6 +85,10 @@ func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, probl
 
 // refuse answers for the guard.
 func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
+	if refusal.Status == http.StatusServiceUnavailable {
+		writeProblem(w, r, problemUnavailable)
+		return
+	}
 	if refusal.StepUp() {
 		writeProblem(w, r, stepUpProblem(refusal))
 		return

@@ -87,7 +87,7 @@ func readDocument(t *testing.T) document {
 func TestEveryRouteIsInTheDocument(t *testing.T) {
 	var routed, documented []string
 	service := newService(t)
-	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{})}
+	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{}), pageOrigins: service.Origins()}
 	for _, route := range a.routes() {
 		for _, path := range route.paths {
 			for method := range route.methods {
@@ -133,7 +133,7 @@ func allProblems() map[string]problem {
 	for _, p := range []problem{
 		problemInvalidRequest, problemUsernameInvalid, problemPasswordTooShort, problemPasswordTooLong,
 		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
-		problemUnauthorized, problemVerificationFailed, problemStepUpRequired, problemReauthenticationRequired,
+		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
 		problemPayloadTooLarge, problemUnsupportedMediaType, problemInternal, problemOverloaded, problemUnavailable,
 	} {

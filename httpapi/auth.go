@@ -8,10 +8,11 @@ import (
 )
 
 // credentials is what signing up and signing in take. Pointers tell a member that
-// is missing from an empty one.
+// is missing from an empty one. Refresh is for signing in only.
 type credentials struct {
-	Username *string `json:"username"`
-	Password *string `json:"password"`
+	Username *string             `json:"username"`
+	Password *string             `json:"password"`
+	Refresh  stepkey.RefreshMode `json:"refresh"`
 }
 
 type success struct {
@@ -20,43 +21,50 @@ type success struct {
 
 // tokenAnswer is the original's {"accessToken"} with members added.
 type tokenAnswer struct {
-	AccessToken string      `json:"accessToken"`
-	TokenType   string      `json:"tokenType"`
-	ExpiresIn   int64       `json:"expiresIn"`
-	Level       token.Level `json:"authLevel"`
+	AccessToken  string      `json:"accessToken"`
+	TokenType    string      `json:"tokenType"`
+	ExpiresIn    int64       `json:"expiresIn"`
+	Level        token.Level `json:"authLevel"`
+	RefreshToken string      `json:"refreshToken,omitzero"`
 }
 
-func answerOf(t stepkey.AccessToken) tokenAnswer {
-	return tokenAnswer{
-		AccessToken: t.Token, TokenType: "Bearer",
-		ExpiresIn: t.Claims.ExpiresAt - t.Claims.IssuedAt, Level: t.Claims.Level,
+// writeGrant answers with tokens. A refresh token goes into the cookie or into the
+// body, as the client asked at login, and never into both.
+func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
+	answer := tokenAnswer{
+		AccessToken: g.AccessToken, TokenType: "Bearer",
+		ExpiresIn: g.Claims.ExpiresAt - g.Claims.IssuedAt, Level: g.Claims.Level,
 	}
+	switch g.RefreshMode {
+	case stepkey.RefreshBody:
+		answer.RefreshToken = g.RefreshToken
+	case stepkey.RefreshCookie:
+		setRefreshCookie(w, g.RefreshToken, g.RefreshUntil.Sub(a.service.Now()))
+	}
+	writeJSON(w, status, answer)
 }
 
 // decodeCredentials looks at the shape only, and before anybody is looked up, so
 // that a wrong shape tells nothing about who exists.
-func decodeCredentials(w http.ResponseWriter, r *http.Request) (username, password string, err error) {
+func decodeCredentials(w http.ResponseWriter, r *http.Request) (credentials, error) {
 	// Passwords in a URL end up in logs. Whoever tries is told at once.
 	if r.URL.RawQuery != "" {
-		return "", "", stepkey.ErrInvalidRequest
+		return credentials{}, stepkey.ErrInvalidRequest
 	}
 	body, err := decode[credentials](w, r, maxCredentialsBody)
-	if err != nil {
-		return "", "", err
+	if err == nil && (body.Username == nil || body.Password == nil) {
+		err = stepkey.ErrInvalidRequest
 	}
-	if body.Username == nil || body.Password == nil {
-		return "", "", stepkey.ErrInvalidRequest
-	}
-	return *body.Username, *body.Password, nil
+	return body, err
 }
 
 func (a *api) signUp(w http.ResponseWriter, r *http.Request) {
-	username, password, err := decodeCredentials(w, r)
+	body, err := decodeCredentials(w, r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	if _, err := a.service.SignUp(r.Context(), username, password); err != nil {
+	if _, err := a.service.SignUp(r.Context(), *body.Username, *body.Password); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -64,15 +72,23 @@ func (a *api) signUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) logIn(w http.ResponseWriter, r *http.Request) {
-	username, password, err := decodeCredentials(w, r)
+	body, err := decodeCredentials(w, r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	granted, err := a.service.LogIn(r.Context(), username, password)
+	// A cookie that a foreign page can have set would sign people in as somebody
+	// else.
+	if body.Refresh == stepkey.RefreshCookie && !a.ownPage(r) {
+		writeProblem(w, r, problemCrossSite)
+		return
+	}
+	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
+		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: clientOf(r),
+	})
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusCreated, answerOf(granted))
+	a.writeGrant(w, http.StatusCreated, granted)
 }

@@ -34,7 +34,10 @@ func (a *api) openAPI() http.HandlerFunc {
 // writeCacheable answers with something public, or with 304 if the client has it.
 func writeCacheable(w http.ResponseWriter, r *http.Request, contentType, cacheControl string, content []byte) {
 	sum := sha256.Sum256(content)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	writeTagged(w, r, contentType, cacheControl, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, content)
+}
+
+func writeTagged(w http.ResponseWriter, r *http.Request, contentType, cacheControl, etag string, content []byte) {
 	h := w.Header()
 	h.Set("Cache-Control", cacheControl)
 	h.Set("ETag", etag)
@@ -64,4 +67,15 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, status{"ok"})
+}
+
+// endedSessions lets verifiers elsewhere learn which sessions have ended. The tag
+// is that of the ids, so that an unchanged list costs them a 304.
+func (a *api) endedSessions(w http.ResponseWriter, r *http.Request) {
+	signed, version, err := a.service.EndedSessions()
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeTagged(w, r, "application/jwt", "public, no-cache", `"`+version+`"`, []byte(signed))
 }

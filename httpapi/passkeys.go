@@ -7,6 +7,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/token"
 )
 
 // extensionOutputs has to be an object if it is there. What is in it was asked
@@ -24,6 +25,13 @@ type registrationBody struct {
 type assertionBody struct {
 	stepkey.AssertionResponse
 	extensionOutputs
+}
+
+// actionAnswer is what a step-up for an action yields. The token goes into the
+// header Stepkey-Action of the request that carries the action out.
+type actionAnswer struct {
+	ActionToken string `json:"actionToken"`
+	ExpiresIn   int64  `json:"expiresIn"`
 }
 
 type registrationAnswer struct {
@@ -63,9 +71,22 @@ func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// stepUpOptionsBody may come with a POST. The original sends none.
+type stepUpOptionsBody struct {
+	Action *token.Action `json:"action"`
+}
+
 func (a *api) stepUpOptions(w http.ResponseWriter, r *http.Request) {
+	var body stepUpOptionsBody
+	if r.Method == http.MethodPost && r.ContentLength != 0 {
+		var err error
+		if body, err = decode[stepUpOptionsBody](w, r, maxPasskeyBody); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+	}
 	claims, _ := guard.FromContext(r.Context())
-	options, err := a.service.BeginStepUp(r.Context(), claims)
+	options, err := a.service.BeginStepUp(r.Context(), claims, body.Action)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -85,5 +106,11 @@ func (a *api) stepUpVerify(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusCreated, answerOf(granted))
+	if granted.ActionToken != "" {
+		writeJSON(w, http.StatusCreated, actionAnswer{
+			ActionToken: granted.ActionToken, ExpiresIn: int64(token.ActionLifetime.Seconds()),
+		})
+		return
+	}
+	a.writeGrant(w, http.StatusCreated, granted)
 }

@@ -89,6 +89,16 @@ var (
 		title:  "The password proof is too old",
 		detail: "Sign in with the password again, then add the passkey.",
 	}
+	problemCrossSite = problem{
+		status: 403, code: "cross_site",
+		title:  "The request does not come from a page of ours",
+		detail: "Send it from a page whose origin is configured, or keep the refresh token yourself: sign in with \"refresh\": \"body\".",
+	}
+	problemTwoRefreshTokens = problem{
+		status: 400, code: "two_refresh_tokens",
+		title:  "There is a refresh token in the body and one in the cookie",
+		detail: "Send one of the two.",
+	}
 	problemNotFound = problem{
 		status: 404, code: "not_found",
 		title:  "There is nothing at this path",
@@ -177,7 +187,9 @@ func problemOf(err error) problem {
 		{stepkey.ErrPasswordTooLong, problemPasswordTooLong},
 		{stepkey.ErrPasswordCommon, problemPasswordBlocked},
 		{stepkey.ErrPasswordContainsUsername, problemPasswordContainsUsername},
+		{stepkey.ErrNotFound, problemNotFound},
 		{stepkey.ErrUnavailable, problemUnavailable},
+		{stepkey.ErrEndedUnknown, problemUnavailable},
 	} {
 		if errors.Is(err, known.kind) {
 			return known.problem

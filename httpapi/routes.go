@@ -25,6 +25,18 @@ func (a *api) routes() []route {
 		{[]string{"/auth/signup"}, methods{"POST": handle(a.signUp)}},
 		{[]string{"/auth/login", "/auth/signin"}, methods{"POST": handle(a.logIn)}},
 
+		{[]string{"/auth/refresh"}, methods{"POST": handle(a.refresh)}},
+		{[]string{"/auth/logout"}, methods{"POST": handle(a.logOut)}},
+		{[]string{"/auth/logout/all"}, methods{"POST": login(handle(a.logOutEverywhere))}},
+		{[]string{"/auth/sessions"}, methods{
+			"GET":    login(handle(a.sessions)),
+			"HEAD":   login(handle(a.sessions)),
+			"DELETE": login(handle(a.endOtherSessions)),
+		}},
+		{[]string{"/auth/sessions/{id}"}, methods{"DELETE": login(handle(a.endSession))}},
+		{[]string{"/auth/revoke"}, methods{"POST": handle(a.revoke)}},
+		{[]string{"/auth/introspect"}, methods{"POST": handle(a.introspect)}},
+
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD
 		// is left out, so that a prefetch uses up none.
 		{
@@ -45,6 +57,7 @@ func (a *api) routes() []route {
 		{[]string{"/users/histories"}, readable(full(handle(a.histories)))},
 
 		{[]string{"/.well-known/jwks.json"}, readable(handle(a.publicKeys()))},
+		{[]string{"/.well-known/ended-sessions"}, readable(handle(a.endedSessions))},
 		{[]string{"/openapi.json"}, readable(handle(a.openAPI()))},
 		{[]string{"/livez"}, readable(handle(a.alive))},
 		{[]string{"/readyz"}, readable(handle(a.ready))},

@@ -13,20 +13,16 @@ import (
 )
 
 // selectAccount reads session, user and passkeys in one look, one row for each
-// passkey. The conditions say what a live session is; ElevateSession repeats
-// them.
+// passkey.
 const selectAccount = `
 	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
-	       s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
-	       s.created_at, s.expires_at,
+	       ` + sessionColumns + `,
 	       p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
 	       p.transports, p.name, p.created_at, p.last_used_at
 	FROM sessions s
 	JOIN users u ON u.id = s.user_id
 	LEFT JOIN passkeys p ON p.user_id = u.id
-	WHERE s.id = $1 AND s.user_id = $2
-	  AND s.ended_at IS NULL AND s.expires_at > $3
-	  AND u.disabled_at IS NULL AND u.password_version = s.password_version
+	WHERE s.id = $2 AND s.user_id = $3 AND ` + live + `
 	ORDER BY p.created_at, p.id`
 
 // Account implements stepkey.Store.
@@ -51,7 +47,7 @@ func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now t
 }
 
 func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
-	rows, err := q.QueryContext(ctx, selectAccount, sessionID, userID, now)
+	rows, err := q.QueryContext(ctx, selectAccount, now, sessionID, userID)
 	if err != nil {
 		return stepkey.Account{}, err
 	}
@@ -77,18 +73,18 @@ func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now ti
 func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
 	u, s := &a.User, &a.Session
 	var p passkeyRow
-	err := rows.Scan(
+	targets := []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
-		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
-		&s.CreatedAt, &s.ExpiresAt,
+	}
+	targets = append(targets, sessionTargets(s)...)
+	targets = append(targets,
 		&p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount, &p.flags,
 		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt)
-	if err != nil {
+	if err := rows.Scan(targets...); err != nil {
 		return err
 	}
-	u.CreatedAt, s.PasswordAt, s.CreatedAt, s.ExpiresAt =
-		u.CreatedAt.UTC(), s.PasswordAt.UTC(), s.CreatedAt.UTC(), s.ExpiresAt.UTC()
-	s.FullAt = utc(s.FullAt)
+	u.CreatedAt = u.CreatedAt.UTC()
+	inUTC(s)
 	if !p.id.Valid {
 		return nil
 	}

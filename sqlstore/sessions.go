@@ -2,42 +2,188 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
 )
 
+// sessionColumns are what scanSession reads.
+const sessionColumns = `s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
+	       s.created_at, s.last_seen_at, s.expires_at, s.refresh_mode, s.salt, s.generation, s.rotated_at,
+	       s.raised_generation, s.device, s.address`
+
+// live says, of a row of sessions and its row of users, what a live session is.
+// Every statement that asks says it with these words; $1 is the time.
+const live = `s.ended_at IS NULL AND s.expires_at > $1
+	  AND u.disabled_at IS NULL AND u.password_version = s.password_version`
+
+// isLive is live for a statement that has only the row of sessions.
+const isLive = `EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id AND ` + live + `)`
+
+func sessionTargets(s *stepkey.Session) []any {
+	return []any{
+		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
+		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
+		&s.RaisedGeneration, &s.Client.Device, &s.Client.Address,
+	}
+}
+
+// inUTC drops the zone that a driver put on the times.
+func inUTC(s *stepkey.Session) {
+	s.PasswordAt, s.CreatedAt, s.LastSeenAt = s.PasswordAt.UTC(), s.CreatedAt.UTC(), s.LastSeenAt.UTC()
+	s.ExpiresAt, s.RotatedAt, s.FullAt = s.ExpiresAt.UTC(), s.RotatedAt.UTC(), utc(s.FullAt)
+}
+
 // CreateSession implements stepkey.Tx.
 func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 	_, err := t.ExecContext(ctx, `
-		INSERT INTO sessions (id, user_id, password_version, password_at, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		s.ID, s.UserID, s.PasswordVersion, s.PasswordAt, s.CreatedAt, s.ExpiresAt)
+		INSERT INTO sessions (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
+		                      refresh_mode, salt, generation, rotated_at, device, address)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		s.ID, s.UserID, s.PasswordVersion, s.PasswordAt, s.CreatedAt, s.LastSeenAt, s.ExpiresAt,
+		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Address)
 	return err
 }
 
-// ElevateSession implements stepkey.Tx. The conditions are those of
-// selectAccount: between the look and this statement the session may have ended.
-func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session, now time.Time) error {
-	elevated, err := changed(ctx, t, `
-		UPDATE sessions SET full_at = $1, full_passkey_id = $2, expires_at = $3
-		WHERE id = $4 AND user_id = $5 AND ended_at IS NULL AND expires_at > $6
-		  AND EXISTS (SELECT 1 FROM users u
-		              WHERE u.id = sessions.user_id AND u.disabled_at IS NULL
-		                AND u.password_version = sessions.password_version)`,
-		s.FullAt, s.FullPasskeyID, s.ExpiresAt, s.ID, s.UserID, now)
-	if err == nil && !elevated {
-		return stepkey.ErrNotFound
+// ElevateSession implements stepkey.Tx. Between the look and this statement the
+// session may have ended.
+func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation int64, err error) {
+	err = t.QueryRowContext(ctx, `
+		UPDATE sessions AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
+		       raised_generation = generation + 2, full_passkey_id = $2, expires_at = $3
+		WHERE s.id = $4 AND s.user_id = $5 AND `+isLive+`
+		RETURNING generation`,
+		s.FullAt, s.FullPasskeyID, s.ExpiresAt, s.ID, s.UserID).Scan(&generation)
+	return generation, notFound(err)
+}
+
+// RefreshSession implements stepkey.Store.
+func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Session, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var session stepkey.Session
+	err := s.db.read.QueryRowContext(ctx,
+		`SELECT `+sessionColumns+` FROM sessions s WHERE s.id = $1 AND s.refresh_mode <> ''`, id).
+		Scan(sessionTargets(&session)...)
+	inUTC(&session)
+	return session, s.translate(err)
+}
+
+// RotateSession implements stepkey.Store. The statement compares and swaps the
+// generation; everything else that has to hold is asked in the same breath.
+func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.Rotated, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var rotated stepkey.Rotated
+	err := s.db.write.QueryRowContext(ctx, `
+		UPDATE sessions AS s SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
+		       full_passkey_id = CASE
+		           WHEN full_at > $2 AND last_seen_at > $3
+		                AND EXISTS (SELECT 1 FROM passkeys p WHERE p.id = s.full_passkey_id)
+		           THEN full_passkey_id END
+		WHERE s.id = $4 AND s.user_id = $8 AND s.generation = $5 AND s.last_seen_at > $6
+		  AND (s.full_at IS NOT NULL OR s.password_at > $7
+		       OR NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = s.user_id))
+		  AND `+isLive+`
+		RETURNING full_passkey_id,
+		          (SELECT username FROM users WHERE id = $8),
+		          EXISTS (SELECT 1 FROM passkeys WHERE user_id = $8)`,
+		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.UnraisedSince, r.UserID).
+		Scan(&rotated.FullPasskeyID, &rotated.Username, &rotated.HasPasskeys)
+	return rotated, s.translate(err)
+}
+
+// Sessions implements stepkey.Store.
+func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]stepkey.Session, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := s.db.read.QueryContext(ctx, `
+		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE `+live+` AND s.user_id = $2 AND s.last_seen_at > $3
+		ORDER BY s.created_at DESC, s.id`, now, userID, idleSince)
+	if err != nil {
+		return nil, s.translate(err)
 	}
-	return err
+	defer rows.Close()
+	var sessions []stepkey.Session
+	for rows.Next() {
+		var session stepkey.Session
+		if err := rows.Scan(sessionTargets(&session)...); err != nil {
+			return nil, s.translate(err)
+		}
+		inUTC(&session)
+		sessions = append(sessions, session)
+	}
+	return sessions, s.translate(rows.Err())
+}
+
+// EndSessions implements stepkey.Tx.
+func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid.UUID, error) {
+	statement := `
+		UPDATE sessions AS s SET ended_at = $1, end_reason = $2
+		WHERE s.user_id = $3 AND ` + isLive
+	args := []any{which.At, string(which.Reason), which.UserID}
+	switch {
+	case which.Only != uuid.Nil:
+		statement, args = statement+` AND s.id = $4`, append(args, which.Only)
+	case which.Keep > 0:
+		statement, args = statement+` AND s.refresh_mode <> '' AND s.id NOT IN (
+			SELECT n.id FROM sessions n
+			WHERE n.user_id = $3 AND n.refresh_mode <> '' AND n.ended_at IS NULL AND n.expires_at > $1
+			ORDER BY n.created_at DESC, n.id LIMIT $4)`, append(args, which.Keep)
+	default:
+		statement, args = statement+` AND s.id <> $4`, append(args, which.Except)
+	}
+	rows, err := t.QueryContext(ctx, statement+` RETURNING id`, args...)
+	if err != nil {
+		return nil, err
+	}
+	return ids(rows)
+}
+
+func ids(rows *sql.Rows) ([]uuid.UUID, error) {
+	defer rows.Close()
+	var list []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		list = append(list, id)
+	}
+	return list, rows.Err()
+}
+
+// EndedSessions implements stepkey.Store.
+func (s *Store) EndedSessions(ctx context.Context, since time.Time) ([]stepkey.EndedSession, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := s.db.read.QueryContext(ctx, `SELECT id, ended_at FROM sessions WHERE ended_at >= $1`, since)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	defer rows.Close()
+	var ended []stepkey.EndedSession
+	for rows.Next() {
+		var e stepkey.EndedSession
+		if err := rows.Scan(&e.ID, &e.At); err != nil {
+			return nil, s.translate(err)
+		}
+		e.At = e.At.UTC()
+		ended = append(ended, e)
+	}
+	return ended, s.translate(rows.Err())
 }
 
 // keepEnded is how long the row of a session stays after its end, for whoever
-// looks into what happened.
+// looks into what happened. It is longer than any token that names the session.
 const keepEnded = 24 * time.Hour
 
-// Sweep deletes challenges that nobody can take any more and sessions that ended
-// a day ago. Correctness does not depend on it; call it every few minutes so that
+// Sweep deletes challenges that nobody can take any more, action tokens that have
+// expired and sessions that ended a day ago. Correctness does not depend on it; call it every few minutes so that
 // tables stay small.
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
@@ -47,6 +193,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 	if err != nil {
 		return s.translate(err)
 	}
-	_, err = s.db.write.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= $1`, now.Add(-keepEnded))
+	_, err = s.db.write.ExecContext(ctx, `DELETE FROM spent_actions WHERE expires_at <= $1`, now)
+	if err != nil {
+		return s.translate(err)
+	}
+	_, err = s.db.write.ExecContext(ctx,
+		`DELETE FROM sessions WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded))
 	return s.translate(err)
 }

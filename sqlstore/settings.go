@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,7 +27,18 @@ func (t *tx) PinSetting(ctx context.Context, name, value string) (string, error)
 // AddSigningKey implements stepkey.Tx.
 func (t *tx) AddSigningKey(ctx context.Context, k stepkey.SealedKey) error {
 	_, err := t.ExecContext(ctx,
-		`INSERT INTO signing_keys (id, sealed, created_at) VALUES ($1, $2, $3)`, k.ID, k.Sealed, k.CreatedAt)
+		`INSERT INTO signing_keys (id, sealed, created_at, activates_at) VALUES ($1, $2, $3, $4)`,
+		k.ID, k.Sealed, k.CreatedAt, k.ActivatesAt)
+	return err
+}
+
+// RevokeSigningKey implements stepkey.Tx.
+func (t *tx) RevokeSigningKey(ctx context.Context, id string, at time.Time) error {
+	revoked, err := changed(ctx, t,
+		`UPDATE signing_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2`, at, id)
+	if err == nil && !revoked {
+		return stepkey.ErrNotFound
+	}
 	return err
 }
 
@@ -35,7 +47,7 @@ func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx,
-		`SELECT id, sealed, created_at FROM signing_keys ORDER BY created_at DESC, id`)
+		`SELECT id, sealed, created_at, activates_at, revoked_at FROM signing_keys ORDER BY activates_at DESC, id`)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -43,13 +55,22 @@ func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
 	var keys []stepkey.SealedKey
 	for rows.Next() {
 		var k stepkey.SealedKey
-		if err := rows.Scan(&k.ID, &k.Sealed, &k.CreatedAt); err != nil {
+		if err := rows.Scan(&k.ID, &k.Sealed, &k.CreatedAt, &k.ActivatesAt, &k.RevokedAt); err != nil {
 			return nil, s.translate(err)
 		}
-		k.CreatedAt = k.CreatedAt.UTC()
+		k.CreatedAt, k.ActivatesAt, k.RevokedAt = k.CreatedAt.UTC(), k.ActivatesAt.UTC(), utc(k.RevokedAt)
 		keys = append(keys, k)
 	}
 	return keys, s.translate(rows.Err())
+}
+
+// SpendAction implements stepkey.Store.
+func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bool, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	first, err := changed(ctx, s.db.write,
+		`INSERT INTO spent_actions (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, until)
+	return first, s.translate(err)
 }
 
 // RecordEvent implements stepkey.Tx.

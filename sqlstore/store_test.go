@@ -100,7 +100,7 @@ func addSession(t *testing.T, store *sqlstore.Store) stepkey.Session {
 	}
 	s := stepkey.Session{
 		ID: uuid.New(), UserID: u.ID, PasswordVersion: 1, PasswordAt: epoch,
-		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
+		CreatedAt: epoch, LastSeenAt: epoch, RotatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
 	}
 	err := store.InTx(t.Context(), func(tx stepkey.Tx) error {
 		return errors.Join(tx.CreateUser(t.Context(), u), tx.CreateSession(t.Context(), s))
@@ -139,7 +139,10 @@ func TestSessionThatIsNoLongerLive(t *testing.T) {
 					return err
 				})
 				elevate := store.InTx(t.Context(), func(tx stepkey.Tx) error {
-					return tx.ElevateSession(t.Context(), s, epoch)
+					full := s
+					full.FullAt = &epoch
+					_, err := tx.ElevateSession(t.Context(), full)
+					return err
 				})
 				for what, err := range map[string]error{"Account": read, "LockAccount": lock, "ElevateSession": elevate} {
 					if !errors.Is(err, stepkey.ErrNotFound) {

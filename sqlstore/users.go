@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -52,4 +53,12 @@ func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
 	err := s.db.read.QueryRowContext(ctx,
 		`SELECT EXISTS (SELECT 1 FROM users WHERE password_hash NOT LIKE '$argon2id$%')`).Scan(&found)
 	return found, s.translate(err)
+}
+
+// SetDisabled implements stepkey.Tx.
+func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error) {
+	if at == nil {
+		return changed(ctx, t, `UPDATE users SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL`, userID)
+	}
+	return changed(ctx, t, `UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
 }

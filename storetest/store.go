@@ -29,10 +29,16 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("signature counter", signatureCounter)
 	run("of 16 uses of one count one wins", oneUseWins)
 	run("elevation", elevation)
+	run("rotation", rotation)
+	run("rotation falls back from full", rotationFallsBack)
+	run("of 32 rotations of one generation one wins", oneRotationWins)
+	run("ending sessions", endingSessions)
+	run("disabling", disabling)
 	run("hash is replaced by compare and swap", replaceHash)
 	run("legacy hashes are noticed", legacyHashes)
 	run("settings are pinned", pinSetting)
 	run("signing keys", signingKeys)
+	run("of 32 that spend one action one is first", oneSpends)
 }
 
 // epoch is when everything in these tests happens, in microseconds as stores keep
@@ -50,7 +56,8 @@ func newUser(name string) stepkey.User {
 func newSession(u stepkey.User) stepkey.Session {
 	return stepkey.Session{
 		ID: uuid.New(), UserID: u.ID, PasswordVersion: u.PasswordVersion,
-		PasswordAt: epoch, CreatedAt: epoch, ExpiresAt: epoch.Add(15 * time.Minute),
+		PasswordAt: epoch, CreatedAt: epoch, LastSeenAt: epoch, RotatedAt: epoch,
+		ExpiresAt: epoch.Add(15 * time.Minute),
 	}
 }
 
@@ -279,31 +286,6 @@ func oneUseWins(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func elevation(t *testing.T, s stepkey.Store) {
-	a := signedIn(t, s, "mira", 1)
-	fullAt := epoch.Add(time.Minute)
-	want := a.Session
-	want.FullAt, want.FullPasskeyID, want.ExpiresAt = &fullAt, &a.Passkeys[0].ID, epoch.Add(20*time.Minute)
-	elevate := func(session stepkey.Session, now time.Time) error {
-		return s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.ElevateSession(t.Context(), session, now) })
-	}
-	stranger := want
-	stranger.UserID = uuid.New()
-	if err := elevate(stranger, fullAt); !errors.Is(err, stepkey.ErrNotFound) {
-		t.Errorf("somebody else's session: %v, want ErrNotFound", err)
-	}
-	if err := elevate(want, a.Session.ExpiresAt); !errors.Is(err, stepkey.ErrNotFound) {
-		t.Errorf("expired session: %v, want ErrNotFound", err)
-	}
-	if err := elevate(want, fullAt); err != nil {
-		t.Fatalf("ElevateSession: %v", err)
-	}
-	got, err := s.Account(t.Context(), a.User.ID, a.Session.ID, fullAt)
-	if diff := cmp.Diff(want, got.Session); err != nil || diff != "" {
-		t.Errorf("after elevation: %v, -want +got:\n%s", err, diff)
-	}
-}
-
 func replaceHash(t *testing.T, s stepkey.Store) {
 	a := signedIn(t, s, "mira", 0)
 	for _, test := range []struct {
@@ -362,14 +344,47 @@ func pinSetting(t *testing.T, s stepkey.Store) {
 	}
 }
 
+func oneSpends(t *testing.T, s stepkey.Store) {
+	won := race(32, func(int) bool {
+		first, err := s.SpendAction(t.Context(), "action", epoch)
+		if err != nil {
+			t.Errorf("SpendAction: %v", err)
+		}
+		return first
+	})
+	if won != 1 {
+		t.Errorf("%d were told to be first, want 1", won)
+	}
+	if first, err := s.SpendAction(t.Context(), "another", epoch); !first || err != nil {
+		t.Errorf("another action: %v, %v; want it to be first", first, err)
+	}
+}
+
 func signingKeys(t *testing.T, s stepkey.Store) {
-	older := stepkey.SealedKey{ID: "older", Sealed: []byte{1}, CreatedAt: epoch}
-	newer := stepkey.SealedKey{ID: "newer", Sealed: []byte{2}, CreatedAt: epoch.Add(time.Hour)}
+	older := stepkey.SealedKey{ID: "older", Sealed: []byte{1}, CreatedAt: epoch, ActivatesAt: epoch}
+	newer := stepkey.SealedKey{ID: "newer", Sealed: []byte{2}, CreatedAt: epoch, ActivatesAt: epoch.Add(time.Hour)}
 	for _, key := range []stepkey.SealedKey{older, newer} {
 		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.AddSigningKey(ctx, key) })
 	}
 	got, err := s.SigningKeys(t.Context())
 	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
 		t.Errorf("SigningKeys: %v, -want +got:\n%s", err, diff)
+	}
+	revoke := func(id string, at time.Time) error {
+		return s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.RevokeSigningKey(t.Context(), id, at) })
+	}
+	if err := revoke("unknown", epoch); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("RevokeSigningKey of an unknown key: %v, want ErrNotFound", err)
+	}
+	at := epoch.Add(time.Minute)
+	for _, again := range []time.Duration{0, time.Hour} {
+		if err := revoke("older", at.Add(again)); err != nil {
+			t.Errorf("RevokeSigningKey: %v", err)
+		}
+	}
+	older.RevokedAt = &at
+	got, err = s.SigningKeys(t.Context())
+	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
+		t.Errorf("SigningKeys after revoking: %v, -want +got:\n%s", err, diff)
 	}
 }

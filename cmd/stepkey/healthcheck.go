@@ -21,7 +21,8 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	defer cancel()
 	host := c.Host
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		// An empty container may have no /etc/hosts to find localhost in.
+		host = "127.0.0.1"
 	}
 	address := "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port)) + "/livez"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

@@ -11,7 +11,9 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/httpapi"
+	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/token"
 	"github.com/stepkey/stepkey/webui"
 )
 
@@ -28,6 +30,10 @@ type serveCommand struct {
 // Run serves until ctx ends, and then lets the requests under way finish.
 func (c *serveCommand) Run(ctx context.Context, out output) error {
 	log := c.logger(out)
+	if n := len(c.Introspection); n > 0 && n < token.MinSecretBytes {
+		return fmt.Errorf("STEPKEY_INTROSPECTION_SECRET has %d bytes: use at least %d random ones (openssl rand -base64 32)",
+			n, token.MinSecretBytes)
+	}
 	store, config, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -47,16 +53,18 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	}
 	handler := httpapi.New(service, httpapi.Options{
 		Pages: webui.Handler(), CORSOrigins: c.CORSOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
+		IntrospectionSecret: c.Introspection.Reveal(),
 	})
 	_, described, _ := c.database()
 	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)
 
+	go service.Run(ctx)
 	go sweep(ctx, store, log)
 	return serve(ctx, httpapi.NewServer(handler, log), listener)
 }
 
 // open opens what the service stands on.
-func (c *serveCommand) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store, stepkey.Config, error) {
+func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store, stepkey.Config, error) {
 	if c.needsDataFolder() {
 		if err := openDataFolder(c.Data); err != nil {
 			return nil, stepkey.Config{}, err
@@ -76,10 +84,19 @@ func (c *serveCommand) open(ctx context.Context, log *slog.Logger) (*sqlstore.St
 	}
 	return store, stepkey.Config{
 		Store: store, Challenges: store, Clock: store.Now, Log: log,
-		Secret: root, SharedSecret: c.JWTSecret.Reveal(),
+		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
+		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RPID: c.RPID, RPName: c.RPName,
 		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots,
 	}, nil
+}
+
+func revealAll(secrets []secret.Text) []string {
+	var list []string
+	for _, text := range secrets {
+		list = append(list, text.Reveal())
+	}
+	return list
 }
 
 // serve runs server until ctx ends.

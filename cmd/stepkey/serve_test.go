@@ -234,6 +234,10 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"one of several origins", map[string]string{"RP_ORIGIN": "http://localhost:3000, http://app.example.com"}, []string{"http://app.example.com is plain http"}},
 		{"weak JWT_SECRET with https", map[string]string{"RP_ORIGIN": "https://app.example.com", "JWT_SECRET": "thel@stFlyD0g"}, []string{"JWT_SECRET has 13 bytes", "openssl rand -base64 32"}},
 		{"short STEPKEY_SECRET", map[string]string{"STEPKEY_SECRET": "c2hvcnQ="}, []string{"STEPKEY_SECRET", "openssl rand -base64 32"}},
+		{"short introspection secret", map[string]string{"STEPKEY_INTROSPECTION_SECRET": "hunter2"}, []string{"has 7 bytes"}},
+		{"algorithm that is none", map[string]string{"STEPKEY_TOKEN_ALGORITHM": "none"}, []string{"HS256"}},
+		{"shared secret without an end", map[string]string{"JWT_SECRET": strings.Repeat("s", 32), "STEPKEY_TOKEN_ALGORITHM": "ES256"}, []string{"STEPKEY_JWT_SECRET_UNTIL"}},
+		{"keys that live too short", map[string]string{"STEPKEY_KEY_LIFETIME": "1m"}, []string{"STEPKEY_KEY_LIFETIME"}},
 		{"two databases", map[string]string{"DATABASE_URL": "sqlite:x.db", "DB_HOST": "localhost"}, []string{"both DATABASE_URL and DB_HOST"}},
 		{"unknown database", map[string]string{"DATABASE_URL": "mysql://root:hunter2@localhost"}, []string{"neither postgres://"}},
 		{"database that is not there", map[string]string{"DATABASE_URL": "postgres://stepkey:hunter2@127.0.0.1:1/stepkey"}, []string{"cannot use PostgreSQL"}},
@@ -385,7 +389,8 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	for _, name := range []string{
 		"PORT", "RP_ORIGIN", "RP_ID", "RP_NAME", "JWT_SECRET", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME",
 		"DATABASE_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
-		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "STEPKEY_LOG_FORMAT",
+		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
+		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stepkey/stepkey/internal/secret"
 )
@@ -21,21 +22,27 @@ type settings struct {
 
 	JWTSecret secret.Text `name:"jwt-secret" env:"JWT_SECRET" help:"Sign tokens with this shared secret (HS256), as the original does. Default: keys of the service's own (ES256), public at /.well-known/jwks.json."`
 
+	JWTSecretPrevious []secret.Text `name:"jwt-secret-previous" env:"JWT_SECRET_PREVIOUS" sep:"," help:"Shared secrets of before, whose tokens are still accepted, separated by commas."`
+	JWTSecretUntil    time.Time     `name:"jwt-secret-until" env:"STEPKEY_JWT_SECRET_UNTIL" help:"Until when tokens of JWT_SECRET are accepted while new ones are signed with ES256 or EdDSA, such as 2030-01-31T12:00:00Z."`
+	TokenAlgorithm    string        `name:"token-algorithm" env:"STEPKEY_TOKEN_ALGORITHM" enum:",HS256,ES256,EdDSA" default:"" help:"What tokens are signed with: HS256, ES256 or EdDSA. Default: HS256 with JWT_SECRET, ES256 without."`
+	KeyLifetime       time.Duration `name:"key-lifetime" env:"STEPKEY_KEY_LIFETIME" default:"2160h" help:"How long a signing key signs before the next one does."`
+
 	DBHost     string      `name:"db-host" env:"DB_HOST" help:"PostgreSQL host. Sets PostgreSQL as the database."`
 	DBPort     int         `name:"db-port" env:"DB_PORT" default:"5432" help:"PostgreSQL port."`
 	DBUser     string      `name:"db-user" env:"DB_USER" help:"PostgreSQL user."`
 	DBPassword secret.Text `name:"db-password" env:"DB_PASSWORD" help:"PostgreSQL password."`
 	DBName     string      `name:"db-name" env:"DB_NAME" help:"PostgreSQL database."`
 
-	DatabaseURL secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
-	Data        string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
-	Secret      secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
-	Host        string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
-	Issuer      string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
-	Audience    string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
-	CORSOrigins []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
-	HashSlots   int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
-	LogFormat   string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
+	DatabaseURL   secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
+	Data          string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
+	Secret        secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
+	Host          string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
+	Issuer        string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
+	Audience      string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
+	Introspection secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
+	CORSOrigins   []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
+	HashSlots     int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
+	LogFormat     string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
 }
 
 // origins returns the configured origins, or the local one.

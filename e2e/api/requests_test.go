@@ -15,6 +15,13 @@ func testMethods(t *testing.T, c *client) {
 		"/auth/signup":                   "POST",
 		"/auth/login":                    "POST",
 		"/auth/signin":                   "POST",
+		"/auth/refresh":                  "POST",
+		"/auth/logout":                   "POST",
+		"/auth/logout/all":               "POST",
+		"/auth/sessions":                 "DELETE, GET, HEAD",
+		"/auth/sessions/" + noSession:    "DELETE",
+		"/auth/revoke":                   "POST",
+		"/auth/introspect":               "POST",
 		"/passkeys/register/options":     "GET, POST",
 		"/passkeys/register/verify":      "POST",
 		"/passkeys/authenticate/options": "GET, POST",
@@ -24,6 +31,7 @@ func testMethods(t *testing.T, c *client) {
 		"/users/profile":                 "GET, HEAD",
 		"/users/histories":               "GET, HEAD",
 		"/.well-known/jwks.json":         "GET, HEAD",
+		"/.well-known/ended-sessions":    "GET, HEAD",
 		"/openapi.json":                  "GET, HEAD",
 		"/livez":                         "GET, HEAD",
 		"/readyz":                        "GET, HEAD",
@@ -40,7 +48,10 @@ func testMethods(t *testing.T, c *client) {
 			})
 		}
 	}
-	for _, path := range []string{"/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json", "/users/profile", "/", "/docs"} {
+	for _, path := range []string{
+		"/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json", "/.well-known/ended-sessions",
+		"/auth/sessions", "/users/profile", "/", "/docs",
+	} {
 		t.Run("HEAD"+path, func(t *testing.T) {
 			get := c.do("GET", path, nil, bearer(token)).want(t, http.StatusOK)
 			head := c.do("HEAD", path, nil, bearer(token)).want(t, http.StatusOK)
@@ -56,7 +67,7 @@ func testPaths(t *testing.T, c *client) {
 	for _, path := range []string{
 		"/nothing", "/auth", "/auth/", "/auth/login/", "/AUTH/LOGIN", "/users/histories/", "/users/histories/x",
 		"/.env", "/.git/config", "/data/stepkey.db", "/metrics", "/debug/pprof/", "/.well-known/", "/openapi.yaml",
-		"/users/histories;x=1", "/users%2fhistories",
+		"/users/histories;x=1", "/users%2fhistories", "/auth/sessions/", "/auth/sessions/x/y",
 	} {
 		t.Run(path, func(t *testing.T) {
 			for _, method := range []string{"GET", "POST"} {

@@ -25,6 +25,11 @@ const patience = 30 * time.Second
 type server struct {
 	origin string // also where it is reached
 	port   string
+
+	environment []string
+	command     *exec.Cmd
+	log         lockedBuffer
+	killed      bool
 }
 
 // start runs the binary with settings added to the ones that every test needs,
@@ -34,39 +39,54 @@ func start(t *testing.T, settings ...string) *server {
 	t.Helper()
 	s := &server{port: freePort(t)}
 	s.origin = "http://localhost:" + s.port
-	command := exec.Command(serverPath, "serve")
-	command.Dir = t.TempDir()
-	command.Env = append([]string{
+	s.environment = append([]string{
 		"PORT=" + s.port, "RP_ORIGIN=" + s.origin, "STEPKEY_DATA=" + t.TempDir(),
 	}, settings...)
-	var log lockedBuffer
-	command.Stderr = &log
-	stdout, err := command.StdoutPipe()
+	s.command = exec.Command(serverPath, "serve")
+	s.command.Dir = t.TempDir()
+	s.command.Env = s.environment
+	s.command.Stderr = &s.log
+	stdout, err := s.command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Start(); err != nil {
+	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stop(t, command, &log) })
+	t.Cleanup(func() { s.stop(t) })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil || !strings.Contains(line, "ready") {
-		t.Fatalf("the server did not get ready: %q, %v\n%s", line, err, log.String())
+		t.Fatalf("the server did not get ready: %q, %v\n%s", line, err, s.log.String())
 	}
 	return s
 }
 
-func stop(t *testing.T, command *exec.Cmd, log *lockedBuffer) {
-	if err := command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		t.Errorf("stop the server: %v", err)
+// kill ends the server as a crash does: it gets to do nothing more.
+func (s *server) kill(t *testing.T) {
+	t.Helper()
+	if err := s.command.Process.Kill(); err != nil {
+		t.Fatal(err)
 	}
-	ended := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
-	defer ended.Stop()
-	if err := command.Wait(); err != nil {
-		t.Errorf("the server ended with %v", err)
+	_ = s.command.Wait() // says that it was killed
+	s.killed = true
+}
+
+// admin runs a command of the binary beside the server, with its settings.
+func (s *server) admin(t *testing.T, arguments ...string) {
+	t.Helper()
+	command := exec.Command(serverPath, arguments...)
+	command.Dir, command.Env = t.TempDir(), s.environment
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("stepkey %s: %v: %s", strings.Join(arguments, " "), err, output)
 	}
-	text := log.String()
-	for _, secret := range []string{testPassword, "eyJ", "Bearer "} {
+}
+
+func (s *server) stop(t *testing.T) {
+	if !s.killed {
+		s.terminate(t)
+	}
+	text := s.log.String()
+	for _, secret := range []string{testPassword, "eyJ", "Bearer ", "rt1."} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the server's log holds %q", secret)
 		}
@@ -76,6 +96,17 @@ func stop(t *testing.T, command *exec.Cmd, log *lockedBuffer) {
 	}
 	if t.Failed() {
 		t.Logf("the end of the server's log:\n%s", text[max(0, len(text)-4000):])
+	}
+}
+
+func (s *server) terminate(t *testing.T) {
+	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("stop the server: %v", err)
+	}
+	ended := time.AfterFunc(patience, func() { _ = s.command.Process.Kill() })
+	defer ended.Stop()
+	if err := s.command.Wait(); err != nil {
+		t.Errorf("the server ended with %v", err)
 	}
 }
 

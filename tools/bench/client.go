@@ -23,6 +23,8 @@ type person struct {
 	device *authenticator.Authenticator
 	login  string // access token of level password
 	full   string // access token of level full
+
+	renewal string // refresh token of another session
 }
 
 // newPerson signs up, signs in, registers a passkey and steps up.
@@ -48,8 +50,15 @@ func newPerson(ctx context.Context, url, name string) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.full, err = accessToken(steps.verified)
-	return p, err
+	if p.full, err = accessToken(steps.verified); err != nil {
+		return nil, err
+	}
+	kept, err := p.call(ctx, "", "POST", "/auth/login",
+		fmt.Appendf(nil, `{"username":%q,"password":%q,"refresh":"body"}`, p.name, password))
+	if err != nil {
+		return nil, err
+	}
+	return p, p.keep(kept)
 }
 
 // oneConnection returns a client that keeps one connection open.
@@ -98,6 +107,30 @@ func (p *person) stepUp(ctx context.Context) (exchange, error) {
 	}
 	verified, err := p.call(ctx, p.login, "POST", "/passkeys/authenticate/verify", assertion)
 	return exchange{options: options, verified: verified, assertion: assertion}, err
+}
+
+// refresh takes new tokens for the refresh token, and keeps the new one.
+func (p *person) refresh(ctx context.Context) (answer, error) {
+	a, err := p.call(ctx, "", "POST", "/auth/refresh", p.renewalBody())
+	if err != nil {
+		return answer{}, err
+	}
+	return a, p.keep(a)
+}
+
+func (p *person) renewalBody() []byte { return fmt.Appendf(nil, `{"refreshToken":%q}`, p.renewal) }
+
+// keep takes the refresh token out of an answer.
+func (p *person) keep(a answer) error {
+	var body struct{ RefreshToken string }
+	if err := json.Unmarshal(a.Body, &body); err != nil {
+		return err
+	}
+	if body.RefreshToken == "" {
+		return fmt.Errorf("no refresh token in the answer")
+	}
+	p.renewal = body.RefreshToken
+	return nil
 }
 
 // call sends one request to the service; an answer other than 2xx is an error.

@@ -5,6 +5,9 @@ import (
 	"net/http"
 )
 
+// guardedRoute is the operation that compares algorithms.
+const guardedRoute = "GET /users/histories"
+
 // operation is the same work done by both servers. The process ids of the loads
 // are filled in by who runs them.
 type operation struct {
@@ -59,5 +62,16 @@ func operations(loaders []*person, bare *server, step exchange) []operation {
 			return err
 		}},
 	}
-	return []operation{guarded("/users/histories"), guarded("/users/profile"), stepUp, login}
+	refresh := operation{
+		name: "refresh",
+		ours: load{n: refreshes, workers: len(loaders), do: func(ctx context.Context, worker int) error {
+			_, err := loaders[worker].refresh(ctx)
+			return err
+		}},
+		bare: load{n: refreshes, workers: len(clients), do: func(ctx context.Context, worker int) error {
+			_, err := send(ctx, clients[worker], bare.url, "", "POST", "/auth/refresh", loaders[worker].renewalBody())
+			return err
+		}},
+	}
+	return []operation{guarded("/users/histories"), guarded("/users/profile"), refresh, stepUp, login}
 }

@@ -14,6 +14,7 @@ const (
 	people       = 4     // users, each with one connection, that load the service at the same time
 	guardedCalls = 10000 // requests in a round of a guarded route
 	stepUps      = 400   // step-ups in a round
+	refreshes    = 1000  // refreshes in a round
 	logins       = 20    // password logins in a round, one at a time
 	starts       = 3     // starts of the service for each setup
 )
@@ -122,6 +123,11 @@ func record(ctx context.Context, p *person) (answers, exchange, error) {
 	if err != nil {
 		return nil, exchange{}, err
 	}
+	renewed, err := p.refresh(ctx)
+	if err != nil {
+		return nil, exchange{}, err
+	}
+	recorded["POST /auth/refresh"] = renewed
 	login, err := p.logIn(ctx)
 	if err != nil {
 		return nil, exchange{}, err

@@ -10,17 +10,17 @@ import * as steps from "./steps.js";
 import { Stopped, ask, inspect, supported } from "./webauthn.js";
 import { fields, levels, notices, passkey, status } from "./words.js";
 
-/** Options older than this are not used, in milliseconds: a challenge lives five minutes. */
+/** Options older than this, in milliseconds, are not used. */
 const STALE = 240000;
 
 /** Where the person is. None of it outlives the page. */
 const here = {
-	form: "signup", // the form that is open while signed out
-	name: "",       // of the account
+	form: "signup", // open while signed out
+	name: "",
 	session: null,
-	passkey: "",    // one line about it; empty while there is none
-	ready: null,    // request options fetched ahead, and when
-	rpId: "",       // the name passkeys are bound to, once known
+	passkey: "",    // a line about it, if there is one
+	ready: null,    // options fetched ahead, and when
+	rpId: "",
 };
 
 function show(ended) {
@@ -197,7 +197,12 @@ onPress(steps.main("add"), add);
 onPress(steps.main("verify"), () => verify("verify"));
 onPress(steps.main("open"), visit);
 onPress(byId("another"), add);
-onPress(byId("signout"), () => { leave(); announce(status.signedOut); });
+onPress(byId("signout"), () => {
+	// Gone from here in any case; a server that is away lets the session run out.
+	call("POST", "/auth/logout", { token: here.session.token }).catch(() => {});
+	leave();
+	announce(status.signedOut);
+});
 onPress(byId("copy-token"), button => copy(here.session.token, button, status.copied));
 for (const link of document.querySelectorAll("[data-form]")) onPress(link, () => { here.form = link.dataset.form; show(); });
 for (const show of document.querySelectorAll(".secret button")) {

@@ -1,7 +1,7 @@
 // The access token and what it says.
 //
-// It is kept in memory only. Session storage would survive a reload, but it is written to disk and copied into duplicated
-// tabs, beyond the reach of "Sign out". For a token of fifteen minutes, signing in again costs less.
+// It is kept in memory only: session storage is written to disk and copied into duplicated tabs. For a token of fifteen
+// minutes, signing in again costs less.
 
 import { decode } from "./webauthn.js";
 

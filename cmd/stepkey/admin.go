@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stepkey/stepkey"
+)
+
+// The commands here work on the database that the settings name, beside the
+// instances that serve it. They need the same settings as those.
+
+type keyCommands struct {
+	List   keyListCommand   `cmd:"" help:"List the signing keys and what each is: next, current, previous, retired or revoked."`
+	Rotate keyRotateCommand `cmd:"" help:"Publish a new key. It signs fifteen minutes later; nobody is signed out."`
+	Revoke keyRevokeCommand `cmd:"" help:"Stop a key for good. Tokens that it signed are refused."`
+}
+
+type userCommands struct {
+	Disable userDisableCommand `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
+	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
+}
+
+// withService opens what the settings name for the time of one command.
+func (s *settings) withService(ctx context.Context, work func(*stepkey.Service, stepkey.Store) error) error {
+	store, config, err := s.open(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	service, err := stepkey.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	return work(service, store)
+}
+
+type keyListCommand struct{ settings }
+
+// Run prints a table.
+func (c *keyListCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+		keys, err := service.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "KEY\tALGORITHM\tSTATE\tSIGNS FROM")
+		for _, k := range keys {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, k.State, k.ActivatesAt.Format(time.RFC3339))
+		}
+		return table.Flush()
+	})
+}
+
+type keyRotateCommand struct{ settings }
+
+// Run publishes a key, unless one is waiting.
+func (c *keyRotateCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+		if err := service.RotateKey(ctx); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(out.stdout, "The next key is published and signs within %s.\n", stepkey.KeyLead)
+		return err
+	})
+}
+
+type keyRevokeCommand struct {
+	settings
+	ID string `arg:"" help:"The key, as key list names it."`
+}
+
+// Run revokes a key.
+func (c *keyRevokeCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+		err := service.RevokeKey(ctx, c.ID)
+		if errors.Is(err, stepkey.ErrNotFound) {
+			return errors.New("there is no such key: stepkey key list names them")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out.stdout, "The key is revoked. Running instances follow within seconds.")
+		return err
+	})
+}
+
+type userDisableCommand struct {
+	settings
+	Username string `arg:"" help:"The user's name."`
+}
+
+// Run disables a user.
+func (c *userDisableCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		u, err := findUser(ctx, store, c.Username)
+		if err != nil {
+			return err
+		}
+		if err := service.DisableUser(ctx, u.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out.stdout, "The user is disabled, and every session has ended.")
+		return err
+	})
+}
+
+type userEnableCommand struct {
+	settings
+	Username string `arg:"" help:"The user's name."`
+}
+
+// Run enables a user.
+func (c *userEnableCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		u, err := findUser(ctx, store, c.Username)
+		if err != nil {
+			return err
+		}
+		if err := service.EnableUser(ctx, u.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out.stdout, "The user may sign in.")
+		return err
+	})
+}
+
+func findUser(ctx context.Context, store stepkey.Store, username string) (stepkey.User, error) {
+	canonical, err := stepkey.CanonicalUsername(username)
+	if err != nil {
+		return stepkey.User{}, errors.New("that is no user name")
+	}
+	u, err := store.UserByName(ctx, canonical)
+	if errors.Is(err, stepkey.ErrNotFound) {
+		return stepkey.User{}, errors.New("there is no such user")
+	}
+	return u, err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// command runs one and returns its status and what it printed.
+func command(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, &stdout, &stderr)
+	return code, stdout.String() + stderr.String()
+}
+
+func wantCommand(t *testing.T, code int, says string, args ...string) string {
+	t.Helper()
+	got, printed := command(t, args...)
+	if got != code || !strings.Contains(printed, says) {
+		t.Errorf("stepkey %s: %d %q, want %d and %q", strings.Join(args, " "), got, printed, code, says)
+	}
+	return printed
+}
+
+func TestKeyCommands(t *testing.T) {
+	atHome(t)
+	if listed := wantCommand(t, 0, "current", "key", "list"); strings.Contains(listed, "next") {
+		t.Errorf("a first start has a next key: %s", listed)
+	}
+	wantCommand(t, 0, "published", "key", "rotate")
+	listed := wantCommand(t, 0, "next", "key", "list")
+	for _, line := range strings.Split(listed, "\n") {
+		if strings.Contains(line, "current") {
+			wantCommand(t, 0, "revoked", "key", "revoke", strings.Fields(line)[0])
+		}
+	}
+	wantCommand(t, 0, "revoked", "key", "list")
+	wantCommand(t, 1, "no such key", "key", "revoke", "unknown")
+	t.Setenv("JWT_SECRET", strings.Repeat("s", 32))
+	wantCommand(t, 1, "no keys to manage", "key", "list")
+}
+
+// A user who is disabled from the command line is refused by an instance that runs.
+func TestUserCommands(t *testing.T) {
+	atHome(t)
+	port := freePort(t)
+	t.Setenv("PORT", port)
+	address := "http://localhost:" + port
+	start(t)
+	if status, body := post(t, address+"/auth/signup", mira); status != 201 {
+		t.Fatalf("sign-up: %d %s", status, body)
+	}
+	_, body := post(t, address+"/auth/login", mira)
+	var granted struct{ AccessToken string }
+	if err := json.Unmarshal([]byte(body), &granted); err != nil {
+		t.Fatal(err)
+	}
+	profile := func() int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/users/profile", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+granted.AccessToken)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	if status := profile(); status != 200 {
+		t.Fatalf("profile: %d", status)
+	}
+
+	wantCommand(t, 0, "disabled", "user", "disable", " Mira ")
+	for profile() != 401 { // the test's own deadline is the bound
+		time.Sleep(20 * time.Millisecond)
+	}
+	if status, _ := post(t, address+"/auth/login", mira); status != 401 {
+		t.Errorf("login of a disabled user: %d", status)
+	}
+	wantCommand(t, 0, "may sign in", "user", "enable", "mira")
+	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
+		t.Errorf("login of an enabled user: %d", status)
+	}
+	wantCommand(t, 1, "no such user", "user", "disable", "nobody")
+	wantCommand(t, 1, "no user name", "user", "disable", "a b")
+}

@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/token"
+)
+
+// The two endpoints here are OAuth's and take what its clients send: forms.
+
+// formToken returns the parameter token of a form in the body. The query is not
+// looked at: tokens in a URL end up in logs.
+func formToken(w http.ResponseWriter, r *http.Request) (string, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
+		return "", errUnsupportedMediaType
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxCredentialsBody)
+	err = r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return "", errPayloadTooLarge
+	}
+	if values := r.PostForm["token"]; err == nil && len(values) == 1 && values[0] != "" {
+		return values[0], nil
+	}
+	return "", stepkey.ErrInvalidRequest
+}
+
+// revoke ends the session of a token (RFC 7009). Who has a token may end it, so
+// nothing else is asked for. A token that is worth nothing is answered alike.
+func (a *api) revoke(w http.ResponseWriter, r *http.Request) {
+	presented, err := formToken(w, r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if err := a.service.Revoke(r.Context(), presented); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, success{true})
+}
+
+// introspection is the answer of RFC 7662 §2.2. For a token that is not worth
+// anything it says that and nothing else.
+type introspection struct {
+	Active    bool   `json:"active"`
+	TokenType string `json:"token_type,omitzero"`
+	*token.Claims
+}
+
+// introspect tells a service that knows the secret whether a token's session is
+// live at this moment.
+func (a *api) introspect(w http.ResponseWriter, r *http.Request) {
+	if !a.mayIntrospect(r) {
+		writeProblem(w, r, problemUnauthorized)
+		return
+	}
+	presented, err := formToken(w, r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	claims, err := a.service.Introspect(r.Context(), presented)
+	if errors.Is(err, stepkey.ErrUnauthorized) {
+		writeJSON(w, http.StatusOK, introspection{})
+		return
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, introspection{Active: true, TokenType: "Bearer", Claims: &claims})
+}
+
+func (a *api) mayIntrospect(r *http.Request) bool {
+	secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	digest := sha256.Sum256([]byte(secret))
+	configured := a.introspection != [sha256.Size]byte{}
+	return ok && configured && subtle.ConstantTimeCompare(digest[:], a.introspection[:]) == 1
+}

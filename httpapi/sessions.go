@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/token"
+)
+
+type refreshBody struct {
+	RefreshToken string `json:"refreshToken"`
+}
+
+// refresh takes the token from the body or from the cookie. A refusal leaves the
+// cookie where it is: it may be the loser of two tabs that asked at once, and the
+// winner's cookie is the browser's by then.
+func (a *api) refresh(w http.ResponseWriter, r *http.Request) {
+	body, err := decode[refreshBody](w, r, maxCredentialsBody)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	presented := body.RefreshToken
+	if cookie := refreshCookieOf(r); cookie != "" {
+		if presented != "" {
+			writeProblem(w, r, problemTwoRefreshTokens)
+			return
+		}
+		if !a.ownPage(r) {
+			writeProblem(w, r, problemCrossSite)
+			return
+		}
+		presented = cookie
+	}
+	granted, err := a.service.Refresh(r.Context(), presented)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.writeGrant(w, http.StatusOK, granted)
+}
+
+// logOut ends the session of the access token or, where that has expired, of the
+// cookie.
+func (a *api) logOut(w http.ResponseWriter, r *http.Request) {
+	cookie := refreshCookieOf(r)
+	if r.Header.Get("Authorization") == "" && cookie != "" {
+		a.logOutByCookie(w, r, cookie)
+		return
+	}
+	a.guard.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, _ := guard.FromContext(r.Context())
+		if err := a.service.LogOut(r.Context(), claims); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		clearRefreshCookie(w)
+		writeJSON(w, http.StatusOK, success{true})
+	})).ServeHTTP(w, r)
+}
+
+func (a *api) logOutByCookie(w http.ResponseWriter, r *http.Request, cookie string) {
+	if !a.ownPage(r) {
+		writeProblem(w, r, problemCrossSite)
+		return
+	}
+	if err := a.service.Revoke(r.Context(), cookie); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	clearRefreshCookie(w)
+	writeJSON(w, http.StatusOK, success{true})
+}
+
+type endedAnswer struct {
+	Success bool `json:"success"`
+	Ended   int  `json:"ended"`
+}
+
+func (a *api) logOutEverywhere(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	n, err := a.service.LogOutEverywhere(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	clearRefreshCookie(w)
+	writeJSON(w, http.StatusOK, endedAnswer{true, n})
+}
+
+func (a *api) endOtherSessions(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	n, err := a.service.LogOutOthers(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, endedAnswer{true, n})
+}
+
+func (a *api) endSession(w http.ResponseWriter, r *http.Request) {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		writeProblem(w, r, problemNotFound)
+		return
+	}
+	claims, _ := guard.FromContext(r.Context())
+	if err := a.service.EndSession(r.Context(), claims, id); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, endedAnswer{true, 1})
+}
+
+type sessionAnswer struct {
+	ID         string      `json:"id"`
+	Current    bool        `json:"current"`
+	Device     string      `json:"device"`
+	Address    string      `json:"address"`
+	Level      token.Level `json:"authLevel"`
+	CreatedAt  time.Time   `json:"createdAt"`
+	LastSeenAt time.Time   `json:"lastSeenAt"`
+	ExpiresAt  time.Time   `json:"expiresAt"`
+}
+
+type sessionsAnswer struct {
+	Sessions []sessionAnswer `json:"sessions"`
+}
+
+func (a *api) sessions(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	sessions, err := a.service.Sessions(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	answer := sessionsAnswer{Sessions: []sessionAnswer{}}
+	for _, s := range sessions {
+		answer.Sessions = append(answer.Sessions, sessionAnswer{
+			ID: s.ID.String(), Current: s.ID.String() == claims.SessionID,
+			Device: s.Client.Device, Address: s.Client.Address, Level: s.Level(),
+			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
+		})
+	}
+	writeJSON(w, http.StatusOK, answer)
+}

@@ -1,0 +1,194 @@
+package stepkey
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A refresh token is derived and not stored:
+//
+//	"rt1." base64url( session id | generation | HMAC-SHA256(key, "rt1" | session id | generation | salt) )
+//
+// The key comes from the service's secret and the salt is in the session's row, so
+// neither the database nor the secret alone yields a token, and the same one can
+// be given twice. Every refresh moves the generation by one, so a session has one
+// current token.
+
+// refreshGrace is how long the predecessor of the current token still gets it: two
+// tabs, or a client whose answer was lost, may ask with the same token. Longer
+// would be a gift to a thief; shorter would sign out people on slow networks.
+const refreshGrace = 10 * time.Second
+
+const (
+	refreshPrefix    = "rt1."
+	refreshIDBytes   = 16
+	refreshHeadBytes = refreshIDBytes + 8
+	refreshBytes     = refreshHeadBytes + sha256.Size
+	refreshSaltBytes = 16
+)
+
+// presented is a refresh token as a client sent it.
+type presented struct {
+	sessionID  uuid.UUID
+	generation int64
+	mac        []byte
+}
+
+// parseRefreshToken reads a token's form. What it says is not verified.
+func parseRefreshToken(text string) (presented, error) {
+	encoded, ok := strings.CutPrefix(text, refreshPrefix)
+	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(refreshBytes) {
+		return presented{}, ErrUnauthorized
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || len(raw) != refreshBytes {
+		return presented{}, ErrUnauthorized
+	}
+	return presented{
+		sessionID:  uuid.UUID(raw[:refreshIDBytes]),
+		generation: int64(binary.BigEndian.Uint64(raw[refreshIDBytes:refreshHeadBytes])),
+		mac:        raw[refreshHeadBytes:],
+	}, nil
+}
+
+// refreshToken is the session's current token.
+func (s *Service) refreshToken(session Session) string {
+	raw := refreshHead(session.ID, session.Generation)
+	raw = append(raw, s.refreshMAC(session, session.Generation)...)
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw)
+}
+
+func refreshHead(id uuid.UUID, generation int64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte(nil), id[:]...), uint64(generation))
+}
+
+func (s *Service) refreshMAC(session Session, generation int64) []byte {
+	mac := hmac.New(sha256.New, s.refreshKey)
+	mac.Write([]byte("rt1"))
+	mac.Write(refreshHead(session.ID, generation))
+	mac.Write(session.Salt)
+	return mac.Sum(nil)
+}
+
+// genuine reports whether we made the token, whatever it is worth by now.
+func (s *Service) genuine(p presented, session Session) bool {
+	return session.Refresh != RefreshNone && hmac.Equal(p.mac, s.refreshMAC(session, p.generation))
+}
+
+// Refresh takes a refresh token and returns new tokens; the one taken is worth
+// nothing afterwards. The new access token is at the level that the session has
+// now: full ages, and falls back to password. Refreshing proves nothing, so no
+// time in the token moves.
+//
+// A token that was replaced within the last ten seconds gets its replacement
+// again. One that was replaced earlier is in two hands: its session ends, and that
+// is recorded (RFC 9700 §4.14.2). Whatever is wrong, the answer is ErrUnauthorized.
+func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
+	p, err := parseRefreshToken(refreshToken)
+	if err != nil {
+		return Grant{}, err
+	}
+	now := s.now()
+	session, err := s.store.RefreshSession(ctx, p.sessionID)
+	if err != nil {
+		return Grant{}, unauthorizedIfMissing(err)
+	}
+	if !s.genuine(p, session) {
+		return Grant{}, ErrUnauthorized
+	}
+	rotated, err := s.rotate(ctx, p, session.UserID, now)
+	if errors.Is(err, ErrNotFound) {
+		return s.refreshAgain(ctx, p, now)
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	// What was read before the rotation is still true: whatever else changes a
+	// session moves its generation.
+	session.Generation, session.RotatedAt, session.LastSeenAt = p.generation+1, now, now
+	session.FullPasskeyID = rotated.FullPasskeyID
+	return s.grant(User{ID: session.UserID, Username: rotated.Username}, session, rotated.HasPasskeys, now)
+}
+
+// rotate moves the session on from the generation that was presented, if that is
+// the current one and the session is live. Otherwise it returns ErrNotFound.
+func (s *Service) rotate(ctx context.Context, p presented, userID uuid.UUID, now time.Time) (Rotated, error) {
+	return s.store.RotateSession(ctx, Rotation{
+		SessionID: p.sessionID, UserID: userID, Generation: p.generation, At: now,
+		IdleSince:     now.Add(-SessionIdle),
+		UnraisedSince: now.Add(-UnraisedLifetime),
+		FullSince:     now.Add(-FullLifetime),
+		FullIdleSince: now.Add(-FullIdle),
+	})
+}
+
+// refreshAgain decides about a genuine token that is not, or no longer, the
+// current one of a live session.
+func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) (Grant, error) {
+	session, err := s.store.RefreshSession(ctx, p.sessionID)
+	if err != nil {
+		return Grant{}, unauthorizedIfMissing(err)
+	}
+	switch {
+	case p.generation >= session.Generation:
+		// The current one: the session is over. A later one: the database was
+		// restored from a backup. Neither is a theft.
+		return Grant{}, ErrUnauthorized
+	case p.generation == session.Generation-1 && session.rotatedWithin(refreshGrace, now):
+		return s.giveAgain(ctx, session, now)
+	case session.raisedFrom(p.generation) && session.rotatedWithin(refreshGrace, now):
+		// A tab that refreshed while another one stepped up. It gets nothing, and
+		// that is all: a step-up moves the generation by two, so that what was known
+		// before it never yields what came after.
+		return Grant{}, ErrUnauthorized
+	default:
+		return Grant{}, s.endReused(ctx, session, now)
+	}
+}
+
+// giveAgain returns the tokens that the session's last rotation gave. If the session
+// has moved on since it was looked at, it returns nothing: the move may have been a
+// step-up, and what is current now is not for a token from before it.
+func (s *Service) giveAgain(ctx context.Context, session Session, now time.Time) (Grant, error) {
+	a, err := s.store.Account(ctx, session.UserID, session.ID, now)
+	if err != nil {
+		return Grant{}, unauthorizedIfMissing(err)
+	}
+	if a.Session.Generation != session.Generation {
+		return Grant{}, ErrUnauthorized
+	}
+	return s.grant(a.User, a.Session, len(a.Passkeys) > 0, now)
+}
+
+func (s Session) rotatedWithin(d time.Duration, now time.Time) bool { return now.Sub(s.RotatedAt) <= d }
+
+// raisedFrom reports whether the session's last move was a step-up from that
+// generation.
+func (s Session) raisedFrom(generation int64) bool {
+	return generation == s.Generation-2 && s.Generation == s.RaisedGeneration
+}
+
+// endReused ends the session whose old token came back, and only that one.
+func (s *Service) endReused(ctx context.Context, session Session, now time.Time) error {
+	which := EndSessions{UserID: session.UserID, Only: session.ID, At: now, Reason: EndedByReuse}
+	err := s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		ended, err := s.endIn(ctx, tx, which)
+		if err != nil || len(ended) == 0 {
+			return ended, err
+		}
+		e := Event{Kind: EventRefreshReused, UserID: session.UserID, SessionID: session.ID}
+		return ended, s.record(ctx, tx, e, now)
+	})
+	if err != nil {
+		return err
+	}
+	return ErrUnauthorized
+}

@@ -1,0 +1,552 @@
+package stepkey_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/token"
+)
+
+// logInForRefresh signs in and asks for a refresh token in the body.
+func (f *fixture) logInForRefresh(name string) stepkey.Grant {
+	f.Helper()
+	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{
+		Username: name, Password: password, Refresh: stepkey.RefreshBody,
+		Client: stepkey.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return g
+}
+
+func (f *fixture) refresh(refreshToken string) stepkey.Grant {
+	f.Helper()
+	g, err := f.service.Refresh(f.Context(), refreshToken)
+	if err != nil {
+		f.Fatalf("Refresh: %v", err)
+	}
+	return g
+}
+
+func (f *fixture) wantRefused(what, refreshToken string) {
+	f.Helper()
+	wantError(f.TB, what, second(f.service.Refresh(f.Context(), refreshToken)), stepkey.ErrUnauthorized)
+}
+
+func (f *fixture) raise(c token.Claims, device *authenticator.Authenticator) stepkey.Grant {
+	f.Helper()
+	g, err := f.service.FinishStepUp(f.Context(), c, f.got(device, f.stepUpOptions(c)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return g
+}
+
+func TestRefreshRotates(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		first := f.logInForRefresh("mira")
+		f.clock.Advance(14 * time.Minute)
+		next := f.refresh(first.RefreshToken)
+		c := next.Claims
+		if next.RefreshToken == first.RefreshToken || c.SessionID != first.Claims.SessionID || c.ID == first.Claims.ID {
+			f.Errorf("refreshed: %+v", next)
+		}
+		if c.AuthTime != first.Claims.AuthTime || c.PasswordTime != first.Claims.PasswordTime || c.IssuedAt == first.Claims.IssuedAt {
+			f.Errorf("times after a refresh: %+v, before: %+v", c, first.Claims)
+		}
+		f.refresh(next.RefreshToken)
+	})
+}
+
+func TestClientThatDoesNotAskGetsNoRefreshToken(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	if err != nil || g.RefreshToken != "" || g.RefreshMode != stepkey.RefreshNone {
+		t.Errorf("%+v, %v", g, err)
+	}
+	wantError(t, "another mode", second(f.service.LogIn(t.Context(),
+		stepkey.LogIn{Username: "mira", Password: password, Refresh: "header"})), stepkey.ErrInvalidRequest)
+}
+
+// 20 tabs, two instances, one token: all get the same successor and nobody is
+// signed out.
+func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		first := f.logInForRefresh("mira")
+		services := []*stepkey.Service{f.service, f.newService(f.config())}
+		successors := make([]string, 20)
+		for _, err := range race(20, func(i int) error {
+			g, err := services[i%2].Refresh(f.Context(), first.RefreshToken)
+			successors[i] = g.RefreshToken
+			return err
+		}) {
+			if err != nil {
+				f.Error(err)
+			}
+		}
+		for _, successor := range successors {
+			if successor != successors[0] || successor == first.RefreshToken {
+				f.Fatalf("successors differ: %q", successors)
+			}
+		}
+		f.refresh(successors[0])
+	})
+}
+
+func TestPredecessorHasTenSeconds(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	first := f.logInForRefresh("mira")
+	next := f.refresh(first.RefreshToken)
+	f.clock.Advance(10 * time.Second)
+	if again := f.refresh(first.RefreshToken); again.RefreshToken != next.RefreshToken {
+		t.Errorf("the predecessor got %q, want the successor %q", again.RefreshToken, next.RefreshToken)
+	}
+	f.clock.Advance(time.Microsecond)
+	f.wantRefused("the predecessor, later", first.RefreshToken)
+	f.wantRefused("the successor, after the predecessor came back", next.RefreshToken)
+	if n := f.events(stepkey.EventRefreshReused); n != 1 {
+		t.Errorf("%d reuses recorded, want 1", n)
+	}
+}
+
+func TestOlderTokenEndsTheSessionAndNoOther(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		first, other := f.logInForRefresh("mira"), f.logInForRefresh("mira")
+		third := f.refresh(f.refresh(first.RefreshToken).RefreshToken)
+		f.wantRefused("two generations old, within the grace", first.RefreshToken)
+		f.wantRefused("the current one", third.RefreshToken)
+		wantError(f.TB, "a ceremony in that session",
+			second(f.service.BeginRegistration(f.Context(), third.Claims)), stepkey.ErrUnauthorized)
+		if ended, err := f.service.Ended(third.Claims.SessionID); !ended || err != nil {
+			f.Errorf("Ended: %v, %v", ended, err)
+		}
+		f.refresh(other.RefreshToken)
+		if n := f.events(stepkey.EventRefreshReused); n != 1 {
+			f.Errorf("%d reuses recorded, want 1", n)
+		}
+	})
+}
+
+func TestStepUpReplacesTheRefreshToken(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		device := authenticator.New(authenticator.Config{})
+		first := f.logInForRefresh("mira")
+		f.register(first.Claims, device)
+		full := f.raise(first.Claims, device)
+		if full.RefreshToken == first.RefreshToken || full.Claims.Level != token.LevelFull {
+			f.Fatalf("after the step-up: %+v", full)
+		}
+		f.clock.Advance(time.Second)
+		f.wantRefused("the token from before", first.RefreshToken)
+		next := f.refresh(full.RefreshToken) // a tab that was late does not end the session
+		if next.Claims.Level != token.LevelFull || next.Claims.AuthTime != full.Claims.AuthTime {
+			f.Errorf("refreshed at full: %+v", next.Claims)
+		}
+		f.clock.Advance(time.Minute)
+		f.wantRefused("the token from before, later", first.RefreshToken)
+		f.wantRefused("the session, which had to end", next.RefreshToken)
+	})
+}
+
+func TestFullAges(t *testing.T) {
+	f := newFixture(t)
+	_, device := f.enrolled("mira", authenticator.Config{})
+	g := f.logInForRefresh("mira")
+	g = f.raise(g.Claims, device)
+	for range 22 { // 11 hours
+		f.clock.Advance(30 * time.Minute)
+		g = f.refresh(g.RefreshToken)
+		if g.Claims.Level != token.LevelFull {
+			t.Fatalf("at %s the level is %s", f.clock.Now(), g.Claims.Level)
+		}
+	}
+	f.clock.Advance(55 * time.Minute) // 11 h 55 min
+	g = f.refresh(g.RefreshToken)
+	if g.Claims.Level != token.LevelFull || g.Claims.ExpiresAt > g.Claims.PasskeyTime+int64(stepkey.FullLifetime/time.Second) {
+		t.Errorf("shortly before its end: %+v; want full, and no token beyond 12 hours", g.Claims)
+	}
+	f.clock.Advance(10 * time.Minute)
+	g = f.refresh(g.RefreshToken)
+	if g.Claims.Level != token.LevelPassword || g.Claims.PasskeyTime != 0 || g.Claims.AuthTime != g.Claims.PasswordTime {
+		t.Errorf("after 12 hours: %+v, want password", g.Claims)
+	}
+	if again := f.raise(g.Claims, device); again.Claims.Level != token.LevelFull {
+		t.Error("it cannot be raised again")
+	}
+}
+
+func TestFullIsLostWhenIdle(t *testing.T) {
+	f := newFixture(t)
+	_, device := f.enrolled("mira", authenticator.Config{})
+	g := f.logInForRefresh("mira")
+	g = f.raise(g.Claims, device)
+	f.clock.Advance(61 * time.Minute)
+	for range 2 {
+		g = f.refresh(g.RefreshToken)
+		if g.Claims.Level != token.LevelPassword {
+			t.Errorf("after an idle hour: %s, want password", g.Claims.Level)
+		}
+	}
+}
+
+func TestUnraisedSessionOfAUserWithPasskeys(t *testing.T) {
+	f := newFixture(t)
+	f.enrolled("mira", authenticator.Config{})
+	g := f.logInForRefresh("mira")
+	f.clock.Advance(14 * time.Minute)
+	g = f.refresh(g.RefreshToken)
+	if left := g.Claims.ExpiresAt - f.clock.Now().Unix(); left > 60 {
+		t.Errorf("the token lives %d s, want at most the minute that is left", left)
+	}
+	f.clock.Advance(time.Minute)
+	f.wantRefused("after 15 minutes", g.RefreshToken)
+}
+
+func TestSessionLimits(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	idle, active := f.logInForRefresh("mira"), f.logInForRefresh("mira")
+	for range 4 {
+		f.clock.Advance(stepkey.SessionIdle - time.Second)
+		active = f.refresh(active.RefreshToken)
+	}
+	f.wantRefused("idle for a week", idle.RefreshToken)
+	f.clock.Advance(2*24*time.Hour + 4*time.Second - time.Minute)
+	active = f.refresh(active.RefreshToken)
+	if left := active.Claims.ExpiresAt - f.clock.Now().Unix(); left > 60 {
+		t.Errorf("the last token lives %d s, want at most the minute that is left", left)
+	}
+	f.clock.Advance(time.Minute)
+	f.wantRefused("after 30 days", active.RefreshToken)
+}
+
+func TestRefreshLooksAgain(t *testing.T) {
+	for what, statement := range map[string]string{
+		"user disabled":    `UPDATE users SET disabled_at = created_at`,
+		"password changed": `UPDATE users SET password_version = password_version + 1`,
+		"session ended":    `UPDATE sessions SET ended_at = created_at`,
+		"user deleted":     `DELETE FROM users`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := fixtureOn(t, "sqlite:"+t.TempDir()+"/stepkey.db")
+			f.signUp("mira")
+			g := f.logInForRefresh("mira")
+			f.sql.SetMaxOpenConns(1)
+			f.exec(`PRAGMA foreign_keys = 1`)
+			f.exec(statement)
+			f.wantRefused(what, g.RefreshToken)
+			if f.events(stepkey.EventRefreshReused) != 0 {
+				t.Error("it was taken for a theft")
+			}
+		})
+	}
+	t.Run("elevating passkey deleted", func(t *testing.T) {
+		f := newFixture(t)
+		_, device := f.enrolled("mira", authenticator.Config{})
+		g := f.logInForRefresh("mira")
+		g = f.raise(g.Claims, device)
+		f.exec(`DELETE FROM passkeys`)
+		if g = f.refresh(g.RefreshToken); g.Claims.Level != token.LevelPassword {
+			t.Errorf("level %s, want password", g.Claims.Level)
+		}
+	})
+}
+
+// A copy of the database makes no token, and neither does the secret without it.
+func TestForgedRefreshTokens(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g := f.logInForRefresh("mira")
+	cookie, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := g.RefreshToken
+	body := strings.TrimPrefix(raw, "rt1.")
+	for what, forged := range map[string]string{
+		"nothing":               "",
+		"garbage":               "rt1.x",
+		"another prefix":        "rt2." + body,
+		"no prefix":             body,
+		"padded":                raw + "=",
+		"another session":       "rt1." + strings.Repeat("A", 22) + body[22:],
+		"another generation":    "rt1." + body[:30] + flip(body[30:31]) + body[31:],
+		"another MAC":           "rt1." + body[:60] + flip(body[60:61]) + body[61:],
+		"an access token":       g.AccessToken,
+		"a million bytes":       "rt1." + strings.Repeat("A", 1_000_000),
+		"a session without any": "rt1." + strings.Repeat("A", len(body)),
+	} {
+		f.wantRefused(what, forged)
+	}
+	f.exec(`UPDATE sessions SET salt = $1 WHERE id = $2`, []byte("another salt 16b"), g.Claims.SessionID)
+	f.wantRefused("the key without the salt", raw)
+	if _, err := f.service.BeginRegistration(t.Context(), cookie.Claims); err != nil {
+		t.Errorf("forgeries touched another session: %v", err)
+	}
+	if f.events(stepkey.EventRefreshReused)+f.events(stepkey.EventSessionEnded) != 0 {
+		t.Error("a forgery ended a session")
+	}
+}
+
+func flip(letter string) string {
+	if letter == "A" {
+		return "B"
+	}
+	return "A"
+}
+
+func TestStoreHoldsNoRefreshToken(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g := f.logInForRefresh("mira")
+	rows, err := f.sql.QueryContext(t.Context(), `SELECT * FROM sessions`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil || !rows.Next() {
+		t.Fatal(err, rows.Err())
+	}
+	values, targets := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	if err := rows.Scan(targets...); err != nil {
+		t.Fatal(err)
+	}
+	dump := fmt.Sprintf("%s %x", values, values)
+	if strings.Contains(dump, g.RefreshToken[40:]) {
+		t.Errorf("the session's row holds the token: %s", dump)
+	}
+}
+
+func TestEndingSessions(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		f.signUp("noor")
+		one, two, three := f.logInForRefresh("mira"), f.logInForRefresh("mira"), f.logInForRefresh("mira")
+		noor := f.logInForRefresh("noor")
+		sessions, err := f.service.Sessions(f.Context(), one.Claims)
+		if err != nil || len(sessions) != 3 || sessions[0].Client.Device != "Firefox on Linux" {
+			f.Fatalf("Sessions: %+v, %v", sessions, err)
+		}
+
+		idOf := func(g stepkey.Grant) uuid.UUID { return uuid.MustParse(g.Claims.SessionID) }
+		wantError(f.TB, "somebody else's session", f.service.EndSession(f.Context(), one.Claims, idOf(noor)), stepkey.ErrNotFound)
+		wantError(f.TB, "one of one's own", f.service.EndSession(f.Context(), one.Claims, idOf(two)), nil)
+		wantError(f.TB, "the same again", f.service.EndSession(f.Context(), one.Claims, idOf(two)), stepkey.ErrNotFound)
+		f.wantRefused("the ended one", two.RefreshToken)
+
+		if n, err := f.service.LogOutOthers(f.Context(), one.Claims); n != 1 || err != nil {
+			f.Errorf("LogOutOthers: %d, %v; want 1", n, err)
+		}
+		f.wantRefused("the other one", three.RefreshToken)
+		one = f.refresh(one.RefreshToken)
+
+		wantError(f.TB, "LogOut", f.service.LogOut(f.Context(), one.Claims), nil)
+		wantError(f.TB, "LogOut again", f.service.LogOut(f.Context(), one.Claims), nil)
+		f.wantRefused("after the logout", one.RefreshToken)
+		f.refresh(noor.RefreshToken)
+
+		four, five := f.logInForRefresh("mira"), f.logInForRefresh("mira")
+		if n, err := f.service.LogOutEverywhere(f.Context(), four.Claims); n != 2 || err != nil {
+			f.Errorf("LogOutEverywhere: %d, %v; want 2", n, err)
+		}
+		f.wantRefused("everywhere", five.RefreshToken)
+		if n := f.events(stepkey.EventSessionEnded); n != 5 {
+			f.Errorf("%d ends recorded, want 5", n)
+		}
+	})
+}
+
+func TestRevokeAndIntrospect(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	byAccess, byRefresh := f.logInForRefresh("mira"), f.logInForRefresh("mira")
+	for _, g := range []stepkey.Grant{byAccess, byRefresh} {
+		if c, err := f.service.Introspect(t.Context(), g.AccessToken); err != nil || c.SessionID != g.Claims.SessionID {
+			t.Errorf("Introspect: %+v, %v", c, err)
+		}
+	}
+	for _, worthless := range []string{"", "x", byAccess.AccessToken + "x", "rt1.x", flipLast(byRefresh.RefreshToken)} {
+		wantError(t, "revoking what is worth nothing", f.service.Revoke(t.Context(), worthless), nil)
+	}
+	wantError(t, "revoke by access token", f.service.Revoke(t.Context(), byAccess.AccessToken), nil)
+	wantError(t, "revoke by refresh token", f.service.Revoke(t.Context(), byRefresh.RefreshToken), nil)
+	for _, g := range []stepkey.Grant{byAccess, byRefresh} {
+		f.wantRefused("revoked", g.RefreshToken)
+		wantError(t, "Introspect after", second(f.service.Introspect(t.Context(), g.AccessToken)), stepkey.ErrUnauthorized)
+	}
+	wantError(t, "Introspect garbage", second(f.service.Introspect(t.Context(), "x")), stepkey.ErrUnauthorized)
+	wantError(t, "Introspect a refresh token", second(f.service.Introspect(t.Context(), byAccess.RefreshToken)), stepkey.ErrUnauthorized)
+}
+
+func flipLast(s string) string { return s[:len(s)-5] + flip(s[len(s)-5:len(s)-4]) + s[len(s)-4:] }
+
+// Another instance refuses a disabled user's tokens as soon as it looks, and it
+// looks twice a second.
+func TestDisabledUserIsRefusedEverywhere(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		g := f.logInForRefresh("mira")
+		f.signUp("noor")
+		noor := f.logInForRefresh("noor")
+		u, err := f.store.UserByName(f.Context(), "mira")
+		if err != nil {
+			f.Fatal(err)
+		}
+		wantError(f.TB, "DisableUser", f.service.DisableUser(f.Context(), u.ID), nil)
+		wantError(f.TB, "DisableUser again", f.service.DisableUser(f.Context(), u.ID), nil)
+
+		other := f.newService(f.config()) // New looks once, as Run does again and again
+		for what, s := range map[string]*stepkey.Service{"this instance": f.service, "another": other} {
+			for id, want := range map[string]bool{g.Claims.SessionID: true, noor.Claims.SessionID: false} {
+				if ended, err := s.Ended(id); ended != want || err != nil {
+					f.Errorf("%s: Ended %v, %v; want %v", what, ended, err, want)
+				}
+			}
+		}
+		f.wantRefused("refresh", g.RefreshToken)
+		wantError(f.TB, "login", second(f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})),
+			stepkey.ErrInvalidCredentials)
+		wantError(f.TB, "EnableUser", f.service.EnableUser(f.Context(), u.ID), nil)
+		f.wantRefused("refresh after enabling", g.RefreshToken)
+		f.logInForRefresh("mira")
+		if d, e := f.events(stepkey.EventUserDisabled), f.events(stepkey.EventUserEnabled); d != 1 || e != 1 {
+			f.Errorf("%d and %d events, want one each", d, e)
+		}
+	})
+}
+
+func TestRunFollowsWhatOthersEnd(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g := f.logInForRefresh("mira")
+	other := f.newService(f.config())
+	go other.Run(t.Context())
+	wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Claims), nil)
+	for {
+		ended, err := other.Ended(g.Claims.SessionID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ended {
+			return // the test's own deadline is the bound
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestSignedListOfEndedSessions(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g := f.logInForRefresh("mira")
+	list := func() (token.EndedSessions, string) {
+		signed, version, err := f.service.EndedSessions()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := f.service.Verifier().VerifyEndedSessions(t.Context(), signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e, version
+	}
+	before, version := list()
+	wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Claims), nil)
+	after, changed := list()
+	if len(before.SessionIDs) != 0 || len(after.SessionIDs) != 1 || after.SessionIDs[0] != g.Claims.SessionID || version == changed {
+		t.Errorf("before %+v %s, after %+v %s", before, version, after, changed)
+	}
+	if _, again := list(); again != changed {
+		t.Error("the version changed and the list did not")
+	}
+}
+
+func TestAtMost50Sessions(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	oldest := f.logInForRefresh("mira")
+	for range stepkey.MaxSessions - 1 {
+		f.clock.Advance(time.Second)
+		f.addSession("mira") // without the cost of a login
+	}
+	oldest = f.refresh(oldest.RefreshToken) // 50 are not too many
+	f.clock.Advance(time.Second)
+	newest := f.logInForRefresh("mira")
+	f.wantRefused("the oldest", oldest.RefreshToken)
+	if sessions, err := f.service.Sessions(t.Context(), newest.Claims); err != nil || len(sessions) != stepkey.MaxSessions {
+		t.Errorf("%d sessions, %v; want %d", len(sessions), err, stepkey.MaxSessions)
+	}
+}
+
+// addSession stores a session that began now.
+func (f *fixture) addSession(name string) {
+	f.Helper()
+	now := f.clock.Now()
+	u, err := f.store.UserByName(f.Context(), name)
+	if err == nil {
+		err = f.store.InTx(f.Context(), func(tx stepkey.Tx) error {
+			return tx.CreateSession(f.Context(), stepkey.Session{
+				ID: uuid.New(), UserID: u.ID, PasswordVersion: u.PasswordVersion, PasswordAt: now,
+				CreatedAt: now, LastSeenAt: now, RotatedAt: now, ExpiresAt: now.Add(stepkey.SessionLifetime),
+				Refresh: stepkey.RefreshBody, Salt: []byte("salt of sixteen!"), Generation: 1,
+			})
+		})
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// storeWithHook is a store on which something happens just before the next look at
+// an account.
+type storeWithHook struct {
+	stepkey.Store
+	before func()
+}
+
+func (s *storeWithHook) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+	if hook := s.before; hook != nil {
+		s.before = nil
+		hook()
+	}
+	return s.Store.Account(ctx, userID, sessionID, now)
+}
+
+// A step-up that comes while the predecessor of the current token is answered: the
+// predecessor must not yield what came of it.
+func TestGraceDoesNotCrossAStepUpInBetween(t *testing.T) {
+	f := newFixture(t)
+	_, device := f.enrolled("mira", authenticator.Config{})
+	first := f.logInForRefresh("mira")
+	next := f.refresh(first.RefreshToken)
+
+	c := f.config()
+	store := &storeWithHook{Store: f.store}
+	c.Store = store
+	slow := f.newService(c)
+	var full stepkey.Grant
+	store.before = func() { full = f.raise(next.Claims, device) }
+	got, err := slow.Refresh(t.Context(), first.RefreshToken)
+	wantError(t, "the predecessor", err, stepkey.ErrUnauthorized)
+	if got.RefreshToken != "" || got.AccessToken != "" {
+		t.Errorf("the predecessor got level %s", got.Claims.Level)
+	}
+	f.refresh(full.RefreshToken) // nor did it end the session
+}

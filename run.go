@@ -1,0 +1,35 @@
+package stepkey
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Run does what a service does by itself, until ctx ends: it follows which sessions
+// other instances ended, and rotates the signing keys. A process that serves
+// requests has to call it; without it, guards refuse everybody after 30 seconds.
+func (s *Service) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { s.ended.run(ctx, quietly(s.log, "ended sessions not known; trying again")) })
+	wg.Go(func() { s.keys.run(ctx, quietly(s.log, "signing keys not followed; trying again")) })
+	wg.Wait()
+}
+
+// quietly returns a function that logs what failed, at most every ten seconds: what
+// is tried twice a second would drown the rest.
+func quietly(log *slog.Logger, message string) func(error) {
+	var until time.Time
+	return func(err error) {
+		if now := time.Now(); now.After(until) {
+			until = now.Add(10 * time.Second)
+			log.Warn(message, "error", err)
+		}
+	}
+}
+
+// Ended reports whether a session has ended before its tokens did, as far as this
+// instance knows, which is up to half a second behind the others. It returns
+// ErrEndedUnknown if it has not been able to tell for 30 seconds.
+func (s *Service) Ended(sessionID string) (bool, error) { return s.ended.Ended(sessionID) }

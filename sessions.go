@@ -1,0 +1,206 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/token"
+)
+
+// EndReason says why a session ended before its time.
+type EndReason string
+
+// The reasons.
+const (
+	EndedByLogout     EndReason = "logout"
+	EndedByOwner      EndReason = "ended_by_owner"
+	EndedByReuse      EndReason = "refresh_reused"
+	EndedByRevocation EndReason = "revoked"
+	EndedByLimit      EndReason = "too_many_sessions"
+	EndedByDisabling  EndReason = "user_disabled"
+)
+
+// EndSessions says which of a user's sessions to end, and why: with Only that one;
+// with Keep all with a refresh token but the newest Keep; otherwise all but Except,
+// which may be zero.
+type EndSessions struct {
+	UserID uuid.UUID
+	Only   uuid.UUID
+	Except uuid.UUID
+	Keep   int
+	At     time.Time
+	Reason EndReason
+}
+
+// LogOut ends the session behind the claims. A session that has ended already is
+// no error.
+func (s *Service) LogOut(ctx context.Context, c token.Claims) error {
+	userID, sessionID, err := idsOf(c)
+	if err != nil {
+		return err
+	}
+	_, err = s.end(ctx, EndSessions{UserID: userID, Only: sessionID, Reason: EndedByLogout})
+	return err
+}
+
+// LogOutEverywhere ends all of the user's sessions, this one included, and returns
+// how many there were.
+func (s *Service) LogOutEverywhere(ctx context.Context, c token.Claims) (int, error) {
+	a, err := s.account(ctx, c, s.now())
+	if err != nil {
+		return 0, err
+	}
+	return s.end(ctx, EndSessions{UserID: a.User.ID, Reason: EndedByLogout})
+}
+
+// LogOutOthers ends all of the user's sessions but this one.
+func (s *Service) LogOutOthers(ctx context.Context, c token.Claims) (int, error) {
+	a, err := s.account(ctx, c, s.now())
+	if err != nil {
+		return 0, err
+	}
+	return s.end(ctx, EndSessions{UserID: a.User.ID, Except: a.Session.ID, Reason: EndedByOwner})
+}
+
+// EndSession ends one of the user's own sessions. One that is not live, or is
+// somebody else's, is ErrNotFound.
+func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid.UUID) error {
+	a, err := s.account(ctx, c, s.now())
+	if err != nil {
+		return err
+	}
+	n, err := s.end(ctx, EndSessions{UserID: a.User.ID, Only: sessionID, Reason: EndedByOwner})
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Sessions lists the user's live sessions, the newest first.
+func (s *Service) Sessions(ctx context.Context, c token.Claims) ([]Session, error) {
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionIdle))
+}
+
+// Revoke ends the session behind an access or refresh token of ours (RFC 7009). A
+// token that is not, or no longer, worth anything is no error, as the RFC has it:
+// there is nothing left to do.
+func (s *Service) Revoke(ctx context.Context, anyToken string) error {
+	if claims, err := s.verifier.Verify(ctx, anyToken); err == nil {
+		return s.revokeSession(ctx, claims)
+	}
+	p, err := parseRefreshToken(anyToken)
+	if err != nil {
+		return nil
+	}
+	session, err := s.store.RefreshSession(ctx, p.sessionID)
+	if errors.Is(err, ErrNotFound) || (err == nil && !s.genuine(p, session)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.end(ctx, EndSessions{UserID: session.UserID, Only: session.ID, Reason: EndedByRevocation})
+	return err
+}
+
+func (s *Service) revokeSession(ctx context.Context, c token.Claims) error {
+	userID, sessionID, err := idsOf(c)
+	if err != nil {
+		return nil
+	}
+	_, err = s.end(ctx, EndSessions{UserID: userID, Only: sessionID, Reason: EndedByRevocation})
+	return err
+}
+
+// Introspect returns what an access token says if its session is live at this
+// moment, and ErrUnauthorized otherwise (RFC 7662).
+func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Claims, error) {
+	claims, err := s.verifier.Verify(ctx, accessToken)
+	if err != nil {
+		return token.Claims{}, ErrUnauthorized
+	}
+	if _, err := s.account(ctx, claims, s.now()); err != nil {
+		return token.Claims{}, err
+	}
+	return claims, nil
+}
+
+// end ends sessions in a transaction of its own, records each end, and returns how
+// many there were.
+func (s *Service) end(ctx context.Context, which EndSessions) (n int, err error) {
+	which.At = s.now()
+	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		ended, err := s.endIn(ctx, tx, which)
+		n = len(ended)
+		return ended, err
+	})
+	return n, err
+}
+
+// inTxEnding runs fn in a transaction and, once it is committed, has this instance
+// refuse the sessions that fn ended. The others learn of them within a second.
+func (s *Service) inTxEnding(ctx context.Context, fn func(Tx) ([]uuid.UUID, error)) error {
+	var ended []uuid.UUID
+	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+		ended, err = fn(tx)
+		return err
+	})
+	if err == nil {
+		s.ended.add(ended, s.now())
+	}
+	return err
+}
+
+// endIn ends sessions and records each end.
+func (s *Service) endIn(ctx context.Context, tx Tx, which EndSessions) ([]uuid.UUID, error) {
+	ended, err := tx.EndSessions(ctx, which)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ended {
+		e := Event{Kind: EventSessionEnded, UserID: which.UserID, SessionID: id, Reason: string(which.Reason)}
+		if err := s.record(ctx, tx, e, which.At); err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
+}
+
+// DisableUser bars a user from signing in and ends all of the user's sessions. A
+// user who is disabled already is no error.
+func (s *Service) DisableUser(ctx context.Context, userID uuid.UUID) error {
+	now := s.now()
+	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		// Sessions first: ending them asks whether they are live, and those of a
+		// disabled user are not.
+		ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDisabling})
+		if err != nil {
+			return nil, err
+		}
+		changed, err := tx.SetDisabled(ctx, userID, &now)
+		if err != nil || !changed {
+			return ended, err
+		}
+		return ended, s.record(ctx, tx, Event{Kind: EventUserDisabled, UserID: userID}, now)
+	})
+}
+
+// EnableUser lets a disabled user sign in again. Sessions stay ended.
+func (s *Service) EnableUser(ctx context.Context, userID uuid.UUID) error {
+	now := s.now()
+	return s.store.InTx(ctx, func(tx Tx) error {
+		changed, err := tx.SetDisabled(ctx, userID, nil)
+		if err != nil || !changed {
+			return err
+		}
+		return s.record(ctx, tx, Event{Kind: EventUserEnabled, UserID: userID}, now)
+	})
+}

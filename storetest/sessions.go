@@ -1,0 +1,295 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// refreshable is newSession with a refresh token, for 30 days.
+func refreshable(u stepkey.User) stepkey.Session {
+	s := newSession(u)
+	s.ExpiresAt = epoch.Add(30 * 24 * time.Hour)
+	s.Refresh, s.Salt, s.Generation = stepkey.RefreshBody, []byte("salt of sixteen!"), 1
+	s.Client = stepkey.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"}
+	return s
+}
+
+// withRefresh adds a user with a session that has a refresh token, and passkeys.
+func withRefresh(t *testing.T, s stepkey.Store, name string, passkeys int) stepkey.Account {
+	t.Helper()
+	a := signedIn(t, s, name, passkeys)
+	a.Session = refreshable(a.User)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, a.Session) })
+	return a
+}
+
+func wantSession(t *testing.T, s stepkey.Store, what string, want stepkey.Session) {
+	t.Helper()
+	got, err := s.RefreshSession(t.Context(), want.ID)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%s: %v, -want +got:\n%s", what, err, diff)
+	}
+}
+
+func elevate(t *testing.T, s stepkey.Store, session stepkey.Session) (generation int64, err error) {
+	t.Helper()
+	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		generation, err = tx.ElevateSession(t.Context(), session)
+		return err
+	})
+	return generation, err
+}
+
+func elevation(t *testing.T, s stepkey.Store) {
+	a := withRefresh(t, s, "mira", 1)
+	want := a.Session
+	fullAt := epoch.Add(time.Minute)
+	want.FullAt, want.FullPasskeyID = &fullAt, &a.Passkeys[0].ID
+	want.LastSeenAt, want.RotatedAt, want.Generation, want.RaisedGeneration = fullAt, fullAt, 3, 3
+
+	stranger, late := want, want
+	stranger.UserID = uuid.New()
+	late.FullAt = &want.ExpiresAt
+	for what, session := range map[string]stepkey.Session{"somebody else's": stranger, "expired": late} {
+		if _, err := elevate(t, s, session); !errors.Is(err, stepkey.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", what, err)
+		}
+	}
+	wantSession(t, s, "after refusals", a.Session)
+	if generation, err := elevate(t, s, want); err != nil || generation != 3 {
+		t.Fatalf("ElevateSession: %d, %v; want 3", generation, err)
+	}
+	wantSession(t, s, "after elevation", want)
+}
+
+// rotationAt is a refresh at a time, by the limits of the service.
+func rotationAt(session stepkey.Session, at time.Time) stepkey.Rotation {
+	return stepkey.Rotation{
+		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, At: at,
+		IdleSince: at.Add(-stepkey.SessionIdle), UnraisedSince: at.Add(-stepkey.UnraisedLifetime),
+		FullSince: at.Add(-stepkey.FullLifetime), FullIdleSince: at.Add(-stepkey.FullIdle),
+	}
+}
+
+func rotation(t *testing.T, s stepkey.Store) {
+	const tick = time.Microsecond
+	for i, test := range []struct {
+		name     string
+		passkeys int
+		after    time.Duration
+		change   func(*stepkey.Rotation)
+		rotates  bool
+	}{
+		{"at once", 0, 0, nil, true},
+		{"just before it is idle", 0, stepkey.SessionIdle - tick, nil, true},
+		{"idle", 0, stepkey.SessionIdle, nil, false},
+		{"just before a passkey is due", 1, stepkey.UnraisedLifetime - tick, nil, true},
+		{"a passkey is due", 1, stepkey.UnraisedLifetime, nil, false},
+		{"no passkey to be due", 0, stepkey.UnraisedLifetime, nil, true},
+		{"older generation", 0, 0, func(r *stepkey.Rotation) { r.Generation-- }, false},
+		{"later generation", 0, 0, func(r *stepkey.Rotation) { r.Generation++ }, false},
+		{"another session", 0, 0, func(r *stepkey.Rotation) { r.SessionID = uuid.New() }, false},
+		{"another user", 0, 0, func(r *stepkey.Rotation) { r.UserID = uuid.New() }, false},
+		{"expired", 0, 0, func(r *stepkey.Rotation) { r.At = epoch.Add(30 * 24 * time.Hour) }, false},
+	} {
+		a := withRefresh(t, s, fmt.Sprintf("user%d", i), test.passkeys)
+		r := rotationAt(a.Session, epoch.Add(test.after))
+		if test.change != nil {
+			test.change(&r)
+		}
+		rotated, err := s.RotateSession(t.Context(), r)
+		want := a.Session
+		if test.rotates {
+			want.Generation, want.RotatedAt, want.LastSeenAt = 2, r.At, r.At
+		}
+		if test.rotates != (err == nil) || (err == nil && (rotated.Username != a.User.Username || rotated.HasPasskeys != (test.passkeys > 0))) ||
+			(err != nil && !errors.Is(err, stepkey.ErrNotFound)) {
+			t.Errorf("%s: %+v, %v; want it to rotate: %v", test.name, rotated, err, test.rotates)
+		}
+		wantSession(t, s, test.name, want)
+	}
+}
+
+func rotationFallsBack(t *testing.T, s stepkey.Store) {
+	const tick = time.Microsecond
+	for i, test := range []struct {
+		name      string
+		refreshes []time.Duration // after the passkey was verified
+		stays     bool
+	}{
+		{"soon", []time.Duration{time.Minute}, true},
+		{"just before it is idle", []time.Duration{stepkey.FullIdle - tick}, true},
+		{"idle", []time.Duration{stepkey.FullIdle}, false},
+		{"idle, and again at once", []time.Duration{stepkey.FullIdle, stepkey.FullIdle + tick}, false},
+		{"active to its end", every(30*time.Minute, stepkey.FullLifetime-tick), true},
+		{"active beyond its end", every(30*time.Minute, stepkey.FullLifetime), false},
+	} {
+		a := withRefresh(t, s, fmt.Sprintf("user%d", i), 1)
+		fullAt := epoch.Add(time.Minute)
+		a.Session.FullAt, a.Session.FullPasskeyID = &fullAt, &a.Passkeys[0].ID
+		generation, err := elevate(t, s, a.Session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Session.Generation = generation
+		for _, after := range test.refreshes {
+			if _, err := s.RotateSession(t.Context(), rotationAt(a.Session, fullAt.Add(after))); err != nil {
+				t.Fatalf("%s: %v", test.name, err)
+			}
+			a.Session.Generation++
+		}
+		got, err := s.RefreshSession(t.Context(), a.Session.ID)
+		if err != nil || (got.FullPasskeyID != nil) != test.stays || got.FullAt == nil || !got.FullAt.Equal(fullAt) {
+			t.Errorf("%s: %v, passkey %v, full at %v; want it to stay full: %v", test.name, err, got.FullPasskeyID, got.FullAt, test.stays)
+		}
+	}
+}
+
+// every lists the multiples of step below end, and end.
+func every(step, end time.Duration) (list []time.Duration) {
+	for d := step; d < end; d += step {
+		list = append(list, d)
+	}
+	return append(list, end)
+}
+
+func oneRotationWins(t *testing.T, s stepkey.Store) {
+	a := withRefresh(t, s, "mira", 0)
+	won := race(32, func(int) bool {
+		_, err := s.RotateSession(t.Context(), rotationAt(a.Session, epoch))
+		if err != nil && !errors.Is(err, stepkey.ErrNotFound) {
+			t.Errorf("RotateSession: %v", err)
+		}
+		return err == nil
+	})
+	if won != 1 {
+		t.Errorf("%d rotations of one generation, want 1", won)
+	}
+}
+
+func endingSessions(t *testing.T, s stepkey.Store) {
+	mira, noor := withRefresh(t, s, "mira", 0), withRefresh(t, s, "noor", 0)
+	sessions := []stepkey.Session{mira.Session}
+	for i := range 4 {
+		session := refreshable(mira.User)
+		session.CreatedAt = epoch.Add(time.Duration(i+1) * time.Second)
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, session) })
+		sessions = append(sessions, session)
+	}
+	at := epoch.Add(time.Minute)
+	end := func(what string, which stepkey.EndSessions, want ...stepkey.Session) {
+		t.Helper()
+		which.UserID, which.At, which.Reason = mira.User.ID, at, "test"
+		var ended []uuid.UUID
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+			ended, err = tx.EndSessions(ctx, which)
+			return err
+		})
+		var ids []uuid.UUID
+		for _, session := range want {
+			ids = append(ids, session.ID)
+		}
+		if !sameIDs(ended, ids) {
+			t.Errorf("%s: ended %v, want %v", what, ended, ids)
+		}
+	}
+	liveOf := func(a stepkey.Account) (n int) {
+		t.Helper()
+		list, err := s.Sessions(t.Context(), a.User.ID, epoch, epoch.Add(-time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+
+	before := liveOf(mira)
+	end("somebody else's", stepkey.EndSessions{Only: noor.Session.ID})
+	end("one", stepkey.EndSessions{Only: sessions[2].ID}, sessions[2])
+	end("one again", stepkey.EndSessions{Only: sessions[2].ID})
+	end("but the newest three", stepkey.EndSessions{Keep: 3}, sessions[0])
+	if got := liveOf(mira); got != before-2 {
+		t.Errorf("%d live sessions, want %d", got, before-2)
+	}
+	list, err := s.Sessions(t.Context(), mira.User.ID, epoch, epoch.Add(-time.Hour))
+	if err != nil || cmp.Diff(sessions[4], list[0]) != "" {
+		t.Errorf("Sessions: %v, newest -want +got:\n%s", err, cmp.Diff(sessions[4], list[0]))
+	}
+
+	first, err := s.Account(t.Context(), mira.User.ID, sessions[4].ID, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var others []uuid.UUID
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		others, err = tx.EndSessions(ctx, stepkey.EndSessions{UserID: mira.User.ID, Except: first.Session.ID, At: at, Reason: "test"})
+		return err
+	})
+	if len(others) != before-3 || liveOf(mira) != 1 || liveOf(noor) != 2 {
+		t.Errorf("all but one: ended %d, %d are left, %d of somebody else; want %d, 1 and 2",
+			len(others), liveOf(mira), liveOf(noor), before-3)
+	}
+	wantEnded(t, s, at, before-1)
+	wantEnded(t, s, at.Add(time.Microsecond), 0)
+}
+
+func wantEnded(t *testing.T, s stepkey.Store, since time.Time, want int) {
+	t.Helper()
+	ended, err := s.EndedSessions(t.Context(), since)
+	if err != nil || len(ended) != want {
+		t.Errorf("EndedSessions since %s: %d, %v; want %d", since, len(ended), err, want)
+	}
+	for _, e := range ended {
+		if e.At.Before(since) {
+			t.Errorf("EndedSessions since %s: one of %s", since, e.At)
+		}
+	}
+}
+
+func sameIDs(a, b []uuid.UUID) bool {
+	byText := func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) }
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.SortFunc(a, byText)
+	slices.SortFunc(b, byText)
+	return slices.Equal(a, b)
+}
+
+func disabling(t *testing.T, s stepkey.Store) {
+	a := withRefresh(t, s, "mira", 0)
+	set := func(at *time.Time, want bool) {
+		t.Helper()
+		var changed bool
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+			changed, err = tx.SetDisabled(ctx, a.User.ID, at)
+			return err
+		})
+		if changed != want {
+			t.Errorf("SetDisabled(%v) changed something: %v, want %v", at, changed, want)
+		}
+	}
+	at := epoch.Add(time.Minute)
+	set(nil, false)
+	set(&at, true)
+	set(&at, false)
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("Account of a disabled user: %v, want ErrNotFound", err)
+	}
+	if _, err := s.RotateSession(t.Context(), rotationAt(a.Session, epoch)); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("RotateSession of a disabled user: %v, want ErrNotFound", err)
+	}
+	if u, err := s.UserByName(t.Context(), "mira"); err != nil || u.DisabledAt == nil || !u.DisabledAt.Equal(at) {
+		t.Errorf("UserByName: %+v, %v", u.DisabledAt, err)
+	}
+	set(nil, true)
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); err != nil {
+		t.Errorf("Account after enabling: %v", err)
+	}
+}
