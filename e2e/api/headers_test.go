@@ -64,7 +64,7 @@ func TestListedOriginsReadAcrossOrigins(t *testing.T) {
 		t.Errorf("Vary %q, want Origin", got)
 	}
 	if got := a.header.Get("Access-Control-Allow-Credentials"); got != "" {
-		t.Errorf("Access-Control-Allow-Credentials %q, and there are no cookies", got)
+		t.Errorf("Access-Control-Allow-Credentials %q, and the cookie is for our own pages only", got)
 	}
 	for _, origin := range []string{"https://app.example.com.evil.example", "http://app.example.com", "https://APP.example.com", "null", "https://x.app.example.com"} {
 		wantNoCORS(t, origin, c.do("GET", "/users/profile", nil, header("Origin", origin), bearer(token)))
