@@ -19,7 +19,13 @@
 //	SignUp                                    a user with a password
 //	LogIn                                     a session, a token at level password
 //	BeginRegistration, FinishRegistration     a passkey
-//	BeginStepUp, FinishStepUp                 the session at level full, a new token
+//	BeginStepUp, FinishStepUp                 the session at level full, a new token;
+//	                                          or, for an action, consent to that alone
+//	Refresh                                   new tokens, at the level that is left
+//	LogOut, Sessions, EndSession, Revoke      the end
+//
+// A process that serves requests also calls Run, which follows what other instances
+// ended and rotates the signing keys.
 //
 // # What holds
 //

@@ -42,33 +42,44 @@ type signingKeys struct {
 	shared      token.VerificationKey
 	sharedUntil time.Time
 
-	mu       sync.Mutex
-	stored   []SealedKey
-	opened   map[string]token.SigningKey
-	lookedAt time.Time // on this process's own clock
+	mu     sync.Mutex
+	stored []SealedKey
+	opened map[string]token.SigningKey
+
+	// asking lets one request at a time look for a key that a token names, and
+	// askedAt, on this process's own clock, is when the last one was done.
+	asking  sync.Mutex
+	askedAt time.Time
 }
 
 // VerificationKey implements token.KeySource. A key that another instance made
 // just now is looked for once.
 func (k *signingKeys) VerificationKey(ctx context.Context, kid string) (token.VerificationKey, error) {
 	key, err := k.ring.VerificationKey(ctx, kid)
-	if !errors.Is(err, token.ErrUnknownKey) || !k.rotates() || !k.mayLook() {
+	if !errors.Is(err, token.ErrUnknownKey) || !k.rotates() {
 		return key, err
 	}
-	if err := k.look(ctx); err != nil {
+	if err := k.ask(ctx); err != nil {
 		return token.VerificationKey{}, err
 	}
 	return k.ring.VerificationKey(ctx, kid)
 }
 
+// ask looks, unless somebody did within keysAtMost. Anybody can send tokens with
+// made-up keys, and must not be able to turn each of them into a query; also not
+// while the database does not answer. Whoever waited finds what the one before saw.
+func (k *signingKeys) ask(ctx context.Context) error {
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	if time.Since(k.askedAt) < keysAtMost {
+		return nil
+	}
+	defer func() { k.askedAt = time.Now() }()
+	return k.look(ctx)
+}
+
 // rotates reports whether there are keys in the store at all.
 func (k *signingKeys) rotates() bool { return k.algorithm != token.HS256 }
-
-func (k *signingKeys) mayLook() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return time.Since(k.lookedAt) >= keysAtMost
-}
 
 // look reads the keys, makes the first or the next one if it is time, and puts the
 // ring in order.
@@ -87,7 +98,7 @@ func (k *signingKeys) look(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.stored, k.lookedAt = stored, time.Now()
+	k.stored = stored
 	return k.arrange()
 }
 

@@ -4,24 +4,28 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/stepkey/stepkey"
 )
 
 //go:embed openapi.json
 var openAPIDocument []byte
 
-// publicKeys lets verifiers keep the keys for five minutes. A key is published
-// for longer than that before it signs.
+// publicKeys lets verifiers keep the keys for a while. A key is published for longer
+// than that before it signs.
 func (a *api) publicKeys() http.HandlerFunc {
+	cacheControl := fmt.Sprintf("public, max-age=%d", int(stepkey.JWKSMaxAge.Seconds()))
 	return func(w http.ResponseWriter, r *http.Request) {
 		keys, err := json.Marshal(a.service.PublicKeys())
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
-		writeCacheable(w, r, "application/jwk-set+json", "public, max-age=300", keys)
+		writeCacheable(w, r, "application/jwk-set+json", cacheControl, keys)
 	}
 }
 
