@@ -2,6 +2,7 @@ package stepkey
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,13 @@ type Config struct {
 	// SharedSecretUntil is until when tokens of SharedSecret are accepted where
 	// Algorithm is ES256 or EdDSA, for moving away from it. Then it has to be given.
 	SharedSecretUntil time.Time
+
+	// AttestationRoots are the makers of security keys that are believed when they
+	// say that a key stays in its hardware. Passkeys they vouch for pass
+	// guard.RequireHardware, unless they can be synced; all others work as before.
+	// With roots, browsers ask people whether the model of their key may be told. The
+	// default asks for no attestation.
+	AttestationRoots *x509.CertPool
 
 	// KeyLifetime is for how long a key signs before the next one does. The default
 	// is the constant of that name; less than two KeyLeads is refused.

@@ -45,7 +45,7 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 	if level == token.LevelFull {
 		c.PasskeyTime = session.FullAt.Unix()
 		c.AuthTime = c.PasskeyTime
-		c.Methods = passkeyMethods
+		c.Methods = passkeyMethods(session.FullHardware)
 	}
 	signed, err := s.signer.Sign(c)
 	if err != nil {
@@ -59,11 +59,17 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 }
 
 // passkeyMethods are what a password and a passkey amount to, in the words of RFC
-// 8176: proof of possession of a key that is at least in software, whose device
+// 8176: proof of possession of a key, in software for all we know, whose device
 // verified its user; two factors. "phr", phishing-resistant, is OpenID's EAP ACR
-// word. Synced and device-bound keys are not told apart here: without attestation
-// nobody but the device itself says where its key is.
-var passkeyMethods = []string{"pwd", "pop", "swk", "user", "mfa", "phr"}
+// word. Only where a trusted maker vouched for a key that cannot be synced is it
+// called hwk, and phrh, phishing-resistant and hardware-protected: of every other
+// key nobody but the device itself says where it is.
+func passkeyMethods(hardware bool) []string {
+	if hardware {
+		return []string{"pwd", "pop", "hwk", "user", "mfa", "phr", "phrh"}
+	}
+	return []string{"pwd", "pop", "swk", "user", "mfa", "phr"}
+}
 
 // unauthorizedIfMissing turns a store's "no such live session" into a refusal.
 func unauthorizedIfMissing(err error) error {

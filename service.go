@@ -64,6 +64,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	s.relyingParty, err = ceremony.New(ceremony.Config{
 		RPID: c.RPID, RPName: c.RPName, Origins: c.Origins, Timeout: ChallengeLifetime, Random: c.Random,
+		AttestationRoots: c.AttestationRoots,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)

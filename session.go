@@ -78,6 +78,10 @@ type Session struct {
 	FullAt        *time.Time
 	FullPasskeyID *uuid.UUID
 
+	// FullHardware says of that passkey that it is known to stay in one piece of
+	// hardware.
+	FullHardware bool
+
 	CreatedAt time.Time
 
 	// LastSeenAt is when the session was last refreshed or raised.

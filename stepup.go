@@ -91,6 +91,7 @@ func (s *Service) elevate(
 ) (Grant, error) {
 	session := a.Session
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
+	session.FullHardware = p.Credential.HardwareBound()
 	session.ExpiresAt = raisedExpiry(session, now)
 	used := false
 	err := s.store.InTx(ctx, func(tx Tx) (err error) {

@@ -75,7 +75,8 @@ type Tx interface {
 	// CreateSession adds s.
 	CreateSession(ctx context.Context, s Session) error
 
-	// ElevateSession sets what s says of FullAt, FullPasskeyID and ExpiresAt, and
+	// ElevateSession sets what s says of FullAt, FullPasskeyID, FullHardware and
+	// ExpiresAt, and
 	// moves the generation on by two at FullAt, provided that the session is live
 	// then, as Account means it. It returns the session's generation, or
 	// ErrNotFound.

@@ -89,9 +89,9 @@ func (g *Guard) MaxAge(age time.Duration) func(http.Handler) http.Handler {
 
 // RequireHardware lets through whoever verified, in this session, a passkey that
 // is known to be bound to a piece of hardware: level full, and hwk among the
-// methods (RFC 8176). Stepkey writes hwk only for keys whose attestation was
-// checked and that are not synced. Until the service asks for attestation there
-// are none, and this guard lets nobody through.
+// methods (RFC 8176). Stepkey writes hwk only for keys that cannot be synced and
+// whose maker is among the attestation roots that the service was given. Without
+// such roots there are none, and this guard lets nobody through.
 func (g *Guard) RequireHardware(next http.Handler) http.Handler {
 	return g.protect(next, func(_ *http.Request, claims token.Claims) *Refusal {
 		if refusal := g.checkLevel(claims, token.LevelFull, 0); refusal != nil {

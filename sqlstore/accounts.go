@@ -18,7 +18,7 @@ const selectAccount = `
 	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
 	       ` + sessionColumns + `,
 	       p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
-	       p.transports, p.name, p.created_at, p.last_used_at
+	       p.transports, p.name, p.created_at, p.last_used_at, p.attested
 	FROM sessions s
 	JOIN users u ON u.id = s.user_id
 	LEFT JOIN passkeys p ON p.user_id = u.id
@@ -79,7 +79,7 @@ func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
 	targets = append(targets, sessionTargets(s)...)
 	targets = append(targets,
 		&p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount, &p.flags,
-		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt)
+		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested)
 	if err := rows.Scan(targets...); err != nil {
 		return err
 	}
@@ -102,6 +102,7 @@ type passkeyRow struct {
 	flags                 sql.NullInt16
 	transports, name      sql.NullString
 	createdAt, lastUsedAt *time.Time
+	attested              sql.NullBool
 }
 
 func (r passkeyRow) passkey(userID uuid.UUID) (stepkey.Passkey, error) {
@@ -112,6 +113,7 @@ func (r passkeyRow) passkey(userID uuid.UUID) (stepkey.Passkey, error) {
 	p.Credential.ID, p.Credential.PublicKey = r.credentialID, r.publicKey
 	p.Credential.Algorithm, p.Credential.AAGUID = r.algorithm.Int64, r.aaguid.UUID
 	p.Credential.SignCount, p.Credential.Flags = uint32(r.signCount.Int64), byte(r.flags.Int16)
+	p.Credential.Attested = r.attested.Bool
 	if err := json.Unmarshal([]byte(r.transports.String), &p.Credential.Transports); err != nil {
 		return p, fmt.Errorf("sqlstore: transports of passkey %s: %w", p.ID, err)
 	}

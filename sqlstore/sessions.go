@@ -13,7 +13,7 @@ import (
 // sessionColumns are what scanSession reads.
 const sessionColumns = `s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
 	       s.created_at, s.last_seen_at, s.expires_at, s.refresh_mode, s.salt, s.generation, s.rotated_at,
-	       s.raised_generation, s.device, s.address`
+	       s.raised_generation, s.full_hardware, s.device, s.address`
 
 // live says, of a row of sessions and its row of users, what a live session is.
 // Every statement that asks says it with these words; $1 is the time.
@@ -27,7 +27,7 @@ func sessionTargets(s *stepkey.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
 		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
-		&s.RaisedGeneration, &s.Client.Device, &s.Client.Address,
+		&s.RaisedGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Address,
 	}
 }
 
@@ -53,10 +53,10 @@ func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
 		UPDATE sessions AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
-		       raised_generation = generation + 2, full_passkey_id = $2, expires_at = $3
+		       raised_generation = generation + 2, full_passkey_id = $2, expires_at = $3, full_hardware = $6
 		WHERE s.id = $4 AND s.user_id = $5 AND `+isLive+`
 		RETURNING generation`,
-		s.FullAt, s.FullPasskeyID, s.ExpiresAt, s.ID, s.UserID).Scan(&generation)
+		s.FullAt, s.FullPasskeyID, s.ExpiresAt, s.ID, s.UserID, s.FullHardware).Scan(&generation)
 	return generation, notFound(err)
 }
 

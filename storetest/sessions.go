@@ -53,7 +53,7 @@ func elevation(t *testing.T, s stepkey.Store) {
 	a := withRefresh(t, s, "mira", 1)
 	want := a.Session
 	fullAt := epoch.Add(time.Minute)
-	want.FullAt, want.FullPasskeyID = &fullAt, &a.Passkeys[0].ID
+	want.FullAt, want.FullPasskeyID, want.FullHardware = &fullAt, &a.Passkeys[0].ID, true
 	want.LastSeenAt, want.RotatedAt, want.Generation, want.RaisedGeneration = fullAt, fullAt, 3, 3
 
 	stranger, late := want, want

@@ -67,7 +67,7 @@ func newPasskey(u stepkey.User) stepkey.Passkey {
 		ID: id, UserID: u.ID, Name: "Passkey", CreatedAt: epoch,
 		Credential: ceremony.Credential{
 			ID: id[:], PublicKey: []byte{1, 2, 3}, Algorithm: -7, AAGUID: uuid.New(),
-			SignCount: 5, Flags: 0x1d, Transports: []string{"usb", "nfc"},
+			SignCount: 5, Flags: 0x1d, Transports: []string{"usb", "nfc"}, Attested: true,
 		},
 	}
 }

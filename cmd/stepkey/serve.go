@@ -74,6 +74,10 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
+	attestationRoots, err := c.attestationRoots()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
 	dsn, described, err := c.database()
 	if err != nil {
 		return nil, stepkey.Config{}, err
@@ -87,7 +91,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RPID: c.RPID, RPName: c.RPName,
-		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots,
+		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, AttestationRoots: attestationRoots,
 	}, nil
 }
 

@@ -241,6 +241,8 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"two databases", map[string]string{"DATABASE_URL": "sqlite:x.db", "DB_HOST": "localhost"}, []string{"both DATABASE_URL and DB_HOST"}},
 		{"unknown database", map[string]string{"DATABASE_URL": "mysql://root:hunter2@localhost"}, []string{"neither postgres://"}},
 		{"database that is not there", map[string]string{"DATABASE_URL": "postgres://stepkey:hunter2@127.0.0.1:1/stepkey"}, []string{"cannot use PostgreSQL"}},
+		{"attestation roots that are not there", map[string]string{"STEPKEY_ATTESTATION_ROOTS": "roots.pem"}, []string{"STEPKEY_ATTESTATION_ROOTS cannot be read"}},
+		{"attestation roots without certificates", map[string]string{"STEPKEY_ATTESTATION_ROOTS": os.DevNull}, []string{"no certificate in", "in PEM"}},
 		{"PORT that is no number", map[string]string{"PORT": "http"}, []string{"PORT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -390,7 +392,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"PORT", "RP_ORIGIN", "RP_ID", "RP_NAME", "JWT_SECRET", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME",
 		"DATABASE_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
-		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
+		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,6 +29,8 @@ type settings struct {
 	JWTSecretUntil    time.Time     `name:"jwt-secret-until" env:"STEPKEY_JWT_SECRET_UNTIL" help:"Until when tokens of JWT_SECRET are accepted while new ones are signed with ES256 or EdDSA, such as 2030-01-31T12:00:00Z."`
 	TokenAlgorithm    string        `name:"token-algorithm" env:"STEPKEY_TOKEN_ALGORITHM" enum:",HS256,ES256,EdDSA" default:"" help:"What tokens are signed with: HS256, ES256 or EdDSA. Default: HS256 with JWT_SECRET, ES256 without."`
 	KeyLifetime       time.Duration `name:"key-lifetime" env:"STEPKEY_KEY_LIFETIME" default:"2160h" help:"How long a signing key signs before the next one does."`
+
+	AttestationRoots string `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of makers of security keys that are believed when they say that a key stays in its hardware. Default: none, and no attestation is asked for."`
 
 	DBHost     string      `name:"db-host" env:"DB_HOST" help:"PostgreSQL host. Sets PostgreSQL as the database."`
 	DBPort     int         `name:"db-port" env:"DB_PORT" default:"5432" help:"PostgreSQL port."`
@@ -112,6 +117,24 @@ func (s settings) postgresURL() string {
 		u.Host, u.RawQuery = "", url.Values{"host": {s.DBHost}, "port": {strconv.Itoa(s.DBPort)}}.Encode()
 	}
 	return u.String()
+}
+
+// attestationRoots reads the certificates of the makers that are believed, or
+// returns nil where there is no such file to be read.
+func (s settings) attestationRoots() (*x509.CertPool, error) {
+	if s.AttestationRoots == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(s.AttestationRoots)
+	if err != nil {
+		return nil, fmt.Errorf("STEPKEY_ATTESTATION_ROOTS cannot be read: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("STEPKEY_ATTESTATION_ROOTS: there is no certificate in %s: "+
+			"put the makers' root certificates there, in PEM", s.AttestationRoots)
+	}
+	return roots, nil
 }
 
 // needsDataFolder reports whether anything is to be kept there.

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"crypto/x509"
 	"errors"
 
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
@@ -71,6 +72,73 @@ func decodeTextMap(raw webauthncbor.RawMessage) (map[string]any, bool) {
 		members[text] = member
 	}
 	return members, true
+}
+
+// The limits of a certificate chain: more and larger ones than any authenticator
+// has would only be work for us.
+const (
+	maxCertificates     = 4
+	maxCertificateBytes = 4096
+)
+
+// judge decides what the statement is worth (§7.1, steps 21 to 24), and returns the
+// attestation object as the library is to see it, which then checks the signature
+// and what §8.2.1 asks of the certificate.
+//
+// With roots, a statement by a model that none of them vouches for says nothing. It
+// is dropped without being read, and the passkey is one like any other.
+func (a attestation) judge(roots *x509.CertPool) (seen attestation, attested bool, err error) {
+	if roots == nil || a.unattested() {
+		return a, false, a.verify()
+	}
+	if a.chainsTo(roots) {
+		return a, true, nil
+	}
+	return attestation{format: formatNone, statement: map[string]any{}, authData: a.authData}, false, nil
+}
+
+// unattested reports whether the statement is one of those that a client may
+// deliver unasked.
+func (a attestation) unattested() bool {
+	return a.format == formatNone || a.format == formatPacked && len(a.statement) == 2
+}
+
+// chainsTo reports whether the certificate of a packed statement leads to one of
+// roots. Validity is by the clock of this machine, as everywhere in TLS.
+func (a attestation) chainsTo(roots *x509.CertPool) bool {
+	chain, ok := a.certificates()
+	if !ok {
+		return false
+	}
+	intermediates := x509.NewCertPool()
+	for _, certificate := range chain[1:] {
+		intermediates.AddCert(certificate)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	return err == nil
+}
+
+// certificates are those of a packed statement with alg, sig and x5c (§8.2).
+func (a attestation) certificates() ([]*x509.Certificate, bool) {
+	listed, ok := a.statement["x5c"].([]any)
+	if a.format != formatPacked || len(a.statement) != 3 || !ok || len(listed) == 0 || len(listed) > maxCertificates {
+		return nil, false
+	}
+	chain := make([]*x509.Certificate, len(listed))
+	for i, member := range listed {
+		der, ok := member.([]byte)
+		if !ok || len(der) > maxCertificateBytes {
+			return nil, false
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, false
+		}
+		chain[i] = certificate
+	}
+	return chain, true
 }
 
 // verify accepts the two statements a client may deliver when asked for none.

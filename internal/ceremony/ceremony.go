@@ -30,13 +30,19 @@
 //
 // # Attestation
 //
-// The options ask for no attestation, and nothing about a passkey is trusted
-// because of one. A client that follows §5.1.3 then delivers the formats
-// "none" or "packed" with self attestation, and those two are accepted, the
-// second only if its signature verifies. Everything that carries certificates
-// is refused: there is no trust to gain from a chain without a root, and
-// verifying one would give anyone with a password the X.509, TPM and JWT
+// Without Config.AttestationRoots the options ask for no attestation, and nothing
+// about a passkey is trusted because of one. A client that follows §5.1.3 then
+// delivers the formats "none" or "packed" with self attestation, and those two are
+// accepted, the second only if its signature verifies. Everything that carries
+// certificates is refused: there is no trust to gain from a chain without a root,
+// and verifying one would give anyone with a password the X.509, TPM and JWT
 // parsers to play with, and RSA keys of any size to be verified against.
+//
+// With roots the options ask for "direct" attestation. A packed statement whose
+// certificate leads to one of the roots makes the passkey Attested, and is refused
+// if its signature does not hold. Packed is what security keys send. Every other
+// statement, of whatever format, is dropped unread, and the passkey is accepted
+// without being Attested.
 //
 // # What the caller does
 //
@@ -49,6 +55,7 @@ package ceremony
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -81,6 +88,11 @@ type Config struct {
 	// as https://login.example.com or android:apk-key-hash:…
 	Origins []string
 
+	// AttestationRoots are the makers of authenticators that are believed when
+	// they say where a key is kept. nil asks for no attestation. Verification uses
+	// the pool but never changes it.
+	AttestationRoots *x509.CertPool
+
 	// Timeout is told to the client; zero is DefaultTimeout. It is not
 	// enforced here: the challenge expires where it is stored, by the clock of
 	// the store, and one clock deciding is enough.
@@ -99,6 +111,8 @@ type RelyingParty struct {
 	timeout time.Duration
 	random  io.Reader
 	library *webauthn.WebAuthn
+
+	attestationRoots *x509.CertPool
 }
 
 // New returns a relying party, or an error that says what is wrong with the
@@ -121,6 +135,8 @@ func New(c Config) (*RelyingParty, error) {
 		origins: slices.Clone(c.Origins),
 		timeout: c.Timeout,
 		random:  c.Random,
+
+		attestationRoots: c.AttestationRoots,
 	}
 	if rp.timeout == 0 {
 		rp.timeout = DefaultTimeout
@@ -185,8 +201,8 @@ type Credential struct {
 	// Algorithm is the COSE algorithm of the key: -8, -7 or -257.
 	Algorithm int64
 
-	// AAGUID names the model of the authenticator. Nothing vouches for it, so
-	// it is good for a label and never for a decision.
+	// AAGUID names the model of the authenticator. Unless the passkey is Attested
+	// nothing vouches for it, so it is good for a label and never for a decision.
 	AAGUID uuid.UUID
 
 	// SignCount is the signature counter as last seen; zero for a passkey
@@ -198,6 +214,16 @@ type Credential struct {
 
 	// Transports are as the client gave them: nil if it gave none.
 	Transports []string
+
+	// Attested says that a trusted maker vouched for the authenticator when the
+	// passkey was made.
+	Attested bool
+}
+
+// HardwareBound reports whether the key is known to stay in the piece of hardware
+// that made it: its maker is trusted, and it is not one that can be synced.
+func (c Credential) HardwareBound() bool {
+	return c.Attested && c.Flags&flagBackupEligible == 0
 }
 
 // newChallenge draws 32 bytes: twice the minimum of WebAuthn Level 3 §13.4.3.

@@ -77,7 +77,7 @@ func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Cred
 			{Alg: algRS256, Type: credentialType},
 		},
 		Timeout:            rp.timeout.Milliseconds(),
-		Attestation:        formatNone,
+		Attestation:        rp.attestationPreference(),
 		ExcludeCredentials: descriptors(exclude),
 		AuthenticatorSelection: AuthenticatorSelection{
 			ResidentKey:      "preferred",
@@ -86,6 +86,15 @@ func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Cred
 		Extensions: CreationExtensions{CredProps: true},
 		Hints:      []string{},
 	}
+}
+
+// attestationPreference is what the client is to ask of the authenticator (§5.4.7).
+// Browsers let people decide about "direct", which tells the model of their key.
+func (rp *RelyingParty) attestationPreference() string {
+	if rp.attestationRoots == nil {
+		return "none"
+	}
+	return "direct"
 }
 
 func (rp *RelyingParty) requestOptions(challenge []byte, allow []Credential) RequestOptions {

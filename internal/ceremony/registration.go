@@ -59,7 +59,8 @@ func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r Regist
 	if err != nil {
 		return Credential{}, err
 	}
-	if err := object.verify(); err != nil {
+	object, attested, err := object.judge(rp.attestationRoots)
+	if err != nil {
 		return Credential{}, err
 	}
 	if len(data.credentialID) < minCredentialID || !bytes.Equal(data.credentialID, r.RawID) {
@@ -76,5 +77,6 @@ func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r Regist
 		SignCount:  data.signCount,
 		Flags:      data.flags & storedFlags,
 		Transports: r.Response.Transports,
+		Attested:   attested,
 	}, nil
 }

@@ -81,6 +81,11 @@ type Config struct {
 	// (format packed). Otherwise the format is none.
 	SelfAttestation bool
 
+	// Maker vouches for the authenticator where the options ask for attestation
+	// (format packed, with certificates). Where they do not, no browser passes that
+	// on.
+	Maker *Maker
+
 	// Random is the source of credential ids and of the keys of EdDSA and
 	// ES256; nil is crypto/rand.Reader. RS256 keys always come from
 	// crypto/rand, because Go offers no other way.

@@ -42,7 +42,7 @@ func (a *Authenticator) CreateWith(origin string, optionsJSON []byte, h Hostile)
 	if err != nil {
 		return nil, err
 	}
-	object, err := a.attestationObject(c, authData, clientDataJSON, h)
+	object, err := a.attestationObject(o, c, authData, clientDataJSON, h)
 	if err != nil {
 		return nil, err
 	}
@@ -178,15 +178,25 @@ func (a *Authenticator) attestedData(c *credential, h Hostile) ([]byte, error) {
 	return replace(h.AuthenticatorDataBytes, data.Bytes()), nil
 }
 
-func (a *Authenticator) attestationObject(c *credential, authData, clientDataJSON []byte, h Hostile) ([]byte, error) {
+func (a *Authenticator) attestationObject(
+	o creationOptions, c *credential, authData, clientDataJSON []byte, h Hostile,
+) ([]byte, error) {
 	members := map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": authData}
-	if a.config.SelfAttestation {
+	switch {
+	case a.config.SelfAttestation:
 		signature, err := c.sign(authData, clientDataJSON, h)
 		if err != nil {
 			return nil, err
 		}
 		members["fmt"] = "packed"
 		members["attStmt"] = map[string]any{"alg": c.key.alg, "sig": signature}
+	case a.config.Maker != nil && (o.Attestation == "direct" || h.IgnoreOptions):
+		statement, err := a.config.Maker.vouch(authData, clientDataJSON)
+		if err != nil {
+			return nil, err
+		}
+		members["fmt"] = "packed"
+		members["attStmt"] = statement
 	}
 	edit(h.Attestation, members)
 	object, err := marshalCBOR(members)

@@ -15,6 +15,7 @@ type creationOptions struct {
 	User struct {
 		ID base64URL `json:"id"`
 	} `json:"user"`
+	Attestation            string                 `json:"attestation"`
 	PubKeyCredParams       []credentialParameter  `json:"pubKeyCredParams"`
 	ExcludeCredentials     []descriptor           `json:"excludeCredentials"`
 	AuthenticatorSelection authenticatorSelection `json:"authenticatorSelection"`

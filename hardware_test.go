@@ -1,0 +1,64 @@
+package stepkey_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+)
+
+// Only a key that a trusted maker vouched for and that cannot be synced is called
+// hardware-bound, for as long as the session is full because of it.
+func TestMethodsTellHardwareFromSoftware(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		maker, err := authenticator.NewMaker(time.Now())
+		if err != nil {
+			f.Fatal(err)
+		}
+		config := f.config()
+		config.AttestationRoots = maker.Roots()
+		f.service = f.newService(config)
+
+		software := []string{"pwd", "pop", "swk", "user", "mfa", "phr"}
+		hardware := []string{"pwd", "pop", "hwk", "user", "mfa", "phr", "phrh"}
+		for name, test := range map[string]struct {
+			device authenticator.Config
+			want   []string
+		}{
+			"key":      {authenticator.Config{Maker: maker}, hardware},
+			"synced":   {authenticator.Config{Maker: maker, BackupEligible: true}, software},
+			"unproved": {authenticator.Config{}, software},
+		} {
+			f.signUp(name)
+			device, granted := authenticator.New(test.device), f.logInForRefresh(name)
+			f.register(granted.Claims, device)
+			granted = f.raise(granted.Claims, device)
+			if diff := cmp.Diff(test.want, granted.Claims.Methods); diff != "" {
+				f.Errorf("%s: methods (-want +got):\n%s", name, diff)
+			}
+			first := granted.RefreshToken
+			granted = f.refresh(first)
+			if diff := cmp.Diff(test.want, granted.Claims.Methods); diff != "" {
+				f.Errorf("%s: methods after a refresh (-want +got):\n%s", name, diff)
+			}
+			if again := f.refresh(first); !slices.Equal(again.Claims.Methods, test.want) {
+				f.Errorf("%s: methods when the refresh is repeated: %v", name, again.Claims.Methods)
+			}
+		}
+
+		// A step-up with another key says what that one is.
+		f.signUp("both")
+		granted := f.logInForRefresh("both")
+		key := authenticator.New(authenticator.Config{Maker: maker})
+		phone := authenticator.New(authenticator.Config{BackupEligible: true})
+		f.register(granted.Claims, key)
+		full := f.raise(granted.Claims, key)
+		f.register(full.Claims, phone)
+		if got := f.raise(full.Claims, phone).Claims.Methods; !slices.Equal(got, software) {
+			f.Errorf("after a step-up with a synced passkey: %v", got)
+		}
+	})
+}
