@@ -65,7 +65,7 @@ func (s *Service) requireFreeName(ctx context.Context, canonical string) error {
 
 // hash takes its turn and hashes.
 func (s *Service) hash(ctx context.Context, newPassword string) (hash string, err error) {
-	queued := s.gate.Do(ctx, func() { hash, err = s.hasher.Hash(newPassword) })
+	queued := s.gate.Do(ctx, password.LaneOpen, func() { hash, err = s.hasher.Hash(newPassword) })
 	if queued != nil {
 		return "", queued
 	}
@@ -83,7 +83,7 @@ type checked struct {
 func (s *Service) check(ctx context.Context, hash, typed string) (checked, error) {
 	var result checked
 	var fault error
-	queued := s.gate.Do(ctx, func() {
+	queued := s.gate.Do(ctx, password.LaneOpen, func() {
 		matches, rehash, err := s.hasher.Verify(hash, typed)
 		result.matches, fault = matches, err
 		if err == nil && matches && rehash {

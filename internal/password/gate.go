@@ -46,15 +46,30 @@ func DefaultSlots() int { return max(1, runtime.GOMAXPROCS(0)-1) }
 // DefaultMaxWait bounds the queue where nothing else is set.
 const DefaultMaxWait = 1500 * time.Millisecond
 
-// Gate bounds how many hashes run at once. Those that wait do so in the order
-// in which they came. It is safe for concurrent use.
+// Lane is where a caller waits.
+type Lane int
+
+// The lanes. Who is in the reserved lane waits for others in it only: a flood of
+// strangers does not delay those we know. Of four turns the open lane still gets
+// one, so that nobody who signs in over and over shuts it.
+const (
+	LaneOpen Lane = iota
+	LaneReserved
+
+	lanes         = 2
+	reservedTurns = 3 // that may follow each other while somebody waits in the open lane
+)
+
+// Gate bounds how many hashes run at once. Those that wait in one lane do so in the
+// order in which they came. It is safe for concurrent use.
 type Gate struct {
 	slots   int
 	maxWait time.Duration
 
 	mu       sync.Mutex
 	running  int
-	waiting  list.List // of chan struct{}, closed when its owner may run
+	waiting  [lanes]list.List // of chan struct{}, closed when its owner may run
+	reserved int              // turns that went to the reserved lane in a row
 	average  time.Duration
 	refusals int
 }
@@ -65,18 +80,30 @@ func NewGate(slots int, maxWait time.Duration) *Gate {
 	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate}
 }
 
+// Admits returns nil if Do would begin to wait, or an [*OverloadedError] if it would
+// refuse at once. Who asks before doing work that is only of use with a turn makes a
+// flood cheaper to refuse.
+func (g *Gate) Admits(lane Lane) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running < g.slots || g.queued(lane) <= g.maxWait {
+		return nil
+	}
+	return g.overloaded()
+}
+
 // Do runs work on the caller's goroutine as soon as a slot is free and returns
 // nil once it has ended. Otherwise work did not run, and the error is
 //
-//   - an [*OverloadedError]: the queue already holds more than maxWait of work,
+//   - an [*OverloadedError]: the lane already holds more than maxWait of work,
 //     as measured on recent hashes, or the caller has waited for maxWait.
 //   - ctx.Err(): ctx was done before work began.
 //
 // ctx is not looked at once work runs. A hash cannot be stopped, so its slot is
 // taken until it ends, also if the client has left: otherwise opening and
 // dropping connections would start any number of them.
-func (g *Gate) Do(ctx context.Context, work func()) error {
-	if err := g.acquire(ctx); err != nil {
+func (g *Gate) Do(ctx context.Context, lane Lane, work func()) error {
+	if err := g.acquire(ctx, lane); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -85,11 +112,11 @@ func (g *Gate) Do(ctx context.Context, work func()) error {
 	return nil
 }
 
-func (g *Gate) acquire(ctx context.Context) error {
+func (g *Gate) acquire(ctx context.Context, lane Lane) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	place, err := g.enter()
+	place, err := g.enter(lane)
 	if err != nil || place == nil {
 		return err
 	}
@@ -100,37 +127,37 @@ func (g *Gate) acquire(ctx context.Context) error {
 	case <-turn:
 		return nil
 	case <-ctx.Done():
-		return g.leave(place, ctx.Err())
+		return g.leave(lane, place, ctx.Err())
 	case <-timer.C:
-		return g.leave(place, nil)
+		return g.leave(lane, place, nil)
 	}
 }
 
 // enter takes a slot if one is free, and a place in the queue otherwise.
-func (g *Gate) enter() (*list.Element, error) {
+func (g *Gate) enter(lane Lane) (*list.Element, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running < g.slots {
 		g.running++
 		return nil, nil
 	}
-	if g.queued() > g.maxWait {
+	if g.queued(lane) > g.maxWait {
 		return nil, g.overloaded()
 	}
-	return g.waiting.PushBack(make(chan struct{})), nil
+	return g.waiting[lane].PushBack(make(chan struct{})), nil
 }
 
 // leave gives up a place in the queue, because of cause or, where that is nil,
 // for having waited too long. If the turn came in the same moment, the slot is
 // handed on.
-func (g *Gate) leave(place *list.Element, cause error) error {
+func (g *Gate) leave(lane Lane, place *list.Element, cause error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {
 	case <-place.Value.(chan struct{}):
 		g.handOn()
 	default:
-		g.waiting.Remove(place)
+		g.waiting[lane].Remove(place)
 	}
 	if cause != nil {
 		return cause
@@ -145,21 +172,37 @@ func (g *Gate) release(took time.Duration) {
 	g.handOn()
 }
 
-// handOn gives a slot that has become free to the first in the queue. The slot
-// stays counted as running while it changes hands, so that nobody who comes in
-// between overtakes the queue.
+// handOn gives a slot that has become free to the first in a lane. The slot stays
+// counted as running while it changes hands, so that nobody who comes in between
+// overtakes those who wait.
 func (g *Gate) handOn() {
-	first := g.waiting.Front()
+	lane := &g.waiting[g.nextLane()]
+	first := lane.Front()
 	if first == nil {
 		g.running--
 		return
 	}
-	close(g.waiting.Remove(first).(chan struct{}))
+	close(lane.Remove(first).(chan struct{}))
+}
+
+// nextLane says whose turn it is.
+func (g *Gate) nextLane() Lane {
+	open, reserved := g.waiting[LaneOpen].Len(), g.waiting[LaneReserved].Len()
+	if reserved == 0 || open > 0 && g.reserved >= reservedTurns {
+		g.reserved = 0
+		return LaneOpen
+	}
+	g.reserved++
+	return LaneReserved
 }
 
 // queued estimates how long one more would wait.
-func (g *Gate) queued() time.Duration {
-	return g.average * time.Duration(g.waiting.Len()+1) / time.Duration(g.slots)
+func (g *Gate) queued(lane Lane) time.Duration {
+	ahead := g.waiting[LaneReserved].Len()
+	if lane == LaneOpen {
+		ahead += g.waiting[LaneOpen].Len()
+	}
+	return g.average * time.Duration(ahead+1) / time.Duration(g.slots)
 }
 
 func (g *Gate) overloaded() error {

@@ -22,7 +22,7 @@ func sleep() { time.Sleep(hashTime) }
 // appear.
 func background(ctx context.Context, gate *password.Gate, work func()) <-chan error {
 	result := make(chan error, 1)
-	go func() { result <- gate.Do(ctx, work) }()
+	go func() { result <- gate.Do(ctx, password.LaneOpen, work) }()
 	return result
 }
 
@@ -59,7 +59,7 @@ func TestGateRunsAtMostSlotsAtOnce(t *testing.T) {
 					defer cancel()
 					ctx = limited
 				}
-				err := gate.Do(ctx, work)
+				err := gate.Do(ctx, password.LaneOpen, work)
 				if errors.Is(err, context.DeadlineExceeded) {
 					left.Add(1)
 				} else if err != nil {
@@ -74,8 +74,61 @@ func TestGateRunsAtMostSlotsAtOnce(t *testing.T) {
 		if left.Load() == 0 || ran.Load()+left.Load() != callers {
 			t.Errorf("%d ran and %d left, of %d", ran.Load(), left.Load(), callers)
 		}
-		if err := gate.Do(t.Context(), func() {}); err != nil {
+		if err := gate.Do(t.Context(), password.LaneOpen, func() {}); err != nil {
 			t.Errorf("a slot was lost: %v", err)
+		}
+	})
+}
+
+// inLane runs one Do on its own goroutine, which adds its name to order.
+func inLane(t *testing.T, all *sync.WaitGroup, gate *password.Gate, lane password.Lane, name string, order *[]string) {
+	all.Go(func() {
+		if err := gate.Do(t.Context(), lane, func() { sleep(); *order = append(*order, name) }); err != nil {
+			t.Errorf("Do: %v", err)
+		}
+	})
+	synctest.Wait()
+}
+
+func TestReservedLaneGoesFirstAndLeavesOneTurnInFour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := password.NewGate(1, time.Hour)
+		var order []string
+		var all sync.WaitGroup
+		for _, name := range []string{"running", "open 1", "open 2"} {
+			inLane(t, &all, gate, password.LaneOpen, name, &order)
+		}
+		for _, name := range []string{"known 1", "known 2", "known 3", "known 4"} {
+			inLane(t, &all, gate, password.LaneReserved, name, &order)
+		}
+		all.Wait()
+		want := []string{"running", "known 1", "known 2", "known 3", "open 1", "known 4", "open 2"}
+		if diff := cmp.Diff(want, order); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestFullOpenLaneLeavesTheReservedOneOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := password.NewGate(1, 150*time.Millisecond)
+		// The first estimate is 50 ms: one runs, three may wait.
+		for range 4 {
+			background(t.Context(), gate, sleep)
+			synctest.Wait()
+		}
+		retryAfter(t, gate.Admits(password.LaneOpen))
+		retryAfter(t, gate.Do(t.Context(), password.LaneOpen, sleep))
+		if err := gate.Admits(password.LaneReserved); err != nil {
+			t.Errorf("the reserved lane is shut: %v", err)
+		}
+		if err := gate.Do(t.Context(), password.LaneReserved, sleep); err != nil {
+			t.Errorf("in the reserved lane: %v", err)
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if err := gate.Admits(password.LaneOpen); err != nil {
+			t.Errorf("the open lane is still shut: %v", err)
 		}
 	})
 }
@@ -87,7 +140,7 @@ func TestGateIsFirstInFirstOut(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 5 {
 			all.Go(func() {
-				if err := gate.Do(t.Context(), func() { sleep(); order = append(order, i) }); err != nil {
+				if err := gate.Do(t.Context(), password.LaneOpen, func() { sleep(); order = append(order, i) }); err != nil {
 					t.Errorf("Do: %v", err)
 				}
 			})
@@ -105,7 +158,7 @@ func TestGateRefusesAtOnceWhenTheQueueHoldsMoreThanMaxWait(t *testing.T) {
 		gate := password.NewGate(2, 301*time.Millisecond)
 		// Measured hashes replace the first estimate.
 		for range 100 {
-			if err := gate.Do(t.Context(), sleep); err != nil {
+			if err := gate.Do(t.Context(), password.LaneOpen, sleep); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -137,7 +190,7 @@ func TestGateLearnsHowLongHashesTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := password.NewGate(1, time.Second)
 		for range 100 {
-			if err := gate.Do(t.Context(), func() { time.Sleep(600 * time.Millisecond) }); err != nil {
+			if err := gate.Do(t.Context(), password.LaneOpen, func() { time.Sleep(600 * time.Millisecond) }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -145,7 +198,7 @@ func TestGateLearnsHowLongHashesTake(t *testing.T) {
 		synctest.Wait()
 		waiting := background(t.Context(), gate, sleep)
 		synctest.Wait()
-		retryAfter(t, gate.Do(t.Context(), sleep))
+		retryAfter(t, gate.Do(t.Context(), password.LaneOpen, sleep))
 		if err := errors.Join(<-running, <-waiting); err != nil {
 			t.Error(err)
 		}
@@ -158,7 +211,7 @@ func TestGateLetsNobodyWaitLongerThanMaxWait(t *testing.T) {
 		long := background(t.Context(), gate, func() { time.Sleep(time.Minute) })
 		synctest.Wait()
 		start := time.Now()
-		err := gate.Do(t.Context(), func() { t.Error("ran after its time") })
+		err := gate.Do(t.Context(), password.LaneOpen, func() { t.Error("ran after its time") })
 		if waited := time.Since(start); waited != time.Second {
 			t.Errorf("waited %v, want 1s", waited)
 		}
@@ -166,7 +219,7 @@ func TestGateLetsNobodyWaitLongerThanMaxWait(t *testing.T) {
 		if err := <-long; err != nil {
 			t.Error(err)
 		}
-		if err := gate.Do(t.Context(), sleep); err != nil {
+		if err := gate.Do(t.Context(), password.LaneOpen, sleep); err != nil {
 			t.Errorf("the slot of the long one was lost: %v", err)
 		}
 	})
@@ -179,7 +232,7 @@ func TestGateRetryAfterIsOneToFiveSecondsInTurn(t *testing.T) {
 		synctest.Wait()
 		seen := map[time.Duration]int{}
 		for range 10 {
-			seen[retryAfter(t, gate.Do(t.Context(), sleep))]++
+			seen[retryAfter(t, gate.Do(t.Context(), password.LaneOpen, sleep))]++
 		}
 		want := map[time.Duration]int{}
 		for second := range 5 {
@@ -240,7 +293,7 @@ func TestGateHandsOnTheSlotOfACallerWhoLeavesAtItsTurn(t *testing.T) {
 func TestGateRefusesACallerWhoHasLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := password.NewGate(1, time.Hour).Do(ctx, func() { t.Error("ran after its caller left") })
+	err := password.NewGate(1, time.Hour).Do(ctx, password.LaneOpen, func() { t.Error("ran after its caller left") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Do: %v, want %v", err, context.Canceled)
 	}
@@ -275,9 +328,9 @@ func TestGateFreesTheSlotOfAPanic(t *testing.T) {
 	gate := password.NewGate(0, 0)
 	func() {
 		defer func() { _ = recover() }()
-		_ = gate.Do(t.Context(), func() { panic("hash") })
+		_ = gate.Do(t.Context(), password.LaneOpen, func() { panic("hash") })
 	}()
-	if err := gate.Do(t.Context(), func() {}); err != nil {
+	if err := gate.Do(t.Context(), password.LaneOpen, func() {}); err != nil {
 		t.Errorf("the slot was lost: %v", err)
 	}
 }
