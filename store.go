@@ -48,6 +48,17 @@ type Store interface {
 	// not known before. Of any number of callers one is told so.
 	SpendAction(ctx context.Context, id string, until time.Time) (first bool, err error)
 
+	// ChargeAttempt counts an attempt at a password before it is made, in one
+	// conditional statement, unless its key has to wait at that time or has reached
+	// MaxAttempts. FreeAttempts go without a wait; after each further one there is
+	// one, of FirstWait and twice as long each time, up to MaxWait. After
+	// AttemptMemory without attempts waits start over, but the count of failures does
+	// not.
+	ChargeAttempt(ctx context.Context, a Attempt) (Attempts, error)
+
+	// RefundAttempt takes back an attempt that was charged at that time and not made.
+	RefundAttempt(ctx context.Context, a Attempt) error
+
 	// ReplacePasswordHash puts replacement in the place of old and reports
 	// whether old was still there (compare and swap).
 	ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error)
@@ -84,6 +95,10 @@ type Tx interface {
 
 	// EndSessions ends live sessions and returns their ids.
 	EndSessions(ctx context.Context, which EndSessions) ([]uuid.UUID, error)
+
+	// ForgetAttempts sets back the count of failures of a key, and its waits as well
+	// unless keepWaits.
+	ForgetAttempts(ctx context.Context, key AttemptKey, keepWaits bool) error
 
 	// SetDisabled disables a user at that time, or enables the user if at is nil,
 	// and reports whether that changed anything.

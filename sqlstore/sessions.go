@@ -183,8 +183,9 @@ func (s *Store) EndedSessions(ctx context.Context, since time.Time) ([]stepkey.E
 const keepEnded = 24 * time.Hour
 
 // Sweep deletes challenges that nobody can take any more, action tokens that have
-// expired and sessions that ended a day ago. Correctness does not depend on it; call it every few minutes so that
-// tables stay small.
+// expired, attempts on names that nobody has, and sessions that ended a day ago.
+// Correctness does not depend on it; call it every few minutes so that tables stay
+// small.
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -195,6 +196,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 	}
 	_, err = s.db.write.ExecContext(ctx, `DELETE FROM spent_actions WHERE expires_at <= $1`, now)
 	if err != nil {
+		return s.translate(err)
+	}
+	if err := s.sweepAttempts(ctx, now); err != nil {
 		return s.translate(err)
 	}
 	_, err = s.db.write.ExecContext(ctx,

@@ -178,20 +178,30 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 			}
 			return n
 		}
-		sweep := func(after time.Duration, challenges, sessions int) {
+		for _, known := range []bool{true, false} {
+			a := stepkey.Attempt{At: clock.Now(), Known: known}
+			a.Key[0] = map[bool]byte{true: 1, false: 2}[known]
+			if _, err := store.ChargeAttempt(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sweep := func(after time.Duration, challenges, sessions, attempts int) {
 			t.Helper()
 			clock.Advance(after)
 			if err := store.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if c, s := count("challenges"), count("sessions"); c != challenges || s != sessions {
-				t.Errorf("after %s: %d challenges and %d sessions, want %d and %d", after, c, s, challenges, sessions)
+			for table, want := range map[string]int{"challenges": challenges, "sessions": sessions, "login_attempts": attempts} {
+				if n := count(table); n != want {
+					t.Errorf("after %s: %d rows of %s, want %d", after, n, table, want)
+				}
 			}
 		}
-		sweep(0, 2, 1)
-		sweep(time.Minute, 1, 1)
-		sweep(25*time.Hour, 1, 0) // an hour of life and a day of being kept
-		sweep(24*time.Hour, 0, 0)
+		sweep(0, 2, 1, 2)
+		sweep(time.Minute, 1, 1, 2)
+		sweep(25*time.Hour, 1, 0, 2) // an hour of life and a day of being kept
+		sweep(24*time.Hour, 0, 0, 2)
+		sweep(28*24*time.Hour, 0, 0, 1) // the count of a name that somebody has stays
 	})
 }
 

@@ -1,0 +1,106 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/stepkey/stepkey"
+)
+
+// chargeAttempt counts an attempt if none has to be waited for. The first ones
+// leave blocked_until at $3, which is now; from then on it doubles by shifting, which
+// is bounded before it could overflow.
+const chargeAttempt = `
+	INSERT INTO login_attempts (key, known, failures, in_a_row, blocked_until, last_at)
+	VALUES ($1, $2, 1, 1, $3, $3)
+	ON CONFLICT (key) DO UPDATE SET
+		failures = login_attempts.failures + 1,
+		in_a_row = ` + inARow + `,
+		blocked_until = $3 + CASE
+			WHEN ` + inARow + ` < $4 THEN 0
+			WHEN ` + inARow + ` - $4 > 20 THEN CAST($6 AS BIGINT)
+			WHEN CAST($5 AS BIGINT) << (` + inARow + ` - $4) > $6 THEN CAST($6 AS BIGINT)
+			ELSE CAST($5 AS BIGINT) << (` + inARow + ` - $4) END,
+		last_at = $3,
+		known = $2
+	WHERE login_attempts.blocked_until <= $3 AND login_attempts.failures < $8
+	RETURNING failures, blocked_until`
+
+// inARow is how many attempts there are in a row with this one.
+const inARow = `(CASE WHEN login_attempts.last_at <= $3 - $7 THEN 1 ELSE login_attempts.in_a_row + 1 END)`
+
+// ChargeAttempt implements stepkey.Store.
+func (s *Store) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	now := a.At.UnixMicro()
+	var failures int
+	var until int64
+	err := s.db.write.QueryRowContext(ctx, chargeAttempt, a.Key[:], a.Known, now,
+		stepkey.FreeAttempts, stepkey.FirstWait.Microseconds(), stepkey.MaxWait.Microseconds(),
+		stepkey.AttemptMemory.Microseconds(), stepkey.MaxAttempts).Scan(&failures, &until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.blocked(ctx, a)
+	}
+	if err != nil {
+		return stepkey.Attempts{}, s.translate(err)
+	}
+	return stepkey.Attempts{Charged: true, Failures: failures, Wait: wait(failures, until, now)}, nil
+}
+
+// blocked says how long an attempt that was not charged has to wait.
+func (s *Store) blocked(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+	var failures int
+	var until int64
+	err := s.db.read.QueryRowContext(ctx,
+		`SELECT failures, blocked_until FROM login_attempts WHERE key = $1`, a.Key[:]).Scan(&failures, &until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return stepkey.Attempts{Wait: time.Second}, nil // set back a moment ago
+	}
+	if err != nil {
+		return stepkey.Attempts{}, s.translate(err)
+	}
+	return stepkey.Attempts{Failures: failures, Wait: max(wait(failures, until, a.At.UnixMicro()), time.Microsecond)}, nil
+}
+
+func wait(failures int, until, now int64) time.Duration {
+	if failures >= stepkey.MaxAttempts {
+		return stepkey.MaxWait
+	}
+	return time.Duration(max(0, until-now)) * time.Microsecond
+}
+
+// RefundAttempt implements stepkey.Store. That the attempt was charged says that
+// nothing was to be waited for then; so nothing is now, unless others came since.
+func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	_, err := s.db.write.ExecContext(ctx, `
+		UPDATE login_attempts SET failures = failures - 1, in_a_row = in_a_row - 1,
+		       blocked_until = CASE WHEN last_at = $2 THEN $2 ELSE blocked_until END
+		WHERE key = $1 AND failures > 0 AND in_a_row > 0`, a.Key[:], a.At.UnixMicro())
+	return s.translate(err)
+}
+
+// ForgetAttempts implements stepkey.Tx.
+func (t *tx) ForgetAttempts(ctx context.Context, key stepkey.AttemptKey, keepWaits bool) error {
+	statement := `DELETE FROM login_attempts WHERE key = $1`
+	if keepWaits {
+		statement = `UPDATE login_attempts SET failures = 0 WHERE key = $1`
+	}
+	_, err := t.ExecContext(ctx, statement, key[:])
+	return err
+}
+
+// keepUnknown is how long attempts on a name that nobody has are counted. It ends
+// the same waits as for a name that somebody has, and a month of guessing at nobody
+// tells less than a sign-up does at once.
+const keepUnknown = 30 * 24 * time.Hour
+
+func (s *Store) sweepAttempts(ctx context.Context, now time.Time) error {
+	_, err := s.db.write.ExecContext(ctx,
+		`DELETE FROM login_attempts WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro())
+	return err
+}
