@@ -35,12 +35,13 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/secret", "", []string{http}},
 		{"/internal/password", "", []string{http, "database/sql"}},
 		{"/internal/ceremony", "", []string{"database/sql"}},
+		{"/internal/gcra", "", []string{http, "database/sql"}},
 		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/alecthomas/kong"}},
-		{"/memstore", "/. " + core, []string{"database/sql"}},
-		{"/sqlstore", "/. " + core, []string{"github.com/alecthomas/kong"}},
+		{"/memstore", "/. /internal/gcra " + core, []string{"database/sql"}},
+		{"/sqlstore", "/. /internal/gcra " + core, []string{"github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		{"/webui", "", []string{"database/sql"}},
-		{"/storetest", "/. " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+		{"/storetest", "/. /internal/gcra " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},
 		{"/stepkeytest/authenticator", "", []string{"database/sql", "github.com/go-webauthn/webauthn/webauthn"}},
 	} {
 		allowed := []string{module + test.pkg}

@@ -84,8 +84,9 @@ func TestStore(t *testing.T) {
 
 func TestChallenges(t *testing.T) {
 	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
-		storetest.TestChallenges(t, func(t *testing.T, clock func() time.Time) stepkey.Challenges {
-			return open(t, empty(t).url, clock)
+		storetest.TestChallenges(t, func(t *testing.T) (stepkey.Challenges, storetest.Time) {
+			clock := storetest.NewClock()
+			return open(t, empty(t).url, clock.Now), clock.Time()
 		})
 	})
 }

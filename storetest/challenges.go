@@ -14,13 +14,13 @@ import (
 
 const ttl = 5 * time.Minute
 
-// TestChallenges checks a stepkey.Challenges. open returns an empty one that tells
-// the time by clock.
-func TestChallenges(t *testing.T, open func(t *testing.T, clock func() time.Time) stepkey.Challenges) {
-	run := func(name string, test func(*testing.T, stepkey.Challenges, *Clock)) {
+// TestChallenges checks a stepkey.Challenges. open returns an empty one and its
+// time.
+func TestChallenges(t *testing.T, open func(t *testing.T) (stepkey.Challenges, Time)) {
+	run := func(name string, test func(*testing.T, stepkey.Challenges, Time)) {
 		t.Run(name, func(t *testing.T) {
-			clock := NewClock()
-			test(t, open(t, clock.Now), clock)
+			c, clock := open(t)
+			test(t, c, clock)
 		})
 	}
 	run("taken once", challengeTakenOnce)
@@ -66,7 +66,7 @@ func wantGone(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey) {
 	}
 }
 
-func challengeTakenOnce(t *testing.T, c stepkey.Challenges, _ *Clock) {
+func challengeTakenOnce(t *testing.T, c stepkey.Challenges, _ Time) {
 	key := newKey()
 	wantGone(t, c, key)
 	put(t, c, key, "state")
@@ -74,7 +74,7 @@ func challengeTakenOnce(t *testing.T, c stepkey.Challenges, _ *Clock) {
 	wantGone(t, c, key)
 }
 
-func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ *Clock) {
+func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ Time) {
 	key := newKey()
 	put(t, c, key, "state")
 
@@ -89,19 +89,19 @@ func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ *Clock) {
 	wantTaken(t, c, key, "state")
 }
 
-func challengeExpires(t *testing.T, c stepkey.Challenges, clock *Clock) {
+func challengeExpires(t *testing.T, c stepkey.Challenges, clock Time) {
 	early, late := newKey(), newKey()
 	put(t, c, early, "early")
 	put(t, c, late, "late")
-	clock.Advance(ttl - time.Millisecond)
+	clock.Advance(ttl - clock.margin())
 	wantTaken(t, c, early, "early")
-	clock.Advance(time.Millisecond)
+	clock.Advance(clock.margin())
 	wantGone(t, c, late)
 	clock.Advance(-time.Minute)
 	wantGone(t, c, late) // it does not come back if the clock does
 }
 
-func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock *Clock) {
+func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock Time) {
 	keys := []stepkey.ChallengeKey{newKey()}
 	for range stepkey.MaxChallenges {
 		keys = append(keys, sibling(keys[0]))
@@ -116,7 +116,7 @@ func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock *Clock) {
 	}
 }
 
-func sessionsDoNotCrowd(t *testing.T, c stepkey.Challenges, clock *Clock) {
+func sessionsDoNotCrowd(t *testing.T, c stepkey.Challenges, clock Time) {
 	mine := newKey()
 	put(t, c, mine, "mine")
 	theirs := newKey()
@@ -129,7 +129,7 @@ func sessionsDoNotCrowd(t *testing.T, c stepkey.Challenges, clock *Clock) {
 	wantTaken(t, c, mine, "mine")
 }
 
-func parallelPutsKeepCap(t *testing.T, c stepkey.Challenges, _ *Clock) {
+func parallelPutsKeepCap(t *testing.T, c stepkey.Challenges, _ Time) {
 	keys := []stepkey.ChallengeKey{newKey()}
 	for range 31 {
 		keys = append(keys, sibling(keys[0]))
@@ -154,7 +154,7 @@ func parallelPutsKeepCap(t *testing.T, c stepkey.Challenges, _ *Clock) {
 	}
 }
 
-func oneTakerWins(t *testing.T, c stepkey.Challenges, _ *Clock) {
+func oneTakerWins(t *testing.T, c stepkey.Challenges, _ Time) {
 	key := newKey()
 	put(t, c, key, "state")
 	won := race(64, func(int) bool {
