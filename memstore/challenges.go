@@ -1,5 +1,6 @@
-// Package memstore keeps outstanding challenges in memory, for one process: for
-// tests, and for an instance that is alone and may forget them at a restart.
+// Package memstore keeps outstanding challenges and counts attempts in memory, for
+// one process: for tests, and for an instance that is alone and may forget them at a
+// restart.
 package memstore
 
 import (

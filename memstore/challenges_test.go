@@ -13,8 +13,9 @@ import (
 )
 
 func TestChallenges(t *testing.T) {
-	storetest.TestChallenges(t, func(_ *testing.T, clock func() time.Time) stepkey.Challenges {
-		return memstore.NewChallenges(0, clock)
+	storetest.TestChallenges(t, func(*testing.T) (stepkey.Challenges, storetest.Time) {
+		clock := storetest.NewClock()
+		return memstore.NewChallenges(0, clock.Now), clock.Time()
 	})
 }
 
