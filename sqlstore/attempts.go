@@ -93,14 +93,3 @@ func (t *tx) ForgetAttempts(ctx context.Context, key stepkey.AttemptKey, keepWai
 	_, err := t.ExecContext(ctx, statement, key[:])
 	return err
 }
-
-// keepUnknown is how long attempts on a name that nobody has are counted. It ends
-// the same waits as for a name that somebody has, and a month of guessing at nobody
-// tells less than a sign-up does at once.
-const keepUnknown = 30 * 24 * time.Hour
-
-func (s *Store) sweepAttempts(ctx context.Context, now time.Time) error {
-	_, err := s.db.write.ExecContext(ctx,
-		`DELETE FROM login_attempts WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro())
-	return err
-}

@@ -3,8 +3,8 @@
 //	store, err := sqlstore.Open(ctx, "sqlite:data/stepkey.db", sqlstore.Options{})
 //	store, err := sqlstore.Open(ctx, "postgres://stepkey@db/stepkey", sqlstore.Options{})
 //
-// A [Store] is both a stepkey.Store and a stepkey.Challenges. [Open] brings the
-// schema up to date first; several instances may do so at once.
+// A [Store] is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. [Open]
+// brings the schema up to date first; several instances may do so at once.
 //
 // Both databases run the same statements, written by hand in the subset that
 // they share. Where they must differ, dialect.go says how, and no other file

@@ -177,31 +177,3 @@ func (s *Store) EndedSessions(ctx context.Context, since time.Time) ([]stepkey.E
 	}
 	return ended, s.translate(rows.Err())
 }
-
-// keepEnded is how long the row of a session stays after its end, for whoever
-// looks into what happened. It is longer than any token that names the session.
-const keepEnded = 24 * time.Hour
-
-// Sweep deletes challenges that nobody can take any more, action tokens that have
-// expired, attempts on names that nobody has, and sessions that ended a day ago.
-// Correctness does not depend on it; call it every few minutes so that tables stay
-// small.
-func (s *Store) Sweep(ctx context.Context) error {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	now := s.Now()
-	_, err := s.db.write.ExecContext(ctx, `DELETE FROM challenges WHERE expires_at <= $1`, now)
-	if err != nil {
-		return s.translate(err)
-	}
-	_, err = s.db.write.ExecContext(ctx, `DELETE FROM spent_actions WHERE expires_at <= $1`, now)
-	if err != nil {
-		return s.translate(err)
-	}
-	if err := s.sweepAttempts(ctx, now); err != nil {
-		return s.translate(err)
-	}
-	_, err = s.db.write.ExecContext(ctx,
-		`DELETE FROM sessions WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded))
-	return s.translate(err)
-}

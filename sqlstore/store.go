@@ -25,8 +25,8 @@ type Options struct {
 	Clock func() time.Time
 }
 
-// Store is a stepkey.Store and a stepkey.Challenges. It is safe for concurrent
-// use.
+// Store is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. It is safe
+// for concurrent use.
 type Store struct {
 	db      databases
 	dialect dialect
@@ -36,6 +36,7 @@ type Store struct {
 var (
 	_ stepkey.Store      = (*Store)(nil)
 	_ stepkey.Challenges = (*Store)(nil)
+	_ stepkey.Limiter    = (*Store)(nil)
 )
 
 // Open opens the database that url names, postgres://… or sqlite:PATH, and
@@ -101,6 +102,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // InTx implements stepkey.Store.
 func (s *Store) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+	return s.inTx(ctx, func(t *tx) error { return fn(t) })
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	var err error
 	for range maxAttempts {
 		if err = s.inTxOnce(ctx, fn); err == nil || !s.dialect.retry(err) {
@@ -110,7 +115,7 @@ func (s *Store) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
 	return s.translate(err)
 }
 
-func (s *Store) inTxOnce(ctx context.Context, fn func(stepkey.Tx) error) error {
+func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	sqlTx, err := s.db.write.BeginTx(ctx, nil)

@@ -168,6 +168,10 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 		); err != nil {
 			t.Fatal(err)
 		}
+		limit := stepkey.Limit{Burst: 1, Every: 24 * time.Hour}
+		if wait, err := store.Charge(t.Context(), stepkey.Charge{Bucket: "b", Limit: limit, Cost: 1}); wait != 0 || err != nil {
+			t.Fatal(wait, err)
+		}
 		count := func(table string) (n int) {
 			db, err := sql.Open(d.driver, d.dsn)
 			if err != nil {
@@ -186,23 +190,27 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		sweep := func(after time.Duration, challenges, sessions, attempts int) {
+		sweep := func(after time.Duration, challenges, sessions, buckets, attempts int) {
 			t.Helper()
 			clock.Advance(after)
 			if err := store.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for table, want := range map[string]int{"challenges": challenges, "sessions": sessions, "login_attempts": attempts} {
+			for table, want := range map[string]int{
+				"challenges": challenges, "sessions": sessions, "rate_limits": buckets, "login_attempts": attempts,
+			} {
 				if n := count(table); n != want {
 					t.Errorf("after %s: %d rows of %s, want %d", after, n, table, want)
 				}
 			}
 		}
-		sweep(0, 2, 1, 2)
-		sweep(time.Minute, 1, 1, 2)
-		sweep(25*time.Hour, 1, 0, 2) // an hour of life and a day of being kept
-		sweep(24*time.Hour, 0, 0, 2)
-		sweep(28*24*time.Hour, 0, 0, 1) // the count of a name that somebody has stays
+		sweep(0, 2, 1, 1, 2)
+		sweep(time.Minute, 1, 1, 1, 2)
+		sweep(24*time.Hour-time.Minute-time.Microsecond, 1, 1, 1, 2)
+		sweep(time.Microsecond, 1, 1, 0, 2)
+		sweep(time.Hour, 1, 0, 0, 2) // an hour of life and a day of being kept
+		sweep(24*time.Hour, 0, 0, 0, 2)
+		sweep(28*24*time.Hour, 0, 0, 0, 1) // the count of a name that somebody has stays
 	})
 }
 

@@ -1,0 +1,96 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/gcra"
+)
+
+// Charge implements stepkey.Limiter. Each bucket is one conditional statement. One
+// that refuses undoes the others, by rolling their transaction back, and is then
+// asked how long to wait: refusing costs no write, however many come.
+func (s *Store) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Duration, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	now := s.Now().UnixMicro()
+	err := s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error { return chargeBucket(ctx, q, c, now) })
+	if errors.Is(err, errRefused) {
+		return s.longestWait(ctx, charges, now)
+	}
+	return 0, err
+}
+
+// Refund implements stepkey.Limiter.
+func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error {
+		_, err := q.ExecContext(ctx,
+			`UPDATE rate_limits SET full_at = full_at - $1 WHERE bucket = $2`, rate(c).Step(c.Cost), c.Bucket)
+		return err
+	})
+}
+
+// eachBucket runs a statement for each charge: one is committed by itself, several
+// in one transaction and in the order of their names, which is the same for
+// everybody, so that no two wait for each other.
+func (s *Store) eachBucket(
+	ctx context.Context, charges []stepkey.Charge, run func(queryer, stepkey.Charge) error,
+) error {
+	if len(charges) == 1 {
+		return s.translate(run(s.db.write, charges[0]))
+	}
+	sorted := slices.SortedFunc(slices.Values(charges), func(a, b stepkey.Charge) int {
+		return cmp.Compare(a.Bucket, b.Bucket)
+	})
+	return s.inTx(ctx, func(t *tx) error {
+		for _, c := range sorted {
+			if err := run(t, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// errRefused is for a bucket that does not hold enough.
+var errRefused = errors.New("sqlstore: the bucket does not hold enough")
+
+// chargeBucket is gcra.Rate.Charge as a statement. A bucket without a row is full.
+func chargeBucket(ctx context.Context, q queryer, c stepkey.Charge, now int64) error {
+	step, size := rate(c).Step(c.Cost), rate(c).Size()
+	charged, err := changed(ctx, q, `
+		INSERT INTO rate_limits (bucket, full_at) VALUES ($1, $2)
+		ON CONFLICT (bucket) DO UPDATE
+		SET full_at = CASE WHEN rate_limits.full_at > $3 THEN rate_limits.full_at + $4 ELSE excluded.full_at END
+		WHERE rate_limits.full_at <= $5`,
+		c.Bucket, now+step, now, step, now+size-step)
+	if err == nil && !charged {
+		return errRefused
+	}
+	return err
+}
+
+// longestWait is how long it will be until all buckets hold enough. Others may have
+// given back meanwhile what was missing; then it is the shortest wait that there is.
+func (s *Store) longestWait(ctx context.Context, charges []stepkey.Charge, now int64) (time.Duration, error) {
+	longest := int64(1)
+	for _, c := range charges {
+		var fullAt int64
+		err := s.db.read.QueryRowContext(ctx, `SELECT full_at FROM rate_limits WHERE bucket = $1`, c.Bucket).Scan(&fullAt)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return 0, s.translate(err)
+		}
+		_, wait := rate(c).Charge(fullAt, now, c.Cost)
+		longest = max(longest, wait)
+	}
+	return time.Duration(longest) * time.Microsecond, nil
+}
+
+func rate(c stepkey.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }

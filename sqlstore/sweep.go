@@ -1,0 +1,41 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+)
+
+// keepEnded is how long the row of a session stays after its end, for whoever
+// looks into what happened. It is longer than any token that names the session.
+const keepEnded = 24 * time.Hour
+
+// keepUnknown is how long attempts on a name that nobody has are counted. It ends
+// the same waits as for a name that somebody has, and a month of guessing at nobody
+// tells less than a sign-up does at once.
+const keepUnknown = 30 * 24 * time.Hour
+
+// Sweep deletes what nobody asks for any more: challenges, used ones and action
+// tokens that have expired, buckets that are full again, attempts on names that
+// nobody has, and sessions that ended a day ago. Correctness does not depend on it; call it every few minutes so that
+// tables stay small.
+func (s *Store) Sweep(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	now := s.Now()
+	for _, sweep := range []struct {
+		statement string
+		until     any
+	}{
+		{`DELETE FROM challenges WHERE expires_at <= $1`, now},
+		{`DELETE FROM used_challenges WHERE expires_at <= $1`, now},
+		{`DELETE FROM spent_actions WHERE expires_at <= $1`, now},
+		{`DELETE FROM rate_limits WHERE full_at <= $1`, now.UnixMicro()},
+		{`DELETE FROM login_attempts WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
+		{`DELETE FROM sessions WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded)},
+	} {
+		if _, err := s.db.write.ExecContext(ctx, sweep.statement, sweep.until); err != nil {
+			return s.translate(err)
+		}
+	}
+	return nil
+}
