@@ -32,13 +32,17 @@ func (s *stepUpState) unmarshal(stored []byte) (ceremony.AssertionState, error) 
 
 // consent stores that the passkey was used and makes the action token.
 func (s *Service) consent(
-	ctx context.Context, a Account, p Passkey, asserted ceremony.Asserted, action token.Action, now time.Time,
+	ctx context.Context, a Account, key ChallengeKey, p Passkey,
+	asserted ceremony.Asserted, action token.Action, now time.Time,
 ) (Grant, error) {
 	used := false
 	err := s.store.InTx(ctx, func(tx Tx) (err error) {
 		// The lock keeps the session live until the use of its passkey is stored.
 		if _, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now); err != nil {
 			return unauthorizedIfMissing(err)
+		}
+		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
+			return err
 		}
 		used, err = tx.UsePasskey(ctx, PasskeyUse{
 			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now,

@@ -89,7 +89,7 @@ func (s *Service) FinishRegistration(
 	if err != nil {
 		return Passkey{}, err
 	}
-	stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeRegistration, a)
+	key, stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeRegistration, a)
 	if err != nil {
 		return Passkey{}, err
 	}
@@ -101,11 +101,12 @@ func (s *Service) FinishRegistration(
 	if err != nil {
 		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
 	}
-	return s.addPasskey(ctx, c, a, credential, name, now)
+	return s.addPasskey(ctx, c, a, key, credential, name, now)
 }
 
 func (s *Service) addPasskey(
-	ctx context.Context, c token.Claims, a Account, credential ceremony.Credential, name string, now time.Time,
+	ctx context.Context, c token.Claims, a Account, key ChallengeKey,
+	credential ceremony.Credential, name string, now time.Time,
 ) (Passkey, error) {
 	id, err := s.newID()
 	if err != nil {
@@ -116,6 +117,9 @@ func (s *Service) addPasskey(
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
+		}
+		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
+			return err
 		}
 		if err := mayAddPasskey(locked, c, now); err != nil {
 			return err
@@ -137,18 +141,6 @@ func mayAddPasskey(a Account, c token.Claims, now time.Time) error {
 		return ErrTooManyPasskeys
 	}
 	return nil
-}
-
-// takeChallenge uses up the challenge that a response answers. It is final before
-// anything about the response is verified.
-func (s *Service) takeChallenge(
-	ctx context.Context, clientDataJSON []byte, purpose Purpose, a Account,
-) ([]byte, error) {
-	challenge, err := ceremony.Challenge(clientDataJSON)
-	if err != nil {
-		return nil, ErrInvalidRequest
-	}
-	return s.challenges.Take(ctx, challengeKey(challenge, purpose, a))
 }
 
 // refuseResponse turns the ceremony's judgement into a refusal and records why.

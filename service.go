@@ -23,9 +23,14 @@ import (
 type Service struct {
 	store      Store
 	challenges Challenges
-	clock      func() time.Time
-	random     io.Reader
-	log        *slog.Logger
+
+	// challengesApart is set where the store does not keep the challenges itself. Then
+	// they can be restored without it, and one that was used come back.
+	challengesApart bool
+
+	clock  func() time.Time
+	random io.Reader
+	log    *slog.Logger
 
 	relyingParty *ceremony.RelyingParty
 	hasher       *password.Hasher
@@ -54,6 +59,8 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, challenges: c.Challenges, clock: c.Clock, random: c.Random, log: c.Log,
+		challengesApart: any(c.Challenges) != any(c.Store),
+
 		gate:     password.NewGate(hashSlots(c.HashSlots), maxHashWait),
 		origins:  c.Origins,
 		issuer:   c.Issuer,

@@ -64,7 +64,7 @@ func (s *Service) FinishStepUp(
 	if err != nil {
 		return Grant{}, err
 	}
-	stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeStepUp, a)
+	key, stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeStepUp, a)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -80,14 +80,14 @@ func (s *Service) FinishStepUp(
 		return Grant{}, s.refuseResponse(ctx, a, passkey, err, now)
 	}
 	if begun.Action != nil {
-		return s.consent(ctx, a, passkey, asserted, *begun.Action, now)
+		return s.consent(ctx, a, key, passkey, asserted, *begun.Action, now)
 	}
-	return s.elevate(ctx, a, passkey, asserted, now)
+	return s.elevate(ctx, a, key, passkey, asserted, now)
 }
 
 // elevate stores what the verification changes, all of it or nothing.
 func (s *Service) elevate(
-	ctx context.Context, a Account, p Passkey, asserted ceremony.Asserted, now time.Time,
+	ctx context.Context, a Account, key ChallengeKey, p Passkey, asserted ceremony.Asserted, now time.Time,
 ) (Grant, error) {
 	session := a.Session
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
@@ -95,6 +95,9 @@ func (s *Service) elevate(
 	session.ExpiresAt = raisedExpiry(session, now)
 	used := false
 	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
+			return err
+		}
 		used, err = tx.UsePasskey(ctx, PasskeyUse{
 			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now,
 		})

@@ -2,6 +2,7 @@ package stepkey
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/google/uuid"
@@ -112,6 +113,11 @@ type Tx interface {
 	// time. It reports false, and changes nothing, if the passkey is gone or
 	// unless the counter grows or stays at zero (WebAuthn L3 §7.2 step 22).
 	UsePasskey(ctx context.Context, use PasskeyUse) (bool, error)
+
+	// SpendChallenge remembers digest until that time at least, and reports whether
+	// it was not known before. Of several transactions that are committed one is told
+	// so; the others wait for it.
+	SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (first bool, err error)
 
 	// RecordEvent adds e.
 	RecordEvent(ctx context.Context, e Event) error

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"time"
@@ -56,4 +57,12 @@ func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, err
 		return nil, stepkey.ErrChallengeExpired
 	}
 	return state, nil
+}
+
+// SpendChallenge implements stepkey.Tx. The INSERT of a second transaction waits at
+// the unique index until the first one is done.
+func (t *tx) SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (bool, error) {
+	return changed(ctx, t,
+		`INSERT INTO used_challenges (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
+		digest[:], until)
 }

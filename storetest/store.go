@@ -45,6 +45,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("settings are pinned", pinSetting)
 	run("signing keys", signingKeys)
 	run("of 32 that spend one action one is first", oneSpends)
+	run("of 16 transactions that spend one challenge one is first", oneSpendsChallenge)
 }
 
 // epoch is when everything in these tests happens, in microseconds as stores keep
@@ -393,4 +394,40 @@ func signingKeys(t *testing.T, s stepkey.Store) {
 	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
 		t.Errorf("SigningKeys after revoking: %v, -want +got:\n%s", err, diff)
 	}
+}
+
+// One that is rolled back has spent nothing.
+func oneSpendsChallenge(t *testing.T, s stepkey.Store) {
+	digest, until := [32]byte{1}, epoch.Add(time.Minute)
+	undo := errors.New("undo")
+	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		first, err := tx.SpendChallenge(t.Context(), digest, until)
+		if err != nil || !first {
+			t.Errorf("SpendChallenge = %v, %v; want true", first, err)
+		}
+		return undo
+	})
+	if !errors.Is(err, undo) {
+		t.Fatal(err)
+	}
+	won := race(16, func(int) (first bool) {
+		err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+			first, err = tx.SpendChallenge(t.Context(), digest, until)
+			return err
+		})
+		if err != nil {
+			t.Errorf("SpendChallenge: %v", err)
+		}
+		return first
+	})
+	if won != 1 {
+		t.Errorf("%d transactions were first, want 1", won)
+	}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		first, err := tx.SpendChallenge(ctx, [32]byte{2}, until)
+		if !first {
+			t.Error("another challenge counts as spent")
+		}
+		return err
+	})
 }
