@@ -140,7 +140,8 @@ func (s *Service) newSession(u User, try LogIn, now time.Time) (Session, error) 
 		return Session{}, err
 	}
 	session := Session{
-		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion, Client: try.Client,
+		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion,
+		Client:     Client{Device: try.Client.Device, Address: try.Client.Address},
 		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
 		ExpiresAt: now.Add(token.Lifetime), Refresh: try.Refresh,
 	}

@@ -1,6 +1,7 @@
 package stepkey
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,11 +50,15 @@ func (m RefreshMode) Known() bool {
 	return m == RefreshNone || m == RefreshCookie || m == RefreshBody
 }
 
-// Client is what people can recognise one of their sessions by. Neither part is
-// proof of anything.
+// Client is what people can recognise one of their sessions by. No part is proof of
+// anything.
 type Client struct {
 	Device  string // such as "Firefox on Linux"; at most MaxDevice characters
 	Address string // a network, such as "203.0.113.0/24"; never a whole address
+
+	// IP is where the request comes from, for counting tries. It is never stored, and
+	// so is not part of a Session. The zero Addr means that nobody knows.
+	IP netip.Addr
 }
 
 // MaxDevice is how many characters of a device's description are kept.

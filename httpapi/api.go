@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
@@ -22,6 +23,11 @@ type Options struct {
 	// tokens (RFC 7662). Without it nobody may.
 	IntrospectionSecret string
 
+	// ClientIP returns the address that a request comes from, or the zero Addr. The
+	// default is the connection's peer. Behind a proxy that is the proxy's; see
+	// [BehindProxies].
+	ClientIP func(*http.Request) netip.Addr
+
 	// HSTS tells browsers to come back over https only. Set it where the service
 	// is reached over https.
 	HSTS bool
@@ -36,6 +42,7 @@ type api struct {
 	service       *stepkey.Service
 	guard         *guard.Guard
 	log           *slog.Logger
+	clientIP      func(*http.Request) netip.Addr
 	pageOrigins   []string
 	introspection [sha256.Size]byte // digest of the secret; zero for none
 }
@@ -45,7 +52,10 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{service: service, log: options.Log}
+	if options.ClientIP == nil {
+		options.ClientIP = peerIP
+	}
+	a := &api{service: service, log: options.Log, clientIP: options.ClientIP}
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
 	if options.IntrospectionSecret != "" {

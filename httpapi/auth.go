@@ -84,7 +84,7 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
-		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: clientOf(r),
+		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
 	})
 	if err != nil {
 		a.fail(w, r, err)

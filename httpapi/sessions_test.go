@@ -251,18 +251,3 @@ func TestEndedSessionsRoute(t *testing.T) {
 		t.Errorf("after an end: %d, %d bytes, want 200 and under 1 kB", changed.StatusCode, len(text))
 	}
 }
-
-func TestNetworkOf(t *testing.T) {
-	for peer, want := range map[string]string{
-		"203.0.113.77:1234":           "203.0.113.0/24",
-		"[2001:db8:1:2:3:4:5:6]:1234": "2001:db8:1::/48",
-		"[::ffff:203.0.113.77]:1234":  "203.0.113.0/24",
-		"[fe80::1%eth0]:1234":         "fe80::/48",
-		"@":                           "",
-		"":                            "",
-	} {
-		if got := networkOf(peer); got != want {
-			t.Errorf("%s: %s, want %s", peer, got, want)
-		}
-	}
-}

@@ -34,6 +34,10 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 		return fmt.Errorf("STEPKEY_INTROSPECTION_SECRET has %d bytes: use at least %d random ones (openssl rand -base64 32)",
 			n, token.MinSecretBytes)
 	}
+	clientIP, err := c.clientIP()
+	if err != nil {
+		return err
+	}
 	store, config, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -53,7 +57,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	}
 	handler := httpapi.New(service, httpapi.Options{
 		Pages: webui.Handler(), CORSOrigins: c.CORSOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
-		IntrospectionSecret: c.Introspection.Reveal(),
+		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP,
 	})
 	_, described, _ := c.database()
 	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)

@@ -243,6 +243,10 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"database that is not there", map[string]string{"DATABASE_URL": "postgres://stepkey:hunter2@127.0.0.1:1/stepkey"}, []string{"cannot use PostgreSQL"}},
 		{"attestation roots that are not there", map[string]string{"STEPKEY_ATTESTATION_ROOTS": "roots.pem"}, []string{"STEPKEY_ATTESTATION_ROOTS cannot be read"}},
 		{"attestation roots without certificates", map[string]string{"STEPKEY_ATTESTATION_ROOTS": os.DevNull}, []string{"no certificate in", "in PEM"}},
+		{"every proxy", map[string]string{"STEPKEY_TRUSTED_PROXIES": "10.0.0.0/8, 0.0.0.0/0"}, []string{"STEPKEY_TRUSTED_PROXIES", "0.0.0.0/0", "your own proxies only"}},
+		{"proxy by name", map[string]string{"STEPKEY_TRUSTED_PROXIES": "proxy.example.com"}, []string{`STEPKEY_TRUSTED_PROXIES has "proxy.example.com"`, "10.0.0.0/8"}},
+		{"unknown header", map[string]string{"STEPKEY_TRUSTED_PROXIES": "::1", "STEPKEY_CLIENT_IP_HEADER": "X-Client"}, []string{"STEPKEY_CLIENT_IP_HEADER", "X-Forwarded-For"}},
+		{"header of nobody", map[string]string{"STEPKEY_CLIENT_IP_HEADER": "Forwarded"}, []string{"STEPKEY_CLIENT_IP_HEADER", "list the addresses of your proxies"}},
 		{"PORT that is no number", map[string]string{"PORT": "http"}, []string{"PORT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -382,6 +386,16 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
+// compose passes settings on that are not set as empty ones.
+func TestEmptySettingIsNone(t *testing.T) {
+	atHome(t)
+	t.Setenv("PORT", freePort(t))
+	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER"} {
+		t.Setenv(name, "")
+	}
+	start(t)
+}
+
 func TestHelpNamesEverySetting(t *testing.T) {
 	atHome(t)
 	var stdout, stderr bytes.Buffer
@@ -393,6 +407,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"DATABASE_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
+		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/stepkey/stepkey/httpapi"
+)
+
+// clientIP is how to find the address of a request.
+func (s settings) clientIP() (func(*http.Request) netip.Addr, error) {
+	var trusted []netip.Prefix
+	for _, text := range s.TrustedProxies {
+		network, err := parseNetwork(strings.TrimSpace(text))
+		if err != nil {
+			return nil, err
+		}
+		trusted = append(trusted, network)
+	}
+	find, err := httpapi.BehindProxies(trusted, s.ClientIPHeader)
+	if err != nil {
+		return nil, fmt.Errorf("STEPKEY_TRUSTED_PROXIES, STEPKEY_CLIENT_IP_HEADER: %w", err)
+	}
+	return find, nil
+}
+
+// parseNetwork reads a network, or one address.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("STEPKEY_TRUSTED_PROXIES has %q, which is no network: "+
+			"write it like 10.0.0.0/8, or 192.0.2.7 for one address", text)
+	}
+	return network, nil
+}

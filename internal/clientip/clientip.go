@@ -1,0 +1,167 @@
+// Package clientip finds the address that a request comes from.
+//
+// Without trusted proxies that is the peer of the connection, whatever a header
+// says. With them one header is read, the configured one, from right to left: each
+// proxy adds the address of its own peer at the right end, so everything to the
+// left of the first address that is not a trusted proxy's may be invented.
+//
+// An address has one form here: no zone, no port, IPv4 never inside IPv6. It is
+// compared and counted in that form only, or one client would be several.
+package clientip
+
+import (
+	"fmt"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// The headers that a Resolver can read.
+const (
+	XForwardedFor = "X-Forwarded-For"
+	XRealIP       = "X-Real-Ip"
+	Forwarded     = "Forwarded" // RFC 7239
+)
+
+// shortestPrefix is that of fc00::/7, the largest network that people have to
+// themselves. Whoever trusts a larger one trusts strangers.
+const shortestPrefix = 7
+
+// Resolver finds the address of a request. The zero value trusts no proxy. It is
+// safe for concurrent use.
+type Resolver struct {
+	trusted []netip.Prefix
+	header  string
+}
+
+// New returns a Resolver that believes the header where the networks of trusted
+// added to it. No header is X-Forwarded-For. It refuses what would let clients
+// choose their address, with an error that says what to do.
+func New(trusted []netip.Prefix, header string) (Resolver, error) {
+	r := Resolver{trusted: slices.Clone(trusted), header: textproto.CanonicalMIMEHeaderKey(header)}
+	switch r.header {
+	case "":
+		r.header = XForwardedFor
+	case XForwardedFor, XRealIP, Forwarded:
+	default:
+		return Resolver{}, fmt.Errorf("the header %q is none of X-Forwarded-For, Forwarded and X-Real-IP: "+
+			"name the one that your proxy sets", header)
+	}
+	if header != "" && len(trusted) == 0 {
+		return Resolver{}, fmt.Errorf("the header %s is taken from trusted proxies only, and there is none: "+
+			"list the addresses of your proxies, or leave the header out", r.header)
+	}
+	for _, network := range trusted {
+		if err := check(network); err != nil {
+			return Resolver{}, err
+		}
+	}
+	return r, nil
+}
+
+func check(network netip.Prefix) error {
+	switch {
+	case !network.IsValid():
+		return fmt.Errorf("a trusted proxy is no network: write it like 10.0.0.0/8, or 192.0.2.7/32 for one address")
+	case canonical(network.Addr()) != network.Addr():
+		return fmt.Errorf("the trusted proxy %s is an IPv4 address inside an IPv6 one: write it as IPv4", network)
+	case network.Bits() < shortestPrefix:
+		return fmt.Errorf("the trusted proxies %s are so many that any client could be one, and could say to be anybody: "+
+			"list the addresses of your own proxies only", network)
+	case network.Masked() != network:
+		return fmt.Errorf("the trusted proxy %s is an address and a network at once: write %s for the network, or %s for the address",
+			network, network.Masked(), netip.PrefixFrom(network.Addr(), network.Addr().BitLen()))
+	default:
+		return nil
+	}
+}
+
+// Addr returns the address of a request that came from peer, an address with port,
+// with these headers, whose names are canonical. It is invalid, the zero Addr, if
+// peer is no address.
+//
+// A hop that is no address ends the walk at the one before it, which is a trusted
+// proxy's. Loopback and private addresses are like all others.
+func (r Resolver) Addr(peer string, headers map[string][]string) netip.Addr {
+	last, ok := parse(peer)
+	if !ok || !r.trusts(last) {
+		return last
+	}
+	// Lines of one name are one list, in order (RFC 9110 §5.3).
+	for _, line := range slices.Backward(headers[r.header]) {
+		// Quotes are not looked at: one that a client leaves open would swallow what a
+		// proxy adds after it. What is cut in two inside quotes is no address.
+		for _, element := range slices.Backward(strings.Split(line, ",")) {
+			hop, ok := r.hop(element)
+			if !ok {
+				return last
+			}
+			if !r.trusts(hop) {
+				return hop
+			}
+			last = hop
+		}
+	}
+	return last
+}
+
+func (r Resolver) trusts(addr netip.Addr) bool {
+	return slices.ContainsFunc(r.trusted, func(network netip.Prefix) bool { return network.Contains(addr) })
+}
+
+func (r Resolver) hop(element string) (netip.Addr, bool) {
+	if r.header != Forwarded {
+		return parse(element)
+	}
+	node, ok := forwardedFor(element)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return parse(node)
+}
+
+// parse reads an address with or without port, brackets and zone.
+func parse(text string) (netip.Addr, bool) {
+	text = strings.Trim(text, " \t")
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return canonical(withPort.Addr()), true
+	}
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		if text, ok = strings.CutSuffix(inner, "]"); !ok {
+			return netip.Addr{}, false
+		}
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	return canonical(addr), true
+}
+
+// forwardedFor returns the parameter for of one element of the header Forwarded
+// (RFC 7239 §4), which must be there once.
+func forwardedFor(element string) (node string, ok bool) {
+	for pair := range strings.SplitSeq(element, ";") {
+		name, value, found := strings.Cut(strings.Trim(pair, " \t"), "=")
+		if !found {
+			return "", false
+		}
+		if inner, quoted := strings.CutPrefix(value, `"`); quoted {
+			if value, quoted = strings.CutSuffix(inner, `"`); !quoted {
+				return "", false
+			}
+		}
+		if strings.ContainsAny(value, `"\`) {
+			return "", false
+		}
+		if !strings.EqualFold(name, "for") {
+			continue
+		}
+		if ok {
+			return "", false
+		}
+		node, ok = value, true
+	}
+	return node, ok
+}
