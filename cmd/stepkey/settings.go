@@ -30,9 +30,9 @@ type settings struct {
 	TokenAlgorithm    string        `name:"token-algorithm" env:"STEPKEY_TOKEN_ALGORITHM" enum:",HS256,ES256,EdDSA" default:"" help:"What tokens are signed with: HS256, ES256 or EdDSA. Default: HS256 with JWT_SECRET, ES256 without."`
 	KeyLifetime       time.Duration `name:"key-lifetime" env:"STEPKEY_KEY_LIFETIME" default:"2160h" help:"How long a signing key signs before the next one does."`
 
-	AttestationRoots string `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of makers of security keys that are believed when they say that a key stays in its hardware. Default: none, and no attestation is asked for."`
-	TrustedProxies []string `name:"trusted-proxies" env:"STEPKEY_TRUSTED_PROXIES" sep:"," help:"Networks of the proxies before the service, such as 10.0.0.0/8, separated by commas; they say where a request comes from. Default: none, it comes from the connection's peer."`
-	ClientIPHeader string   `name:"client-ip-header" env:"STEPKEY_CLIENT_IP_HEADER" help:"Header in which those proxies say it: X-Forwarded-For (the default), X-Real-IP or Forwarded."`
+	AttestationRoots string   `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of makers of security keys that are believed when they say that a key stays in its hardware. Default: none, and no attestation is asked for."`
+	TrustedProxies   []string `name:"trusted-proxies" env:"STEPKEY_TRUSTED_PROXIES" sep:"," help:"Networks of the proxies before the service, such as 10.0.0.0/8, separated by commas; they say where a request comes from. Default: none, it comes from the connection's peer."`
+	ClientIPHeader   string   `name:"client-ip-header" env:"STEPKEY_CLIENT_IP_HEADER" help:"Header in which those proxies say it: X-Forwarded-For (the default), X-Real-IP or Forwarded."`
 
 	DBHost     string      `name:"db-host" env:"DB_HOST" help:"PostgreSQL host. Sets PostgreSQL as the database."`
 	DBPort     int         `name:"db-port" env:"DB_PORT" default:"5432" help:"PostgreSQL port."`
