@@ -29,6 +29,10 @@ const (
 // the store names nobody, and is the same for names that nobody has.
 type AttemptKey [sha256.Size]byte
 
+// The two kinds of key.
+func (l *limits) accountKey(name string) AttemptKey { return l.digest("account", name) }
+func (l *limits) deviceKey(d device) AttemptKey     { return l.digest("device", string(d.nonce[:])) }
+
 // Attempt is one try to prove a password, which has not been made yet.
 type Attempt struct {
 	Key AttemptKey

@@ -69,6 +69,19 @@ type Config struct {
 	// is the constant of that name; less than two KeyLeads is refused.
 	KeyLifetime time.Duration
 
+	// Limiter counts attempts, so that passwords cannot be guessed nor sign-ups
+	// flooded. It has to be given, unless DangerNoLimits is set.
+	Limiter Limiter
+
+	// DangerNoLimits allows any number of attempts at anything. It is for load tests,
+	// and refused unless every origin is localhost.
+	DangerNoLimits bool
+
+	// AttackFailures is how many logins may fail in a minute, everywhere together,
+	// until an attack is assumed and each address may fail less often. The default
+	// is the constant of that name.
+	AttackFailures int
+
 	// HashSlots bounds how many passwords are hashed at once; each takes one
 	// CPU and 19 MiB. The default is one less than there are CPUs, at least one.
 	HashSlots int
@@ -107,6 +120,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Algorithm == "" {
 		c.Algorithm = defaultAlgorithm(c.SharedSecret)
 	}
+	if c.AttackFailures <= 0 {
+		c.AttackFailures = AttackFailures
+	}
+	if c.DangerNoLimits {
+		c.Limiter = nil
+	}
 	if c.KeyLifetime == 0 {
 		c.KeyLifetime = KeyLifetime
 	}
@@ -122,7 +141,8 @@ func (c Config) withDefaults() (Config, error) {
 	if _, err := secret.ParseRoot(c.Secret); err != nil {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w", err)
 	}
-	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecrets(), c.checkKeys())
+	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecrets(), c.checkKeys(),
+		c.checkLimits())
 }
 
 func (c Config) checkRPID() error {
@@ -213,6 +233,18 @@ func (c Config) checkKeys() error {
 		return fmt.Errorf("STEPKEY_KEY_LIFETIME is under %s, which verifiers cannot follow: make it longer", 2*KeyLead)
 	}
 	return nil
+}
+
+func (c Config) checkLimits() error {
+	switch {
+	case c.Limiter == nil && !c.DangerNoLimits:
+		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
+	case c.DangerNoLimits && !c.onlyLocalhost():
+		return errors.New("STEPKEY_LIMITS is off, which lets anybody guess passwords without end: " +
+			"turn it on, or use localhost as the only RP_ORIGIN for a load test")
+	default:
+		return nil
+	}
 }
 
 // WeakSharedSecret reports whether a shared secret is good enough for localhost

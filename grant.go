@@ -19,6 +19,11 @@ type Grant struct {
 	RefreshMode  RefreshMode
 	RefreshUntil time.Time
 
+	// DeviceToken is for the client to keep and to send along when it signs in again
+	// as this user; see device.go. It comes from signing in only.
+	DeviceToken string
+	DeviceUntil time.Time
+
 	// ActionToken is what a step-up for an action yields, ActionClaims what it says.
 	// Then there are no other tokens.
 	ActionToken  string

@@ -18,6 +18,10 @@ type LogIn struct {
 	Username, Password string
 	Refresh            RefreshMode
 	Client             Client
+
+	// Devices are the device tokens that the client has, of whichever users. At most
+	// MaxDevices are looked at.
+	Devices []string
 }
 
 // LogIn starts a session for who knows the password, at level password. With
@@ -25,7 +29,8 @@ type LogIn struct {
 //
 // Unknown user, wrong password and disabled user are answered alike, with
 // ErrInvalidCredentials, after the same work. A password longer than any may be
-// is ErrPasswordTooLong, whoever the user is.
+// is ErrPasswordTooLong, whoever the user is. Who failed too often is refused with
+// a RateLimitedError, which is the same for names that nobody has.
 //
 // A hash of an old kind is remade on the way; whether that works does not
 // concern the login.
@@ -41,18 +46,25 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	result, err := s.check(ctx, u.PasswordHash, try.Password)
+	p, err := s.permitLogIn(ctx, u, known, try)
 	if err != nil {
 		return Grant{}, err
 	}
+	result, err := s.check(ctx, p.lane(), u.PasswordHash, try.Password)
+	if err != nil {
+		s.takeBack(ctx, p)
+		return Grant{}, err
+	}
 	if !known || !result.matches || !u.Active() {
+		s.limits.countFailure(ctx, p.attempt.At)
 		pause(ctx, s.failureDelay(u, time.Since(began)))
 		return Grant{}, ErrInvalidCredentials
 	}
+	s.limits.refund(ctx, p.charges)
 	if result.replacement != "" {
 		s.replaceHash(ctx, u, result.replacement)
 	}
-	return s.startSession(ctx, u, try)
+	return s.startSession(ctx, u, try, p)
 }
 
 // failureFloor is how long a failed login takes at least while there are hashes
@@ -90,7 +102,7 @@ func (s *Service) userForLogIn(ctx context.Context, username string) (u User, kn
 	}
 	u, err = s.store.UserByName(ctx, canonical)
 	if errors.Is(err, ErrNotFound) {
-		return User{PasswordHash: s.hasher.Decoy()}, false, nil
+		return User{CanonicalName: canonical, PasswordHash: s.hasher.Decoy()}, false, nil
 	}
 	return u, err == nil, err
 }
@@ -108,7 +120,7 @@ func (s *Service) replaceHash(ctx context.Context, u User, replacement string) {
 	}
 }
 
-func (s *Service) startSession(ctx context.Context, u User, try LogIn) (Grant, error) {
+func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit) (Grant, error) {
 	now := s.now()
 	session, err := s.newSession(u, try, now)
 	if err != nil {
@@ -118,8 +130,14 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn) (Grant, e
 	if err != nil {
 		return Grant{}, err
 	}
+	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, now); err != nil {
+		return Grant{}, err
+	}
 	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
 		if err := tx.CreateSession(ctx, session); err != nil {
+			return nil, err
+		}
+		if err := s.forgive(ctx, tx, u, p); err != nil {
 			return nil, err
 		}
 		e := Event{Kind: EventSignedIn, UserID: u.ID, SessionID: session.ID}

@@ -86,7 +86,7 @@ func TestSignUpRules(t *testing.T) {
 		{"bob", "password", stepkey.ErrPasswordCommon},
 		{"robert.brown", "Robert.Brown1", stepkey.ErrPasswordContainsUsername},
 	} {
-		_, err := f.service.SignUp(t.Context(), test.username, test.password)
+		_, err := f.service.SignUp(t.Context(), f.signUpOf(test.username, test.password))
 		wantError(t, test.username+" / "+test.password, err, test.want)
 	}
 	if n := f.events(stepkey.EventSignedUp); n != 1 {
@@ -97,7 +97,7 @@ func TestSignUpRules(t *testing.T) {
 func TestEveryByteOfAPasswordCounts(t *testing.T) {
 	f := newFixture(t)
 	long := strings.Repeat("abcdefg ", 20)
-	if _, err := f.service.SignUp(t.Context(), "mira", long); err != nil {
+	if _, err := f.service.SignUp(t.Context(), f.signUpOf("mira", long)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long[:72] + "X" + long[73:]})

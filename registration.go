@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/token"
 )
@@ -59,6 +61,9 @@ func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (Creati
 		return CreationOptions{}, err
 	}
 	if err := mayAddPasskey(a, c, now); err != nil {
+		return CreationOptions{}, err
+	}
+	if err := s.limits.chargeOptions(ctx, a, now); err != nil {
 		return CreationOptions{}, err
 	}
 	options, state, err := s.relyingParty.BeginRegistration(ceremonyUser(a.User), credentials(a.Passkeys))
@@ -143,7 +148,8 @@ func mayAddPasskey(a Account, c token.Claims, now time.Time) error {
 	return nil
 }
 
-// refuseResponse turns the ceremony's judgement into a refusal and records why.
+// refuseResponse turns the ceremony's judgement into a refusal and records why. A
+// session with too many of them ends.
 func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, cause error, now time.Time) error {
 	var refusal *ceremony.Error
 	if !errors.As(cause, &refusal) {
@@ -156,15 +162,37 @@ func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, caus
 	if refusal.Reason == ceremony.ReasonCounter {
 		kind = EventCounterRegression
 	}
-	err := s.store.InTx(ctx, func(tx Tx) error {
-		return s.record(ctx, tx, Event{
+	exhausted, err := s.tooManyFailures(ctx, a, now)
+	if err != nil {
+		return err
+	}
+	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		e := Event{
 			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
-		}, now)
+		}
+		if err := s.record(ctx, tx, e, now); err != nil || !exhausted {
+			return nil, err
+		}
+		return s.endIn(ctx, tx, EndSessions{
+			UserID: a.User.ID, Only: a.Session.ID, At: now, Reason: EndedByFailures,
+		})
 	})
 	if err != nil {
 		return err
 	}
 	return ErrVerificationFailed
+}
+
+// tooManyFailures counts a response that did not hold, and reports whether the session
+// has used up its number of them. Signatures cannot be guessed; who goes on trying is
+// after something else.
+func (s *Service) tooManyFailures(ctx context.Context, a Account, now time.Time) (bool, error) {
+	err := s.limits.chargeVerification(ctx, a, now)
+	var limited *RateLimitedError
+	if errors.As(err, &limited) {
+		return true, nil
+	}
+	return false, err
 }
 
 func ceremonyUser(u User) ceremony.User {

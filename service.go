@@ -41,6 +41,8 @@ type Service struct {
 	ended      *endedSessions
 	root       secret.Root
 	refreshKey []byte
+	deviceKey  []byte
+	limits     *limits
 	keys       *signingKeys
 	signer     *token.Signer
 	verifier   *token.Verifier
@@ -80,6 +82,8 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.refreshKey = s.root.Derive("refresh token")
+	s.deviceKey = s.root.Derive("device token")
+	s.limits = newLimits(c, s.root.Derive("limits"))
 	if err := s.pinSecret(ctx); err != nil {
 		return nil, err
 	}

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +45,8 @@ type fixture struct {
 	store   *sqlstore.Store
 	service *stepkey.Service
 	sql     *sql.DB
+
+	addresses atomic.Uint32
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -81,7 +85,7 @@ func fixtureOn(t testing.TB, url string) *fixture {
 
 func (f *fixture) config() stepkey.Config {
 	return stepkey.Config{
-		Store: f.store, Challenges: f.store, Clock: f.clock.Now,
+		Store: f.store, Challenges: f.store, Limiter: f.store, Clock: f.clock.Now,
 		Secret: rootSecret, Origins: []string{origin},
 	}
 }
@@ -112,9 +116,18 @@ func (f *fixture) events(kind stepkey.EventKind) (n int) {
 	return n
 }
 
+// signUpOf is a try from an address that nobody had before.
+func (f *fixture) signUpOf(name, newPassword string) stepkey.SignUp {
+	n := f.addresses.Add(1)
+	return stepkey.SignUp{
+		Username: name, Password: newPassword,
+		Client: stepkey.Client{IP: netip.AddrFrom4([4]byte{203, byte(n >> 8), byte(n), 1})},
+	}
+}
+
 func (f *fixture) signUp(name string) {
 	f.Helper()
-	if _, err := f.service.SignUp(f.Context(), name, password); err != nil {
+	if _, err := f.service.SignUp(f.Context(), f.signUpOf(name, password)); err != nil {
 		f.Fatal(err)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	EndedByRevocation EndReason = "revoked"
 	EndedByLimit      EndReason = "too_many_sessions"
 	EndedByDisabling  EndReason = "user_disabled"
+	EndedByFailures   EndReason = "too_many_failures"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;

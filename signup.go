@@ -13,26 +13,41 @@ import (
 // userHandleBytes is what WebAuthn L3 §14.6.1 recommends.
 const userHandleBytes = 64
 
+// SignUp is a try to become a user.
+type SignUp struct {
+	Username, Password string
+	Client             Client
+}
+
 // SignUp adds a user. The name has to be free in its canonical form
 // (ErrUsernameInvalid, ErrUsernameTaken) and the password has to pass the
-// policy (ErrPasswordTooShort and its siblings). It does not sign anybody in.
-func (s *Service) SignUp(ctx context.Context, username, newPassword string) (User, error) {
-	canonical, err := CanonicalUsername(username)
+// policy (ErrPasswordTooShort and its siblings). One address may try a few times an
+// hour (RateLimitedError). It does not sign anybody in.
+func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
+	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
 		return User{}, err
 	}
-	if err := s.policy.Check(newPassword, canonical); err != nil {
+	if err := s.policy.Check(try.Password, canonical); err != nil {
+		return User{}, err
+	}
+	if err := s.gate.Admits(password.LaneOpen); err != nil {
+		return User{}, err
+	}
+	charges := s.limits.signUpCharges(try.Client)
+	if err := s.limits.charge(ctx, s.now(), charges...); err != nil {
 		return User{}, err
 	}
 	if err := s.requireFreeName(ctx, canonical); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hash(ctx, newPassword)
+	hash, err := s.hash(ctx, try.Password)
 	if err != nil {
+		s.limits.refund(ctx, charges) // it was us who could not
 		return User{}, err
 	}
 	u := User{
-		Username: strings.TrimSpace(username), CanonicalName: canonical,
+		Username: strings.TrimSpace(try.Username), CanonicalName: canonical,
 		PasswordHash: hash, PasswordVersion: 1, CreatedAt: s.now(),
 		Handle: make([]byte, userHandleBytes),
 	}
@@ -80,10 +95,10 @@ type checked struct {
 
 // check takes its turn and compares. Where the hash is of an old kind and the
 // password is right it makes a new one in the same turn.
-func (s *Service) check(ctx context.Context, hash, typed string) (checked, error) {
+func (s *Service) check(ctx context.Context, lane password.Lane, hash, typed string) (checked, error) {
 	var result checked
 	var fault error
-	queued := s.gate.Do(ctx, password.LaneOpen, func() {
+	queued := s.gate.Do(ctx, lane, func() {
 		matches, rehash, err := s.hasher.Verify(hash, typed)
 		result.matches, fault = matches, err
 		if err == nil && matches && rehash {

@@ -20,17 +20,22 @@ type (
 //
 // With an action the verification is consent to that and to nothing else: it will
 // yield an action token and leave the session as it is. An action that its Check
-// refuses is ErrInvalidRequest.
+// refuses is ErrInvalidRequest. One session may begin thirty in five minutes
+// (RateLimitedError).
 func (s *Service) BeginStepUp(ctx context.Context, c token.Claims, action *token.Action) (RequestOptions, error) {
 	if action != nil && action.Check() != nil {
 		return RequestOptions{}, ErrInvalidRequest
 	}
-	a, err := s.account(ctx, c, s.now())
+	now := s.now()
+	a, err := s.account(ctx, c, now)
 	if err != nil {
 		return RequestOptions{}, err
 	}
 	if len(a.Passkeys) == 0 {
 		return RequestOptions{}, ErrNoPasskeys
+	}
+	if err := s.limits.chargeOptions(ctx, a, now); err != nil {
+		return RequestOptions{}, err
 	}
 	options, state, err := s.relyingParty.BeginAssertion(ceremonyUser(a.User), credentials(a.Passkeys))
 	if err != nil {

@@ -22,15 +22,22 @@ import (
 
 func newService(t *testing.T) *stepkey.Service {
 	t.Helper()
+	return newServiceWith(t, func(*stepkey.Config) {})
+}
+
+func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service {
+	t.Helper()
 	store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	service, err := stepkey.New(t.Context(), stepkey.Config{
-		Store: store, Challenges: memstore.NewChallenges(0, nil),
+	config := stepkey.Config{
+		Store: store, Challenges: memstore.NewChallenges(0, nil), DangerNoLimits: true,
 		Secret: strings.Repeat("c2VjcmV0", 5) + "c2U=", Origins: []string{"http://localhost:3000"},
-	})
+	}
+	change(&config)
+	service, err := stepkey.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +142,7 @@ func allProblems() map[string]problem {
 		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
-		problemPayloadTooLarge, problemUnsupportedMediaType, problemInternal, problemOverloaded, problemUnavailable,
+		problemPayloadTooLarge, problemUnsupportedMediaType, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
 	}
@@ -167,6 +174,7 @@ func TestProblemOfEachKind(t *testing.T) {
 		{errPayloadTooLarge, 413, "payload_too_large"},
 		{errUnsupportedMediaType, 415, "unsupported_media_type"},
 		{&stepkey.OverloadedError{RetryAfter: 3 * time.Second}, 503, "overloaded"},
+		{&stepkey.RateLimitedError{RetryAfter: time.Minute}, 429, "rate_limited"},
 		{fmt.Errorf("pool: %w", stepkey.ErrUnavailable), 503, "unavailable"},
 		{errors.New("SELECT secret FROM users"), 500, "internal"},
 	} {

@@ -41,6 +41,9 @@ func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 	case stepkey.RefreshCookie:
 		setRefreshCookie(w, g.RefreshToken, g.RefreshUntil.Sub(a.service.Now()))
 	}
+	if g.DeviceToken != "" {
+		setDeviceCookie(w, g.Claims.Subject, g.DeviceToken, g.DeviceUntil.Sub(a.service.Now()))
+	}
 	writeJSON(w, status, answer)
 }
 
@@ -64,7 +67,10 @@ func (a *api) signUp(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if _, err := a.service.SignUp(r.Context(), *body.Username, *body.Password); err != nil {
+	_, err = a.service.SignUp(r.Context(), stepkey.SignUp{
+		Username: *body.Username, Password: *body.Password, Client: a.clientOf(r),
+	})
+	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -85,6 +91,7 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) {
 	}
 	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
 		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
+		Devices: deviceCookiesOf(r),
 	})
 	if err != nil {
 		a.fail(w, r, err)

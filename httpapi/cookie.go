@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,6 +37,31 @@ func refreshCookieOf(r *http.Request) string {
 		return ""
 	}
 	return cookies[0].Value
+}
+
+// deviceCookie begins the names of the cookies that tell on which devices somebody
+// has signed in before. There is one for each user, so that two who share a browser
+// do not replace each other's.
+const deviceCookie = "__Host-stepkey-device-"
+
+// setDeviceCookie keeps a device token where no script can read it. It is sent along
+// by pages of ours only, and opens nothing.
+func setDeviceCookie(w http.ResponseWriter, userID, value string, lifetime time.Duration) {
+	digest := sha256.Sum256([]byte(userID))
+	http.SetCookie(w, &http.Cookie{
+		Name: deviceCookie + hex.EncodeToString(digest[:4]), Value: value, Path: "/", MaxAge: int(lifetime.Seconds()),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+func deviceCookiesOf(r *http.Request) []string {
+	var tokens []string
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, deviceCookie) {
+			tokens = append(tokens, cookie.Value)
+		}
+	}
+	return tokens
 }
 
 // ownPage reports whether a request comes from a page that may act for its user.

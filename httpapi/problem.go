@@ -134,6 +134,11 @@ var (
 		title:  "The body is not JSON",
 		detail: "Send JSON, with Content-Type: application/json and no Content-Encoding.",
 	}
+	problemRateLimited = problem{
+		status: 429, code: "rate_limited",
+		title:  "Too many tries",
+		detail: "There were too many tries. Wait as long as the header Retry-After says, then try again.",
+	}
 	problemInternal = problem{
 		status: 500, code: "internal",
 		title:  "The service is at fault",
@@ -164,6 +169,12 @@ func problemOf(err error) problem {
 	if errors.As(err, &overloaded) {
 		p := problemOverloaded
 		p.retryAfter = overloaded.RetryAfter
+		return p
+	}
+	var limited *stepkey.RateLimitedError
+	if errors.As(err, &limited) {
+		p := problemRateLimited
+		p.retryAfter = limited.RetryAfter
 		return p
 	}
 	for _, known := range []struct {

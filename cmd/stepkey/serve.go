@@ -91,7 +91,8 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		return nil, stepkey.Config{}, fmt.Errorf("cannot use %s: %w", described, err)
 	}
 	return store, stepkey.Config{
-		Store: store, Challenges: store, Clock: store.Now, Log: log,
+		Store: store, Challenges: store, Limiter: store, Clock: store.Now, Log: log,
+		DangerNoLimits: c.Limits == "off", AttackFailures: c.AttackFailures,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RPID: c.RPID, RPName: c.RPName,

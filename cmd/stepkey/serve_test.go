@@ -247,6 +247,7 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"proxy by name", map[string]string{"STEPKEY_TRUSTED_PROXIES": "proxy.example.com"}, []string{`STEPKEY_TRUSTED_PROXIES has "proxy.example.com"`, "10.0.0.0/8"}},
 		{"unknown header", map[string]string{"STEPKEY_TRUSTED_PROXIES": "::1", "STEPKEY_CLIENT_IP_HEADER": "X-Client"}, []string{"STEPKEY_CLIENT_IP_HEADER", "X-Forwarded-For"}},
 		{"header of nobody", map[string]string{"STEPKEY_CLIENT_IP_HEADER": "Forwarded"}, []string{"STEPKEY_CLIENT_IP_HEADER", "list the addresses of your proxies"}},
+		{"no limits on a host", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_LIMITS": "off"}, []string{"STEPKEY_LIMITS is off", "turn it on"}},
 		{"PORT that is no number", map[string]string{"PORT": "http"}, []string{"PORT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -407,7 +408,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"DATABASE_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
-		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER",
+		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_LIMITS", "STEPKEY_ATTACK_FAILURES",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

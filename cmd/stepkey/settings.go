@@ -40,16 +40,18 @@ type settings struct {
 	DBPassword secret.Text `name:"db-password" env:"DB_PASSWORD" help:"PostgreSQL password."`
 	DBName     string      `name:"db-name" env:"DB_NAME" help:"PostgreSQL database."`
 
-	DatabaseURL   secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
-	Data          string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
-	Secret        secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
-	Host          string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
-	Issuer        string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
-	Audience      string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
-	Introspection secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
-	CORSOrigins   []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
-	HashSlots     int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
-	LogFormat     string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
+	DatabaseURL    secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
+	Data           string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
+	Secret         secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
+	Host           string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
+	Issuer         string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
+	Audience       string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
+	Introspection  secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
+	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
+	HashSlots      int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
+	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether tries are counted and limited: on, or off for load tests on localhost."`
+	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, all together, above which an attack is assumed and each address may fail less often."`
+	LogFormat      string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
 }
 
 // origins returns the configured origins, or the local one.

@@ -34,13 +34,13 @@ type server struct {
 
 // start runs the binary with settings added to the ones that every test needs,
 // until the test ends. It then has to stop by itself when told to, and its log
-// must hold nothing secret.
+// must hold nothing secret. There are no limits, which limits_test.go turns on.
 func start(t *testing.T, settings ...string) *server {
 	t.Helper()
 	s := &server{port: freePort(t)}
 	s.origin = "http://localhost:" + s.port
 	s.environment = append([]string{
-		"PORT=" + s.port, "RP_ORIGIN=" + s.origin, "STEPKEY_DATA=" + t.TempDir(),
+		"PORT=" + s.port, "RP_ORIGIN=" + s.origin, "STEPKEY_DATA=" + t.TempDir(), "STEPKEY_LIMITS=off",
 	}, settings...)
 	s.command = exec.Command(serverPath, "serve")
 	s.command.Dir = t.TempDir()

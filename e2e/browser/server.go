@@ -57,7 +57,7 @@ func Serve(program, dir string, settings ...string) (*Server, error) {
 	}
 	server := &Server{Port: port, process: exec.Command(program, "serve"), output: output}
 	server.process.Dir = dir
-	server.process.Env = []string{"PORT=" + port, "STEPKEY_DATA=" + filepath.Join(dir, "data")}
+	server.process.Env = []string{"PORT=" + port, "STEPKEY_DATA=" + filepath.Join(dir, "data"), "STEPKEY_LIMITS=off"}
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
 		server.process.Env = append(server.process.Env, name+"="+strings.ReplaceAll(value, "PORT", port))

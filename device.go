@@ -1,0 +1,94 @@
+package stepkey
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A device token says that somebody signed in to this account on this device before.
+// It proves nothing else and opens nothing: it only keeps those who guess at the
+// account from shutting its owner out (OWASP, "Slow Down Online Guessing Attacks with
+// Device Cookies"). It is no JWT and has a key of its own, so that neither can be
+// taken for the other.
+
+// DeviceLifetime is how long a device stays known after a sign-in there.
+const DeviceLifetime = 180 * 24 * time.Hour
+
+// MaxDevices is how many device tokens of one request are looked at.
+const MaxDevices = 8
+
+const (
+	devicePrefix     = "dv1."
+	deviceNonceBytes = 16
+)
+
+// device is what a device token says.
+type device struct {
+	userID          uuid.UUID
+	passwordVersion uint32
+	expiresAt       time.Time
+	nonce           [deviceNonceBytes]byte
+}
+
+func (d device) marshal() []byte {
+	raw := append([]byte(nil), d.userID[:]...)
+	raw = binary.BigEndian.AppendUint32(raw, d.passwordVersion)
+	raw = binary.BigEndian.AppendUint64(raw, uint64(d.expiresAt.Unix()))
+	return append(raw, d.nonce[:]...)
+}
+
+const deviceBytes = 16 + 4 + 8 + deviceNonceBytes
+
+// newDevice makes the token for a device on which u has just signed in.
+func (s *Service) newDevice(u User, now time.Time) (deviceToken string, until time.Time, err error) {
+	d := device{userID: u.ID, passwordVersion: uint32(u.PasswordVersion), expiresAt: now.Add(DeviceLifetime)}
+	if _, err := io.ReadFull(s.random, d.nonce[:]); err != nil {
+		return "", time.Time{}, fmt.Errorf("stepkey: draw a device token: %w", err)
+	}
+	raw := d.marshal()
+	return devicePrefix + base64.RawURLEncoding.EncodeToString(append(raw, s.deviceMAC(raw)...)), d.expiresAt, nil
+}
+
+func (s *Service) deviceMAC(raw []byte) []byte {
+	mac := hmac.New(sha256.New, s.deviceKey)
+	mac.Write([]byte(devicePrefix))
+	mac.Write(raw)
+	return mac.Sum(nil)
+}
+
+// knownDevice returns the device among tokens on which u signed in before, with the
+// password that u has now. A changed password makes all devices strangers.
+func (s *Service) knownDevice(tokens []string, u User, now time.Time) (device, bool) {
+	for _, text := range tokens[:min(len(tokens), MaxDevices)] {
+		d, ok := s.parseDevice(text)
+		if ok && d.userID == u.ID && d.passwordVersion == uint32(u.PasswordVersion) && now.Before(d.expiresAt) {
+			return d, true
+		}
+	}
+	return device{}, false
+}
+
+func (s *Service) parseDevice(text string) (device, bool) {
+	encoded, ok := strings.CutPrefix(text, devicePrefix)
+	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(deviceBytes+sha256.Size) {
+		return device{}, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || !hmac.Equal(raw[deviceBytes:], s.deviceMAC(raw[:deviceBytes])) {
+		return device{}, false
+	}
+	return device{
+		userID:          uuid.UUID(raw[:16]),
+		passwordVersion: binary.BigEndian.Uint32(raw[16:]),
+		expiresAt:       time.Unix(int64(binary.BigEndian.Uint64(raw[20:])), 0),
+		nonce:           [deviceNonceBytes]byte(raw[28:deviceBytes]),
+	}, true
+}

@@ -1,0 +1,68 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/memstore"
+)
+
+func limited(t *testing.T) http.Handler {
+	t.Helper()
+	return New(newServiceWith(t, func(c *stepkey.Config) {
+		c.DangerNoLimits, c.Limiter = false, memstore.NewLimiter(0, nil)
+	}), Options{})
+}
+
+func deviceCookieIn(t *testing.T, r *http.Response) *http.Cookie {
+	t.Helper()
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, "__Host-stepkey-device-") {
+			return c
+		}
+	}
+	t.Fatalf("no device cookie: %v", r.Header)
+	return nil
+}
+
+func TestTooManyFailuresAnswer429ButToKnownDevices(t *testing.T) {
+	h := limited(t)
+	credentials := func(name, password string) string {
+		return `{"username":"` + name + `","password":"` + password + `"}`
+	}
+	right, wrong := credentials("mira", "correct horse battery"), credentials("mira", "incorrect horse")
+	send(h, "POST", "/auth/signup", right)
+	device := deviceCookieIn(t, send(h, "POST", "/auth/login", right))
+	if !device.Secure || !device.HttpOnly || device.SameSite != http.SameSiteStrictMode || device.Path != "/" ||
+		device.Domain != "" || device.MaxAge < 179*24*3600 {
+		t.Errorf("device cookie: %+v", device)
+	}
+	for range 10 {
+		wantStatus(t, "a wrong password", send(h, "POST", "/auth/login", wrong), 401, "unauthorized")
+	}
+	refused := send(h, "POST", "/auth/login", right)
+	if after := refused.Header.Get("Retry-After"); after != "30" {
+		t.Errorf("Retry-After is %q, want 30", after)
+	}
+	wantStatus(t, "the eleventh", refused, 429, "rate_limited")
+	known := send(h, "POST", "/auth/signin", right, "Cookie", "other=1; "+device.Name+"="+device.Value)
+	if next := deviceCookieIn(t, known); next.Name != device.Name || next.Value == device.Value {
+		t.Errorf("the next device cookie is %s=%s", next.Name, next.Value)
+	}
+	wantStatus(t, "a known device", known, 201, "")
+}
+
+func TestTooManySignUpsAnswer429(t *testing.T) {
+	h := limited(t)
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		body := `{"username":"` + name + `","password":"correct horse battery"}`
+		wantStatus(t, name, send(h, "POST", "/auth/signup", body), 201, "")
+	}
+	refused := send(h, "POST", "/auth/signup", `{"username":"f","password":"correct horse battery"}`)
+	if after := refused.Header.Get("Retry-After"); after != "720" && after != "719" {
+		t.Errorf("Retry-After is %q, want 12 minutes", after)
+	}
+	wantStatus(t, "the sixth", refused, 429, "rate_limited")
+}

@@ -1,0 +1,156 @@
+package stepkey
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/clientip"
+)
+
+// The limits, apart from those on attempts at one account (see attempts.go). Where
+// they come from is in docs/limits.md.
+
+// Failed logins from one address and from its neighbourhood. A success is given
+// back, so that an office behind one address is no crowd of attackers.
+func logInAddressLimit() Limit { return Limit{Burst: 20, Every: 6 * time.Second} }
+func logInNetworkLimit() Limit { return Limit{Burst: 200, Every: 600 * time.Millisecond} }
+
+// Sign-ups: five an hour and twenty a day from one address, fifty an hour from its
+// neighbourhood. Names that are taken count as well, for the answer tells so.
+func signUpHourLimit() Limit    { return Limit{Burst: 5, Every: 12 * time.Minute} }
+func signUpDayLimit() Limit     { return Limit{Burst: 20, Every: 72 * time.Minute} }
+func signUpNetworkLimit() Limit { return Limit{Burst: 50, Every: 72 * time.Second} }
+
+// Challenges that one session asks for.
+func optionsLimit() Limit { return Limit{Burst: 30, Every: 10 * time.Second} }
+
+// Passkey responses of one session that do not hold. One more ends the session: a
+// person whose key does not work has long stopped.
+func verificationLimit() Limit { return Limit{Burst: 10, Every: 90 * time.Second} }
+
+// AttackFailures is the default of Config.AttackFailures.
+const AttackFailures = 300
+
+// An attack is assumed while more logins fail, everywhere together, than
+// Config.AttackFailures a minute. Then each address may fail a quarter as often.
+const (
+	attackLasts   = time.Minute
+	attackDivisor = 4
+)
+
+// RateLimitedError says that the client has tried too often, and how long it has to
+// wait.
+type RateLimitedError struct{ RetryAfter time.Duration }
+
+// Error implements error.
+func (e *RateLimitedError) Error() string {
+	return fmt.Sprintf("stepkey: too many tries, wait %s", e.RetryAfter)
+}
+
+// limits asks the Limiter. Without one it allows everything.
+type limits struct {
+	limiter  Limiter
+	key      []byte // of bucket names
+	refused  *refusals
+	failures Limit        // of all logins together
+	attack   atomic.Int64 // until when an attack is assumed, in microseconds since 1970
+	log      *slog.Logger
+}
+
+func newLimits(c Config, key []byte) *limits {
+	return &limits{
+		limiter: c.Limiter, key: key, refused: newRefusals(maxRefusals), log: c.Log,
+		failures: Limit{Burst: c.AttackFailures, Every: time.Minute / time.Duration(c.AttackFailures)},
+	}
+}
+
+// bucket names one bucket of a scope. Whose it is stands there as a keyed hash:
+// who reads the store reads neither names nor addresses.
+func (l *limits) bucket(scope, whose string) string {
+	digest := l.digest(scope, whose)
+	return scope + ":" + hex.EncodeToString(digest[:16])
+}
+
+func (l *limits) digest(scope, whose string) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, l.key)
+	mac.Write([]byte(scope + "\x00" + whose))
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// charge takes charges, or returns a RateLimitedError. A refusal is remembered for a
+// few seconds by this instance, so that who keeps coming costs nothing.
+func (l *limits) charge(ctx context.Context, now time.Time, charges ...Charge) error {
+	if l.limiter == nil {
+		return nil
+	}
+	if wait := l.refused.wait(charges, now); wait > 0 {
+		return &RateLimitedError{RetryAfter: wait}
+	}
+	wait, err := l.limiter.Charge(ctx, charges...)
+	if err != nil || wait == 0 {
+		return err
+	}
+	l.refused.remember(charges, now, wait)
+	return &RateLimitedError{RetryAfter: wait}
+}
+
+// refund gives charges back. That it fails is no reason to refuse somebody whose
+// password was right.
+func (l *limits) refund(ctx context.Context, charges []Charge) {
+	if l.limiter == nil || len(charges) == 0 {
+		return
+	}
+	if err := l.limiter.Refund(context.WithoutCancel(ctx), charges...); err != nil {
+		l.log.WarnContext(ctx, "attempts not given back", "error", err)
+	}
+}
+
+func (l *limits) logInCharges(c Client, now time.Time) []Charge {
+	cost := 1
+	if l.underAttack(now) {
+		cost = attackDivisor
+	}
+	return []Charge{
+		{l.bucket("login-address", clientip.Address(c.IP).String()), logInAddressLimit(), cost},
+		{l.bucket("login-network", clientip.Network(c.IP).String()), logInNetworkLimit(), 1},
+	}
+}
+
+func (l *limits) signUpCharges(c Client) []Charge {
+	address := clientip.Address(c.IP).String()
+	return []Charge{
+		{l.bucket("signup-hour", address), signUpHourLimit(), 1},
+		{l.bucket("signup-day", address), signUpDayLimit(), 1},
+		{l.bucket("signup-network", clientip.Network(c.IP).String()), signUpNetworkLimit(), 1},
+	}
+}
+
+func (l *limits) chargeOptions(ctx context.Context, a Account, now time.Time) error {
+	return l.charge(ctx, now, Charge{l.bucket("options", a.Session.ID.String()), optionsLimit(), 1})
+}
+
+func (l *limits) chargeVerification(ctx context.Context, a Account, now time.Time) error {
+	return l.charge(ctx, now, Charge{l.bucket("verification", a.Session.ID.String()), verificationLimit(), 1})
+}
+
+// countFailure counts a failed login of anybody's. That it cannot be counted changes
+// nothing for who failed.
+func (l *limits) countFailure(ctx context.Context, now time.Time) {
+	if l.limiter == nil || l.underAttack(now) {
+		return
+	}
+	wait, err := l.limiter.Charge(ctx, Charge{"login-all", l.failures, 1})
+	if err != nil || wait == 0 {
+		return
+	}
+	l.attack.Store(now.Add(attackLasts).UnixMicro())
+	l.log.WarnContext(ctx, "more logins fail than usual: addresses we do not know may fail less often for a minute")
+}
+
+func (l *limits) underAttack(now time.Time) bool { return now.UnixMicro() < l.attack.Load() }
