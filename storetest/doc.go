@@ -25,9 +25,8 @@ type Time struct {
 	Advance func(d time.Duration)
 
 	// Drift is zero for a clock that stands still. For one that runs, it is more
-	// than what passes by itself between two calls of Advance, which makes up for
-	// that. The suites ask for nothing that such a store cannot know: what is that
-	// near to a limit.
+	// than what passes by itself in one test, or one random game. The suites ask for
+	// nothing that such a store cannot know: what is that near to a limit.
 	Drift time.Duration
 }
 

@@ -112,19 +112,19 @@ func (g *game) charge(costs []int) time.Duration {
 	return time.Duration(longest) * time.Microsecond
 }
 
-// leaveLimits lets time pass until no bucket is so near to having enough that a
-// clock that runs by itself could make the difference.
+// leaveLimits lets time pass until no bucket is so near to having enough that what
+// passes by itself could make the difference.
 func (g *game) leaveLimits(costs []int) {
 	near := func() bool {
 		for i, cost := range costs {
-			spare := g.rate(i).Size() - g.rate(i).Step(cost) - max(g.full[i]-g.now, 0)
-			if cost > 0 && max(spare, -spare) <= g.clock.Drift.Microseconds() {
+			missing := max(g.full[i]-g.now, 0) + g.rate(i).Step(cost) - g.rate(i).Size()
+			if cost > 0 && missing > 0 && missing <= g.clock.Drift.Microseconds() {
 				return true
 			}
 		}
 		return false
 	}
-	for g.clock.Drift > 0 && near() {
-		g.advance(g.unit / 4)
+	for near() {
+		g.advance(g.clock.Drift)
 	}
 }
