@@ -1,0 +1,92 @@
+package redisstore
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/stepkey/stepkey"
+)
+
+// A session's challenges are one hash. Its entries are numbered, so that the order
+// in which they came does not depend on a clock, and hold their own expiry, since
+// only keys have a TTL; the key's is that of its last entry.
+
+// putScript adds an entry and then removes what has expired and what is too much. It
+// adds first: a server without memory refuses before anything is removed.
+//
+// KEYS: the session. ARGV: field, lifetime in microseconds, cap, state.
+const putScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local entries = redis.call('HGETALL', KEYS[1])
+
+local expires = now + ARGV[2]
+local last, latest, kept, gone = 0, expires, {}, {}
+for i = 1, #entries, 2 do
+  local number, ends = string.match(entries[i + 1], '^(%d+) (%d+) ')
+  number, ends = tonumber(number), tonumber(ends)
+  last = math.max(last, number)
+  if ends <= now then
+    table.insert(gone, entries[i])
+  else
+    latest = math.max(latest, ends)
+    table.insert(kept, {number = number, field = entries[i]})
+  end
+end
+table.sort(kept, function(a, b) return a.number < b.number end)
+for i = 1, #kept - (ARGV[3] - 1) do
+  table.insert(gone, kept[i].field)
+end
+
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f ', last + 1, expires) .. ARGV[4])
+for _, field in ipairs(gone) do
+  redis.call('HDEL', KEYS[1], field)
+end
+redis.call('PEXPIREAT', KEYS[1], math.ceil(latest / 1000))
+return 1`
+
+// takeScript removes an entry and returns its state, or nil.
+//
+// KEYS: the session. ARGV: field.
+const takeScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+if not entry then
+  return false
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+local ends, state = string.match(entry, '^%d+ (%d+) (.*)$')
+if tonumber(ends) <= now then
+  return false
+end
+return state`
+
+// Put implements stepkey.Challenges.
+func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+	return s.run(ctx, s.put, sessionKey(key), []string{
+		field(key), strconv.FormatInt(ttl.Microseconds(), 10), strconv.Itoa(stepkey.MaxChallenges), string(state),
+	}).Error()
+}
+
+// Take implements stepkey.Challenges.
+func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+	state, err := s.run(ctx, s.take, sessionKey(key), []string{field(key)}).AsBytes()
+	if rueidis.IsRedisNil(err) {
+		return nil, stepkey.ErrChallengeExpired
+	}
+	return state, err
+}
+
+func sessionKey(key stepkey.ChallengeKey) []string {
+	return []string{"stepkey:challenges:" + key.SessionID.String()}
+}
+
+// field is everything but the session that has to agree: who asks with anything else
+// finds nothing, and removes nothing.
+func field(key stepkey.ChallengeKey) string {
+	return string(key.Purpose) + " " + key.UserID.String() + " " + string(key.Digest[:])
+}

@@ -1,0 +1,184 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/stepkey/stepkey"
+)
+
+// Timeout bounds every operation, the wait for a connection included. What is kept
+// here is asked for before every login: who waits longer would rather be told.
+const Timeout = 250 * time.Millisecond
+
+// startTimeout bounds the first connection.
+const startTimeout = 2 * time.Second
+
+// connections is how many there are, as a power of two: commands of many callers
+// share one.
+const connections = 1
+
+// maxInFlight bounds how many operations wait for the server at once. On the few
+// connections that is a hundred thousand in a second, and what is given up while a
+// server hangs never fills rueidis' queues.
+const maxInFlight = 64
+
+// Store is a stepkey.Challenges and a stepkey.Limiter. It is safe for concurrent
+// use.
+type Store struct {
+	client                    rueidis.Client
+	put, take, charge, refund *rueidis.Lua
+	inFlight                  chan struct{}
+}
+
+var (
+	_ stepkey.Challenges = (*Store)(nil)
+	_ stepkey.Limiter    = (*Store)(nil)
+)
+
+// Open connects to the server that url names and makes sure that it answers:
+//
+//	redis://user:password@host:6379/0
+//	rediss://user:password@host:6379/0  (TLS)
+//	unix:///run/redis/redis.sock?db=0
+//
+// The caller closes the Store.
+func Open(ctx context.Context, url string) (*Store, error) {
+	option, err := rueidis.ParseURL(url)
+	if err != nil {
+		// The error may quote the URL, and with it the password.
+		return nil, errors.New("redisstore: REDIS_URL is not a Redis URL: " +
+			"write it like redis://user:password@host:6379/0, rediss://… for TLS, or unix:///path/to/socket")
+	}
+	client, err := rueidis.NewClient(configure(option))
+	if err != nil {
+		if client != nil {
+			client.Close()
+		}
+		return nil, unavailable(err)
+	}
+	s := &Store{
+		client: client,
+		put:    rueidis.NewLuaScript(putScript), take: rueidis.NewLuaScript(takeScript),
+		charge: rueidis.NewLuaScript(chargeScript), refund: rueidis.NewLuaScript(refundScript),
+		inFlight: make(chan struct{}, maxInFlight),
+	}
+	if err := s.check(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func configure(option rueidis.ClientOption) rueidis.ClientOption {
+	option.ForceSingleClient = true
+	option.PipelineMultiplex = connections
+	option.ReadBufferEachConn, option.WriteBufferEachConn = 1<<16, 1<<16
+	option.DisableCache = true // nothing here may be answered from memory
+	// A command that may have been carried out is not sent again: a refund must not
+	// count twice.
+	option.DisableRetry = true
+	// Connections that the server closed are noticed at once and not with the next
+	// command.
+	option.AlwaysPipelining = true
+	// One that does not answer for so long is given up, so that the next one can.
+	option.ConnWriteTimeout = time.Second
+	option.Dialer.Timeout = startTimeout
+	if option.ClientName == "" {
+		option.ClientName = "stepkey"
+	}
+	return option
+}
+
+func (s *Store) check(ctx context.Context) error {
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	info, err := s.info(ctx, "cluster")
+	if err != nil {
+		return err
+	}
+	if info["cluster_enabled"] == "1" {
+		return errors.New("redisstore: REDIS_URL is a node of a Redis Cluster, which is not supported: use a single server")
+	}
+	return nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.client.Close() }
+
+// Ping reports whether the server answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.do(ctx, func(ctx context.Context) rueidis.RedisResult {
+		return s.client.Do(ctx, s.client.B().Ping().Build())
+	}).Error()
+}
+
+// EvictionPolicy returns the server's maxmemory-policy, and whether it drops keys when
+// memory is full. Then limits can be reset by filling it.
+func (s *Store) EvictionPolicy(ctx context.Context) (policy string, evicts bool, err error) {
+	info, err := s.info(ctx, "memory")
+	if err != nil {
+		return "", false, err
+	}
+	policy = info["maxmemory_policy"]
+	return policy, policy != "noeviction" && info["maxmemory"] != "0", nil
+}
+
+// info returns the fields of a section of INFO.
+func (s *Store) info(ctx context.Context, section string) (map[string]string, error) {
+	text, err := s.do(ctx, func(ctx context.Context) rueidis.RedisResult {
+		return s.client.Do(ctx, s.client.B().Info().Section(section).Build())
+	}).ToString()
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			fields[name] = value
+		}
+	}
+	return fields, nil
+}
+
+// run runs a script.
+func (s *Store) run(ctx context.Context, script *rueidis.Lua, keys, args []string) rueidis.RedisResult {
+	return s.do(ctx, func(ctx context.Context) rueidis.RedisResult { return script.Exec(ctx, s.client, keys, args) })
+}
+
+// do asks the server, by a deadline of its own and not until the client has gone: a
+// half-known outcome helps nobody. An error other than rueidis.Nil is ErrUnavailable.
+//
+// The caller leaves at the deadline also if rueidis does not, which waits for a
+// place in its queue, and for another's attempt to connect, without looking at ctx.
+func (s *Store) do(ctx context.Context, ask func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Timeout)
+	defer cancel()
+	select {
+	case s.inFlight <- struct{}{}:
+	case <-ctx.Done():
+		return rueidis.NewErrorResult(unavailable(ctx.Err()))
+	}
+	answer := make(chan rueidis.RedisResult, 1)
+	go func() {
+		defer func() { <-s.inFlight }()
+		answer <- ask(ctx)
+	}()
+	select {
+	case result := <-answer:
+		if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			return rueidis.NewErrorResult(unavailable(err))
+		}
+		return result
+	case <-ctx.Done():
+		return rueidis.NewErrorResult(unavailable(ctx.Err()))
+	}
+}
+
+func unavailable(err error) error { return fmt.Errorf("%w: redis: %w", stepkey.ErrUnavailable, err) }
