@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -28,8 +27,17 @@ type Config struct {
 
 	// Origins are where the pages that use passkeys come from, exactly as a
 	// browser writes them: scheme, host, and the port unless it is the scheme's
-	// own. The first is the main one.
+	// own. The first is the main one. Android apps may follow, as Android writes
+	// them: android:apk-key-hash: and the SHA-256 of the certificate that the app
+	// is signed with, in base64url without padding.
 	Origins []string
+
+	// RelatedOrigins are those of pages outside the domain RPID that use the same
+	// passkeys (WebAuthn Level 3 §5.11). Browsers ask https://RPID/.well-known/webauthn
+	// for them, without a port; where that is another server it has to hand on what
+	// package httpapi answers there. They read five different names and leave out
+	// what comes after; shop.example.com and example.de have one name, example.
+	RelatedOrigins []string
 
 	// RPID is the domain that passkeys belong to. The default is the host of the
 	// first origin; it must be that host or a parent domain of it, for every
@@ -157,44 +165,6 @@ func (c Config) checkRPID() error {
 	return nil
 }
 
-func (c Config) checkOrigins() error {
-	var faults []error
-	for _, origin := range c.Origins {
-		faults = append(faults, checkOrigin(origin, c.RPID))
-	}
-	return errors.Join(faults...)
-}
-
-func checkOrigin(origin, rpID string) error {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return fmt.Errorf("RP_ORIGIN %q is not an origin: write it like https://app.example.com", origin)
-	}
-	if canonical := canonicalOrigin(u); canonical != origin {
-		return fmt.Errorf("RP_ORIGIN %q is not written as browsers write it, and would match none: use %s",
-			origin, canonical)
-	}
-	host := u.Hostname()
-	if u.Scheme == "http" && !isLocalhost(host) {
-		return fmt.Errorf("RP_ORIGIN %s is plain http, and browsers allow passkeys only over https: "+
-			"use https://%s, or http://localhost for trying it out", origin, u.Host)
-	}
-	if host != rpID && !strings.HasSuffix(host, "."+rpID) {
-		return fmt.Errorf("RP_ID %s is neither the host of RP_ORIGIN %s nor a parent domain of it: "+
-			"set RP_ID=%s", rpID, origin, host)
-	}
-	return nil
-}
-
-// canonicalOrigin writes u as a browser serialises an origin.
-func canonicalOrigin(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if (u.Scheme == "https" && u.Port() == "443") || (u.Scheme == "http" && u.Port() == "80") {
-		host = strings.ToLower(u.Hostname())
-	}
-	return u.Scheme + "://" + host
-}
-
 func defaultAlgorithm(sharedSecret string) token.Algorithm {
 	if sharedSecret != "" {
 		return token.HS256
@@ -256,27 +226,4 @@ func (c Config) WeakSharedSecret() bool {
 		}
 	}
 	return false
-}
-
-func (c Config) onlyLocalhost() bool {
-	for _, origin := range c.Origins {
-		if !isLocalhost(hostOf(origin)) {
-			return false
-		}
-	}
-	return true
-}
-
-func hostOf(origin string) string {
-	u, err := url.Parse(origin)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
-
-// isLocalhost follows the Secure Contexts specification: browsers treat these
-// names as the machine itself, whatever a resolver says.
-func isLocalhost(host string) bool {
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
+// app is an Android app's origin.
+const app = "android:apk-key-hash:-_8jcJtgyfrbH09yT3MOOxaQvYBN2iI4VUdL3lqkfpE"
+
 func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 	f := newFixture(t)
 	for _, test := range []struct {
@@ -30,6 +33,34 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		{"origin with the scheme's port", func(c *stepkey.Config) { c.Origins = []string{"https://app.example.com:443"} }, "use https://app.example.com"},
 		{"origin in upper case", func(c *stepkey.Config) { c.Origins = []string{"https://APP.example.com"} }, "use https://app.example.com"},
 		{"no origin", func(c *stepkey.Config) { c.Origins = []string{"app.example.com"} }, "https://app.example.com"},
+		{"every host", func(c *stepkey.Config) { c.Origins = []string{"https://*.example.com"}; c.RPID = "example.com" }, "each host by itself"},
+		{"host as people write it", func(c *stepkey.Config) { c.Origins = []string{"https://müller.example.com"} }, "xn--"},
+		{"only an app", func(c *stepkey.Config) { c.Origins = []string{app} }, "put the origin of a page first"},
+		{"app before the pages", func(c *stepkey.Config) { c.Origins = []string{app, origin} }, "put the origin of a page first"},
+		{"app by a SHA-1 hash", func(c *stepkey.Config) {
+			c.Origins = append(c.Origins, "android:apk-key-hash:fRBDRz1Vv6kOhTDTWAHU44G8afA")
+		}, "32 bytes in base64url without padding"},
+		{"app with padding", func(c *stepkey.Config) { c.Origins = append(c.Origins, app+"=") }, "without padding"},
+		{"app in the other base64", func(c *stepkey.Config) {
+			c.Origins = append(c.Origins, strings.NewReplacer("-", "+", "_", "/").Replace(app))
+		}, "base64url"},
+		{"app with stray bits", func(c *stepkey.Config) { c.Origins = append(c.Origins, app[:len(app)-1]+"F") }, "base64url"},
+		{"app by its fingerprint", func(c *stepkey.Config) {
+			c.Origins = append(c.Origins, "android:apk-key-hash:"+strings.Repeat("AB:", 31)+"AB")
+		}, "SHA-256 of its signing certificate"},
+		{"app by another name", func(c *stepkey.Config) { c.Origins = append(c.Origins, "android:com.example.app") }, "write android:apk-key-hash:"},
+		{"app of another system", func(c *stepkey.Config) { c.Origins = append(c.Origins, "ios:bundle-id:com.example.app") }, "https://app.example.com"},
+		{"related origin of the same domain", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://x.app.example.com"} }, "list it in RP_ORIGIN"},
+		{"related origin over http", func(c *stepkey.Config) { c.RelatedOrigins = []string{"http://app.example.net"} }, "only over https"},
+		{"related origin without a name", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://192.0.2.1"} }, "by name"},
+		{"related origin with a path", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://app.example.net/x"} }, "use https://app.example.net"},
+		{"related app", func(c *stepkey.Config) { c.RelatedOrigins = []string{app} }, "STEPKEY_RELATED_ORIGINS"},
+		{"related to localhost", func(c *stepkey.Config) {
+			c.Origins, c.RelatedOrigins = []string{"http://localhost:3000"}, []string{"https://app.example.net"}
+		}, "give the service a domain name"},
+		{"weak shared secret beside an app", func(c *stepkey.Config) {
+			c.SharedSecret, c.Origins = "thel@stFlyD0g", []string{"http://localhost:3000", app}
+		}, "JWT_SECRET has 13 bytes"},
 		{"weak shared secret", func(c *stepkey.Config) { c.SharedSecret = "thel@stFlyD0g" }, "openssl rand -base64 32"},
 		{"weak shared secret beside localhost", func(c *stepkey.Config) {
 			c.SharedSecret, c.RPID = "thel@stFlyD0g", "localhost"
@@ -54,6 +85,10 @@ func TestSafeConfigs(t *testing.T) {
 		"parent domain": func(c *stepkey.Config) { c.RPID = "example.com" },
 		"two origins": func(c *stepkey.Config) {
 			c.RPID, c.Origins = "example.com", []string{origin, "https://example.com:8443"}
+		},
+		"an app": func(c *stepkey.Config) { c.Origins = append(c.Origins, app) },
+		"related origins": func(c *stepkey.Config) {
+			c.RelatedOrigins = []string{"https://app.example.net", "https://example.com.example.net:8443", "https://example.com"}
 		},
 		"localhost": func(c *stepkey.Config) { c.Origins = []string{"http://localhost:3000"} },
 		"original's sample": func(c *stepkey.Config) {

@@ -47,6 +47,7 @@ type Service struct {
 	signer     *token.Signer
 	verifier   *token.Verifier
 	origins    []string
+	related    []string
 	issuer     string
 	audience   string
 }
@@ -64,7 +65,8 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		challengesApart: any(c.Challenges) != any(c.Store),
 
 		gate:     password.NewGate(hashSlots(c.HashSlots), maxHashWait),
-		origins:  c.Origins,
+		origins:  c.pageOrigins(),
+		related:  slices.Clone(c.RelatedOrigins),
 		issuer:   c.Issuer,
 		audience: c.Audience,
 	}
@@ -72,7 +74,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.relyingParty, err = ceremony.New(ceremony.Config{
-		RPID: c.RPID, RPName: c.RPName, Origins: c.Origins, Timeout: ChallengeLifetime, Random: c.Random,
+		RPID: c.RPID, RPName: c.RPName, Origins: slices.Concat(c.Origins, c.RelatedOrigins), Timeout: ChallengeLifetime, Random: c.Random,
 		AttestationRoots: c.AttestationRoots,
 	})
 	if err != nil {
@@ -123,8 +125,12 @@ func hashSlots(configured int) int {
 // Verifier checks the tokens that this service makes, by its own keys.
 func (s *Service) Verifier() *token.Verifier { return s.verifier }
 
-// Origins returns the origins of the pages that may use passkeys.
+// Origins returns the origins of the pages that may use passkeys, related ones too.
+// Apps are not among them.
 func (s *Service) Origins() []string { return slices.Clone(s.origins) }
+
+// RelatedOrigins returns those of Config.RelatedOrigins.
+func (s *Service) RelatedOrigins() []string { return slices.Clone(s.related) }
 
 // PublicKeys returns the keys that others need to check tokens. It is empty
 // where tokens are signed with a shared secret.

@@ -25,6 +25,14 @@ func newService(t *testing.T) *stepkey.Service {
 	return newServiceWith(t, func(*stepkey.Config) {})
 }
 
+func newServiceAt(t *testing.T, origins []string, related ...string) *stepkey.Service {
+	t.Helper()
+	return newServiceWith(t, func(c *stepkey.Config) {
+		c.Origins, c.RelatedOrigins = origins, related
+		c.DangerNoLimits, c.Limiter = false, memstore.NewLimiter(0, nil)
+	})
+}
+
 func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service {
 	t.Helper()
 	store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{})

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -27,6 +28,31 @@ func (a *api) publicKeys() http.HandlerFunc {
 		}
 		writeCacheable(w, r, "application/jwk-set+json", cacheControl, keys)
 	}
+}
+
+// relatedOriginsMaxAge is how long browsers go on with the list: a page that is added
+// or taken out is known everywhere a few minutes later.
+const relatedOriginsMaxAge = 5 * time.Minute
+
+type relatedOrigins struct {
+	Origins []string `json:"origins"`
+}
+
+// relatedOrigins tells browsers which pages outside the passkeys' domain may use
+// them (WebAuthn L3 §5.11). Where there are none it is not there.
+func (a *api) relatedOrigins(w http.ResponseWriter, r *http.Request) {
+	origins := a.service.RelatedOrigins()
+	if len(origins) == 0 {
+		writeProblem(w, r, problemNotFound)
+		return
+	}
+	content, err := json.Marshal(relatedOrigins{origins})
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	cacheControl := fmt.Sprintf("public, max-age=%d", int(relatedOriginsMaxAge.Seconds()))
+	writeCacheable(w, r, "application/json", cacheControl, content)
 }
 
 func (a *api) openAPI() http.HandlerFunc {

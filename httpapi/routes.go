@@ -58,6 +58,7 @@ func (a *api) routes() []route {
 
 		{[]string{"/.well-known/jwks.json"}, readable(handle(a.publicKeys()))},
 		{[]string{"/.well-known/ended-sessions"}, readable(handle(a.endedSessions))},
+		{[]string{"/.well-known/webauthn"}, readable(handle(a.relatedOrigins))},
 		{[]string{"/openapi.json"}, readable(handle(a.openAPI()))},
 		{[]string{"/livez"}, readable(handle(a.alive))},
 		{[]string{"/readyz"}, readable(handle(a.ready))},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/stepkey/stepkey/httpapi"
 )
@@ -12,8 +11,8 @@ import (
 // clientIP is how to find the address of a request.
 func (s settings) clientIP() (func(*http.Request) netip.Addr, error) {
 	var trusted []netip.Prefix
-	for _, text := range s.TrustedProxies {
-		network, err := parseNetwork(strings.TrimSpace(text))
+	for _, text := range trimAll(s.TrustedProxies) {
+		network, err := parseNetwork(text)
 		if err != nil {
 			return nil, err
 		}

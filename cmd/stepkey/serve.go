@@ -95,7 +95,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		DangerNoLimits: c.Limits == "off", AttackFailures: c.AttackFailures,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
-		Origins: c.origins(), RPID: c.RPID, RPName: c.RPName,
+		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), RPID: c.RPID, RPName: c.RPName,
 		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, AttestationRoots: attestationRoots,
 	}, nil
 }

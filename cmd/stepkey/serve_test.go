@@ -232,6 +232,8 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"RP_ID that is an address", map[string]string{"RP_ID": "127.0.0.1"}, []string{"IP address", "use localhost"}},
 		{"plain http", map[string]string{"RP_ORIGIN": "http://app.example.com"}, []string{"plain http", "use https://app.example.com"}},
 		{"one of several origins", map[string]string{"RP_ORIGIN": "http://localhost:3000, http://app.example.com"}, []string{"http://app.example.com is plain http"}},
+		{"app before every page", map[string]string{"RP_ORIGIN": "android:apk-key-hash:" + strings.Repeat("A", 43) + ",https://app.example.com"}, []string{"put the origin of a page first"}},
+		{"related origin that is not", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_RELATED_ORIGINS": "https://app.example.net, https://x.app.example.com"}, []string{"STEPKEY_RELATED_ORIGINS has https://x.app.example.com", "list it in RP_ORIGIN"}},
 		{"weak JWT_SECRET with https", map[string]string{"RP_ORIGIN": "https://app.example.com", "JWT_SECRET": "thel@stFlyD0g"}, []string{"JWT_SECRET has 13 bytes", "openssl rand -base64 32"}},
 		{"short STEPKEY_SECRET", map[string]string{"STEPKEY_SECRET": "c2hvcnQ="}, []string{"STEPKEY_SECRET", "openssl rand -base64 32"}},
 		{"short introspection secret", map[string]string{"STEPKEY_INTROSPECTION_SECRET": "hunter2"}, []string{"has 7 bytes"}},
@@ -391,7 +393,7 @@ func TestHealthcheck(t *testing.T) {
 func TestEmptySettingIsNone(t *testing.T) {
 	atHome(t)
 	t.Setenv("PORT", freePort(t))
-	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER"} {
+	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS"} {
 		t.Setenv(name, "")
 	}
 	start(t)
@@ -408,7 +410,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"DATABASE_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
-		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_LIMITS", "STEPKEY_ATTACK_FAILURES",
+		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_LIMITS", "STEPKEY_ATTACK_FAILURES",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

@@ -19,7 +19,7 @@ import (
 // settings are all of the service's. The first group has the original's names.
 type settings struct {
 	Port     int      `env:"PORT" default:"3000" help:"Port to listen on."`
-	RPOrigin []string `name:"rp-origin" env:"RP_ORIGIN" sep:"," help:"Origins of the pages that use passkeys, separated by commas; the first is the main one. Default: http://localhost:PORT."`
+	RPOrigin []string `name:"rp-origin" env:"RP_ORIGIN" sep:"," help:"Origins of the pages and, as android:apk-key-hash:…, of the apps that use passkeys, separated by commas; the first is the main one, a page's. Default: http://localhost:PORT."`
 	RPID     string   `name:"rp-id" env:"RP_ID" help:"Domain that passkeys belong to. Default: the host of the first origin."`
 	RPName   string   `name:"rp-name" env:"RP_NAME" default:"Stepkey" help:"Name that devices show."`
 
@@ -31,6 +31,7 @@ type settings struct {
 	KeyLifetime       time.Duration `name:"key-lifetime" env:"STEPKEY_KEY_LIFETIME" default:"2160h" help:"How long a signing key signs before the next one does."`
 
 	AttestationRoots string   `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of makers of security keys that are believed when they say that a key stays in its hardware. Default: none, and no attestation is asked for."`
+	RelatedOrigins   []string `name:"related-origins" env:"STEPKEY_RELATED_ORIGINS" sep:"," help:"Origins of pages outside the domain RP_ID that use the same passkeys, separated by commas. Browsers read five different names. Default: none."`
 	TrustedProxies   []string `name:"trusted-proxies" env:"STEPKEY_TRUSTED_PROXIES" sep:"," help:"Networks of the proxies before the service, such as 10.0.0.0/8, separated by commas; they say where a request comes from. Default: none, it comes from the connection's peer."`
 	ClientIPHeader   string   `name:"client-ip-header" env:"STEPKEY_CLIENT_IP_HEADER" help:"Header in which those proxies say it: X-Forwarded-For (the default), X-Real-IP or Forwarded."`
 
@@ -59,9 +60,14 @@ func (s settings) origins() []string {
 	if len(s.RPOrigin) == 0 {
 		return []string{"http://localhost:" + strconv.Itoa(s.Port)}
 	}
+	return trimAll(s.RPOrigin)
+}
+
+// trimAll allows for spaces after commas.
+func trimAll(list []string) []string {
 	var trimmed []string
-	for _, origin := range s.RPOrigin {
-		trimmed = append(trimmed, strings.TrimSpace(origin))
+	for _, text := range list {
+		trimmed = append(trimmed, strings.TrimSpace(text))
 	}
 	return trimmed
 }

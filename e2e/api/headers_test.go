@@ -71,6 +71,17 @@ func TestListedOriginsReadAcrossOrigins(t *testing.T) {
 	}
 }
 
+func TestRelatedOrigins(t *testing.T) {
+	const path = "/.well-known/webauthn"
+	newClient(t, start(t)).do("GET", path, nil).wantProblem(t, http.StatusNotFound, "not_found")
+	c := newClient(t, start(t, "RP_ORIGIN=https://app.example.com", "STEPKEY_HOST=localhost",
+		"STEPKEY_RELATED_ORIGINS=https://app.example.net, https://app.example.org"))
+	a := c.do("GET", path, nil).want(t, http.StatusOK)
+	if got, want := string(a.body), `{"origins":["https://app.example.net","https://app.example.org"]}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // Paths that are not in their shortest form lead nowhere but to the same server.
 func TestUncleanPaths(t *testing.T) {
 	s := start(t)

@@ -32,6 +32,7 @@ func testMethods(t *testing.T, c *client) {
 		"/users/histories":               "GET, HEAD",
 		"/.well-known/jwks.json":         "GET, HEAD",
 		"/.well-known/ended-sessions":    "GET, HEAD",
+		"/.well-known/webauthn":          "GET, HEAD",
 		"/openapi.json":                  "GET, HEAD",
 		"/livez":                         "GET, HEAD",
 		"/readyz":                        "GET, HEAD",

@@ -1,0 +1,152 @@
+package stepkey
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// appOrigin is what the origin of an Android app begins with. Nothing vouches for
+// it but Android, as nothing but the browser does for a page's.
+const appOrigin = "android:apk-key-hash:"
+
+func (c Config) checkOrigins() error {
+	if isApp(c.Origins[0]) {
+		return errors.New("RP_ORIGIN begins with an app: put the origin of a page first, which the tokens name as their issuer")
+	}
+	var faults []error
+	for _, origin := range c.Origins {
+		if isApp(origin) {
+			faults = append(faults, checkAppOrigin(origin))
+			continue
+		}
+		faults = append(faults, checkOrigin(origin, c.RPID))
+	}
+	for _, origin := range c.RelatedOrigins {
+		faults = append(faults, checkRelatedOrigin(origin, c.RPID))
+	}
+	return errors.Join(faults...)
+}
+
+// isApp reports whether origin looks like an app's. No page has this scheme.
+func isApp(origin string) bool { return strings.HasPrefix(origin, "android:") }
+
+func checkAppOrigin(origin string) error {
+	hash, found := strings.CutPrefix(origin, appOrigin)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(hash)
+	if !found || err != nil || len(raw) != sha256.Size {
+		return fmt.Errorf("RP_ORIGIN %q is not how Android names an app, and would match none: write %s and then "+
+			"the SHA-256 of its signing certificate, 32 bytes in base64url without padding", origin, appOrigin)
+	}
+	return nil
+}
+
+func checkOrigin(origin, rpID string) error {
+	u, err := parseOrigin("RP_ORIGIN", origin)
+	if err != nil {
+		return err
+	}
+	host := u.Hostname()
+	if u.Scheme == "http" && !isLocalhost(host) {
+		return fmt.Errorf("RP_ORIGIN %s is plain http, and browsers allow passkeys only over https: "+
+			"use https://%s, or http://localhost for trying it out", origin, u.Host)
+	}
+	if !within(host, rpID) {
+		return fmt.Errorf("RP_ID %s is neither the host of RP_ORIGIN %s nor a parent domain of it: "+
+			"set RP_ID=%s, or list the origin in STEPKEY_RELATED_ORIGINS", rpID, origin, host)
+	}
+	return nil
+}
+
+func checkRelatedOrigin(origin, rpID string) error {
+	u, err := parseOrigin("STEPKEY_RELATED_ORIGINS", origin)
+	if err != nil {
+		return err
+	}
+	host := u.Hostname()
+	_, notAddress := netip.ParseAddr(host)
+	switch {
+	case isLocalhost(rpID):
+		return fmt.Errorf("STEPKEY_RELATED_ORIGINS is set, and browsers would ask https://%s/.well-known/webauthn for them: "+
+			"give the service a domain name, or remove the setting", rpID)
+	case u.Scheme != "https" || notAddress == nil:
+		return fmt.Errorf("STEPKEY_RELATED_ORIGINS has %s, and browsers allow passkeys there only over https and by name: "+
+			"write it like https://app.example.net", origin)
+	case within(host, rpID):
+		return fmt.Errorf("STEPKEY_RELATED_ORIGINS has %s, which belongs to RP_ID %s anyway: list it in RP_ORIGIN", origin, rpID)
+	default:
+		return nil
+	}
+}
+
+// parseOrigin takes an origin only as a browser writes it, because origins are
+// compared byte by byte.
+func parseOrigin(setting, origin string) (*url.URL, error) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("%s %q is not an origin: write it like https://app.example.com", setting, origin)
+	}
+	if canonical := canonicalOrigin(u); canonical != origin {
+		return nil, fmt.Errorf("%s %q is not written as browsers write it, and would match none: use %s",
+			setting, origin, canonical)
+	}
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r == '*' || r > unicode.MaxASCII }) {
+		return nil, fmt.Errorf("%s %q would match none: write one host in ASCII (xn--…), and each host by itself", setting, origin)
+	}
+	return u, nil
+}
+
+// canonicalOrigin writes u as a browser serialises an origin.
+func canonicalOrigin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if (u.Scheme == "https" && u.Port() == "443") || (u.Scheme == "http" && u.Port() == "80") {
+		host = strings.ToLower(u.Hostname())
+	}
+	return u.Scheme + "://" + host
+}
+
+// pageOrigins are the origins without the apps.
+func (c Config) pageOrigins() []string {
+	var pages []string
+	for _, origin := range c.Origins {
+		if !isApp(origin) {
+			pages = append(pages, origin)
+		}
+	}
+	return append(pages, c.RelatedOrigins...)
+}
+
+// onlyLocalhost reports whether nobody but this machine can use the service. An app
+// is on somebody's telephone.
+func (c Config) onlyLocalhost() bool {
+	for _, origin := range c.Origins {
+		if !isLocalhost(hostOf(origin)) {
+			return false
+		}
+	}
+	return true
+}
+
+func hostOf(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// isLocalhost follows the Secure Contexts specification: browsers treat these
+// names as the machine itself, whatever a resolver says.
+func isLocalhost(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// within reports whether host is domain or below it.
+func within(host, domain string) bool {
+	return host == domain || strings.HasSuffix(host, "."+domain)
+}

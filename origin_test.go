@@ -1,0 +1,62 @@
+package stepkey_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+)
+
+// A passkey works from every origin that is listed, and from no other.
+func TestOriginsOfACeremony(t *testing.T) {
+	f := newFixture(t)
+	c := f.config()
+	c.RPID = "example.com"
+	c.Origins = []string{origin, "https://example.com:8443", app}
+	c.RelatedOrigins = []string{"https://shop.example.net"}
+	f.service = f.newService(c)
+	f.signUp("mira")
+	for _, at := range []string{origin, "https://example.com:8443", app, "https://shop.example.net"} {
+		wantError(t, "register at "+at, f.registerAt(at), nil)
+	}
+	for _, at := range []string{
+		"https://example.com", "https://shop.example.com", "https://example.net", "https://www.shop.example.net",
+		"https://shop.example.net:8443", "http://shop.example.net", app + "=", app[:len(app)-1] + "F", "android:apk-key-hash:", "null",
+	} {
+		wantError(t, "register at "+at, f.registerAt(at), stepkey.ErrVerificationFailed)
+	}
+}
+
+// registerAt makes the first passkey of an account at an origin, and verifies it
+// there. The client takes every origin, so that the service has to decide.
+func (f *fixture) registerAt(at string) error {
+	f.Helper()
+	name := "user" + string(rune('a'+f.events(stepkey.EventSignedUp)))
+	f.signUp(name)
+	claims, key, anywhere := f.logIn(name), device(), authenticator.Hostile{IgnoreOptions: true}
+	answer, err := key.CreateWith(at, f.registrationOptions(claims), anywhere)
+	created := parsed[stepkey.RegistrationResponse](f, answer, err)
+	if _, err := f.service.FinishRegistration(f.Context(), claims, created, ""); err != nil {
+		return err
+	}
+	answer, err = key.GetWith(at, f.stepUpOptions(claims), anywhere)
+	_, err = f.service.FinishStepUp(f.Context(), claims, parsed[stepkey.AssertionResponse](f, answer, err))
+	return err
+}
+
+// Pages may ask in a user's name; an app's origin is nobody's page.
+func TestOriginsArePages(t *testing.T) {
+	f := newFixture(t)
+	c := f.config()
+	c.Origins = []string{origin, app}
+	c.RelatedOrigins = []string{"https://shop.example.net"}
+	service := f.newService(c)
+	if diff := cmp.Diff([]string{origin, "https://shop.example.net"}, service.Origins()); diff != "" {
+		t.Errorf("Origins, -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(c.RelatedOrigins, service.RelatedOrigins()); diff != "" {
+		t.Errorf("RelatedOrigins, -want +got:\n%s", diff)
+	}
+}
