@@ -46,9 +46,9 @@ func Executable() string {
 	return ""
 }
 
-// Launch starts a headless Chromium with an empty profile in dir and returns the context that Open takes. The browser ends
-// when cancel is called, which waits for that.
-func Launch(dir string) (ctx context.Context, cancel context.CancelFunc, err error) {
+// Launch starts a headless Chromium with an empty profile in dir, and with more options where the test needs some, and
+// returns the context that Open takes. The browser ends when cancel is called, which waits for that.
+func Launch(dir string, more ...chromedp.ExecAllocatorOption) (ctx context.Context, cancel context.CancelFunc, err error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(Executable()),
 		chromedp.UserDataDir(dir),
@@ -56,7 +56,7 @@ func Launch(dir string) (ctx context.Context, cancel context.CancelFunc, err err
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 	)
-	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, end := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, _ = chromedp.NewContext(allocator)
 	cancel = func() {
 		_ = chromedp.Cancel(ctx) // the browser is thrown away, however it ends

@@ -1,0 +1,29 @@
+package proxy_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stepkey/stepkey/e2e/browser"
+	"github.com/stepkey/stepkey/internal/pgtest"
+)
+
+// program is the stepkey binary under test, made once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "stepkey-proxy-*")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if program, err = browser.Build(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return pgtest.Main(m)
+	}())
+}
