@@ -43,6 +43,11 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	defer store.Close()
+	closeRedis, err := c.openRedis(ctx, log, &config)
+	if err != nil {
+		return err
+	}
+	defer closeRedis()
 	service, err := stepkey.New(ctx, config)
 	if err != nil {
 		return err

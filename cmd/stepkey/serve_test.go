@@ -28,7 +28,7 @@ func atHome(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		for _, prefix := range []string{"STEPKEY_", "DB_", "RP_", "JWT_", "DATABASE_URL", "PORT"} {
+		for _, prefix := range []string{"STEPKEY_", "DB_", "RP_", "JWT_", "DATABASE_URL", "REDIS_URL", "PORT"} {
 			if strings.HasPrefix(name, prefix) {
 				unset(t, name)
 			}
@@ -250,6 +250,8 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"unknown header", map[string]string{"STEPKEY_TRUSTED_PROXIES": "::1", "STEPKEY_CLIENT_IP_HEADER": "X-Client"}, []string{"STEPKEY_CLIENT_IP_HEADER", "X-Forwarded-For"}},
 		{"header of nobody", map[string]string{"STEPKEY_CLIENT_IP_HEADER": "Forwarded"}, []string{"STEPKEY_CLIENT_IP_HEADER", "list the addresses of your proxies"}},
 		{"no limits on a host", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_LIMITS": "off"}, []string{"STEPKEY_LIMITS is off", "turn it on"}},
+		{"Redis that is none", map[string]string{"REDIS_URL": "http://:hunter2@localhost"}, []string{"REDIS_URL is not a Redis URL", "redis://"}},
+		{"Redis that is not there", map[string]string{"REDIS_URL": "redis://:hunter2@127.0.0.1:1"}, []string{"cannot use the Redis of REDIS_URL"}},
 		{"PORT that is no number", map[string]string{"PORT": "http"}, []string{"PORT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -407,7 +409,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	}
 	for _, name := range []string{
 		"PORT", "RP_ORIGIN", "RP_ID", "RP_NAME", "JWT_SECRET", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME",
-		"DATABASE_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
+		"DATABASE_URL", "REDIS_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
 		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_LIMITS", "STEPKEY_ATTACK_FAILURES",

@@ -42,6 +42,7 @@ type settings struct {
 	DBName     string      `name:"db-name" env:"DB_NAME" help:"PostgreSQL database."`
 
 	DatabaseURL    secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
+	RedisURL       secret.Text `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and counts of tries, instead of the database."`
 	Data           string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
 	Secret         secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
 	Host           string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`

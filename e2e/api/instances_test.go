@@ -28,13 +28,14 @@ type cluster struct {
 	settings []string
 }
 
-func startCluster(t *testing.T) *cluster {
+func startCluster(t *testing.T, more ...string) *cluster {
 	t.Helper()
 	t.Parallel()
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
 	dsn := pgtest.NewDatabase(t)
 	settings := []string{"DATABASE_URL=" + dsn, "STEPKEY_SECRET=" + base64.StdEncoding.EncodeToString(secret)}
+	settings = append(settings, more...)
 	first := start(t, settings...)
 	settings = append(settings, "RP_ORIGIN="+first.origin)
 	second := start(t, settings...)
