@@ -31,7 +31,8 @@ type AttemptKey [sha256.Size]byte
 
 // The two kinds of key.
 func (l *limits) accountKey(name string) AttemptKey { return l.digest("account", name) }
-func (l *limits) deviceKey(d device) AttemptKey     { return l.digest("device", string(d.nonce[:])) }
+
+func (l *limits) deviceKey(d device) AttemptKey { return l.digest("device", string(d.nonce[:])) }
 
 // Attempt is one try to prove a password, which has not been made yet.
 type Attempt struct {

@@ -32,6 +32,11 @@ type Options struct {
 	// is reached over https.
 	HSTS bool
 
+	// Stopping is closed when the service is about to stop. From then on /readyz
+	// answers 503 and every answer closes its connection, so that a proxy sends its
+	// next requests elsewhere. nil means that it never stops.
+	Stopping <-chan struct{}
+
 	// Log takes one line for each request, and what went wrong inside. nil means
 	// no log.
 	Log *slog.Logger
@@ -44,6 +49,7 @@ type api struct {
 	log           *slog.Logger
 	clientIP      func(*http.Request) netip.Addr
 	pageOrigins   []string
+	stopping      <-chan struct{}
 	introspection [sha256.Size]byte // digest of the secret; zero for none
 }
 
@@ -55,7 +61,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	if options.ClientIP == nil {
 		options.ClientIP = peerIP
 	}
-	a := &api{service: service, log: options.Log, clientIP: options.ClientIP}
+	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping}
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
 	if options.IntrospectionSecret != "" {
@@ -75,9 +81,10 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	var handler http.Handler = mux
 	handler = allowOrigins(options.CORSOrigins, handler)
 	handler = recoverPanics(options.Log, handler)
+	handler = closeConnections(options.Stopping, handler)
 	handler = secureHeaders(options.HSTS, handler)
 	handler = logRequests(options.Log, handler)
-	return withRequestID(handler)
+	return limitTime(withRequestID(handler))
 }
 
 // mountPages gives the pages their own paths, so that everything else that is not

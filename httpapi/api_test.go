@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,6 +185,7 @@ func TestProblemOfEachKind(t *testing.T) {
 		{&stepkey.OverloadedError{RetryAfter: 3 * time.Second}, 503, "overloaded"},
 		{&stepkey.RateLimitedError{RetryAfter: time.Minute}, 429, "rate_limited"},
 		{fmt.Errorf("pool: %w", stepkey.ErrUnavailable), 503, "unavailable"},
+		{context.DeadlineExceeded, 503, "unavailable"},
 		{errors.New("SELECT secret FROM users"), 500, "internal"},
 	} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
@@ -282,6 +284,34 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// An instance that is about to stop sends everybody elsewhere, and yet answers.
+func TestStopping(t *testing.T) {
+	stopping := make(chan struct{})
+	h := New(newService(t), Options{Stopping: stopping})
+	if got := send(h, "GET", "/readyz", ""); got.StatusCode != 200 || got.Header.Get("Connection") != "" {
+		t.Errorf("before: %d, Connection %q", got.StatusCode, got.Header.Get("Connection"))
+	}
+	close(stopping)
+	for path, want := range map[string]int{"/readyz": 503, "/livez": 200} {
+		if got := send(h, "GET", path, ""); got.StatusCode != want || got.Header.Get("Connection") != "close" {
+			t.Errorf("%s: %d, Connection %q; want %d and close", path, got.StatusCode, got.Header.Get("Connection"), want)
+		}
+	}
+}
+
+// Every request has a deadline, which what it asks of the database goes by.
+func TestRequestsHaveADeadline(t *testing.T) {
+	var within time.Duration
+	limitTime(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if deadline, ok := r.Context().Deadline(); ok {
+			within = time.Until(deadline)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if within <= 0 || within > requestTime {
+		t.Errorf("the deadline is in %s, want %s", within, requestTime)
+	}
+}
+
 func TestHSTSOnlyWhereItIsSet(t *testing.T) {
 	service := newService(t)
 	for hsts, want := range map[bool]string{true: "max-age=31536000", false: ""} {
@@ -293,7 +323,7 @@ func TestHSTSOnlyWhereItIsSet(t *testing.T) {
 }
 
 func TestServerIsBounded(t *testing.T) {
-	s := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	s := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler), 0)
 	for what, bound := range map[string]time.Duration{
 		"read header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout,
 	} {

@@ -120,6 +120,38 @@ func recoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
+// requestTime is within which every request is answered: what has not been found
+// out by then is answered with 503. Each statement has a bound of its own, but some
+// requests need several.
+const requestTime = 5 * time.Second
+
+func limitTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// closeConnections has every answer after stopping close its connection.
+func closeConnections(stopping <-chan struct{}, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isClosed(stopping) {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // allowOrigins lets pages of the listed origins read answers (CORS). Without a
 // list nothing is sent, and browsers keep answers from every other origin.
 func allowOrigins(origins []string, next http.Handler) http.Handler {

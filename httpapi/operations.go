@@ -92,6 +92,10 @@ func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
 
 // ready says that the service can do its work, and so should get requests.
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	if isClosed(a.stopping) {
+		writeProblem(w, r, problemUnavailable)
+		return
+	}
 	if err := a.service.Ready(r.Context()); err != nil {
 		a.fail(w, r, err)
 		return

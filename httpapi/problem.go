@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -201,6 +202,7 @@ func problemOf(err error) problem {
 		{stepkey.ErrNotFound, problemNotFound},
 		{stepkey.ErrUnavailable, problemUnavailable},
 		{stepkey.ErrEndedUnknown, problemUnavailable},
+		{context.DeadlineExceeded, problemUnavailable},
 	} {
 		if errors.Is(err, known.kind) {
 			return known.problem

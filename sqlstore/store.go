@@ -11,7 +11,8 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// Timeout bounds every operation, the wait for a connection included.
+// Timeout bounds every operation, the wait for a connection included. The deadline
+// of a caller's context, where it is earlier, does so as well.
 const Timeout = 2 * time.Second
 
 // maxAttempts bounds how often a transaction is run that the database rolled
@@ -128,10 +129,14 @@ func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	return sqlTx.Commit()
 }
 
-// bounded returns a context that ends by its own deadline and not because the
-// client has gone: a half-known outcome helps nobody.
+// bounded returns a context that ends by a deadline, its own or an earlier one of
+// ctx, and not because the client has gone: a half-known outcome helps nobody.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), Timeout)
+	end := time.Now().Add(Timeout)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
 func ignoreDone(err error) error {

@@ -27,7 +27,8 @@ type serveCommand struct {
 	settings
 }
 
-// Run serves until ctx ends, and then lets the requests under way finish.
+// Run serves until ctx ends. Then it says at /readyz that it is not ready, goes on
+// for ShutdownDelay, and lets the requests under way finish.
 func (c *serveCommand) Run(ctx context.Context, out output) error {
 	log := c.logger(out)
 	if n := len(c.Introspection); n > 0 && n < token.MinSecretBytes {
@@ -62,14 +63,17 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	}
 	handler := httpapi.New(service, httpapi.Options{
 		Pages: webui.Handler(), CORSOrigins: c.CORSOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
-		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP,
+		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP, Stopping: ctx.Done(),
 	})
 	_, described, _ := c.database()
 	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)
 
-	go service.Run(ctx)
-	go sweep(ctx, store, log)
-	return serve(ctx, httpapi.NewServer(handler, log), listener)
+	// What the service does by itself goes on for as long as there are requests.
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	go service.Run(background)
+	go sweep(background, store, log)
+	return serve(ctx, httpapi.NewServer(handler, log, c.maxConnections()), listener, c.ShutdownDelay)
 }
 
 // open opens what the service stands on.
@@ -113,14 +117,16 @@ func revealAll(secrets []secret.Text) []string {
 	return list
 }
 
-// serve runs server until ctx ends.
-func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+// serve runs server until ctx ends and delay has passed: so long the handler, which
+// says that it is not ready any more, still answers whoever has not noticed.
+func serve(ctx context.Context, server *http.Server, listener net.Listener, delay time.Duration) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
+		time.Sleep(delay)
 	}
 	stopping, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()

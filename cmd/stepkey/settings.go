@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stepkey/stepkey/httpapi"
 	"github.com/stepkey/stepkey/internal/secret"
 )
 
@@ -54,6 +55,9 @@ type settings struct {
 	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether tries are counted and limited: on, or off for load tests on localhost."`
 	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, all together, above which an attack is assumed and each address may fail less often."`
 	LogFormat      string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
+
+	MaxConnections int           `name:"max-connections" env:"STEPKEY_MAX_CONNECTIONS" help:"Connections from clients at once. Default: 4096, or three quarters of the open files that the system allows."`
+	ShutdownDelay  time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"How long to go on serving, with /readyz answering 503, when told to stop. Behind a load balancer: longer than between two of its checks."`
 }
 
 // origins returns the configured origins, or the local one.
@@ -100,6 +104,15 @@ func anyHTTPS(origins []string) bool {
 		}
 	}
 	return false
+}
+
+// maxConnections leaves open files to the database and to everything else: a server
+// that has none left cannot accept a connection to make room for.
+func (s settings) maxConnections() int {
+	if s.MaxConnections > 0 {
+		return s.MaxConnections
+	}
+	return min(httpapi.DefaultMaxConnections, openFiles()/4*3)
 }
 
 // database returns the URL of the database, and how to call it in a sentence.
