@@ -22,6 +22,7 @@ const (
 	EventRefreshReused     EventKind = "session.refresh_reused"
 	EventUserDisabled      EventKind = "user.disabled"
 	EventUserEnabled       EventKind = "user.enabled"
+	EventUserUnlocked      EventKind = "user.unlocked"
 )
 
 // Event is an entry in the record of what concerns somebody's security. It holds

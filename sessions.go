@@ -205,3 +205,15 @@ func (s *Service) EnableUser(ctx context.Context, userID uuid.UUID) error {
 		return s.record(ctx, tx, Event{Kind: EventUserEnabled, UserID: userID}, now)
 	})
 }
+
+// UnlockUser sets back the count of failed logins at the account, for an owner whom
+// MaxAttempts of somebody else have left without a way in.
+func (s *Service) UnlockUser(ctx context.Context, u User) error {
+	now := s.now()
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if err := tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, Event{Kind: EventUserUnlocked, UserID: u.ID}, now)
+	})
+}

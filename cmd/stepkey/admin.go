@@ -23,6 +23,7 @@ type keyCommands struct {
 type userCommands struct {
 	Disable userDisableCommand `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
+	Unlock  userUnlockCommand  `cmd:"" help:"Set back the count of failed logins at an account."`
 }
 
 // withService opens what the settings name for the time of one command.
@@ -126,6 +127,26 @@ func (c *userEnableCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		_, err = fmt.Fprintln(out.stdout, "The user may sign in.")
+		return err
+	})
+}
+
+type userUnlockCommand struct {
+	settings
+	Username string `arg:"" help:"The user's name."`
+}
+
+// Run sets back the count of failed logins at a user's account.
+func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		u, err := findUser(ctx, store, c.Username)
+		if err != nil {
+			return err
+		}
+		if err := service.UnlockUser(ctx, u); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out.stdout, "Failed logins at the account count from zero again.")
 		return err
 	})
 }

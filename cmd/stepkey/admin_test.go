@@ -88,6 +88,16 @@ func TestUserCommands(t *testing.T) {
 	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
 		t.Errorf("login of an enabled user: %d", status)
 	}
+	for range 10 {
+		post(t, address+"/auth/login", `{"username":"mira","password":"somebody guesses"}`)
+	}
+	if status, _ := post(t, address+"/auth/login", mira); status != 429 {
+		t.Errorf("login after ten failures: %d", status)
+	}
+	wantCommand(t, 0, "from zero", "user", "unlock", "mira")
+	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
+		t.Errorf("login after unlocking: %d", status)
+	}
 	wantCommand(t, 1, "no such user", "user", "disable", "nobody")
 	wantCommand(t, 1, "no user name", "user", "disable", "a b")
 }
