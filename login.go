@@ -41,6 +41,12 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	if len(try.Password) > maxPasswordBytes {
 		return Grant{}, ErrPasswordTooLong
 	}
+	if len(try.Devices) == 0 {
+		// A stranger who would not get a turn costs no more than this question.
+		if err := s.gate.Admits(password.LaneOpen); err != nil {
+			return Grant{}, err
+		}
+	}
 	began := time.Now()
 	u, known, err := s.userForLogIn(ctx, try.Username)
 	if err != nil {

@@ -64,7 +64,6 @@ func (s *Service) permitDevice(ctx context.Context, u User, try LogIn, p *permit
 }
 
 func (s *Service) permitStranger(ctx context.Context, u User, try LogIn, p *permit) error {
-	// Who would not get a turn costs nothing more than this question.
 	if err := s.gate.Admits(password.LaneOpen); err != nil {
 		return err
 	}
