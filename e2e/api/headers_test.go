@@ -16,7 +16,7 @@ func TestHSTSOnHTTPSOnly(t *testing.T) {
 		want     string
 	}{
 		{"http", nil, ""},
-		{"https", []string{"RP_ORIGIN=https://login.example.com", "STEPKEY_HOST=localhost"}, "max-age=31536000"},
+		{"https", []string{"RP_ORIGIN=https://login.example.com", "STEPKEY_HOST=localhost", "STEPKEY_LIMITS=on"}, "max-age=31536000"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newClient(t, start(t, tt.settings...))
@@ -74,7 +74,7 @@ func TestListedOriginsReadAcrossOrigins(t *testing.T) {
 func TestRelatedOrigins(t *testing.T) {
 	const path = "/.well-known/webauthn"
 	newClient(t, start(t)).do("GET", path, nil).wantProblem(t, http.StatusNotFound, "not_found")
-	c := newClient(t, start(t, "RP_ORIGIN=https://app.example.com", "STEPKEY_HOST=localhost",
+	c := newClient(t, start(t, "RP_ORIGIN=https://app.example.com", "STEPKEY_HOST=localhost", "STEPKEY_LIMITS=on",
 		"STEPKEY_RELATED_ORIGINS=https://app.example.net, https://app.example.org"))
 	a := c.do("GET", path, nil).want(t, http.StatusOK)
 	if got, want := string(a.body), `{"origins":["https://app.example.net","https://app.example.org"]}`; got != want {
