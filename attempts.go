@@ -3,6 +3,8 @@ package stepkey
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // How many wrong passwords it takes, and how long one then has to wait. NIST SP
@@ -29,10 +31,12 @@ const (
 // the store names nobody, and is the same for names that nobody has.
 type AttemptKey [sha256.Size]byte
 
-// The two kinds of key.
+// The kinds of key.
 func (l *limits) accountKey(name string) AttemptKey { return l.digest("account", name) }
 
 func (l *limits) deviceKey(d device) AttemptKey { return l.digest("device", string(d.nonce[:])) }
+
+func (l *limits) sessionKey(id uuid.UUID) AttemptKey { return l.digest("session", string(id[:])) }
 
 // Attempt is one try to prove a password, which has not been made yet.
 type Attempt struct {

@@ -21,6 +21,9 @@ var (
 	// disabled user alike.
 	ErrInvalidCredentials = errors.New("stepkey: invalid credentials")
 
+	// ErrWrongPassword is for the current password of somebody who is signed in.
+	ErrWrongPassword = errors.New("stepkey: wrong password")
+
 	// ErrVerificationFailed is for every passkey response that does not hold: bad
 	// signature, unknown passkey, somebody else's passkey. The challenge is used
 	// up. Why it failed is recorded as an event.

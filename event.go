@@ -20,6 +20,7 @@ const (
 	EventActionConfirmed   EventKind = "action.confirmed"
 	EventSessionEnded      EventKind = "session.ended"
 	EventRefreshReused     EventKind = "session.refresh_reused"
+	EventPasswordChanged   EventKind = "user.password_changed"
 	EventUserDisabled      EventKind = "user.disabled"
 	EventUserEnabled       EventKind = "user.enabled"
 	EventUserUnlocked      EventKind = "user.unlocked"

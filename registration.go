@@ -42,6 +42,12 @@ func mayChangePasskeys(a Account, c token.Claims, now time.Time) error {
 		}
 		return nil
 	}
+	return freshlyFull(a, c, now)
+}
+
+// freshlyFull asks for a passkey verification not older than FullWindow, of the token
+// and of the session.
+func freshlyFull(a Account, c token.Claims, now time.Time) error {
 	tokenAge, full := c.PasskeyAge(now)
 	if !full || tokenAge > FullWindow || !a.Session.fullWithin(FullWindow, now) {
 		return &StepUpRequiredError{MaxAge: FullWindow}

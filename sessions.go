@@ -21,6 +21,7 @@ const (
 	EndedByRevocation EndReason = "revoked"
 	EndedByLimit      EndReason = "too_many_sessions"
 	EndedByDisabling  EndReason = "user_disabled"
+	EndedByPassword   EndReason = "password_changed"
 	EndedByFailures   EndReason = "too_many_failures"
 )
 

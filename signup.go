@@ -41,7 +41,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if err := s.requireFreeName(ctx, canonical); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hash(ctx, try.Password)
+	hash, err := s.hash(ctx, password.LaneOpen, try.Password)
 	if err != nil {
 		s.limits.refund(ctx, charges) // it was us who could not
 		return User{}, err
@@ -79,8 +79,8 @@ func (s *Service) requireFreeName(ctx context.Context, canonical string) error {
 }
 
 // hash takes its turn and hashes.
-func (s *Service) hash(ctx context.Context, newPassword string) (hash string, err error) {
-	queued := s.gate.Do(ctx, password.LaneOpen, func() { hash, err = s.hasher.Hash(newPassword) })
+func (s *Service) hash(ctx context.Context, lane password.Lane, newPassword string) (hash string, err error) {
+	queued := s.gate.Do(ctx, lane, func() { hash, err = s.hasher.Hash(newPassword) })
 	if queued != nil {
 		return "", queued
 	}

@@ -101,6 +101,16 @@ type Tx interface {
 	// unless keepWaits.
 	ForgetAttempts(ctx context.Context, key AttemptKey, keepWaits bool) error
 
+	// SetPassword gives the user a new password and returns its version, one more than
+	// the last. Sessions of an earlier version are not live any more.
+	SetPassword(ctx context.Context, userID uuid.UUID, hash string) (version int, err error)
+
+	// AdoptPassword takes a session over to the password that its user has now, as s
+	// says of PasswordVersion and PasswordAt, and moves its generation on by two at
+	// that time. It returns the generation, or ErrNotFound if the session has ended or
+	// expired.
+	AdoptPassword(ctx context.Context, s Session, at time.Time) (generation int64, err error)
+
 	// SetDisabled disables a user at that time, or enables the user if at is nil,
 	// and reports whether that changed anything.
 	SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error)

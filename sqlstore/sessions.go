@@ -60,6 +60,17 @@ func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation 
 	return generation, notFound(err)
 }
 
+// AdoptPassword implements stepkey.Tx.
+func (t *tx) AdoptPassword(ctx context.Context, s stepkey.Session, at time.Time) (generation int64, err error) {
+	err = t.QueryRowContext(ctx, `
+		UPDATE sessions SET password_version = $1, password_at = $2, last_seen_at = $3, rotated_at = $3,
+		       generation = generation + 2, raised_generation = generation + 2
+		WHERE id = $4 AND user_id = $5 AND ended_at IS NULL AND expires_at > $3
+		RETURNING generation`,
+		s.PasswordVersion, s.PasswordAt, at, s.ID, s.UserID).Scan(&generation)
+	return generation, notFound(err)
+}
+
 // RefreshSession implements stepkey.Store.
 func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Session, error) {
 	ctx, cancel := bounded(ctx)

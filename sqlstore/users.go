@@ -55,6 +55,14 @@ func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
 	return found, s.translate(err)
 }
 
+// SetPassword implements stepkey.Tx.
+func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, hash string) (version int, err error) {
+	err = t.QueryRowContext(ctx, `
+		UPDATE users SET password_hash = $1, password_version = password_version + 1
+		WHERE id = $2 RETURNING password_version`, hash, userID).Scan(&version)
+	return version, notFound(err)
+}
+
 // SetDisabled implements stepkey.Tx.
 func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error) {
 	if at == nil {

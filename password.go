@@ -1,0 +1,143 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/token"
+)
+
+// ChangePassword is what somebody who is signed in wants instead of their password.
+type ChangePassword struct {
+	// Current is the password of now. It may be left out by who has a passkey, and
+	// verified it in this session not longer than FullWindow ago: that proves more,
+	// and helps who has forgotten the password.
+	Current *string
+
+	New string
+}
+
+// ChangePassword replaces the user's password and ends every other session. This one
+// goes on with the tokens that it returns; those from before refresh nothing any more.
+// All devices are strangers again but for the one whose token comes along.
+//
+// Who has passkeys needs a fresh passkey verification (StepUpRequiredError): whoever
+// finds an open session, or knows the password, must not be able to take the account
+// over with it (NIST SP 800-63B-4 §4.2). The current password may be tried ten times;
+// then there is a wait (RateLimitedError). A wrong one is ErrWrongPassword.
+func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change ChangePassword) (Grant, error) {
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	if err := mayChangePassword(a, c, change, now); err != nil {
+		return Grant{}, err
+	}
+	if err := s.policy.Check(change.New, a.User.CanonicalName); err != nil {
+		return Grant{}, err
+	}
+	if change.Current != nil {
+		if err := s.provePassword(ctx, a, *change.Current, now); err != nil {
+			return Grant{}, err
+		}
+		a.Session.PasswordAt = now
+	}
+	hash, err := s.hash(ctx, password.LaneReserved, change.New)
+	if err != nil {
+		return Grant{}, err
+	}
+	return s.setPassword(ctx, c, a, change, hash, now)
+}
+
+// mayChangePassword asks for what proves most of what the account has.
+func mayChangePassword(a Account, c token.Claims, change ChangePassword, now time.Time) error {
+	if len(a.Passkeys) > 0 {
+		return freshlyFull(a, c, now)
+	}
+	if change.Current == nil {
+		return ErrInvalidRequest
+	}
+	return nil
+}
+
+// provePassword compares the password of somebody who is signed in. Attempts are
+// counted by session, so that a stolen token is no way to guess on, and cannot use up
+// what the owner has at sign-in.
+func (s *Service) provePassword(ctx context.Context, a Account, typed string, now time.Time) error {
+	if len(typed) > maxPasswordBytes {
+		return ErrPasswordTooLong
+	}
+	p := permit{attempt: Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true}, known: true}
+	if s.limits.limiter != nil {
+		got, err := s.store.ChargeAttempt(ctx, p.attempt)
+		if err != nil {
+			return err
+		}
+		if !got.Charged {
+			return &RateLimitedError{RetryAfter: got.Wait}
+		}
+	}
+	result, err := s.check(ctx, p.lane(), a.User.PasswordHash, typed)
+	if err != nil {
+		s.takeBack(ctx, p)
+		return err
+	}
+	if !result.matches {
+		return ErrWrongPassword
+	}
+	return nil
+}
+
+// setPassword stores the new hash, provided that what allowed it still does, under
+// the lock on the user's row.
+func (s *Service) setPassword(
+	ctx context.Context, c token.Claims, a Account, change ChangePassword, hash string, now time.Time,
+) (Grant, error) {
+	session := a.Session
+	err := s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		locked, err := tx.LockAccount(ctx, a.User.ID, session.ID, now)
+		if err != nil {
+			return nil, unauthorizedIfMissing(err)
+		}
+		if locked.User.PasswordVersion != a.User.PasswordVersion {
+			return nil, ErrUnauthorized // what was proved is a password that is gone
+		}
+		if err := mayChangePassword(locked, c, change, now); err != nil {
+			return nil, err
+		}
+		// Others first: ending them asks whether they are live, and with the new
+		// password they are not.
+		ended, err := s.endIn(ctx, tx, EndSessions{
+			UserID: a.User.ID, Except: session.ID, At: now, Reason: EndedByPassword,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if session.PasswordVersion, err = tx.SetPassword(ctx, a.User.ID, hash); err != nil {
+			return nil, err
+		}
+		if session.Generation, err = tx.AdoptPassword(ctx, session, now); err != nil {
+			return nil, unauthorizedIfMissing(err)
+		}
+		if err := tx.ForgetAttempts(ctx, s.limits.sessionKey(session.ID), false); err != nil {
+			return nil, err
+		}
+		return ended, s.record(ctx, tx, Event{
+			Kind: EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID,
+		}, now)
+	})
+	if err != nil {
+		return Grant{}, err
+	}
+	a.User.PasswordVersion = session.PasswordVersion
+	g, err := s.grant(a.User, session, len(a.Passkeys) > 0, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	g.DeviceToken, g.DeviceUntil, err = s.newDevice(a.User, now)
+	return g, err
+}
