@@ -26,6 +26,7 @@ func TestChallenges(t *testing.T, open func(t *testing.T) (stepkey.Challenges, T
 	run("taken once", challengeTakenOnce)
 	run("taken by nobody else", challengeTakenByNobodyElse)
 	run("expires", challengeExpires)
+	run("each has its own lifetime", ownLifetimes)
 	run("a session keeps the newest", sessionKeepsNewest)
 	run("sessions do not crowd each other", sessionsDoNotCrowd)
 	run("parallel puts keep the cap", parallelPutsKeepCap)
@@ -99,6 +100,31 @@ func challengeExpires(t *testing.T, c stepkey.Challenges, clock Time) {
 	wantGone(t, c, late)
 	clock.Advance(-time.Minute)
 	wantGone(t, c, late) // it does not come back if the clock does
+}
+
+// Of one session. One whose time is over does not count towards the cap either.
+func ownLifetimes(t *testing.T, c stepkey.Challenges, clock Time) {
+	long := newKey()
+	var short, others []stepkey.ChallengeKey
+	for range stepkey.MaxChallenges - 1 {
+		short, others = append(short, sibling(long)), append(others, sibling(long))
+	}
+	put(t, c, long, "long")
+	for _, key := range short {
+		if err := c.Put(t.Context(), key, []byte("short"), ttl/2); err != nil {
+			t.Fatalf("Put: %v", err)
+		}
+	}
+	clock.Advance(ttl / 2)
+	wantGone(t, c, short[0])
+	for _, key := range others {
+		put(t, c, key, "other")
+	}
+	wantTaken(t, c, long, "long")
+	for i := range others {
+		wantGone(t, c, short[i])
+		wantTaken(t, c, others[i], "other")
+	}
 }
 
 func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock Time) {
