@@ -63,7 +63,7 @@ func TestPausedServer(t *testing.T) {
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	const callers = 50
+	const callers = 30
 	type outcome struct {
 		what string
 		err  error
