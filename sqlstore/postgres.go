@@ -2,8 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -35,6 +37,7 @@ func openPostgres(ctx context.Context, url string) (databases, error) {
 	config.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
 	config.ConnConfig.RuntimeParams["application_name"] = "stepkey"
+	config.ConnConfig.OnPgError = keepConnection
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return databases{}, fmt.Errorf("sqlstore: open PostgreSQL: %w", err)
@@ -45,6 +48,16 @@ func openPostgres(ctx context.Context, url string) (databases, error) {
 		defer pool.Close()
 		return db.Close()
 	}}, nil
+}
+
+// readOnly is the code of a refusal to write in a read-only transaction.
+const readOnly = "25006"
+
+// keepConnection lets go of connections that are of no more use: those that the
+// server ends, and those to a server that has become read-only in a fail-over. The
+// next one may lead to the new primary.
+func keepConnection(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+	return err.Code != readOnly && !strings.EqualFold(err.Severity, "FATAL")
 }
 
 // postgresNow asks the server for its time. The answer belongs to the middle of
@@ -67,15 +80,21 @@ func postgresRetry(err error) bool {
 func postgresTransient(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
-	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) {
+	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || connectionLost(err) {
 		return true
 	}
 	switch code := postgresCode(err); {
 	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"), strings.HasPrefix(code, "57P"):
 		return true
 	default:
-		return code == "57014" || code == "55P03" || code == "25006" || code == "25P03" || postgresRetry(err)
+		return code == "57014" || code == "55P03" || code == readOnly || code == "25P03" || postgresRetry(err)
 	}
+}
+
+// connectionLost reports whether the connection ended in the middle of a statement.
+// What became of the statement is unknown.
+func connectionLost(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn)
 }
 
 func postgresCode(err error) string {
