@@ -151,7 +151,7 @@ func allProblems() map[string]problem {
 		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
-		problemPayloadTooLarge, problemUnsupportedMediaType, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
+		problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
 	}

@@ -90,6 +90,11 @@ var (
 		title:  "The password proof is too old",
 		detail: "Sign in with the password again, then add the passkey.",
 	}
+	problemWrongPassword = problem{
+		status: 403, code: "wrong_password",
+		title:  "The current password is wrong",
+		detail: "The current password is wrong. Try again.",
+	}
 	problemCrossSite = problem{
 		status: 403, code: "cross_site",
 		title:  "The request does not come from a page of ours",
@@ -187,6 +192,7 @@ func problemOf(err error) problem {
 		{stepkey.ErrInvalidRequest, problemInvalidRequest},
 		{stepkey.ErrUnauthorized, problemUnauthorized},
 		{stepkey.ErrInvalidCredentials, problemUnauthorized},
+		{stepkey.ErrWrongPassword, problemWrongPassword},
 		{stepkey.ErrVerificationFailed, problemVerificationFailed},
 		{stepkey.ErrChallengeExpired, problemChallengeExpired},
 		{stepkey.ErrReauthenticationRequired, problemReauthenticationRequired},

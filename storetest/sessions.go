@@ -298,3 +298,57 @@ func disabling(t *testing.T, s stepkey.Store) {
 		t.Errorf("Account after enabling: %v", err)
 	}
 }
+
+func newPassword(t *testing.T, s stepkey.Store) {
+	a := withRefresh(t, s, "mira", 0)
+	other := a.Session
+	other.ID = uuid.New()
+	at := epoch.Add(time.Minute)
+	want := a.Session
+	want.PasswordVersion, want.PasswordAt = a.User.PasswordVersion+1, at
+	want.LastSeenAt, want.RotatedAt, want.Generation, want.RaisedGeneration = at, at, 3, 3
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		if err := tx.CreateSession(ctx, other); err != nil {
+			return err
+		}
+		version, err := tx.SetPassword(ctx, a.User.ID, "new hash")
+		if err != nil || version != want.PasswordVersion {
+			t.Errorf("SetPassword: %d, %v; want %d", version, err, want.PasswordVersion)
+		}
+		if generation, err := tx.AdoptPassword(ctx, want, at); err != nil || generation != 3 {
+			t.Errorf("AdoptPassword: %d, %v; want 3", generation, err)
+		}
+		return nil
+	})
+	wantSession(t, s, "the session that goes on", want)
+	if got, err := s.Account(t.Context(), a.User.ID, want.ID, at); err != nil || got.User.PasswordHash != "new hash" {
+		t.Errorf("its account: %q, %v", got.User.PasswordHash, err)
+	}
+	if _, err := s.Account(t.Context(), a.User.ID, other.ID, at); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("the other session's account: %v, want ErrNotFound", err)
+	}
+
+	for what, session := range map[string]stepkey.Session{
+		"somebody else's": {ID: want.ID, UserID: uuid.New()},
+		"expired":         {ID: want.ID, UserID: want.UserID},
+	} {
+		err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+			at := at
+			if what == "expired" {
+				at = want.ExpiresAt
+			}
+			_, err := tx.AdoptPassword(t.Context(), session, at)
+			return err
+		})
+		if !errors.Is(err, stepkey.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", what, err)
+		}
+	}
+	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		_, err := tx.SetPassword(t.Context(), uuid.New(), "hash")
+		return err
+	})
+	if !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("nobody's password: %v, want ErrNotFound", err)
+	}
+}

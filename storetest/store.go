@@ -34,6 +34,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("of 32 rotations of one generation one wins", oneRotationWins)
 	run("ending sessions", endingSessions)
 	run("disabling", disabling)
+	run("a new password ends sessions but the one that adopts it", newPassword)
 	run("attempts wait longer and longer", attemptsWait)
 	run("attempts end at a hundred", attemptsEnd)
 	run("waits start over after a day", attemptsStartOver)

@@ -22,6 +22,7 @@ func testMethods(t *testing.T, c *client) {
 		"/auth/sessions/" + noSession:    "DELETE",
 		"/auth/revoke":                   "POST",
 		"/auth/introspect":               "POST",
+		"/account/password":              "POST",
 		"/passkeys/register/options":     "GET, POST",
 		"/passkeys/register/verify":      "POST",
 		"/passkeys/authenticate/options": "GET, POST",

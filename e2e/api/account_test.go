@@ -1,0 +1,71 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+)
+
+const otherPassword = "quiet heron ladder"
+
+func TestAccount(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, s *server) {
+		c := newClient(t, s)
+		for name, test := range map[string]func(*testing.T, *client){
+			"password is changed":                 passwordChanged,
+			"password change that is refused":     passwordChangeRefused,
+			"password of an account with passkey": passwordWithPasskey,
+		} {
+			t.Run(name, func(t *testing.T) {
+				of := *c
+				of.t = t
+				test(t, &of)
+			})
+		}
+	})
+}
+
+func (c *client) changePassword(token string, body m) answer {
+	return c.do("POST", "/account/password", body, bearer(token))
+}
+
+func passwordChanged(t *testing.T, c *client) {
+	username := c.newUser()
+	here, there := c.keptAlive(username), c.keptAlive(username)
+	changed := c.changePassword(here.AccessToken, m{"currentPassword": testPassword, "newPassword": otherPassword}).tokens(t, http.StatusOK)
+	c.profile(there.AccessToken).wantProblem(t, 401, "unauthorized")
+	c.refresh(there.RefreshToken).wantProblem(t, 401, "unauthorized")
+	c.refresh(here.RefreshToken).wantProblem(t, 401, "unauthorized")
+	c.profile(here.AccessToken).want(t, http.StatusOK)
+	c.refresh(changed.RefreshToken).want(t, http.StatusOK)
+	c.do("POST", "/auth/login", credentials(username, testPassword)).wantProblem(t, 401, "unauthorized")
+	c.do("POST", "/auth/login", credentials(username, otherPassword)).want(t, http.StatusCreated)
+}
+
+func passwordChangeRefused(t *testing.T, c *client) {
+	username := c.newUser()
+	token := c.logIn(username)
+	c.do("POST", "/account/password", m{"newPassword": otherPassword}).wantProblem(t, 401, "unauthorized")
+	for name, test := range map[string]struct {
+		body   m
+		status int
+		code   string
+	}{
+		"no current password": {m{"newPassword": otherPassword}, 400, "invalid_request"},
+		"no new password":     {m{"currentPassword": testPassword}, 400, "invalid_request"},
+		"a number":            {m{"currentPassword": testPassword, "newPassword": 12345678}, 400, "invalid_request"},
+		"wrong password":      {m{"currentPassword": otherPassword, "newPassword": otherPassword}, 403, "wrong_password"},
+		"short password":      {m{"currentPassword": testPassword, "newPassword": "short"}, 400, "password_too_short"},
+		"common password":     {m{"currentPassword": testPassword, "newPassword": "passwordpassword1"}, 400, "password_blocked"},
+	} {
+		t.Run(name, func(t *testing.T) { c.changePassword(token, test.body).wantProblem(t, test.status, test.code) })
+	}
+	c.logIn(username)
+}
+
+func passwordWithPasskey(t *testing.T, c *client) {
+	token := c.signedIn()
+	device := c.enrol(token)
+	c.changePassword(token, m{"currentPassword": testPassword, "newPassword": otherPassword}).wantProblem(t, 403, "step_up_required")
+	full := c.stepUp(token, device)
+	c.changePassword(full, m{"newPassword": otherPassword}).want(t, http.StatusOK)
+}
