@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -57,9 +56,7 @@ func newSite(t *testing.T, f front, settings ...string) *site {
 		"DATABASE_URL=" + pgtest.NewDatabase(t), "STEPKEY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
 	}, settings...)
 	names := []string{host, related, stranger, sibling}
-	s := &site{t: t, place: place{
-		https: freeAddress(t), http: freeAddress(t), names: names, certificate: newCertificate(t, names...),
-	}}
+	s := &site{t: t, place: place{names: names, certificate: newCertificate(t, names...)}}
 	for i := range s.instances {
 		server, err := browser.Serve(program, t.TempDir(), settings...)
 		if err != nil {
@@ -78,6 +75,7 @@ func newSite(t *testing.T, f front, settings ...string) *site {
 			}
 		})
 	}
+	s.place.https, s.place.http = freeAddress(t), freeAddress(t)
 	f.start(t, s.place)
 	return s
 }
@@ -201,7 +199,7 @@ func (c client) newUser(name string) (token string) {
 
 func bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
 
-// handled counts the requests of a route that an instance has answered.
+// handled counts the requests that an instance has answered of the routes that begin so.
 func handled(server *browser.Server, route string) int {
-	return strings.Count(server.Log(), fmt.Sprintf("route=%s ", route))
+	return strings.Count(server.Log(), "route="+route)
 }
