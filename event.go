@@ -21,6 +21,7 @@ const (
 	EventSessionEnded      EventKind = "session.ended"
 	EventRefreshReused     EventKind = "session.refresh_reused"
 	EventPasswordChanged   EventKind = "user.password_changed"
+	EventUserDeleted       EventKind = "user.deleted"
 	EventUserDisabled      EventKind = "user.disabled"
 	EventUserEnabled       EventKind = "user.enabled"
 	EventUserUnlocked      EventKind = "user.unlocked"

@@ -28,7 +28,7 @@ type (
 )
 
 // mayChangePasskeys is the one place where it is decided whether this session
-// may add or remove a passkey. Whoever knows only the password must not be able
+// may add or remove a passkey, or the whole account. Whoever knows only the password must not be able
 // to add one to an account that has one already: that would make the password
 // enough for level full (NIST SP 800-63B-4 §4.1.2.1).
 //

@@ -22,6 +22,7 @@ const (
 	EndedByLimit      EndReason = "too_many_sessions"
 	EndedByDisabling  EndReason = "user_disabled"
 	EndedByPassword   EndReason = "password_changed"
+	EndedByDeletion   EndReason = "user_deleted"
 	EndedByFailures   EndReason = "too_many_failures"
 )
 

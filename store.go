@@ -41,6 +41,9 @@ type Store interface {
 	// idleSince, the newest first.
 	Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]Session, error)
 
+	// Events returns what is recorded of a user, the newest first, at most limit.
+	Events(ctx context.Context, userID uuid.UUID, limit int) ([]Event, error)
+
 	// EndedSessions returns the sessions that were ended at or after since, before
 	// their time.
 	EndedSessions(ctx context.Context, since time.Time) ([]EndedSession, error)
@@ -111,8 +114,16 @@ type Tx interface {
 	// expired.
 	AdoptPassword(ctx context.Context, s Session, at time.Time) (generation int64, err error)
 
+	// DeleteUser empties the user's account at that time: passkeys, and all that is
+	// known of the user but id and canonical name, are gone. hash, which belongs to no
+	// password, takes the place of the user's. The name is free again after
+	// NameQuarantine. It returns ErrNotFound if there is no such user any more.
+	//
+	// Sessions are the caller's to end, before.
+	DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error
+
 	// SetDisabled disables a user at that time, or enables the user if at is nil,
-	// and reports whether that changed anything.
+	// and reports whether that changed anything. A deleted user stays disabled.
 	SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error)
 
 	// CreatePasskey adds p, or returns ErrPasskeyExists if anybody has a passkey

@@ -32,7 +32,15 @@ type User struct {
 
 	// DisabledAt is when the user was disabled, nil for an active one.
 	DisabledAt *time.Time
+
+	// DeletedAt is when the account was deleted. What is left then is the id and the
+	// canonical name, for NameQuarantine.
+	DeletedAt *time.Time
 }
+
+// NameQuarantine is for how long nobody gets the name of a deleted account: whoever
+// knew it must not meet somebody else under it.
+const NameQuarantine = 30 * 24 * time.Hour
 
 // Active reports whether the user may sign in and hold sessions.
 func (u User) Active() bool { return u.DisabledAt == nil }

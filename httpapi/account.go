@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
@@ -32,4 +33,67 @@ func (a *api) changePassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.writeGrant(w, http.StatusOK, granted)
+}
+
+func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	if err := a.service.DeleteAccount(r.Context(), claims); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	clearRefreshCookie(w)
+	writeJSON(w, http.StatusOK, success{true})
+}
+
+type exportAnswer struct {
+	User struct {
+		ID        string    `json:"id"`
+		Username  string    `json:"username"`
+		CreatedAt time.Time `json:"createdAt"`
+	} `json:"user"`
+	Passkeys []exportedPasskey `json:"passkeys"`
+	Sessions []sessionAnswer   `json:"sessions"`
+	Events   []exportedEvent   `json:"events"`
+}
+
+type exportedPasskey struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Model      string     `json:"aaguid"`
+	Transports []string   `json:"transports"`
+	Hardware   bool       `json:"hardwareBound"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	LastUsedAt *time.Time `json:"lastUsedAt"`
+}
+
+type exportedEvent struct {
+	Kind   string    `json:"kind"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitzero"`
+}
+
+// export answers with what is known of the user.
+func (a *api) export(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	e, err := a.service.Export(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	answer := exportAnswer{
+		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID), Events: []exportedEvent{},
+	}
+	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
+	for _, p := range e.Passkeys {
+		answer.Passkeys = append(answer.Passkeys, exportedPasskey{
+			ID: p.ID.String(), Name: p.Name, Model: p.Credential.AAGUID.String(),
+			Transports: append([]string{}, p.Credential.Transports...), Hardware: p.Credential.HardwareBound(),
+			CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+		})
+	}
+	for _, event := range e.Events {
+		answer.Events = append(answer.Events, exportedEvent{Kind: string(event.Kind), At: event.At, Reason: event.Reason})
+	}
+	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
+	writeJSON(w, http.StatusOK, answer)
 }

@@ -37,6 +37,8 @@ func (a *api) routes() []route {
 		{[]string{"/auth/revoke"}, methods{"POST": handle(a.revoke)}},
 		{[]string{"/auth/introspect"}, methods{"POST": handle(a.introspect)}},
 
+		{[]string{"/account"}, methods{"DELETE": login(handle(a.deleteAccount))}},
+		{[]string{"/account/export"}, readable(login(handle(a.export)))},
 		{[]string{"/account/password"}, methods{"POST": login(handle(a.changePassword))}},
 
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/token"
 )
@@ -137,13 +138,17 @@ func (a *api) sessions(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	answer := sessionsAnswer{Sessions: []sessionAnswer{}}
+	writeJSON(w, http.StatusOK, sessionsAnswer{sessionAnswers(sessions, claims.SessionID)})
+}
+
+func sessionAnswers(sessions []stepkey.Session, current string) []sessionAnswer {
+	answers := []sessionAnswer{}
 	for _, s := range sessions {
-		answer.Sessions = append(answer.Sessions, sessionAnswer{
-			ID: s.ID.String(), Current: s.ID.String() == claims.SessionID,
+		answers = append(answers, sessionAnswer{
+			ID: s.ID.String(), Current: s.ID.String() == current,
 			Device: s.Client.Device, Address: s.Client.Address, Level: s.Level(),
 			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
 		})
 	}
-	writeJSON(w, http.StatusOK, answer)
+	return answers
 }

@@ -82,6 +82,30 @@ func (t *tx) RecordEvent(ctx context.Context, e stepkey.Event) error {
 	return err
 }
 
+// Events implements stepkey.Store.
+func (s *Store) Events(ctx context.Context, userID uuid.UUID, limit int) ([]stepkey.Event, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := s.db.read.QueryContext(ctx, `
+		SELECT id, kind, at, user_id, session_id, passkey_id, reason FROM events
+		WHERE user_id = $1 ORDER BY at DESC, id LIMIT $2`, userID, limit)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	defer rows.Close()
+	var events []stepkey.Event
+	for rows.Next() {
+		var e stepkey.Event
+		var session, passkey uuid.NullUUID
+		if err := rows.Scan(&e.ID, &e.Kind, &e.At, &e.UserID, &session, &passkey, &e.Reason); err != nil {
+			return nil, s.translate(err)
+		}
+		e.At, e.SessionID, e.PasskeyID = e.At.UTC(), session.UUID, passkey.UUID
+		events = append(events, e)
+	}
+	return events, s.translate(rows.Err())
+}
+
 // orNull stores the zero id as NULL.
 func orNull(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 

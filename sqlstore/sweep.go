@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"time"
+
+	"github.com/stepkey/stepkey"
 )
 
 // keepEnded is how long the row of a session stays after its end, for whoever
@@ -16,7 +18,7 @@ const keepUnknown = 30 * 24 * time.Hour
 
 // Sweep deletes what nobody asks for any more: challenges, used ones and action
 // tokens that have expired, buckets that are full again, attempts on names that
-// nobody has, and sessions that ended a day ago. Correctness does not depend on it; call it every few minutes so that
+// nobody has, names whose quarantine is over, and sessions that ended a day ago. Correctness does not depend on it; call it every few minutes so that
 // tables stay small.
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
@@ -31,6 +33,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		{`DELETE FROM spent_actions WHERE expires_at <= $1`, now},
 		{`DELETE FROM rate_limits WHERE full_at <= $1`, now.UnixMicro()},
 		{`DELETE FROM login_attempts WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
+		{`DELETE FROM users WHERE deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
 		{`DELETE FROM sessions WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded)},
 	} {
 		if _, err := s.db.write.ExecContext(ctx, sweep.statement, sweep.until); err != nil {

@@ -28,11 +28,12 @@ func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.U
 	defer cancel()
 	var u stepkey.User
 	err := s.db.read.QueryRowContext(ctx, `
-		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
+		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
+		       deleted_at
 		FROM users WHERE canonical_name = $1`, canonicalName).
 		Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt)
-	u.CreatedAt = u.CreatedAt.UTC()
+			&u.CreatedAt, &u.DisabledAt, &u.DeletedAt)
+	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
 	return u, s.translate(err)
 }
 
@@ -63,10 +64,34 @@ func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, hash string) (ve
 	return version, notFound(err)
 }
 
+// DeleteUser implements stepkey.Tx. The row stays, so that its name is taken, and with
+// it the rows of the sessions, which other instances learn from that they have ended.
+// The handle has to be unique, and what devices know of the old one is worth nothing.
+func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error {
+	deleted, err := changed(ctx, t, `
+		UPDATE users SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
+		       password_version = password_version + 1, handle = $3
+		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
+	if err == nil && !deleted {
+		return stepkey.ErrNotFound
+	}
+	for _, statement := range []string{
+		`DELETE FROM passkeys WHERE user_id = $1`,
+		`DELETE FROM challenges WHERE user_id = $1`,
+		`UPDATE sessions SET device = '', address = '' WHERE user_id = $1`,
+	} {
+		if err == nil {
+			_, err = t.ExecContext(ctx, statement, userID)
+		}
+	}
+	return err
+}
+
 // SetDisabled implements stepkey.Tx.
 func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error) {
 	if at == nil {
-		return changed(ctx, t, `UPDATE users SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL`, userID)
+		return changed(ctx, t, `UPDATE users SET disabled_at = NULL
+			WHERE id = $1 AND disabled_at IS NOT NULL AND deleted_at IS NULL`, userID)
 	}
 	return changed(ctx, t, `UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
 }

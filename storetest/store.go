@@ -34,6 +34,8 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("of 32 rotations of one generation one wins", oneRotationWins)
 	run("ending sessions", endingSessions)
 	run("disabling", disabling)
+	run("deleting", deleting)
+	run("events", eventsOfUser)
 	run("a new password ends sessions but the one that adopts it", newPassword)
 	run("attempts wait longer and longer", attemptsWait)
 	run("attempts end at a hundred", attemptsEnd)
@@ -431,4 +433,73 @@ func oneSpendsChallenge(t *testing.T, s stepkey.Store) {
 		}
 		return err
 	})
+}
+
+func deleting(t *testing.T, s stepkey.Store) {
+	a, other := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
+	remove := func() error {
+		return s.InTx(t.Context(), func(tx stepkey.Tx) error {
+			return tx.DeleteUser(t.Context(), a.User.ID, "hash of nothing", epoch)
+		})
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("again: %v, want ErrNotFound", err)
+	}
+	got, err := s.UserByName(t.Context(), "mira")
+	if err != nil || got.Active() || got.DeletedAt == nil || got.Username != "" || got.PasswordHash != "hash of nothing" {
+		t.Errorf("what is left: %+v, %v", got, err)
+	}
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("its account: %v, want ErrNotFound", err)
+	}
+	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		changed, err := tx.SetDisabled(t.Context(), a.User.ID, nil)
+		if changed {
+			t.Error("a deleted user was enabled")
+		}
+		// What was somebody's passkey may be anybody's.
+		return errors.Join(err, tx.CreatePasskey(t.Context(), func() stepkey.Passkey {
+			p := a.Passkeys[0]
+			p.ID, p.UserID = uuid.New(), other.User.ID
+			return p
+		}()))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if got, err := s.Account(t.Context(), other.User.ID, other.Session.ID, epoch); err != nil || len(got.Passkeys) != 2 {
+		t.Errorf("somebody else's account: %+v, %v", got, err)
+	}
+}
+
+func eventsOfUser(t *testing.T, s stepkey.Store) {
+	user, somebody := uuid.New(), uuid.New()
+	var want []stepkey.Event
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		var err error
+		for i := range 4 {
+			e := stepkey.Event{
+				ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: epoch.Add(time.Duration(i) * time.Second),
+				UserID: user, SessionID: uuid.New(), PasskeyID: uuid.New(), Reason: "reason",
+			}
+			if i%2 == 1 {
+				e.SessionID, e.PasskeyID = uuid.Nil, uuid.Nil
+			}
+			want = append([]stepkey.Event{e}, want...)
+			other := e
+			other.ID, other.UserID = uuid.New(), somebody
+			err = errors.Join(err, tx.RecordEvent(ctx, e), tx.RecordEvent(ctx, other))
+		}
+		return err
+	})
+	got, err := s.Events(t.Context(), user, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[:3], got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
 }

@@ -23,6 +23,7 @@ type keyCommands struct {
 type userCommands struct {
 	Disable userDisableCommand `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
+	Delete  userDeleteCommand  `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
 	Unlock  userUnlockCommand  `cmd:"" help:"Set back the count of failed logins at an account."`
 }
 
@@ -151,13 +152,37 @@ func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
+type userDeleteCommand struct {
+	settings
+	Username string `arg:"" help:"The user's name."`
+	Yes      bool   `help:"Do it. Without, nothing happens."`
+}
+
+// Run deletes a user.
+func (c *userDeleteCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		u, err := findUser(ctx, store, c.Username)
+		if err != nil {
+			return err
+		}
+		if !c.Yes {
+			return errors.New("this deletes the account and its passkeys for good: add --yes if that is what you want")
+		}
+		if err := service.DeleteUser(ctx, u.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out.stdout, "The user is deleted, and every session has ended.")
+		return err
+	})
+}
+
 func findUser(ctx context.Context, store stepkey.Store, username string) (stepkey.User, error) {
 	canonical, err := stepkey.CanonicalUsername(username)
 	if err != nil {
 		return stepkey.User{}, errors.New("that is no user name")
 	}
 	u, err := store.UserByName(ctx, canonical)
-	if errors.Is(err, stepkey.ErrNotFound) {
+	if errors.Is(err, stepkey.ErrNotFound) || (err == nil && u.DeletedAt != nil) {
 		return stepkey.User{}, errors.New("there is no such user")
 	}
 	return u, err

@@ -98,6 +98,15 @@ func TestUserCommands(t *testing.T) {
 	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
 		t.Errorf("login after unlocking: %d", status)
 	}
+	wantCommand(t, 1, "add --yes", "user", "delete", "mira")
+	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
+		t.Errorf("login after a deletion that was not meant: %d", status)
+	}
+	wantCommand(t, 0, "deleted", "user", "delete", "mira", "--yes")
+	if status, _ := post(t, address+"/auth/login", mira); status != 401 {
+		t.Errorf("login of a deleted user: %d", status)
+	}
+	wantCommand(t, 1, "no such user", "user", "enable", "mira")
 	wantCommand(t, 1, "no such user", "user", "disable", "nobody")
 	wantCommand(t, 1, "no user name", "user", "disable", "a b")
 }

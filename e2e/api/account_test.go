@@ -14,6 +14,9 @@ func TestAccount(t *testing.T) {
 			"password is changed":                 passwordChanged,
 			"password change that is refused":     passwordChangeRefused,
 			"password of an account with passkey": passwordWithPasskey,
+			"account is deleted":                  accountDeleted,
+			"account with passkey is deleted":     accountWithPasskeyDeleted,
+			"export":                              exported,
 		} {
 			t.Run(name, func(t *testing.T) {
 				of := *c
@@ -68,4 +71,38 @@ func passwordWithPasskey(t *testing.T, c *client) {
 	c.changePassword(token, m{"currentPassword": testPassword, "newPassword": otherPassword}).wantProblem(t, 403, "step_up_required")
 	full := c.stepUp(token, device)
 	c.changePassword(full, m{"newPassword": otherPassword}).want(t, http.StatusOK)
+}
+
+func accountDeleted(t *testing.T, c *client) {
+	username := c.newUser()
+	granted := c.keptAlive(username)
+	c.do("DELETE", "/account", nil).wantProblem(t, 401, "unauthorized")
+	c.do("DELETE", "/account", nil, bearer(granted.AccessToken)).want(t, http.StatusOK)
+	c.profile(granted.AccessToken).wantProblem(t, 401, "unauthorized")
+	c.refresh(granted.RefreshToken).wantProblem(t, 401, "unauthorized")
+	c.do("POST", "/auth/login", credentials(username, testPassword)).wantProblem(t, 401, "unauthorized")
+	c.do("POST", "/auth/signup", credentials(username, testPassword)).wantProblem(t, 409, "username_taken")
+}
+
+func accountWithPasskeyDeleted(t *testing.T, c *client) {
+	token := c.signedIn()
+	device := c.enrol(token)
+	c.do("DELETE", "/account", nil, bearer(token)).wantProblem(t, 403, "step_up_required")
+	c.do("DELETE", "/account", nil, bearer(c.stepUp(token, device))).want(t, http.StatusOK)
+}
+
+func exported(t *testing.T, c *client) {
+	username := c.newUser()
+	token := c.logIn(username)
+	c.enrol(token)
+	a := c.do("GET", "/account/export", nil, bearer(token)).want(t, http.StatusOK)
+	var export struct {
+		User               struct{ Username string }
+		Passkeys, Sessions []struct{ ID string }
+		Events             []struct{ Kind string }
+	}
+	a.decode(t, &export)
+	if export.User.Username != username || len(export.Passkeys) != 1 || len(export.Sessions) != 1 || len(export.Events) != 3 {
+		t.Errorf("export: %s", a.body)
+	}
 }

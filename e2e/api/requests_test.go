@@ -22,6 +22,8 @@ func testMethods(t *testing.T, c *client) {
 		"/auth/sessions/" + noSession:    "DELETE",
 		"/auth/revoke":                   "POST",
 		"/auth/introspect":               "POST",
+		"/account":                       "DELETE",
+		"/account/export":                "GET, HEAD",
 		"/account/password":              "POST",
 		"/passkeys/register/options":     "GET, POST",
 		"/passkeys/register/verify":      "POST",

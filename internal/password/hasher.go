@@ -145,7 +145,7 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 // as one made today. Verifying a password against it where a user is unknown
 // costs the same work as where one is known (OWASP Authentication Cheat Sheet).
 // Its key is random bytes and not a hash of anything: it was made with [New]
-// and is the same on each call. It must not be stored.
+// and is the same on each call. It must not be stored for anybody who is to sign in.
 func (h *Hasher) Decoy() string { return h.decoy }
 
 func (p phc) derive(password string, length int) []byte {

@@ -1,0 +1,55 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/token"
+)
+
+// DeleteAccount deletes the account of who asks, for good: passkeys, sessions, and all
+// that is known of the user. Nobody gets the name for NameQuarantine, and nobody ever
+// the id.
+//
+// It takes what adding a passkey takes: a fresh passkey verification where there are
+// passkeys (StepUpRequiredError), a fresh password where there are none
+// (ErrReauthenticationRequired).
+func (s *Service) DeleteAccount(ctx context.Context, c token.Claims) error {
+	userID, sessionID, err := idsOf(c)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		a, err := tx.LockAccount(ctx, userID, sessionID, now)
+		if err != nil {
+			return nil, unauthorizedIfMissing(err)
+		}
+		if err := mayChangePasskeys(a, c, now); err != nil {
+			return nil, err
+		}
+		return s.deleteIn(ctx, tx, userID, now)
+	})
+}
+
+// DeleteUser deletes a user's account, as an operator may. One that is deleted already
+// is ErrNotFound.
+func (s *Service) DeleteUser(ctx context.Context, userID uuid.UUID) error {
+	now := s.now()
+	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) { return s.deleteIn(ctx, tx, userID, now) })
+}
+
+// deleteIn ends the sessions first: ending them asks whether they are live, and those
+// of a deleted user are not.
+func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
+	ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDeletion})
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.DeleteUser(ctx, userID, s.hasher.Decoy(), now); err != nil {
+		return nil, err
+	}
+	return ended, s.record(ctx, tx, Event{Kind: EventUserDeleted, UserID: userID}, now)
+}
