@@ -12,11 +12,14 @@ import (
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
 
-// people is how many users there are before the fault.
-const people = 3
-
-// maxNewcomers bounds how many sign up during it.
-const maxNewcomers = 30
+// crowdSize is how many users there are before the fault, and how many more may
+// sign up during it.
+func crowdSize() (before, during int) {
+	if *long {
+		return 3, 30
+	}
+	return 2, 5
+}
 
 var personNumber atomic.Int64
 
@@ -65,7 +68,8 @@ type spent struct {
 func newLedger(t *trial, c *client) *ledger {
 	t.Helper()
 	l := &ledger{trial: t, client: c, stopped: make(chan struct{})}
-	for range people {
+	before, _ := crowdSize()
+	for range before {
 		p := l.enrolled()
 		kept := l.granted("login", c.logInKept(p.name))
 		p.current = kept.member("refreshToken")
@@ -118,7 +122,7 @@ func (l *ledger) worker(pause time.Duration, step func()) {
 			select {
 			case <-l.stopped:
 				return
-			case <-time.After(pause):
+			case <-time.After(pause * pick[time.Duration](3, 1)):
 				step()
 			}
 		}
@@ -266,7 +270,8 @@ func (l *ledger) register(p *person) bool {
 // of them it signs in somebody who was there before.
 func (l *ledger) newcomer() {
 	l.mu.Lock()
-	enough := len(l.newcomers) >= maxNewcomers
+	_, most := crowdSize()
+	enough := len(l.newcomers) >= most
 	l.mu.Unlock()
 	if enough {
 		l.expect("a login", l.client.logIn(l.anybody().name), http.StatusCreated)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stepkey/stepkey/internal/pgtest"
@@ -19,6 +20,9 @@ var (
 var programs struct {
 	plain   string
 	shifted string // its clock is off by what the file in CLOCK_OFFSET_FILE says
+
+	shift    sync.Once // builds shifted, which takes longer than the rest
+	shiftErr error
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }

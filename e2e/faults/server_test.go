@@ -80,8 +80,8 @@ func prepare(t testing.TB, settings ...string) *server {
 			s.stop(t)
 		}
 		said := s.said()
-		if strings.Contains(said, "panic") || strings.Contains(said, "DATA RACE") {
-			t.Errorf("the service panicked:\n%s", tail(said))
+		if at := strings.Index(said, "goroutine "); at >= 0 {
+			t.Errorf("the service panicked:\n%s", said[max(0, at-1000):min(len(said), at+2000)])
 		}
 		if t.Failed() {
 			t.Logf("%s said in the end:\n%s", s.url, tail(said))
