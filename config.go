@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/token"
 )
@@ -85,6 +86,11 @@ type Config struct {
 	// and refused unless every origin is localhost.
 	DangerNoLimits bool
 
+	// MinPasswordLength is how many characters (code points) a new password has at
+	// least. The default is 8, which suffices where a passkey comes to it; NIST SP
+	// 800-63B-4 asks for 15 where the password may be all there is.
+	MinPasswordLength int
+
 	// AttackFailures is how many logins may fail in a minute, everywhere together,
 	// until an attack is assumed and each address may fail less often. The default
 	// is the constant of that name.
@@ -127,6 +133,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Algorithm == "" {
 		c.Algorithm = defaultAlgorithm(c.SharedSecret)
+	}
+	if c.MinPasswordLength == 0 {
+		c.MinPasswordLength = password.DefaultMinLength
 	}
 	if c.AttackFailures <= 0 {
 		c.AttackFailures = AttackFailures
@@ -205,8 +214,15 @@ func (c Config) checkKeys() error {
 	return nil
 }
 
+// maxMinPasswordLength is what everybody must be able to use (NIST SP 800-63B-4
+// §3.1.1.2).
+const maxMinPasswordLength = 64
+
 func (c Config) checkLimits() error {
 	switch {
+	case c.MinPasswordLength < password.DefaultMinLength || c.MinPasswordLength > maxMinPasswordLength:
+		return fmt.Errorf("STEPKEY_MIN_PASSWORD_LENGTH is %d: set it between %d and %d",
+			c.MinPasswordLength, password.DefaultMinLength, maxMinPasswordLength)
 	case c.Limiter == nil && !c.DangerNoLimits:
 		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
 	case c.DangerNoLimits && !c.onlyLocalhost():

@@ -84,6 +84,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.refreshKey = s.root.Derive("refresh token")
+	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
 	s.deviceKey = s.root.Derive("device token")
 	s.limits = newLimits(c, s.root.Derive("limits"))
 	if err := s.pinSecret(ctx); err != nil {
@@ -138,6 +139,9 @@ func (s *Service) PublicKeys() token.JWKS { return s.keys.ring.JWKS() }
 
 // Ready reports whether the service can do its work.
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
+
+// MinPasswordLength is how many characters a new password has at least.
+func (s *Service) MinPasswordLength() int { return s.policy.MinLength }
 
 // Now is the time by which the service decides.
 func (s *Service) Now() time.Time { return s.clock() }

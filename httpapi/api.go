@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -118,6 +119,9 @@ func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 // fail answers with what err means, and logs it where it is our fault.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
+	if p.code == problemPasswordTooShort.code {
+		p.detail = fmt.Sprintf("Use at least %d characters. A few words in a row work well.", a.service.MinPasswordLength())
+	}
 	if p.status >= http.StatusInternalServerError {
 		a.log.ErrorContext(r.Context(), "request failed",
 			"request", requestID(r.Context()), "route", r.Pattern, "error", err)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,6 +53,21 @@ func TestTooManyFailuresAnswer429ButToKnownDevices(t *testing.T) {
 		t.Errorf("the next device cookie is %s=%s", next.Name, next.Value)
 	}
 	wantStatus(t, "a known device", known, 201, "")
+}
+
+func TestTooShortPasswordIsToldHowLong(t *testing.T) {
+	h := New(newServiceWith(t, func(c *stepkey.Config) { c.MinPasswordLength, c.RPName = 15, "Pelikan Post" }), Options{})
+	signUp := func(password string) *http.Response {
+		return send(h, "POST", "/auth/signup", `{"username":"mira","password":"`+password+`"}`)
+	}
+	refused := signUp("walrus parade!")
+	var body struct{ Code, Detail string }
+	if err := json.NewDecoder(refused.Body).Decode(&body); err != nil || body.Code != "password_too_short" ||
+		!strings.Contains(body.Detail, "at least 15 characters") {
+		t.Errorf("%d %+v, %v", refused.StatusCode, body, err)
+	}
+	wantStatus(t, "the service's name", signUp("Pelikan Post 1234"), 400, "password_contains_username")
+	wantStatus(t, "fifteen", signUp("walrus parade 1"), 201, "")
 }
 
 func TestTooManySignUpsAnswer429(t *testing.T) {

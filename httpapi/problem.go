@@ -57,8 +57,8 @@ var (
 	}
 	problemPasswordContainsUsername = problem{
 		status: 400, code: "password_contains_username",
-		title:  "The password is little more than the user name",
-		detail: "Leave the user name out of the password.",
+		title:  "The password is little more than a name",
+		detail: "Leave the user name, and the name of this service, out of the password.",
 	}
 	problemNoPasskeys = problem{
 		status: 400, code: "no_passkeys", message: "No passkeys registered",

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -591,7 +592,30 @@ func TestKeyboardOnly(t *testing.T) {
 	p.Keys(" ")
 }
 
-// The page keeps nothing on the device that outlives it.
+// Whoever guesses at the account from elsewhere does not keep out who signed in here.
+func TestDeviceIsKnownAgain(t *testing.T) {
+	p := start(t, "STEPKEY_LIMITS=on")
+	p.signIn("mira")
+	if names := p.Cookies(); len(names) != 1 || !strings.HasPrefix(names[0], "__Host-stepkey-device-") {
+		t.Fatalf("cookies %v", names)
+	}
+	for i := range 11 {
+		response, err := http.Post(p.server.URL()+"/auth/login", "application/json",
+			strings.NewReader(`{"username":"mira","password":"somebody guesses"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if want := map[bool]int{true: 429, false: 401}[i == 10]; response.StatusCode != want {
+			t.Errorf("guess %d: %d, want %d", i+1, response.StatusCode, want)
+		}
+	}
+	p.Press("top", "Sign out")
+	p.signInAgain("mira")
+	p.Current("add")
+}
+
+// What outlives the page on the device opens nothing, and no script can read it.
 func TestReloadForgets(t *testing.T) {
 	p := start(t)
 	p.signIn("mira")

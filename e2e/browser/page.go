@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
@@ -306,6 +307,19 @@ func (a Authenticator) Credentials() []*webauthn.Credential {
 		a.page.tb.Fatalf("get credentials: %v", err)
 	}
 	return held.Credentials
+}
+
+// Cookies are the names of the cookies that the browser holds for the page.
+func (p *Page) Cookies() (names []string) {
+	p.tb.Helper()
+	held, err := chromedp.Call(p.ctx, network.GetCookies, network.GetCookiesParams{})
+	if err != nil {
+		p.tb.Fatalf("get cookies: %v", err)
+	}
+	for _, cookie := range held.Cookies {
+		names = append(names, cookie.Name)
+	}
+	return names
 }
 
 // credential is webauthn.Credential without the members for key groups: sent as false, Chromium refuses them on an

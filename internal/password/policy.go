@@ -14,12 +14,14 @@ var (
 	ErrTooShort         = errors.New("password: too short")
 	ErrTooLong          = errors.New("password: too long")
 	ErrCommon           = errors.New("password: too common")
-	ErrContainsUsername = errors.New("password: little more than the user name")
+	ErrContainsUsername = errors.New("password: little more than the user name or the name of the service")
 )
 
 const (
-	// DefaultMinBytes is the shortest password taken where nothing else is set.
-	DefaultMinBytes = 8
+	// DefaultMinLength is the shortest password taken where nothing else is set: what
+	// NIST SP 800-63B-4 §3.1.1.2 asks for where there is a second factor. Where the
+	// password may be the only one it asks for 15.
+	DefaultMinLength = 8
 
 	// MaxBytes is the longest password taken. It bounds the work before the
 	// hash and is far beyond the 64 characters that have to be allowed (NIST
@@ -30,26 +32,29 @@ const (
 	// attacker gets for nothing is taken out of it.
 	substance = 8
 
-	// minUsername is the shortest user name looked for in a password. Shorter
-	// ones are in ordinary words by chance.
-	minUsername = 3
+	// minName is the shortest name looked for in a password. Shorter ones are in
+	// ordinary words by chance.
+	minName = 3
 )
 
 // Policy says which passwords are taken when one is set. The zero value is the
 // default policy.
 type Policy struct {
-	// MinBytes is the shortest password taken, in bytes of its NFKC form,
-	// which is what gets hashed. Zero means DefaultMinBytes.
-	MinBytes int
+	// MinLength is the shortest password taken, in code points of its NFKC form,
+	// which is what gets hashed. Zero means DefaultMinLength.
+	MinLength int
+
+	// Service is the name of the service, which who guesses tries first.
+	Service string
 }
 
 // Check returns nil if password may be set by the user named username, and
 // otherwise the first of these that holds:
 //
 //   - [ErrTooLong]: over 1024 bytes as received.
-//   - [ErrTooShort]: under MinBytes.
-//   - [ErrContainsUsername]: with the user name taken out, fewer than 8 bytes
-//     are left.
+//   - [ErrTooShort]: under MinLength.
+//   - [ErrContainsUsername]: with the user name, or with the name of the service,
+//     taken out, fewer than 8 bytes are left.
 //   - [ErrCommon]: in the embedded list of common passwords, or so once a
 //     beginning that repeats is written a single time ("passwordpassword1",
 //     "aaaaaaaaaa", "abcabcabc").
@@ -61,12 +66,11 @@ func (p Policy) Check(password, username string) error {
 	if len(password) > MaxBytes {
 		return ErrTooLong
 	}
-	if len(norm.NFKC.String(password)) < p.minBytes() {
+	if utf8.RuneCountInString(norm.NFKC.String(password)) < p.minLength() {
 		return ErrTooShort
 	}
-	folded, name := fold(password), fold(strings.TrimSpace(username))
-	if utf8.RuneCountInString(name) >= minUsername && strings.Contains(folded, name) &&
-		len(strings.ReplaceAll(folded, name, "")) < substance {
+	folded := fold(password)
+	if isLittleMoreThan(folded, username) || isLittleMoreThan(folded, p.Service) {
 		return ErrContainsUsername
 	}
 	if isCommon(folded) || isRepetitionOfCommon(folded) {
@@ -75,11 +79,17 @@ func (p Policy) Check(password, username string) error {
 	return nil
 }
 
-func (p Policy) minBytes() int {
-	if p.MinBytes == 0 {
-		return DefaultMinBytes
+func (p Policy) minLength() int {
+	if p.MinLength == 0 {
+		return DefaultMinLength
 	}
-	return p.MinBytes
+	return p.MinLength
+}
+
+func isLittleMoreThan(folded, name string) bool {
+	name = fold(strings.TrimSpace(name))
+	return utf8.RuneCountInString(name) >= minName && strings.Contains(folded, name) &&
+		len(strings.ReplaceAll(folded, name, "")) < substance
 }
 
 // fold brings the spellings of a text that look or sound alike to one: NFKC,

@@ -16,10 +16,12 @@ func TestPolicyCheck(t *testing.T) {
 		name, password, username string
 		want                     error
 	}{
-		{"seven bytes", "k7#pQ2x", "", password.ErrTooShort},
-		{"eight bytes", "k7#pQ2xv", "", nil},
+		{"seven characters", "k7#pQ2x", "", password.ErrTooShort},
+		{"eight characters", "k7#pQ2xv", "", nil},
+		{"seven characters of four bytes", "🌊🦭🚲🧭🎻🌋🐙", "", password.ErrTooShort},
+		{"eight characters of four bytes", "🌊🦭🚲🧭🎻🌋🐙🥨", "", nil},
 		{"empty", "", "", password.ErrTooShort},
-		{"bytes are counted as they are hashed", "ａｂｃ", "", password.ErrTooShort},
+		{"characters are counted as they are hashed", "e\u0301f\u0301g\u0301h\u0301", "", password.ErrTooShort},
 		{"1024 bytes", long(1024), "", nil},
 		{"1025 bytes", long(1025), "", password.ErrTooLong},
 		{"too long comes before all else", strings.Repeat("a", 1025), "aaaa", password.ErrTooLong},
@@ -41,7 +43,7 @@ func TestPolicyCheck(t *testing.T) {
 
 		{"one character", "zzzzzzzz", "", password.ErrCommon},
 		{"one character, 1000 times", strings.Repeat("z", 1000), "", password.ErrCommon},
-		{"one character of three bytes", "語語語語", "", password.ErrCommon},
+		{"one character of three bytes", "語語語語語語語語", "", password.ErrCommon},
 		{"two characters in turn", "zqzqzqzqzq", "", password.ErrCommon},
 		{"common twice", "passwordpassword", "", password.ErrCommon},
 		{"common twice and a digit", "passwordpassword1", "", password.ErrCommon},
@@ -73,12 +75,26 @@ func TestPolicyCheck(t *testing.T) {
 }
 
 func TestPolicyMinimumIsASetting(t *testing.T) {
-	policy := password.Policy{MinBytes: 15}
+	policy := password.Policy{MinLength: 15}
 	if err := policy.Check("walrus parade 1", ""); err != nil {
-		t.Errorf("15 bytes: %v", err)
+		t.Errorf("15 characters: %v", err)
 	}
 	if err := policy.Check("walrus parade!", ""); !errors.Is(err, password.ErrTooShort) {
-		t.Errorf("14 bytes: %v, want %v", err, password.ErrTooShort)
+		t.Errorf("14 characters: %v, want %v", err, password.ErrTooShort)
+	}
+}
+
+func TestPolicyKnowsTheService(t *testing.T) {
+	policy := password.Policy{Service: "Pelikan Post"}
+	for text, want := range map[string]error{
+		"pelikan post 2026":       password.ErrContainsUsername,
+		"PELIKAN POST":            password.ErrContainsUsername,
+		"pelikan post k7#pQ2xv":   nil,
+		"a pelikan on a postcard": nil,
+	} {
+		if err := policy.Check(text, "mira"); !errors.Is(err, want) {
+			t.Errorf("Check(%q) = %v, want %v", text, err, want)
+		}
 	}
 }
 

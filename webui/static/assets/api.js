@@ -10,12 +10,13 @@ export class Problem extends Error {
 		super(`${response.status} ${body.code ?? ""}`);
 		this.status = response.status;
 		this.code = body.code ?? "";
+		this.tooShort = this.code === "password_too_short" && body.detail;
 		this.requestId = body.requestId;
 		this.retryAfter = seconds(response.headers.get("Retry-After"));
 	}
 }
 
-/** Calls the server. The token alone says who asks: cookies stay at home. */
+/** Calls the server. The token says who asks; a cookie, only that this device was here before. */
 export async function call(method, path, { body, token } = {}) {
 	const authorization = token && `Bearer ${token}`;
 	const row = record("server", `${method} ${path}`, masked({ authorization, body }), log.sent);
@@ -24,7 +25,7 @@ export async function call(method, path, { body, token } = {}) {
 	if (body) headers["Content-Type"] = "application/json";
 	let response, answer;
 	try {
-		response = await fetch(path, { method, headers, body: JSON.stringify(body), credentials: "omit", cache: "no-store" });
+		response = await fetch(path, { method, headers, body: JSON.stringify(body), credentials: "same-origin", cache: "no-store" });
 		answer = await response.json().catch(() => ({}));
 	} catch {
 		row.close(log.lost, null, true);

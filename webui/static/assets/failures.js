@@ -17,7 +17,7 @@ const byName = {
 /** Names of the fields a refusal belongs to, and the words; null for other refusals. */
 export function atFields(error, step) {
 	if (step === "signin" && error.status === 401) return [["username", "password"], fields.wrong];
-	const text = step === "signup" && error instanceof Problem && fields[error.code];
+	const text = step === "signup" && error instanceof Problem && (fields[error.code] ?? error.tooShort);
 	return text ? [[error.code.startsWith("username") ? "username" : "password"], text] : null;
 }
 

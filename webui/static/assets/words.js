@@ -59,7 +59,6 @@ export const fields = {
 	needPassword: "Type a password.",
 	username_invalid: "Use 1 to 64 letters, digits or the signs . _ - @ + and begin with a letter or digit.",
 	username_taken: "This username is taken. Try another one.",
-	password_too_short: "Use at least 8 characters. A few words in a row work well.",
 	password_too_long: "Use at most 1,024 characters.",
 	password_blocked: "This password is on a list of common ones. Choose another.",
 	password_contains_username: "Leave your username out of it.",
