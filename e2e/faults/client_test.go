@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -130,6 +131,9 @@ func (c *client) count(a answer) {
 	if a.status != 0 {
 		outcome = fmt.Sprint(a.status)
 	}
+	if a.status == http.StatusServiceUnavailable {
+		outcome += " " + a.member("code")
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[outcome]++
@@ -152,18 +156,18 @@ func (c *client) tally() (text string, total int, longest time.Duration) {
 	return text, total, longest
 }
 
+// outcomes are the counts since the last tally.
+func (c *client) outcomes() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.counts)
+}
+
 func round(d time.Duration) time.Duration {
 	if d > time.Second {
 		return d.Round(100 * time.Millisecond)
 	}
 	return d.Round(time.Millisecond)
-}
-
-// counted is how often an outcome was counted since the last tally.
-func (c *client) counted(outcome string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.counts[outcome]
 }
 
 func credentials(username string) map[string]any {

@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"net"
 	"net/url"
 	"testing"
 )
@@ -23,4 +24,13 @@ func asRole(t testing.TB, dsn, role string) string {
 	}
 	u.User = url.User(role)
 	return u.String()
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }

@@ -29,6 +29,7 @@ func newName() string { return fmt.Sprintf("person-%d", personNumber.Add(1)) }
 type person struct {
 	name   string
 	device *authenticator.Authenticator // nil until a passkey was acknowledged
+	unsaid *authenticator.Authenticator // one whose registration was not answered
 
 	password, full string // access tokens
 	current        string // refresh token in use
@@ -259,6 +260,7 @@ func (l *ledger) register(p *person) bool {
 	a := l.client.do("POST", path, p.password, response)
 	l.expect("a new passkey", a, http.StatusCreated)
 	if !a.ok() {
+		p.unsaid = device
 		return false
 	}
 	p.device = device
@@ -316,6 +318,9 @@ func (l *ledger) settle() {
 			full := l.granted("passkey of "+p.name, l.stepUp(p, a.member("accessToken"))).member("accessToken")
 			want(l, "what the passkey opens", c.do("GET", "/users/histories", full, nil), http.StatusOK)
 		}
+		if p.device == nil && p.unsaid != nil {
+			l.allOrNothing(p, a.member("accessToken"))
+		}
 		for _, token := range []string{p.resting, p.current} {
 			if token == "" {
 				continue
@@ -338,6 +343,18 @@ func (l *ledger) settle() {
 	if l.endedLate > 0 {
 		l.observe("%d sessions ended because the answer to a refresh was lost for longer than the grace of %s", l.endedLate, grace)
 	}
+}
+
+// allOrNothing tries a passkey whose registration was not answered: it works, or there
+// is none.
+func (l *ledger) allOrNothing(p *person, token string) {
+	l.Helper()
+	if options := l.client.do("POST", "/passkeys/authenticate/options", token, nil); options.status == http.StatusBadRequest {
+		return
+	}
+	p.device = p.unsaid
+	l.granted("a passkey that was stored and not acknowledged", l.stepUp(p, token))
+	l.observe("a passkey whose registration was not answered is there and works")
 }
 
 // recovered waits until people can sign in again and reports how long that took.
