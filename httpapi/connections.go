@@ -11,12 +11,12 @@ import (
 )
 
 // DefaultMaxConnections is how many connections a server holds where nothing else
-// is set. Each costs about 10 KiB and one open file.
+// is set. Each costs about 25 KiB and one open file.
 const DefaultMaxConnections = 4096
 
-// stalled is for how long a body that arrives, or an answer that is taken, in dribs
-// is waited for once there is no room. Honest clients send and read what we
-// exchange, a few kilobytes, in much less.
+// stalled is for how long an answer that is taken in dribs is waited for once there is
+// no room. What was asked for has been done by then, so an honest client gets the time
+// to hear of it.
 const stalled = time.Second
 
 // phase says whom a connection is waiting for.
@@ -33,9 +33,9 @@ const (
 
 // connections holds the number of a server's connections down. When there is no
 // room for one more, it takes the place of the one that has kept us waiting the
-// longest: one without a request first, then one whose body or answer has been
-// crawling for longer than stalled. Never of one whose request we are working on;
-// where there are only such, the new one is closed.
+// longest: one without a request first, then one whose body is not there yet, then
+// one whose answer has been crawling for longer than stalled. Never of one whose
+// request we are working on; where there are only such, the new one is closed.
 //
 // So whoever opens connections and does nothing with them, or next to nothing
 // (slowloris), displaces mostly himself.
@@ -115,14 +115,12 @@ func (c *connections) admit(conn net.Conn) {
 // dispensable returns the connection whose place another one may take, or nil. The
 // mutex is held.
 func (c *connections) dispensable() *connection {
-	if first := c.waiting[idle].Front(); first != nil {
-		return first.Value.(*connection)
-	}
-	for _, phase := range []phase{receiving, answering} {
-		first := c.waiting[phase].Front()
-		if first == nil {
-			continue
+	for _, phase := range []phase{idle, receiving} {
+		if first := c.waiting[phase].Front(); first != nil {
+			return first.Value.(*connection)
 		}
+	}
+	if first := c.waiting[answering].Front(); first != nil {
 		if slow := first.Value.(*connection); c.now().Sub(slow.since) > stalled {
 			return slow
 		}

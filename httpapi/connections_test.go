@@ -216,36 +216,37 @@ func TestRequestUnderWayIsNeverDisplaced(t *testing.T) {
 	b.dialBeside(get).answers("ok")
 }
 
-// A slow body and a slow reader keep their place while they may be
-// honest, and lose it to others when they are not.
-func TestStalledConnectionMakesRoom(t *testing.T) {
+// Headers that arrive in dribs are no request yet, and a body that does is not one
+// that we are working on.
+func TestSlowRequestMakesRoom(t *testing.T) {
 	for name, test := range map[string]struct {
 		sent string
 		in   phase
 	}{
-		"body": {body, receiving}, "answer": {drain, answering},
+		"headers": {part, idle}, "body": {body, receiving},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBounded(t, 1)
 			slow := b.dial(test.sent, test.in)
-			b.pass(stalled)
-			b.dialBeside(get).isClosed()
-			b.pass(time.Nanosecond)
 			b.dialBeside(get).answers("ok")
 			slow.isClosed()
 		})
 	}
 }
 
-// Headers that arrive in dribs are no request yet.
-func TestSlowHeadersMakeRoom(t *testing.T) {
+// A slow reader keeps its place while it may be honest, and loses it to others when it
+// is not.
+func TestSlowReaderMakesRoom(t *testing.T) {
 	b := newBounded(t, 1)
-	slow := b.dial(part, idle)
+	slow := b.dial(drain, answering)
+	b.pass(stalled)
+	b.dialBeside(get).isClosed()
+	b.pass(time.Nanosecond)
 	b.dialBeside(get).answers("ok")
 	slow.isClosed()
 }
 
-func TestIdleConnectionGoesBeforeAStalledOne(t *testing.T) {
+func TestIdleConnectionGoesBeforeASlowRequest(t *testing.T) {
 	b := newBounded(t, 2)
 	slow := b.dial(body, receiving)
 	silent := b.dial("", idle)
