@@ -96,6 +96,7 @@ func (f *fixture) newService(c stepkey.Config) *stepkey.Service {
 	if err != nil {
 		f.Fatal(err)
 	}
+	stepkey.UseCheapHashes(f, s)
 	return s
 }
 
