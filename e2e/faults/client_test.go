@@ -32,6 +32,11 @@ type client struct {
 	urls   []string
 	next   atomic.Int64
 
+	// address says where a request comes from, to a service that trusts this machine
+	// as a proxy; nil says nothing. device is the cookie of a known device.
+	address func() string
+	device  string
+
 	mu      sync.Mutex
 	counts  map[string]int // by outcome
 	longest time.Duration
@@ -52,7 +57,7 @@ func newClient(t testing.TB, servers ...*server) *client {
 // beside returns a client for the same instances that counts for itself.
 func (c *client) beside() *client {
 	other := newClient(c.t, &server{url: c.origin})
-	other.urls = c.urls
+	other.urls, other.address = c.urls, c.address
 	return other
 }
 
@@ -113,6 +118,12 @@ func (c *client) exchange(method, url, token string, body any) (answer, error) {
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if c.address != nil {
+		r.Header.Set("X-Forwarded-For", c.address())
+	}
+	if c.device != "" {
+		r.Header.Set("Cookie", c.device)
 	}
 	response, err := c.http.Do(r)
 	if err != nil {

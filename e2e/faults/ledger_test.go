@@ -48,6 +48,14 @@ type ledger struct {
 	// mayBreak allows that connections are refused or cut: instances are killed.
 	mayBreak bool
 
+	// limited says that the service counts tries: a session is good for a few
+	// ceremonies only.
+	limited bool
+
+	// forgets says that outstanding challenges may be lost: a ceremony that was under
+	// way is refused with 400 and begins anew.
+	forgets bool
+
 	mu        sync.Mutex
 	newcomers []*person
 	responses []spent
@@ -236,10 +244,25 @@ func (l *ledger) replay(s spent) {
 
 func (l *ledger) stepUpAndReplay() {
 	p := l.anybody()
-	if a := l.stepUp(p, p.password); a.status != 0 {
-		// A challenge is used up by a try that failed half-way.
-		l.expect("a passkey", a, http.StatusCreated)
+	session := p.password
+	if l.limited {
+		a := l.client.logIn(p.name)
+		l.expect("a login", a, http.StatusCreated)
+		if session = a.member("accessToken"); !a.ok() {
+			return
+		}
 	}
+	if a := l.stepUp(p, session); a.status != 0 {
+		// A challenge is used up by a try that failed half-way.
+		l.expect("a passkey", a, l.unlessForgotten(http.StatusCreated)...)
+	}
+}
+
+func (l *ledger) unlessForgotten(status int) []int {
+	if l.forgets {
+		return []int{status, http.StatusBadRequest}
+	}
+	return []int{status}
 }
 
 // register adds a passkey and reports whether that was acknowledged. If the answer
@@ -258,7 +281,7 @@ func (l *ledger) register(p *person) bool {
 	}
 	const path = "/passkeys/register/verify"
 	a := l.client.do("POST", path, p.password, response)
-	l.expect("a new passkey", a, http.StatusCreated)
+	l.expect("a new passkey", a, l.unlessForgotten(http.StatusCreated)...)
 	if !a.ok() {
 		p.unsaid = device
 		return false
