@@ -1,6 +1,6 @@
 # Every target is one line that can be typed by hand. `make` alone lists them.
 
-.PHONY: help build test check bench screenshots
+.PHONY: help build test check faults bench screenshots
 
 # More flags for go test, such as TESTFLAGS='-run StepUp -v'.
 TESTFLAGS =
@@ -22,6 +22,9 @@ check: ## format, vet and staticcheck in all modules
 	@unformatted=$$(bin/gofumpt -l .); [ -z "$$unformatted" ] || { echo "not in gofumpt's format (bin/gofumpt -w .):"; echo "$$unformatted"; exit 1; }
 	go vet ./... && go -C tools vet ./... && go -C e2e vet ./...
 	bin/staticcheck ./... && cd tools && ../bin/staticcheck ./... && cd ../e2e && ../bin/staticcheck ./...
+
+faults: ## break what the service stands on, for minutes, and write docs/reliability.md
+	go -C e2e test -count=1 -timeout 20m $(TESTFLAGS) ./faults -args -long -report ../../docs/reliability.md
 
 bench: ## measure CPU, memory and start beside bare handlers, as a Markdown table
 	go -C tools run ./bench

@@ -150,7 +150,7 @@ func isOff(t testing.TB, s *server, d time.Duration) {
 }
 
 func TestF11ClockSkew(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		11, "The clock of one of two instances is 10 minutes off",
 		"B is built with a clock that is 10 minutes ahead, then 10 minutes behind; requests go to both in turn",
@@ -188,7 +188,7 @@ func TestF11ClockSkew(t *testing.T) {
 }
 
 func TestF12ClockJumps(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		12, "The clock of an instance jumps",
 		"the only instance's clock is put an hour, then a month forward and an hour back under load",

@@ -41,23 +41,36 @@ func (l *ledger) without(c *client) {
 	want(l, "the public keys", c.do("GET", "/.well-known/jwks.json", "", nil), http.StatusOK)
 	want(l, "a guarded route", c.profile(p.password), http.StatusOK)
 	want(l, "a guarded route", c.do("GET", "/users/histories", p.full, nil), http.StatusOK)
-	var longest time.Duration
-	for what, a := range map[string]answer{
-		"/readyz":     c.do("GET", "/readyz", "", nil),
-		"login":       c.logIn(p.name),
-		"refresh":     c.refresh(p.resting),
-		"options":     c.do("POST", "/passkeys/authenticate/options", p.password, nil),
-		"new passkey": c.do("POST", "/passkeys/register/options", p.full, nil),
-		"sign-up":     c.signUp(newName()),
-	} {
-		want(l, what+" without a database", a, http.StatusServiceUnavailable)
-		longest = max(longest, a.took)
-	}
+	longest := l.unavailable(map[string]func() answer{
+		"/readyz":     func() answer { return c.do("GET", "/readyz", "", nil) },
+		"login":       func() answer { return c.logIn(p.name) },
+		"refresh":     func() answer { return c.refresh(p.resting) },
+		"options":     func() answer { return c.do("POST", "/passkeys/authenticate/options", p.password, nil) },
+		"new passkey": func() answer { return c.do("POST", "/passkeys/register/options", p.full, nil) },
+		"sign-up":     func() answer { return c.signUp(newName()) },
+	})
 	l.observe("without it: livez, keys and guarded routes 200; readyz, login, sign-up, refresh and ceremonies 503 within %s", round(longest))
 }
 
+// unavailable makes requests at once, all of which have to be answered with 503, and
+// returns how long the longest took.
+func (l *ledger) unavailable(requests map[string]func() answer) time.Duration {
+	l.Helper()
+	var all sync.WaitGroup
+	var longest atomic.Int64
+	for what, request := range requests {
+		all.Go(func() {
+			a := want(l, what+" during the fault", request(), http.StatusServiceUnavailable)
+			for old := longest.Load(); int64(a.took) > old && !longest.CompareAndSwap(old, int64(a.took)); old = longest.Load() {
+			}
+		})
+	}
+	all.Wait()
+	return time.Duration(longest.Load())
+}
+
 func TestF01DatabaseDown(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		1, "The database is down", "PostgreSQL is killed under load, and started again",
 		"503 with Retry-After for what needs it, /readyz too; guarded routes, keys and /livez go on for 30 s, then guards answer 503; recovery by itself",
@@ -98,7 +111,7 @@ func (l *ledger) blind(c *client, since time.Time) {
 }
 
 func TestF02DatabaseSlow(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		2, "The database is slow, then silent",
 		"a proxy before PostgreSQL delays everything by 5 s, then passes nothing on",
@@ -192,7 +205,7 @@ func number(t testing.TB, dsn, query string) int {
 }
 
 func TestF03DatabaseReadOnly(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		3, "The primary has become read-only, as after a fail-over",
 		"default_transaction_read_only is switched on and all connections are cut; then off again while the service holds read-only connections",
@@ -206,16 +219,13 @@ func TestF03DatabaseReadOnly(t *testing.T) {
 	execute(t, postgres.DSN("postgres"), `ALTER DATABASE stepkey SET default_transaction_read_only = on`)
 	p.cut()
 	other := c.beside()
-	writes := map[string]func() answer{
+	l.unavailable(map[string]func() answer{
 		"login":   func() answer { return other.logIn(l.people[0].name) },
 		"refresh": func() answer { return other.refresh(l.people[0].resting) },
 		"options": func() answer {
 			return other.do("POST", "/passkeys/authenticate/options", l.people[0].password, nil)
 		},
-	}
-	for what, write := range writes {
-		want(l, what+" on a read-only database", write(), http.StatusServiceUnavailable)
-	}
+	})
 	l.guardedRoutesAreQuick(c)
 	time.Sleep(pick(time.Second, 8*time.Second))
 	text, _, _ := c.tally()
@@ -227,7 +237,7 @@ func TestF03DatabaseReadOnly(t *testing.T) {
 }
 
 func TestF04ConnectionsExhausted(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		4, "The database has no connection left",
 		"the service's connections are cut and every new one is refused with 53300 (the role's connection limit)",
@@ -243,11 +253,11 @@ func TestF04ConnectionsExhausted(t *testing.T) {
 	p.cut()
 	before, began := p.accepted.Load(), time.Now()
 	other := c.beside()
-	for what, a := range map[string]answer{
-		"login": other.logIn(l.people[0].name), "refresh": other.refresh(l.people[0].resting), "readyz": other.do("GET", "/readyz", "", nil),
-	} {
-		want(l, what+" without a connection left", a, http.StatusServiceUnavailable)
-	}
+	l.unavailable(map[string]func() answer{
+		"login":   func() answer { return other.logIn(l.people[0].name) },
+		"refresh": func() answer { return other.refresh(l.people[0].resting) },
+		"readyz":  func() answer { return other.do("GET", "/readyz", "", nil) },
+	})
 	time.Sleep(pick(2*time.Second, 8*time.Second))
 	text, _, _ := c.tally()
 	r.observe("meanwhile: %s", text)
@@ -259,7 +269,7 @@ func TestF04ConnectionsExhausted(t *testing.T) {
 }
 
 func TestF05Deadlocks(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		5, "Deadlocks and failed serialization",
 		"locks of the test cross those of requests to two instances, for one user; beside it both serve that user in parallel",
@@ -342,7 +352,7 @@ func cross(l *ledger, dsn string, p *person) (succeeded bool) {
 }
 
 func TestF32Partition(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		32, "One of two instances is cut off from the database",
 		"a proxy before B's database passes nothing on; A ends a session",

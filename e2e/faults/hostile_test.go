@@ -115,6 +115,7 @@ func (l *ledger) ordinary(c *client, d time.Duration) {
 }
 
 func TestF22Slowloris(t *testing.T) {
+	besideOthers(t)
 	r := try(t, row{
 		22, "Slow clients: headers, bodies and readers",
 		"more connections than the service holds, each sending a byte a second of a header, or of a body, or asking for much and reading nothing",
@@ -132,7 +133,7 @@ func TestF22Slowloris(t *testing.T) {
 	}{
 		{"headers", "GET / HTTP/1.1\r\n" + host + "X-Slow: ", "x", 0},
 		{"bodies", login + "Content-Length: 4000\r\n\r\n{", " ", 0},
-		{"readers", strings.Repeat("GET /openapi.json HTTP/1.1\r\n"+host+"\r\n", 200), "", time.Second},
+		{"readers", strings.Repeat("GET /openapi.json HTTP/1.1\r\n"+host+"\r\n", 200), "x", time.Second},
 	} {
 		x, c := newStrangers(r, s), newcomersConnect(t, s)
 		x.come(limit+limit/2, attack.first, attack.more)
@@ -161,6 +162,7 @@ func flat(t *trial, s *server, before, allowed int) {
 }
 
 func TestF23HugeRequests(t *testing.T) {
+	besideOthers(t)
 	r := try(t, row{
 		23, "Huge and twisted requests",
 		"a header of 1 MB, 10 000 headers, a body of 100 MB with and without a length, JSON 4000 levels deep, a gzip bomb; each many times at once",
@@ -277,6 +279,7 @@ func rawRequest(s *server, head string, body io.Reader) (int, error) {
 }
 
 func TestF24IdleConnections(t *testing.T) {
+	besideOthers(t)
 	crowd := pick(5_000, 10_000)
 	r := try(t, row{
 		24, "A crowd of idle connections",
@@ -286,6 +289,7 @@ func TestF24IdleConnections(t *testing.T) {
 	s := start(t, "DATABASE_URL="+pgtest.NewDatabase(t))
 	l := newLedger(r, newClient(t, s))
 	memory, files := s.residentBytes(), s.openFiles()
+	most, peak := 0, 0
 	conns := make([]net.Conn, 0, crowd)
 	t.Cleanup(func() {
 		for _, conn := range conns {
@@ -301,13 +305,14 @@ func TestF24IdleConnections(t *testing.T) {
 		conns = append(conns, conn)
 		if i%1000 == 999 {
 			l.ordinary(c, time.Millisecond)
+			most, peak = max(most, s.openFiles()), max(peak, s.residentBytes())
 		}
 	}
 	l.ordinary(c, pick(time.Second, 10*time.Second))
 	text, _, _ := c.tally()
-	r.observe("%d connections: %d files open (%d before), ordinary: %s", crowd, s.openFiles(), files, text)
-	if n := s.openFiles(); n > 4096+200 {
-		t.Errorf("%d open files: more connections are held than there are places", n)
+	r.observe("%d connections: at most %d files open (%d before) and %s of memory, ordinary: %s", crowd, most, files, mib(peak), text)
+	if most > 4096+200 {
+		t.Errorf("%d open files: more connections are held than there are places", most)
 	}
 	flat(r, s, memory, 200<<20)
 	l.settle()

@@ -27,7 +27,7 @@ func rotate(t testing.TB, s *server) {
 }
 
 func TestF15Rotation(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		15, "Signing keys rotate while two instances serve",
 		"key rotate under load; the lead of 15 minutes is cut to nothing in the database, so that one instance signs with a key that the other has not heard of",
@@ -66,7 +66,7 @@ func TestF15Rotation(t *testing.T) {
 }
 
 func TestF17StaleKeys(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		17, "A service that verifies tokens cannot reach the public keys",
 		"a guard.RemoteKeys in the test fetches the keys through a proxy that then passes nothing on; the issuer rotates twice",

@@ -381,14 +381,15 @@ func (l *ledger) allOrNothing(p *person, token string) {
 }
 
 // recovered waits until people can sign in again and reports how long that took.
-func (l *ledger) recovered() {
+func (l *ledger) recovered() time.Duration {
 	l.Helper()
 	began := time.Now()
 	for until := began.Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		ready := l.client.do("GET", "/readyz", "", nil)
 		if ready.ok() && l.client.logIn(l.people[0].name).ok() {
-			l.observe("recovered by itself after %s", round(time.Since(began)))
-			return
+			took := time.Since(began)
+			l.observe("recovered by itself after %s", round(took))
+			return took
 		}
 		if time.Now().After(until) {
 			l.Fatalf("no recovery within %s", patience)

@@ -17,7 +17,7 @@ import (
 const bcryptHash = `$2a$12$vFhSDInnNBAythHkZIEsh.8nhBLRaAc9NdSW4i8TRqcR0pkhTdtsu`
 
 func TestF13InstanceKilled(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		13, "An instance is killed in the middle of requests",
 		"one of two instances is killed (SIGKILL) at random moments during sign-up, refresh, registration, step-up and the remaking of old password hashes, and started again",
@@ -147,7 +147,7 @@ func (r *retrying) RoundTrip(request *http.Request) (response *http.Response, er
 }
 
 func TestF14RollingRestart(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		14, "Instances are restarted one after the other under load",
 		"SIGTERM with STEPKEY_SHUTDOWN_DELAY=1s to each of two instances in turn, behind a round robin that asks /readyz every 100 ms and never sends a request twice",
@@ -205,7 +205,7 @@ func watchReadiness(s *server) <-chan bool {
 }
 
 func TestF16MigrateTogether(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		16, "Instances start at once on an empty database",
 		"three processes with one secret, several times",
@@ -242,7 +242,7 @@ func TestF16MigrateTogether(t *testing.T) {
 }
 
 func TestF18WrongSecret(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		18, "The root secret is another one, or missing",
 		"an instance is started on the database of another STEPKEY_SECRET, on PostgreSQL and on SQLite, with a malformed one, and without any in a new folder",

@@ -88,22 +88,18 @@ func (o *onRedis) without() {
 	want(o, "/readyz", c.do("GET", "/readyz", "", nil), http.StatusOK)
 	want(o, "a guarded route", c.profile(p.password), http.StatusOK)
 	want(o, "a guarded route", c.do("GET", "/users/histories", p.full, nil), http.StatusOK)
-	var longest time.Duration
-	for what, a := range map[string]answer{
-		"login":   c.logIn(p.name),
-		"options": c.do("POST", "/passkeys/authenticate/options", p.password, nil),
-		"sign-up": c.signUp(newName()),
-	} {
-		want(o, what+" without Redis", a, http.StatusServiceUnavailable)
-		longest = max(longest, a.took)
-	}
+	longest := o.unavailable(map[string]func() answer{
+		"login":   func() answer { return c.logIn(p.name) },
+		"options": func() answer { return c.do("POST", "/passkeys/authenticate/options", p.password, nil) },
+		"sign-up": func() answer { return c.signUp(newName()) },
+	})
 	fresh := want(o, "refresh without Redis", c.refresh(p.resting), http.StatusOK)
 	p.resting = fresh.member("refreshToken")
 	o.observe("without it: refresh, guarded routes and readyz 200; login, sign-up and ceremonies 503 within %s", round(longest))
 }
 
 func TestF06RedisDown(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		6, "Redis is down", "Redis is killed under load and started again, empty",
 		"503 with Retry-After for logins, sign-ups and ceremonies: nothing is allowed for want of a count; sessions refresh and guarded routes go on",
@@ -126,7 +122,7 @@ func TestF06RedisDown(t *testing.T) {
 }
 
 func TestF07RedisSlow(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		7, "Redis is slow, then silent", "a proxy before Redis delays everything by 1 s, then passes nothing on",
 		"a decision is given up after 250 ms: 503, as when Redis is down",
@@ -149,7 +145,7 @@ func TestF07RedisSlow(t *testing.T) {
 }
 
 func TestF08RedisFull(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		8, "Redis is full, or evicts",
 		"maxmemory below what is used, with noeviction and then with allkeys-lru",
@@ -206,7 +202,7 @@ func TestF08RedisFull(t *testing.T) {
 }
 
 func TestF09RedisRestored(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		9, "Redis comes back with an old snapshot",
 		"a snapshot is made while a challenge is outstanding; the challenge is used and a session ended; Redis is killed and restarted on the snapshot",
@@ -253,7 +249,7 @@ func (o *onRedis) challengesOf(token string) string {
 }
 
 func TestF10RedisFlushed(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	r := try(t, row{
 		10, "Redis is flushed in the middle of an attack",
 		"an account is guessed at from many addresses until it has to wait; FLUSHALL again and again while guessing goes on",
