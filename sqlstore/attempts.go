@@ -9,20 +9,21 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// chargeAttempt counts an attempt if none has to be waited for. The first ones
-// leave blocked_until at $3, which is now; from then on it doubles by shifting, which
-// is bounded before it could overflow.
+// chargeAttempt counts an attempt if none has to be waited for. The first ones leave
+// blocked_until at 0 and not at their own time: of those made at once a later one may
+// be counted first. From then on it doubles by shifting, which is bounded before it
+// could overflow.
 const chargeAttempt = `
 	INSERT INTO login_attempts (key, known, failures, in_a_row, blocked_until, last_at)
-	VALUES ($1, $2, 1, 1, $3, $3)
+	VALUES ($1, $2, 1, 1, 0, $3)
 	ON CONFLICT (key) DO UPDATE SET
 		failures = login_attempts.failures + 1,
 		in_a_row = ` + inARow + `,
-		blocked_until = $3 + CASE
+		blocked_until = CASE
 			WHEN ` + inARow + ` < $4 THEN 0
-			WHEN ` + inARow + ` - $4 > 20 THEN CAST($6 AS BIGINT)
-			WHEN CAST($5 AS BIGINT) << (` + inARow + ` - $4) > $6 THEN CAST($6 AS BIGINT)
-			ELSE CAST($5 AS BIGINT) << (` + inARow + ` - $4) END,
+			WHEN ` + inARow + ` - $4 > 20 THEN $3 + CAST($6 AS BIGINT)
+			WHEN CAST($5 AS BIGINT) << (` + inARow + ` - $4) > $6 THEN $3 + CAST($6 AS BIGINT)
+			ELSE $3 + (CAST($5 AS BIGINT) << (` + inARow + ` - $4)) END,
 		last_at = $3,
 		known = $2
 	WHERE login_attempts.blocked_until <= $3 AND login_attempts.failures < $8
@@ -79,7 +80,7 @@ func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx, `
 		UPDATE login_attempts SET failures = failures - 1, in_a_row = in_a_row - 1,
-		       blocked_until = CASE WHEN last_at = $2 THEN $2 ELSE blocked_until END
+		       blocked_until = CASE WHEN last_at = $2 THEN 0 ELSE blocked_until END
 		WHERE key = $1 AND failures > 0 AND in_a_row > 0`, a.Key[:], a.At.UnixMicro())
 	return s.translate(err)
 }

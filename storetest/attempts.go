@@ -81,6 +81,22 @@ func attemptsStartOver(t *testing.T, s stepkey.Store) {
 	}
 }
 
+// attemptsOutOfOrder: of attempts made at once one is sometimes earlier and counted
+// later. It waits for nothing.
+func attemptsOutOfOrder(t *testing.T, s stepkey.Store) {
+	late := attempt("mira", epoch)
+	for i := range stepkey.FreeAttempts - 2 {
+		wantAttempts(t, "an earlier attempt", chargeAttempt(t, s, late), stepkey.Attempts{Charged: true, Failures: i + 1})
+		late.At = late.At.Add(-time.Millisecond)
+	}
+	refunded := attempt("mira", epoch)
+	wantAttempts(t, "one to take back", chargeAttempt(t, s, refunded), stepkey.Attempts{Charged: true, Failures: stepkey.FreeAttempts - 1})
+	if err := s.RefundAttempt(t.Context(), refunded); err != nil {
+		t.Fatalf("RefundAttempt: %v", err)
+	}
+	wantAttempts(t, "after one was taken back", chargeAttempt(t, s, late), stepkey.Attempts{Charged: true, Failures: stepkey.FreeAttempts - 1})
+}
+
 func attemptsRefunded(t *testing.T, s stepkey.Store) {
 	a := attempt("mira", epoch)
 	refund := func() {

@@ -39,6 +39,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("a new password ends sessions but the one that adopts it", newPassword)
 	run("attempts wait longer and longer", attemptsWait)
 	run("attempts end at a hundred", attemptsEnd)
+	run("attempts do not wait for others made at the same time", attemptsOutOfOrder)
 	run("waits start over after a day", attemptsStartOver)
 	run("attempts that were not made are taken back", attemptsRefunded)
 	run("attempts are forgotten", attemptsForgotten)
