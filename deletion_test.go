@@ -118,11 +118,11 @@ func TestDeletingOnesAccountTakesWhatAddingAPasskeyTakes(t *testing.T) {
 	})
 }
 
-func TestExport(t *testing.T) {
+func TestAccountData(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, _ := f.enrolled("mira", authenticator.Config{})
 		f.enrolled("noor", authenticator.Config{})
-		e, err := f.service.Export(f.Context(), claims)
+		e, err := f.service.AccountData(f.Context(), claims)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -75,7 +75,7 @@ type exportedEvent struct {
 // export answers with what is known of the user.
 func (a *api) export(w http.ResponseWriter, r *http.Request) {
 	claims, _ := guard.FromContext(r.Context())
-	e, err := a.service.Export(r.Context(), claims)
+	e, err := a.service.AccountData(r.Context(), claims)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -6,33 +6,33 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// MaxExportedEvents is how many events an export holds, the newest ones.
+// MaxExportedEvents is how many events AccountData holds, the newest ones.
 const MaxExportedEvents = 10_000
 
-// Export is what is known of a user, apart from secrets: the hash of the password,
+// AccountData is what is known of a user, apart from secrets: the hash of the password,
 // which is not there, and the public keys of passkeys, which say nothing to people.
-type Export struct {
+type AccountData struct {
 	User     User
 	Passkeys []Passkey
 	Sessions []Session
 	Events   []Event
 }
 
-// Export returns what is known of who asks (GDPR Article 15 and 20).
-func (s *Service) Export(ctx context.Context, c token.Claims) (Export, error) {
+// AccountData returns what is known of who asks (GDPR Article 15 and 20).
+func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
-		return Export{}, err
+		return AccountData{}, err
 	}
 	sessions, err := s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionLifetime))
 	if err != nil {
-		return Export{}, err
+		return AccountData{}, err
 	}
 	events, err := s.store.Events(ctx, a.User.ID, MaxExportedEvents)
 	if err != nil {
-		return Export{}, err
+		return AccountData{}, err
 	}
 	a.User.PasswordHash = ""
-	return Export{User: a.User, Passkeys: a.Passkeys, Sessions: sessions, Events: events}, nil
+	return AccountData{User: a.User, Passkeys: a.Passkeys, Sessions: sessions, Events: events}, nil
 }
