@@ -73,22 +73,26 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	return s.startSession(ctx, u, try, p)
 }
 
-// failureFloor is how long a failed login takes at least while there are hashes
-// of an old kind. Comparing with bcrypt at cost 12, as the original does, takes
-// some 200 to 350 ms where argon2id takes 30: without the floor a fast answer
-// would say that the name is unknown, and a slow one that it is an old account.
-const failureFloor = 500 * time.Millisecond
-
-// failureDelay is how long the answer to a failed login has to wait yet. The
-// waiting holds neither a turn to hash nor a connection.
+// failureDelay is how long the answer to a failed login has to wait yet. Comparing
+// with a hash of an old kind takes many times as long as with argon2id: unless
+// failed logins all take that long, a fast answer would say that the name is unknown,
+// and a slow one that it is an old account. The waiting holds neither a turn to hash
+// nor a connection.
+//
+// While there are such hashes it is MinLegacyFloor, and more from when one was met
+// that takes longer: what is kept of an old hash is known only by reading it.
 func (s *Service) failureDelay(u User, took time.Duration) time.Duration {
-	if password.IsLegacy(u.PasswordHash) {
-		s.legacyHashes.Store(true) // imported since the start
+	s.raiseFailureFloor(password.LegacyFloor(u.PasswordHash))
+	return max(0, time.Duration(s.failureFloor.Load())-took)
+}
+
+func (s *Service) raiseFailureFloor(floor time.Duration) {
+	for {
+		current := s.failureFloor.Load()
+		if int64(floor) <= current || s.failureFloor.CompareAndSwap(current, int64(floor)) {
+			return
+		}
 	}
-	if !s.legacyHashes.Load() {
-		return 0
-	}
-	return max(0, failureFloor-took)
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -36,7 +36,7 @@ type Service struct {
 	hasher       *password.Hasher
 	gate         *password.Gate
 	policy       password.Policy
-	legacyHashes atomic.Bool // some user's hash is of an old kind
+	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
 
 	ended      *endedSessions
 	root       secret.Root
@@ -98,7 +98,9 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
 	}
-	s.legacyHashes.Store(legacy)
+	if legacy {
+		s.raiseFailureFloor(password.MinLegacyFloor)
+	}
 	if s.keys, err = s.openKeys(ctx, c); err != nil {
 		return nil, err
 	}

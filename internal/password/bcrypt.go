@@ -2,6 +2,7 @@ package password
 
 import (
 	"errors"
+	"math"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
@@ -21,8 +22,10 @@ const (
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
-// verifyBcrypt checks password, byte for byte as received, against a bcrypt
-// hash.
+// bcryptHash is a bcrypt hash that has been checked.
+type bcryptHash string
+
+// parseBcrypt reads a bcrypt hash.
 //
 // $2b$ is what the original writes, $2a$ what older versions of its library
 // did, and $2y$ is another name of $2b$ that PHP and htpasswd use: the same
@@ -31,14 +34,18 @@ const (
 //
 // A NUL inside the password is a byte like another, as in the original's
 // library from version 5.0.0 on.
-func verifyBcrypt(encoded, password string) (bool, error) {
+func parseBcrypt(encoded string) (legacy, error) {
 	if err := checkBcrypt(encoded); err != nil {
-		return false, err
+		return nil, err
 	}
+	return bcryptHash(encoded), nil
+}
+
+func (h bcryptHash) matches(password string) (bool, error) {
 	if len(password) > bcryptPasswordBytes {
 		password = password[:bcryptPasswordBytes]
 	}
-	err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
+	err := bcrypt.CompareHashAndPassword([]byte(h), []byte(password))
 	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		return false, nil
 	}
@@ -48,9 +55,12 @@ func verifyBcrypt(encoded, password string) (bool, error) {
 	return true, nil
 }
 
+// effort is 1 at cost 12 and doubles with each further one.
+func (h bcryptHash) effort() float64 { return math.Ldexp(1, bcryptCost(string(h))-12) }
+
 // checkBcrypt refuses what the library would settle in its own way: it takes
 // any letter for the version and computes costs up to 31, which is days. Costs
-// under 4 it refuses itself.
+// under 4 it would refuse only when it computes.
 func checkBcrypt(encoded string) error {
 	fields := strings.Split(encoded, "$")
 	if len(fields) != 4 {
@@ -65,9 +75,13 @@ func checkBcrypt(encoded string) error {
 	if len(fields[2]) != 2 || strings.Trim(fields[2], "0123456789") != "" {
 		return ErrMalformed
 	}
-	cost := int(fields[2][0]-'0')*10 + int(fields[2][1]-'0')
-	if cost > MaxBcryptCost {
+	if cost := bcryptCost(encoded); cost < bcrypt.MinCost {
+		return ErrMalformed
+	} else if cost > MaxBcryptCost {
 		return ErrExcessive
 	}
 	return nil
 }
+
+// bcryptCost reads the two digits after $2b$.
+func bcryptCost(encoded string) int { return int(encoded[4]-'0')*10 + int(encoded[5]-'0') }

@@ -6,14 +6,15 @@
 // [Hasher.Hash] makes argon2id hashes in PHC form. The parameters stand in the
 // hash, so they can be raised later: [Hasher.Verify] accepts older ones and
 // says that the hash should be remade. It also accepts bcrypt as the original
-// service stored it. The caller remakes the hash with a compare-and-swap on the
-// old one, so that a password changed meanwhile is never put back.
+// service stored it, and scrypt and PBKDF2 from elsewhere; [Check] says which.
+// The caller remakes the hash with a compare-and-swap on the old one, so that a
+// password changed meanwhile is never put back.
 //
 // argon2id hashes are made over the NFKC form of the password, because two
 // keyboards may send the same letters as different code points (NIST SP
-// 800-63B-4 §3.1.1.2). bcrypt hashes are checked against the bytes as received,
-// because that is what the original hashed. The hash remade after such a sign-in
-// covers every byte of what was typed.
+// 800-63B-4 §3.1.1.2). Hashes of other kinds are checked against the bytes as
+// received, because that is what other systems hash. The hash remade after such a
+// sign-in covers every byte of what was typed.
 //
 // # Weak passwords
 //

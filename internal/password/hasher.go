@@ -100,32 +100,32 @@ func (h *Hasher) Hash(password string) (string, error) {
 		return "", fmt.Errorf("password: read randomness: %w", err)
 	}
 	hash := phc{params: h.params, salt: salt}
-	hash.key = hash.derive(password, keyBytes)
+	hash.key = hash.derive(norm.NFKC.String(password), keyBytes)
 	return hash.String(), nil
 }
 
 // Verify reports whether password belongs to the stored hash encoded and, if it
-// does, whether the hash should be remade: because it is bcrypt, or because its
-// parameters are not the ones of this Hasher.
+// does, whether the hash should be remade: because it is not argon2id, or because
+// its parameters are not the ones of this Hasher.
 //
-// Accepted are argon2id version 19 in PHC form and bcrypt as $2a$, $2b$ or
-// $2y$. An error is one of [ErrMalformed], [ErrUnsupported] and [ErrExcessive];
-// it comes without a hash being computed, and ok is false.
+// Accepted are argon2id version 19 in PHC form, bcrypt as $2a$, $2b$ or $2y$,
+// scrypt in PHC form and as crypt's $7$, and PBKDF2 with SHA-1, SHA-256 or SHA-512
+// in PHC form and as passlib or Django write it. An error is one of [ErrMalformed],
+// [ErrUnsupported] and [ErrExcessive], the same as of [Check]; it comes without a
+// hash being computed, and ok is false.
 //
-// A bcrypt hash takes as long as its own cost says, which is not what
-// [Hasher.Decoy] takes. The caller hides that difference.
+// A hash of an old kind takes as long as its own parameters say, which is not what
+// [Hasher.Decoy] takes. The caller hides that difference, with [LegacyFloor].
 func (h *Hasher) Verify(encoded, password string) (ok, rehash bool, err error) {
 	if strings.HasPrefix(encoded, argon2idPrefix) {
 		return h.verifyArgon2id(encoded, password)
 	}
-	if strings.HasPrefix(encoded, "$2") {
-		ok, err := verifyBcrypt(encoded, password)
-		return ok, ok, err
+	stored, err := parseLegacy(encoded)
+	if err != nil {
+		return false, false, err
 	}
-	if strings.HasPrefix(encoded, "$") {
-		return false, false, ErrUnsupported
-	}
-	return false, false, ErrMalformed
+	ok, err = stored.matches(password)
+	return ok, ok, err
 }
 
 func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err error) {
@@ -133,9 +133,12 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 	if err != nil {
 		return false, false, err
 	}
-	key := stored.derive(password, len(stored.key))
-	if subtle.ConstantTimeCompare(key, stored.key) != 1 {
-		return false, false, nil
+	normal := norm.NFKC.String(password)
+	if !stored.matches(normal) {
+		// A hash made elsewhere may be of the bytes as typed. That costs a second
+		// hash where the two differ, also for the decoy.
+		ok := normal != password && stored.matches(password)
+		return ok, ok, nil
 	}
 	current := stored.params == h.params && len(stored.salt) == saltBytes && len(stored.key) == keyBytes
 	return true, !current, nil
@@ -148,11 +151,11 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 // and is the same on each call. It must not be stored for anybody who is to sign in.
 func (h *Hasher) Decoy() string { return h.decoy }
 
-func (p phc) derive(password string, length int) []byte {
-	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), p.salt,
-		p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(length))
+func (p phc) matches(password string) bool {
+	return subtle.ConstantTimeCompare(p.derive(password, len(p.key)), p.key) == 1
 }
 
-// IsLegacy reports whether encoded is a hash of a kind that is no longer made.
-// Such a hash takes another time to compare than a fresh one.
-func IsLegacy(encoded string) bool { return !strings.HasPrefix(encoded, argon2idPrefix) }
+func (p phc) derive(password string, length int) []byte {
+	return argon2.IDKey([]byte(password), p.salt,
+		p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(length))
+}

@@ -50,11 +50,11 @@ func parsePHC(encoded string) (phc, error) {
 	if err != nil {
 		return phc{}, err
 	}
-	salt, err := decodeBase64(fields[2], minSaltBytes, maxSaltBytes)
+	salt, err := decodeBase64(base64.RawStdEncoding, fields[2], minSaltBytes, maxSaltBytes)
 	if err != nil {
 		return phc{}, err
 	}
-	key, err := decodeBase64(fields[3], minKeyBytes, maxKeyBytes)
+	key, err := decodeBase64(base64.RawStdEncoding, fields[3], minKeyBytes, maxKeyBytes)
 	if err != nil {
 		return phc{}, err
 	}
@@ -110,12 +110,12 @@ func parseNumber(field, name string) (uint32, error) {
 	return uint32(number), nil
 }
 
-func decodeBase64(text string, shortest, longest int) ([]byte, error) {
+func decodeBase64(encoding *base64.Encoding, text string, shortest, longest int) ([]byte, error) {
 	// The decoder skips line breaks, which are no part of the format.
-	if strings.ContainsAny(text, "\r\n") || len(text) > base64.RawStdEncoding.EncodedLen(longest) {
+	if strings.ContainsAny(text, "\r\n") || len(text) > encoding.EncodedLen(longest) {
 		return nil, ErrMalformed
 	}
-	raw, err := base64.RawStdEncoding.Strict().DecodeString(text)
+	raw, err := encoding.Strict().DecodeString(text)
 	if err != nil || len(raw) < shortest {
 		return nil, ErrMalformed
 	}

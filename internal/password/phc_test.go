@@ -35,7 +35,7 @@ func TestVerifyRefusesBadArgon2idHashes(t *testing.T) {
 		{"argon2i", with("argon2id", "argon2i"), password.ErrUnsupported},
 		{"argon2d", with("argon2id", "argon2d"), password.ErrUnsupported},
 		{"other case", with("argon2id", "Argon2id"), password.ErrUnsupported},
-		{"scrypt", "$scrypt$ln=17,r=8,p=1$" + salt16 + "$" + key32, password.ErrUnsupported},
+		{"yescrypt", "$y$j9T$" + salt16 + "$" + key32, password.ErrUnsupported},
 		{"scheme alone", "$argon2id$", password.ErrMalformed},
 
 		{"version 16", with("v=19", "v=16"), password.ErrUnsupported},
