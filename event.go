@@ -25,6 +25,7 @@ const (
 	EventUserDisabled      EventKind = "user.disabled"
 	EventUserEnabled       EventKind = "user.enabled"
 	EventUserUnlocked      EventKind = "user.unlocked"
+	EventUserImported      EventKind = "user.imported"
 )
 
 // Event is an entry in the record of what concerns somebody's security. It holds

@@ -70,6 +70,10 @@ type Store interface {
 	// HasLegacyHashes reports whether any user's password hash is not argon2id.
 	HasLegacyHashes(ctx context.Context) (bool, error)
 
+	// UserRecords returns up to limit users whose id is greater than after, by id,
+	// each with all passkeys by age.
+	UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]UserRecord, error)
+
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 
@@ -82,6 +86,13 @@ type Store interface {
 type Tx interface {
 	// CreateUser adds u, or returns ErrUsernameTaken.
 	CreateUser(ctx context.Context, u User) error
+
+	// ImportUsers adds users with their passkeys and says of each what became of it,
+	// in the same order. A user whose id is there already stays as it is, passkeys
+	// included. One whose canonical name or handle somebody has is not added, nor is
+	// a passkey whose credential id somebody has. No two of batch have an id,
+	// canonical name, handle or credential id in common.
+	ImportUsers(ctx context.Context, batch []UserRecord) ([]UserOutcome, error)
 
 	// LockAccount is Store.Account under a lock on the user's row that lasts to
 	// the end of the transaction: whoever else asks for it waits.
@@ -143,6 +154,9 @@ type Tx interface {
 	// RecordEvent adds e.
 	RecordEvent(ctx context.Context, e Event) error
 
+	// RecordEvents adds all of events, for when there are many.
+	RecordEvents(ctx context.Context, events []Event) error
+
 	// PinSetting stores value under name unless a value is there already, and
 	// returns the one that is there now. Of several transactions that pin one
 	// name, all but the first wait for it and get what it stored.
@@ -184,6 +198,22 @@ type Rotated struct {
 type EndedSession struct {
 	ID uuid.UUID
 	At time.Time
+}
+
+// UserRecord is a user with all passkeys.
+type UserRecord struct {
+	User     User
+	Passkeys []Passkey
+}
+
+// UserOutcome is what became of one user of an import.
+type UserOutcome struct {
+	Status  ImportStatus
+	Problem ImportProblem // why it was left out
+
+	// TakenPasskeys are the indexes of the passkeys of a user who was added that
+	// were not, because their credential id is somebody's.
+	TakenPasskeys []int
 }
 
 // PasskeyUse is what a verification changes of a passkey.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,11 +76,24 @@ func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bo
 
 // RecordEvent implements stepkey.Tx.
 func (t *tx) RecordEvent(ctx context.Context, e stepkey.Event) error {
-	_, err := t.ExecContext(ctx, `
-		INSERT INTO events (id, kind, at, user_id, session_id, passkey_id, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		e.ID, string(e.Kind), e.At, e.UserID, orNull(e.SessionID), orNull(e.PasskeyID), e.Reason)
-	return err
+	return t.RecordEvents(ctx, []stepkey.Event{e})
+}
+
+// RecordEvents implements stepkey.Tx.
+func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
+	for chunk := range slices.Chunk(events, chunkRows) {
+		var args []any
+		for _, e := range chunk {
+			args = append(args, e.ID, string(e.Kind), e.At, e.UserID, orNull(e.SessionID), orNull(e.PasskeyID), e.Reason)
+		}
+		_, err := t.ExecContext(ctx, `
+			INSERT INTO events (id, kind, at, user_id, session_id, passkey_id, reason)
+			VALUES `+placeholders(len(chunk), 7), args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Events implements stepkey.Store.

@@ -68,6 +68,11 @@ func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Creden
 	if err := data.verify(rp.id); err != nil {
 		return Asserted{}, err
 	}
+	if credential.Flags == 0 {
+		// Whoever registered the passkey did not keep them (see Adopt). Storing
+		// those of this assertion holds the next one to them.
+		credential.Flags = data.flags & storedFlags
+	}
 	if (data.flags^credential.Flags)&flagBackupEligible != 0 {
 		return Asserted{}, refused(ReasonBackupEligibilityChanged, nil)
 	}

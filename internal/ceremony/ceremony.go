@@ -209,7 +209,9 @@ type Credential struct {
 	// that has none.
 	SignCount uint32
 
-	// Flags are the authenticator data flags UP, UV, BE and BS as last seen.
+	// Flags are the authenticator data flags UP, UV, BE and BS as last seen. Zero,
+	// which no accepted response has, is for a passkey that was registered elsewhere
+	// and has not been used here.
 	Flags byte
 
 	// Transports are as the client gave them: nil if it gave none.

@@ -1,0 +1,35 @@
+package ceremony
+
+import (
+	"bytes"
+	"errors"
+)
+
+// Adopt checks a passkey that was registered elsewhere, whose response nobody has
+// any more, and returns it as it is to be stored: with the algorithm that its key
+// names. The error is Refused and says what makes the passkey unusable.
+//
+// Flags that are not known are zero, and taken from its first assertion here.
+// Transports are a hint to the client: ones that no client reports are dropped.
+func Adopt(c Credential) (Credential, error) {
+	if len(c.ID) < minCredentialID || len(c.ID) > maxCredentialID {
+		return Credential{}, refused(ReasonCredentialID, nil)
+	}
+	alg, err := checkPublicKey(c.PublicKey)
+	if err != nil {
+		return Credential{}, err
+	}
+	c.Flags &= storedFlags
+	if c.Flags&flagBackupEligible == 0 && c.Flags&flagBackupState != 0 {
+		return Credential{}, refused(ReasonBackupFlags, nil)
+	}
+	// Otherwise flags that are not known would pass for "is never synced".
+	if c.Attested && c.Flags == 0 {
+		return Credential{}, refused(ReasonAttestation, errors.New("attested without flags"))
+	}
+	if checkTransports(c.Transports) != nil {
+		c.Transports = nil
+	}
+	c.ID, c.PublicKey, c.Algorithm = bytes.Clone(c.ID), bytes.Clone(c.PublicKey), alg
+	return c, nil
+}

@@ -1,0 +1,95 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+)
+
+// PortableUser is a user with passkeys as they move between systems: what
+// Service.Export gives and an Importer takes.
+type PortableUser struct {
+	// ID stays the user's. An import adds nobody whose id is there already.
+	ID uuid.UUID
+
+	Username string
+
+	// PasswordHash is an argon2id, bcrypt, scrypt or PBKDF2 hash in one of the forms
+	// that docs/moving-in.md lists. Kinds other than argon2id are remade at the next
+	// login.
+	PasswordHash string
+
+	// Handle is the WebAuthn user handle that the passkeys were made with, 1 to 64
+	// bytes: authenticators keep it and return it. A user without passkeys may have
+	// none, and gets a random one.
+	Handle []byte
+
+	CreatedAt  time.Time  // when the user signed up; zero is now
+	DisabledAt *time.Time // nil for an active user
+
+	Passkeys []PortablePasskey
+}
+
+// PortablePasskey is a passkey of a PortableUser.
+type PortablePasskey struct {
+	ID uuid.UUID // zero draws one
+
+	CredentialID []byte
+	PublicKey    []byte // COSE_Key, of ES256, EdDSA or RS256
+
+	// SignCount is the signature counter as last seen, from 0 to 2³²-1.
+	SignCount int64
+
+	// Flags is the byte of the authenticator data as last seen, zero where it is not
+	// known: then the first step-up says whether the passkey can be synced.
+	Flags byte
+
+	Transports []string  // nil where they are not known
+	AAGUID     uuid.UUID // zero where it is not known
+	Attested   bool      // a trusted maker vouched for the authenticator
+
+	Name       string
+	CreatedAt  time.Time  // zero is now
+	LastUsedAt *time.Time // nil where it is not known
+}
+
+// Export returns up to limit users whose id is greater than after, by id; uuid.Nil
+// begins. Fewer than limit are the last ones. Password hashes are included. Who is
+// added or changed meanwhile comes along in one state or the other, or not.
+func (s *Service) Export(ctx context.Context, after uuid.UUID, limit int) ([]PortableUser, error) {
+	records, err := s.store.UserRecords(ctx, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]PortableUser, len(records))
+	for i, r := range records {
+		users[i] = portable(r)
+	}
+	return users, nil
+}
+
+func portable(r UserRecord) PortableUser {
+	u := PortableUser{
+		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, Handle: r.User.Handle,
+		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt,
+	}
+	for _, p := range r.Passkeys {
+		c := p.Credential
+		u.Passkeys = append(u.Passkeys, PortablePasskey{
+			ID: p.ID, CredentialID: c.ID, PublicKey: c.PublicKey, SignCount: int64(c.SignCount), Flags: c.Flags,
+			Transports: c.Transports, AAGUID: c.AAGUID, Attested: c.Attested,
+			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+		})
+	}
+	return u
+}
+
+func (p PortablePasskey) credential() ceremony.Credential {
+	return ceremony.Credential{
+		ID: p.CredentialID, PublicKey: p.PublicKey, SignCount: uint32(p.SignCount), Flags: p.Flags,
+		Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
+	}
+}

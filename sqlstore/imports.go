@@ -1,0 +1,250 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// chunkRows is how many rows one statement adds or asks for. With the columns of a
+// passkey it stays well below SQLite's limit of 32766 parameters.
+const chunkRows = 500
+
+// placeholders returns ($1, $2), ($3, $4) and so on.
+func placeholders(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%columns == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	return b.String() + ")"
+}
+
+// ImportUsers implements stepkey.Tx. What cannot be added because of a unique column
+// comes back from no INSERT; only then is it looked up which one it was.
+func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]stepkey.UserOutcome, error) {
+	added, err := t.insertUsers(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]stepkey.UserOutcome, len(batch))
+	var refused, passkeys []stepkey.UserRecord
+	for i, r := range batch {
+		if _, ok := added[r.User.ID]; ok {
+			outcomes[i].Status = stepkey.ImportAdded
+			passkeys = append(passkeys, r)
+		} else {
+			refused = append(refused, r)
+		}
+	}
+	why, err := t.whyRefused(ctx, refused)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := t.insertPasskeys(ctx, passkeys)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range batch {
+		if outcomes[i].Status != stepkey.ImportAdded {
+			outcomes[i] = why[r.User.ID]
+			continue
+		}
+		for j, p := range r.Passkeys {
+			if _, ok := kept[p.ID]; !ok {
+				outcomes[i].TakenPasskeys = append(outcomes[i].TakenPasskeys, j)
+			}
+		}
+	}
+	return outcomes, nil
+}
+
+// insertUsers returns the ids of those that were added.
+func (t *tx) insertUsers(ctx context.Context, batch []stepkey.UserRecord) (map[uuid.UUID]struct{}, error) {
+	added := make(map[uuid.UUID]struct{})
+	for chunk := range slices.Chunk(batch, chunkRows) {
+		var args []any
+		for _, r := range chunk {
+			u := r.User
+			args = append(args, u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle,
+				u.CreatedAt, u.DisabledAt)
+		}
+		err := collect(ctx, t, added, `
+			INSERT INTO users (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at)
+			VALUES `+placeholders(len(chunk), 8)+`
+			ON CONFLICT DO NOTHING RETURNING id`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return added, nil
+}
+
+// insertPasskeys returns the ids of those that were added.
+func (t *tx) insertPasskeys(ctx context.Context, batch []stepkey.UserRecord) (map[uuid.UUID]struct{}, error) {
+	var passkeys []stepkey.Passkey
+	for _, r := range batch {
+		passkeys = append(passkeys, r.Passkeys...)
+	}
+	added := make(map[uuid.UUID]struct{})
+	for chunk := range slices.Chunk(passkeys, chunkRows) {
+		var args []any
+		for _, p := range chunk {
+			c := p.Credential
+			transports, err := json.Marshal(c.Transports)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, p.ID, p.UserID, c.ID, c.PublicKey, c.Algorithm, c.AAGUID, int64(c.SignCount),
+				int16(c.Flags), string(transports), p.Name, p.CreatedAt, p.LastUsedAt, c.Attested)
+		}
+		err := collect(ctx, t, added, `
+			INSERT INTO passkeys (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
+			                      transports, name, created_at, last_used_at, attested)
+			VALUES `+placeholders(len(chunk), 13)+`
+			ON CONFLICT DO NOTHING RETURNING id`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return added, nil
+}
+
+// whyRefused asks which unique column each of the refused met: the id first, since
+// who is there already has name and handle as well.
+func (t *tx) whyRefused(ctx context.Context, refused []stepkey.UserRecord) (map[uuid.UUID]stepkey.UserOutcome, error) {
+	why := make(map[uuid.UUID]stepkey.UserOutcome)
+	for chunk := range slices.Chunk(refused, chunkRows) {
+		ids, names := make([]any, len(chunk)), make([]any, len(chunk))
+		for i, r := range chunk {
+			ids[i], names[i] = r.User.ID, r.User.CanonicalName
+		}
+		in := " IN " + placeholders(1, len(chunk))
+		present := make(map[uuid.UUID]struct{})
+		if err := collect(ctx, t, present, `SELECT id FROM users WHERE id`+in, ids...); err != nil {
+			return nil, err
+		}
+		taken := make(map[string]struct{})
+		if err := collect(ctx, t, taken, `SELECT canonical_name FROM users WHERE canonical_name`+in, names...); err != nil {
+			return nil, err
+		}
+		for _, r := range chunk {
+			o := stepkey.UserOutcome{Status: stepkey.ImportLeftOut, Problem: stepkey.ProblemHandleTaken}
+			if _, ok := taken[r.User.CanonicalName]; ok {
+				o.Problem = stepkey.ProblemUsernameTaken
+			}
+			if _, ok := present[r.User.ID]; ok {
+				o = stepkey.UserOutcome{Status: stepkey.ImportPresent}
+			}
+			why[r.User.ID] = o
+		}
+	}
+	return why, nil
+}
+
+// collect adds what a statement returns in its one column to set.
+func collect[T comparable](ctx context.Context, q queryer, set map[T]struct{}, statement string, args ...any) error {
+	rows, err := q.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value T
+		if err := rows.Scan(&value); err != nil {
+			return err
+		}
+		set[value] = struct{}{}
+	}
+	return rows.Err()
+}
+
+// UserRecords implements stepkey.Store. Two looks read a user and the passkeys of a
+// moment later.
+func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	records, err := userPage(ctx, s.db.read, after, limit)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	places := make(map[uuid.UUID]int)
+	for i, r := range records {
+		places[r.User.ID] = i
+	}
+	for chunk := range slices.Chunk(records, chunkRows) {
+		if err := addPasskeys(ctx, s.db.read, chunk, records, places); err != nil {
+			return nil, s.translate(err)
+		}
+	}
+	return records, nil
+}
+
+func userPage(ctx context.Context, q queryer, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
+	rows, err := q.QueryContext(ctx, `
+		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
+		FROM users WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []stepkey.UserRecord
+	for rows.Next() {
+		var u stepkey.User
+		err := rows.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+			&u.CreatedAt, &u.DisabledAt)
+		if err != nil {
+			return nil, err
+		}
+		u.CreatedAt, u.DisabledAt = u.CreatedAt.UTC(), utc(u.DisabledAt)
+		records = append(records, stepkey.UserRecord{User: u})
+	}
+	return records, rows.Err()
+}
+
+// addPasskeys reads the passkeys of the users in chunk into records.
+func addPasskeys(
+	ctx context.Context, q queryer, chunk, records []stepkey.UserRecord, places map[uuid.UUID]int,
+) error {
+	ids := make([]any, len(chunk))
+	for i, r := range chunk {
+		ids[i] = r.User.ID
+	}
+	rows, err := q.QueryContext(ctx, `
+		SELECT user_id, id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
+		       transports, name, created_at, last_used_at, attested
+		FROM passkeys WHERE user_id IN `+placeholders(1, len(chunk))+` ORDER BY user_id, created_at, id`, ids...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var userID uuid.UUID
+		var p passkeyRow
+		err := rows.Scan(&userID, &p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount,
+			&p.flags, &p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested)
+		if err != nil {
+			return err
+		}
+		passkey, err := p.passkey(userID)
+		if err != nil {
+			return err
+		}
+		r := &records[places[userID]]
+		r.Passkeys = append(r.Passkeys, passkey)
+	}
+	return rows.Err()
+}

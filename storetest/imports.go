@@ -1,0 +1,175 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// newRecord is a user with everything that a record can have.
+func newRecord(name string, passkeys int) stepkey.UserRecord {
+	r := stepkey.UserRecord{User: newUser(name)}
+	disabled := epoch.Add(time.Hour)
+	r.User.DisabledAt = &disabled
+	for i := range passkeys {
+		p := newPasskey(r.User)
+		p.CreatedAt = epoch.Add(time.Duration(i) * time.Second)
+		p.LastUsedAt = &p.CreatedAt
+		p.Credential.SignCount = 1<<32 - 1
+		r.Passkeys = append(r.Passkeys, p)
+	}
+	return r
+}
+
+func importUsers(t *testing.T, s stepkey.Store, batch ...stepkey.UserRecord) []stepkey.UserOutcome {
+	t.Helper()
+	var outcomes []stepkey.UserOutcome
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		outcomes, err = tx.ImportUsers(ctx, batch)
+		return err
+	})
+	return outcomes
+}
+
+// wantRecords checks everything that the store holds, read in pages of two.
+func wantRecords(t *testing.T, s stepkey.Store, want ...stepkey.UserRecord) {
+	t.Helper()
+	slices.SortFunc(want, func(a, b stepkey.UserRecord) int { return bytes.Compare(a.User.ID[:], b.User.ID[:]) })
+	var got []stepkey.UserRecord
+	for after := uuid.Nil; ; after = got[len(got)-1].User.ID {
+		page, err := s.UserRecords(t.Context(), after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, page...)
+		if len(page) < 2 {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the store holds (-want +got):\n%s", diff)
+	}
+}
+
+func wantOutcomes(t *testing.T, what string, got []stepkey.UserOutcome, want ...stepkey.UserOutcome) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func added() stepkey.UserOutcome   { return stepkey.UserOutcome{Status: stepkey.ImportAdded} }
+func present() stepkey.UserOutcome { return stepkey.UserOutcome{Status: stepkey.ImportPresent} }
+func leftOut(p stepkey.ImportProblem) stepkey.UserOutcome {
+	return stepkey.UserOutcome{Status: stepkey.ImportLeftOut, Problem: p}
+}
+
+func importing(t *testing.T, s stepkey.Store) {
+	wantRecords(t, s)
+	wantOutcomes(t, "nobody", importUsers(t, s), []stepkey.UserOutcome{}...)
+	mira, noor, olga := newRecord("mira", 2), newRecord("noor", 0), newRecord("olga", 1)
+	noor.User.DisabledAt = nil
+	wantOutcomes(t, "first import", importUsers(t, s, mira, noor, olga), added(), added(), added())
+	wantRecords(t, s, mira, noor, olga)
+	if u, err := s.UserByName(t.Context(), "mira"); err != nil || u.Active() {
+		t.Errorf("mira is active, %v", err)
+	}
+
+	// Those who are there stay as they are, whatever comes.
+	again := newRecord("mira", 3)
+	again.User.ID = mira.User.ID
+	for i := range again.Passkeys {
+		again.Passkeys[i].UserID = mira.User.ID
+	}
+	pia := newRecord("pia", 1)
+	wantOutcomes(t, "second import", importUsers(t, s, olga, again, pia, noor), present(), present(), added(), present())
+	wantRecords(t, s, mira, noor, olga, pia)
+
+	// Names, handles and credential ids are one person's.
+	name, handle, both := newRecord("mira", 1), newRecord("quin", 1), newRecord("rosa", 3)
+	handle.User.Handle = mira.User.Handle
+	both.Passkeys[0].Credential.ID = mira.Passkeys[1].Credential.ID
+	both.Passkeys[2].Credential.ID = pia.Passkeys[0].Credential.ID
+	rosa := added()
+	rosa.TakenPasskeys = []int{0, 2}
+	wantOutcomes(t, "collisions", importUsers(t, s, name, handle, both),
+		leftOut(stepkey.ProblemUsernameTaken), leftOut(stepkey.ProblemHandleTaken), rosa)
+	both.Passkeys = both.Passkeys[1:2]
+	wantRecords(t, s, mira, noor, olga, pia, both)
+}
+
+// A whole batch of users with many passkeys is within the limits of a statement.
+func importingMany(t *testing.T, s stepkey.Store) {
+	var batch []stepkey.UserRecord
+	var events []stepkey.Event
+	for i := range stepkey.MaxImportBatch + 1 {
+		r := newRecord(fmt.Sprintf("user%d", i), 3)
+		batch = append(batch, r)
+		events = append(events, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventUserImported, At: epoch, UserID: r.User.ID})
+	}
+	want := slices.Repeat([]stepkey.UserOutcome{added()}, len(batch))
+	wantOutcomes(t, "first import", importUsers(t, s, batch...), want...)
+	want = slices.Repeat([]stepkey.UserOutcome{present()}, len(batch))
+	wantOutcomes(t, "second import", importUsers(t, s, batch...), want...)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvents(ctx, events) })
+	page, err := s.UserRecords(t.Context(), uuid.Nil, len(batch)+1)
+	if err != nil || len(page) != len(batch) {
+		t.Fatalf("UserRecords: %d, %v; want %d", len(page), err, len(batch))
+	}
+	for _, r := range page {
+		if len(r.Passkeys) != 3 {
+			t.Fatalf("%d passkeys, want 3", len(r.Passkeys))
+		}
+	}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvents(ctx, nil) })
+}
+
+// Of imports of the same users at once each user is added by one.
+func importsAtOnce(t *testing.T, s stepkey.Store) {
+	batch := []stepkey.UserRecord{newRecord("mira", 1), newRecord("noor", 1), newRecord("olga", 1)}
+	backwards := slices.Clone(batch)
+	slices.Reverse(backwards)
+	totals := make([]int, 8)
+	race(len(totals), func(i int) bool {
+		err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+			order := batch
+			if i%2 == 0 {
+				order = backwards // so that they meet in the middle
+			}
+			outcomes, err := tx.ImportUsers(t.Context(), order)
+			totals[i] = 0 // the transaction may run again
+			for _, o := range outcomes {
+				if o.Status == stepkey.ImportAdded {
+					totals[i]++
+				} else if o.Status != stepkey.ImportPresent {
+					t.Errorf("outcome: %+v", o)
+				}
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, stepkey.ErrUnavailable) {
+			t.Errorf("ImportUsers: %v", err)
+		}
+		if err != nil {
+			totals[i] = 0
+		}
+		return err == nil
+	})
+	sum := 0
+	for _, n := range totals {
+		sum += n
+	}
+	if sum != len(batch) {
+		t.Errorf("%d users were added, want %d", sum, len(batch))
+	}
+	wantRecords(t, s, batch...)
+}
