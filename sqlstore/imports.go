@@ -12,9 +12,9 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// chunkRows is how many rows one statement adds or asks for. With the columns of a
-// passkey it stays well below SQLite's limit of 32766 parameters.
-const chunkRows = 500
+// chunkRows is how many rows one statement adds or asks for: few round trips, and few
+// enough parameters for SQLite, which looks each of them up among all of the statement.
+const chunkRows = 100
 
 // placeholders returns ($1, $2), ($3, $4) and so on.
 func placeholders(rows, columns int) string {

@@ -19,6 +19,10 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// duplicateTable is PostgreSQL's code for a table that is there already. The NestJS
+// original, for one, has a table users as well.
+const duplicateTable = "42P07"
+
 // migrate brings the schema up to date. Under PostgreSQL an advisory lock lets
 // one instance do so while the others wait.
 func (s *Store) migrate(ctx context.Context) error {
@@ -39,6 +43,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("sqlstore: migrate: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
+		if postgresCode(err) == duplicateTable {
+			return fmt.Errorf("sqlstore: migrate: the database holds tables of something else, which stay as they are: "+
+				"give Stepkey a database of its own: %w", err)
+		}
 		return fmt.Errorf("sqlstore: migrate: %w", s.translate(err))
 	}
 	return nil

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/nestjs"
+	"github.com/stepkey/stepkey/internal/secret"
+)
+
+type importCommands struct {
+	NestJS importNestJSCommand `cmd:"" name:"nestjs" help:"Take users and passkeys over from the database of the NestJS original. Without --yes it only reports."`
+}
+
+type importNestJSCommand struct {
+	settings
+	takeoverFlags
+	From secret.Text `name:"from" env:"STEPKEY_IMPORT_FROM" placeholder:"postgres://…" help:"The original's database. It is only read. In the environment the password does not show in the list of processes."`
+}
+
+// takeoverFlags are those of every command that takes users over.
+type takeoverFlags struct {
+	Yes    bool `help:"Do it. Otherwise it is a dry run: the same report, and nothing changes." xor:"mode"`
+	DryRun bool `help:"Only report, which is the default." xor:"mode"`
+}
+
+// Run takes everybody over. Run again it takes those who have come since.
+func (c *importNestJSCommand) Run(ctx context.Context, out output) error {
+	if c.From == "" {
+		return errors.New("say where the users are: --from postgres://user:password@host:5432/name, or STEPKEY_IMPORT_FROM")
+	}
+	source, err := nestjs.Open(ctx, c.From.Reveal())
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+		total, err := source.Count(ctx)
+		if err != nil {
+			return err
+		}
+		t := newTakeover(service, out, total, c.Yes)
+		err = source.Users(ctx, func(u stepkey.PortableUser) error {
+			return t.add(ctx, candidate{where: "user " + u.ID.String(), user: u})
+		})
+		if ctx.Err() != nil {
+			return errInterrupted // however the reading took it
+		}
+		if err != nil {
+			return err
+		}
+		return t.finish(ctx)
+	})
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/stepkey/stepkey"
+)
+
+var errInterrupted = errors.New("interrupted: run it again, it goes on where it stopped")
+
+// candidate is somebody to be taken over.
+type candidate struct {
+	where   string // how to find the user again, such as "line 12"
+	user    stepkey.PortableUser
+	problem string // why the user cannot even be read
+}
+
+// takeover brings users into the service, batch by batch, and reports.
+type takeover struct {
+	importer *stepkey.Importer
+	out      output
+	total    int // 0 where it is not known
+	dryRun   bool
+
+	batch    []candidate
+	progress progress
+
+	read, added, present, leftOut int
+	passkeys, passkeysLeftOut     int
+	withoutPasskey                int // were added and lost all that they had
+}
+
+func newTakeover(service *stepkey.Service, out output, total int, yes bool) *takeover {
+	return &takeover{
+		importer: service.NewImporter(!yes), out: out, total: total, dryRun: !yes,
+		progress: newProgress(out.stderr, total),
+	}
+}
+
+// add takes one more.
+func (t *takeover) add(ctx context.Context, c candidate) error {
+	t.batch = append(t.batch, c)
+	if len(t.batch) < stepkey.MaxImportBatch {
+		return nil
+	}
+	return t.flush(ctx)
+}
+
+func (t *takeover) flush(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	var users []stepkey.PortableUser
+	var places []int
+	for i, c := range t.batch {
+		if c.problem == "" {
+			users, places = append(users, c.user), append(places, i)
+		}
+	}
+	results, err := t.importer.Import(ctx, users)
+	if err != nil {
+		return fmt.Errorf("%w\nnobody of the last %d was taken over: run it again, it goes on where it stopped", err, len(t.batch))
+	}
+	all := make([]stepkey.ImportResult, len(t.batch))
+	for i, place := range places {
+		all[place] = results[i]
+	}
+	for i, c := range t.batch {
+		if err := t.count(c, all[i]); err != nil {
+			return err
+		}
+	}
+	t.batch = t.batch[:0]
+	t.progress.show(t.read)
+	return nil
+}
+
+// count counts one, and says what is left out. Names are quoted: they may hold what
+// would do something to a terminal.
+func (t *takeover) count(c candidate, r stepkey.ImportResult) error {
+	t.read++
+	t.passkeys += r.Passkeys
+	t.passkeysLeftOut += len(r.LeftOut)
+	var lines []string
+	switch {
+	case c.problem != "":
+		t.leftOut++
+		lines = append(lines, fmt.Sprintf("left out: %s: %s", c.where, c.problem))
+	case r.Status == stepkey.ImportLeftOut:
+		t.leftOut++
+		lines = append(lines, fmt.Sprintf("left out: %s, %s: %s", c.where, quoted(c.user.Username), r.Problem))
+	case r.Status == stepkey.ImportPresent:
+		t.present++
+	default:
+		t.added++
+		if len(r.LeftOut) > 0 && r.Passkeys == 0 {
+			t.withoutPasskey++
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(r.LeftOut)) {
+		lines = append(lines, fmt.Sprintf("left out: %s, passkey %d of %s: %s", c.where, i+1, quoted(c.user.Username), r.LeftOut[i]))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	t.progress.clear()
+	_, err := fmt.Fprintln(t.out.stdout, strings.Join(lines, "\n"))
+	return err
+}
+
+// quoted bounds what is shown of a name: the original takes ones of any length.
+func quoted(name string) string {
+	const longest = 80
+	if runes := []rune(name); len(runes) > longest {
+		return fmt.Sprintf("%q…", string(runes[:longest]))
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// finish takes the last ones and writes the report.
+func (t *takeover) finish(ctx context.Context) error {
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	t.progress.clear()
+	did := "taken over"
+	if t.dryRun {
+		did = "can be taken over"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d users read: %d %s, %d are here already, %d left out.\n", t.read, t.added, did, t.present, t.leftOut)
+	fmt.Fprintf(&b, "%d passkeys %s, %d left out.\n", t.passkeys, did, t.passkeysLeftOut)
+	if t.withoutPasskey > 0 {
+		fmt.Fprintf(&b, "%d users lose the only passkeys they have: their passwords are enough to add a new one.\n", t.withoutPasskey)
+	}
+	if t.dryRun {
+		fmt.Fprintln(&b, "This was a dry run, nothing has changed. To do it, run the same with --yes.")
+	}
+	_, err := io.WriteString(t.out.stdout, b.String())
+	return err
+}
+
+// progress says on stderr how far it is: as a bar that is drawn over on a terminal, as
+// a line for every tenth part otherwise.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	total    int
+	tenths   int
+	drawn    bool
+}
+
+func newProgress(w io.Writer, total int) progress {
+	p := progress{w: w, total: total}
+	if f, ok := w.(*os.File); ok {
+		info, err := f.Stat()
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+func (p *progress) show(n int) {
+	if p.total == 0 || n == 0 {
+		return
+	}
+	n = min(n, p.total)
+	if p.terminal {
+		const width = 30
+		full := width * n / p.total
+		fmt.Fprintf(p.w, "\r[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", width-full), n, p.total)
+		p.drawn = true
+		return
+	}
+	if tenths := 10 * n / p.total; tenths > p.tenths {
+		p.tenths = tenths
+		fmt.Fprintf(p.w, "%d of %d users read\n", n, p.total)
+	}
+}
+
+// clear removes the bar, so that a line can be written.
+func (p *progress) clear() {
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.drawn = false
+	}
+}

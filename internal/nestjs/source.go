@@ -1,0 +1,241 @@
+// Package nestjs reads users and passkeys out of the database of the NestJS demo whose
+// API Stepkey took over.
+//
+// Its two tables, users and passkey_credentials, are written by TypeORM: columns in
+// camel case, ids of type uuid, times without a zone, which are read as UTC. A fork may
+// have changed a column on the way; what is known of such changes is recognised by the
+// name and the type of the column, and everything that can be missing may be.
+//
+// Two things are not taken at their word. The original stores transports {internal}
+// where a client reported none, so that list alone counts as not known: believing it
+// would keep security keys and phones from being asked for. And the WebAuthn user
+// handle is stored nowhere: it is the text of the user's id.
+package nestjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stepkey/stepkey"
+)
+
+// connectTimeout bounds the wait for the server.
+const connectTimeout = 10 * time.Second
+
+// Source is the original's database at one moment, in a transaction that can only
+// read. It is for one goroutine.
+type Source struct {
+	conn  *pgx.Conn
+	tx    pgx.Tx
+	query string
+	text  passkeyText
+}
+
+// Open begins to read from the database that url names. The errors say what to do and
+// hold no password.
+func Open(ctx context.Context, url string) (*Source, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("that is not a PostgreSQL URL: write it like postgres://user:password@host:5432/name")
+	}
+	config.ConnectTimeout = connectTimeout
+	config.RuntimeParams["application_name"] = "stepkey import"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("the original's database cannot be reached: %w", err)
+	}
+	s := &Source{conn: conn}
+	if err := s.begin(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Source) begin(ctx context.Context) (err error) {
+	// One snapshot: what the original changes meanwhile is for the next run.
+	s.tx, err = s.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return err
+	}
+	users, err := s.columns(ctx, "users")
+	if err != nil {
+		return err
+	}
+	passkeys, err := s.columns(ctx, "passkey_credentials")
+	if err != nil {
+		return err
+	}
+	s.query, s.text, err = statement(users, passkeys)
+	return err
+}
+
+// Close ends the transaction and the connection.
+func (s *Source) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	return s.conn.Close(ctx) // the server rolls back
+}
+
+// columns returns the types of a table's columns by name, or none if there is no such
+// table on the search path.
+func (s *Source) columns(ctx context.Context, table string) (columns, error) {
+	rows, err := s.tx.Query(ctx, `
+		SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
+		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
+	if err != nil {
+		return nil, err
+	}
+	found := make(columns)
+	var name, kind string
+	_, err = pgx.ForEachRow(rows, []any{&name, &kind}, func() error {
+		found[name] = kind
+		return nil
+	})
+	return found, err
+}
+
+// Count returns how many users there are.
+func (s *Source) Count(ctx context.Context) (n int, err error) {
+	err = s.tx.QueryRow(ctx, `SELECT count(*) FROM users`).Scan(&n)
+	return n, err
+}
+
+// Users calls yield for each user, the oldest first, and of one age by id. It ends with
+// the first error, of yield too. The rows come as they are asked for, so memory does not
+// depend on how many there are; the server sorts them, because no index would give
+// pages of this order.
+func (s *Source) Users(ctx context.Context, yield func(stepkey.PortableUser) error) error {
+	rows, err := s.tx.Query(ctx, s.query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var current *stepkey.PortableUser
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(r.targets()...); err != nil {
+			return err
+		}
+		if current != nil && current.ID != r.id {
+			if err := yield(*current); err != nil {
+				return err
+			}
+			current = nil
+		}
+		if current == nil {
+			u := r.user()
+			current = &u
+		}
+		if r.passkeyID != nil {
+			current.Passkeys = append(current.Passkeys, r.passkey(s.text))
+		}
+	}
+	if err := rows.Err(); err != nil || current == nil {
+		return err
+	}
+	return yield(*current)
+}
+
+// row is a user and one passkey, or none.
+type row struct {
+	id                     uuid.UUID
+	username, passwordHash string
+	active                 bool
+	createdAt, updatedAt   *time.Time
+
+	passkeyID               *uuid.UUID
+	credentialID, publicKey []byte
+	counter                 *int64
+	transports              []string
+	deviceName              *string
+	madeAt, lastUsedAt      *time.Time
+}
+
+func (r *row) targets() []any {
+	return []any{
+		&r.id, &r.username, &r.passwordHash, &r.active, &r.createdAt, &r.updatedAt,
+		&r.passkeyID, &r.credentialID, &r.publicKey, &r.counter, &r.transports, &r.deviceName, &r.madeAt, &r.lastUsedAt,
+	}
+}
+
+func (r *row) user() stepkey.PortableUser {
+	u := stepkey.PortableUser{
+		ID: r.id, Username: r.username, PasswordHash: r.passwordHash, Handle: []byte(r.id.String()),
+	}
+	if r.createdAt != nil {
+		u.CreatedAt = *r.createdAt
+	}
+	if !r.active {
+		// The last change is the best guess at when.
+		at := u.CreatedAt
+		if r.updatedAt != nil {
+			at = *r.updatedAt
+		}
+		u.DisabledAt = &at
+	}
+	return u
+}
+
+func (r *row) passkey(text passkeyText) stepkey.PortablePasskey {
+	p := stepkey.PortablePasskey{
+		ID: *r.passkeyID, CredentialID: r.credentialID, PublicKey: r.publicKey, LastUsedAt: r.lastUsedAt, SignCount: -1,
+	}
+	if text.credentialID {
+		p.CredentialID = decode(p.CredentialID)
+	}
+	if text.publicKey {
+		p.PublicKey = decode(p.PublicKey)
+	}
+	if r.counter != nil {
+		p.SignCount = *r.counter
+	}
+	if len(r.transports) != 1 || r.transports[0] != "internal" {
+		p.Transports = r.transports
+	}
+	if r.deviceName != nil {
+		p.Name = *r.deviceName
+	}
+	if r.madeAt != nil {
+		p.CreatedAt = *r.madeAt
+	}
+	return p
+}
+
+// columns are the types of a table's columns by name.
+type columns map[string]string
+
+// first returns the first of names that is a column, quoted and with prefix.
+func (c columns) first(prefix string, names ...string) (column, kind string) {
+	for _, name := range names {
+		if kind, ok := c[name]; ok {
+			return prefix + pgx.Identifier{name}.Sanitize(), kind
+		}
+	}
+	return "", ""
+}
+
+func (c columns) or(otherwise, prefix string, names ...string) string {
+	if column, _ := c.first(prefix, names...); column != "" {
+		return column
+	}
+	return otherwise
+}
+
+// moment is an expression for a time, or NULL.
+func (c columns) moment(prefix string, names ...string) string {
+	column, kind := c.first(prefix, names...)
+	switch {
+	case column == "":
+		return "NULL::timestamptz"
+	case strings.HasPrefix(kind, "timestamp") && strings.HasSuffix(kind, "without time zone"):
+		return "(" + column + " AT TIME ZONE 'UTC')"
+	default:
+		return column + "::timestamptz"
+	}
+}
