@@ -247,7 +247,7 @@ func TestImportNestJS(t *testing.T) {
 		report := wantCommand(t, 0, "11 users read: 9 can be taken over, 0 are here already, 2 left out.\n4 passkeys can be taken over, 1 left out.", from...)
 		for _, part := range []string{
 			`"PERSON0": another one to be imported has the user name`, `"two words": the user name is outside`,
-			`passkey 1 of "lost": the signature counter`, "1 users lose the only passkeys", "run the same with --yes", "11 of 11 users read",
+			`passkey 1 of "lost": the signature counter`, "lose the only passkeys they have: 1.", "run the same with --yes", "11 of 11 users read",
 		} {
 			if !strings.Contains(report, part) {
 				t.Errorf("the report lacks %q:\n%s", part, report)

@@ -138,7 +138,7 @@ func (t *takeover) finish(ctx context.Context) error {
 	fmt.Fprintf(&b, "%d users read: %d %s, %d are here already, %d left out.\n", t.read, t.added, did, t.present, t.leftOut)
 	fmt.Fprintf(&b, "%d passkeys %s, %d left out.\n", t.passkeys, did, t.passkeysLeftOut)
 	if t.withoutPasskey > 0 {
-		fmt.Fprintf(&b, "%d users lose the only passkeys they have: their passwords are enough to add a new one.\n", t.withoutPasskey)
+		fmt.Fprintf(&b, "Users who lose the only passkeys they have: %d. Their passwords are enough to add a new one.\n", t.withoutPasskey)
 	}
 	if t.dryRun {
 		fmt.Fprintln(&b, "This was a dry run, nothing has changed. To do it, run the same with --yes.")

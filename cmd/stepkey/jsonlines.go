@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/ceremony"
+)
+
+// maxLine bounds a line of an import. A user with twenty passkeys has some 20 KiB.
+const maxLine = 1 << 20
+
+// userLine is a user as a line of JSON. docs/moving-in.md describes the members.
+type userLine struct {
+	ID           uuid.UUID          `json:"id"`
+	Username     string             `json:"username"`
+	PasswordHash string             `json:"passwordHash"`
+	UserHandle   ceremony.Base64URL `json:"userHandle,omitzero"`
+	CreatedAt    time.Time          `json:"createdAt,omitzero"`
+	DisabledAt   *time.Time         `json:"disabledAt,omitzero"`
+	Passkeys     []passkeyLine      `json:"passkeys,omitempty"`
+}
+
+type passkeyLine struct {
+	ID           uuid.UUID          `json:"id,omitzero"`
+	CredentialID ceremony.Base64URL `json:"credentialId"`
+	PublicKey    ceremony.Base64URL `json:"publicKey"`
+	SignCount    int64              `json:"signCount"`
+	Flags        byte               `json:"flags,omitzero"`
+	Transports   []string           `json:"transports,omitempty"`
+	AAGUID       uuid.UUID          `json:"aaguid,omitzero"`
+	Attested     bool               `json:"attested,omitzero"`
+	Name         string             `json:"name,omitzero"`
+	CreatedAt    time.Time          `json:"createdAt,omitzero"`
+	LastUsedAt   *time.Time         `json:"lastUsedAt,omitzero"`
+}
+
+func lineOf(u stepkey.PortableUser) userLine {
+	l := userLine{
+		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, UserHandle: u.Handle,
+		CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
+	}
+	for _, p := range u.Passkeys {
+		l.Passkeys = append(l.Passkeys, passkeyLine{
+			ID: p.ID, CredentialID: p.CredentialID, PublicKey: p.PublicKey, SignCount: p.SignCount, Flags: p.Flags,
+			Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
+			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+		})
+	}
+	return l
+}
+
+func (l userLine) user() stepkey.PortableUser {
+	u := stepkey.PortableUser{
+		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, Handle: l.UserHandle,
+		CreatedAt: l.CreatedAt, DisabledAt: l.DisabledAt,
+	}
+	for _, p := range l.Passkeys {
+		u.Passkeys = append(u.Passkeys, stepkey.PortablePasskey{
+			ID: p.ID, CredentialID: p.CredentialID, PublicKey: p.PublicKey, SignCount: p.SignCount, Flags: p.Flags,
+			Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
+			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+		})
+	}
+	return u
+}
+
+type userExportCommand struct{ settings }
+
+// Run writes every user as one line.
+func (c *userExportCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+		n, w := 0, bufio.NewWriter(out.stdout)
+		for after := uuid.Nil; ; {
+			users, err := service.Export(ctx, after, stepkey.MaxImportBatch)
+			if err != nil {
+				return err
+			}
+			for _, u := range users {
+				if err := json.MarshalWrite(w, lineOf(u)); err != nil {
+					return err
+				}
+				if err := w.WriteByte('\n'); err != nil {
+					return err
+				}
+				after = u.ID
+			}
+			n += len(users)
+			if len(users) < stepkey.MaxImportBatch {
+				break
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(out.stderr, "%d users exported, with the hashes of their passwords: "+
+			"keep the output as safe as the database.\n", n)
+		return err
+	})
+}
+
+type userImportCommand struct {
+	settings
+	takeoverFlags
+	File string `arg:"" optional:"" default:"-" help:"JSON lines as user export writes them, or - for standard input, the default."`
+}
+
+// Run takes over everybody in the file.
+func (c *userImportCommand) Run(ctx context.Context, out output) error {
+	file := os.Stdin
+	if c.File != "-" {
+		var err error
+		if file, err = os.Open(c.File); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+		t := newTakeover(service, out, 0, c.Yes)
+		if err := readLines(file, func(at candidate) error { return t.add(ctx, at) }); err != nil {
+			return err
+		}
+		return t.finish(ctx)
+	})
+}
+
+// readLines calls yield for each line but empty ones.
+func readLines(r io.Reader, yield func(candidate) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if err := yield(readLine(n, lines.Bytes())); err != nil {
+			return err
+		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("line %d is longer than %d bytes; nobody from there on was read", n+1, maxLine)
+	}
+	return lines.Err()
+}
+
+// readLine reads strictly: a member that nobody knows is a misspelt one, and what it
+// was meant to say would be lost.
+func readLine(n int, text []byte) candidate {
+	c := candidate{where: fmt.Sprintf("line %d", n)}
+	var l userLine
+	if err := json.Unmarshal(text, &l, json.RejectUnknownMembers(true)); err != nil {
+		c.problem = "not a user in JSON: " + whatIsWrong(err)
+		return c
+	}
+	c.user = l.user()
+	return c
+}
+
+// whatIsWrong names the member and the rule, and never a value: the line holds a hash.
+func whatIsWrong(err error) string {
+	var meaning *json.SemanticError
+	if !errors.As(err, &meaning) {
+		return "the syntax is wrong, or a member comes twice"
+	}
+	where := string(meaning.JSONPointer)
+	switch {
+	case where == "":
+		return "it is no object"
+	case errors.Is(err, json.ErrUnknownName):
+		return "unknown member " + where
+	default:
+		return "the value of " + where + " is not of the right form"
+	}
+}
