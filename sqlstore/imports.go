@@ -196,7 +196,7 @@ func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]
 func userPage(ctx context.Context, q queryer, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
-		FROM users WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+		FROM users WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -459,6 +459,9 @@ func deleting(t *testing.T, s stepkey.Store) {
 	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
 		t.Errorf("its account: %v, want ErrNotFound", err)
 	}
+	if records, err := s.UserRecords(t.Context(), uuid.Nil, 10); err != nil || len(records) != 1 || records[0].User.ID != other.User.ID {
+		t.Errorf("records to export: %+v, %v; want the other user's", records, err)
+	}
 	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
 		changed, err := tx.SetDisabled(t.Context(), a.User.ID, nil)
 		if changed {
