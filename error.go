@@ -50,6 +50,17 @@ var (
 	// ErrUsernameTaken is for a name that somebody has.
 	ErrUsernameTaken = errors.New("stepkey: username taken")
 
+	// ErrEmailInvalid is for an address that is not one of the plain form
+	// local@domain in ASCII; see Mail.To.
+	ErrEmailInvalid = errors.New("stepkey: invalid e-mail address")
+
+	// ErrLinkExpired is for a link from a mail that is unknown, used, replaced by a newer
+	// one, too old, or for something else.
+	ErrLinkExpired = errors.New("stepkey: link expired")
+
+	// ErrEmailOff is returned where there is no Mailer for what needs one.
+	ErrEmailOff = errors.New("stepkey: no e-mail is sent")
+
 	// ErrNotFound is what a Store returns for what it does not hold.
 	ErrNotFound = errors.New("stepkey: not found")
 

@@ -23,6 +23,12 @@ const (
 	EventUserDisabled      EventKind = "user.disabled"
 	EventUserEnabled       EventKind = "user.enabled"
 	EventUserUnlocked      EventKind = "user.unlocked"
+	EventEmailConfirmed    EventKind = "email.confirmed"
+	EventEmailRemoved      EventKind = "email.removed"
+	EventResetRequested    EventKind = "password.reset_requested"
+	EventPasswordReset     EventKind = "password.reset"
+	EventAccountFrozen     EventKind = "account.frozen"
+	EventMailUndelivered   EventKind = "mail.undelivered"
 )
 
 // Event is an entry in the record of what concerns somebody's security. It holds

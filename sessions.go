@@ -22,6 +22,8 @@ const (
 	EndedByLimit      EndReason = "too_many_sessions"
 	EndedByDisabling  EndReason = "user_disabled"
 	EndedByFailures   EndReason = "too_many_failures"
+	EndedByReset      EndReason = "password_reset"
+	EndedByFreeze     EndReason = "account_frozen"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;

@@ -70,6 +70,9 @@ type Store interface {
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 
+	// MailStore is for e-mail.
+	MailStore
+
 	// Ping reports whether the store can be reached.
 	Ping(ctx context.Context) error
 }
@@ -133,6 +136,9 @@ type Tx interface {
 	// RevokeSigningKey marks a key as revoked, or returns ErrNotFound. A key that is
 	// revoked already keeps its time.
 	RevokeSigningKey(ctx context.Context, id string, at time.Time) error
+
+	// MailTx is for e-mail.
+	MailTx
 }
 
 // Rotation is a refresh: which session is to move on from which generation, and

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,14 +27,21 @@ func (t *tx) CreateUser(ctx context.Context, u stepkey.User) error {
 func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.User, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	var u stepkey.User
-	err := s.db.read.QueryRowContext(ctx, `
-		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
-		FROM users WHERE canonical_name = $1`, canonicalName).
-		Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt)
-	u.CreatedAt = u.CreatedAt.UTC()
+	u, err := scanUser(s.db.read.QueryRowContext(ctx,
+		`SELECT `+userColumns+` FROM users u WHERE u.canonical_name = $1`, canonicalName))
 	return u, s.translate(err)
+}
+
+// userColumns are what scanUser reads.
+const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
+	       u.created_at, u.disabled_at`
+
+func scanUser(row *sql.Row) (stepkey.User, error) {
+	var u stepkey.User
+	err := row.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+		&u.CreatedAt, &u.DisabledAt)
+	u.CreatedAt = u.CreatedAt.UTC()
+	return u, err
 }
 
 // ReplacePasswordHash implements stepkey.Store.
@@ -61,4 +69,11 @@ func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (
 		return changed(ctx, t, `UPDATE users SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL`, userID)
 	}
 	return changed(ctx, t, `UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
+}
+
+// SetPassword implements stepkey.MailTx.
+func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string) (bool, error) {
+	return changed(ctx, t, `
+		UPDATE users SET password_hash = $1, password_version = password_version + 1
+		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version)
 }
