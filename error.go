@@ -30,9 +30,9 @@ var (
 	// made for another user, session or ceremony.
 	ErrChallengeExpired = errors.New("stepkey: challenge expired")
 
-	// ErrReauthenticationRequired is for a first passkey whose password proof is
-	// too old: sign in again.
-	ErrReauthenticationRequired = errors.New("stepkey: sign in again to add a first passkey")
+	// ErrReauthenticationRequired is for what takes a fresh proof, of a user without
+	// passkeys whose password proof is too old: sign in again.
+	ErrReauthenticationRequired = errors.New("stepkey: the password proof is too old")
 
 	// ErrNoPasskeys is for a step-up by a user who has no passkey.
 	ErrNoPasskeys = errors.New("stepkey: no passkeys registered")
