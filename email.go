@@ -30,11 +30,11 @@ func (s *Service) Email(ctx context.Context, c token.Claims) (EmailState, error)
 // one. The errors are ErrEmailInvalid, ErrReauthenticationRequired, StepUpRequiredError
 // and RateLimitedError.
 func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address string, from Client) error {
-	if s.mailer == nil {
-		return ErrEmailOff
-	}
 	if err := mail.CheckAddress(address); err != nil {
 		return ErrEmailInvalid
+	}
+	if s.mailer == nil {
+		return ErrEmailOff
 	}
 	now := s.now()
 	a, err := s.account(ctx, c, now)

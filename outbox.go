@@ -26,10 +26,11 @@ const (
 	// mailTime bounds the sending of one, and mailLease is after how long a mail is sent
 	// again of which nobody has said what became of it: whoever had it is gone.
 	mailTime  = 15 * time.Second
-	mailLease = time.Minute
+	mailLease = 30 * time.Second
 
-	// firstRetry doubles with every further try, up to lastRetry.
-	firstRetry = 30 * time.Second
+	// firstRetry doubles with every further try, up to lastRetry. A link is worth ten
+	// minutes, so it begins short.
+	firstRetry = 5 * time.Second
 	lastRetry  = time.Hour
 
 	// noticeLifetime is how long a notice is worth sending. RFC 5321 §4.5.4.1 has
@@ -133,8 +134,11 @@ func (s *Service) deliver(ctx context.Context, m QueuedMail) error {
 	if !next.Before(m.ExpiresAt) {
 		return s.giveUp(ctx, m, "unsent")
 	}
+	if fault := s.store.PutOffMail(ctx, m.ID, m.Tries, next); fault != nil {
+		return fault
+	}
 	s.log.WarnContext(ctx, "mail not sent; trying again", "mail", m.ID, "kind", m.Kind, "try", m.Tries, "next", next, "error", err)
-	return s.store.PutOffMail(ctx, m.ID, m.Tries, next)
+	return nil
 }
 
 // retryAfter is how long a mail waits after its tries-th try.

@@ -19,7 +19,7 @@ func TestMailSurvives(t *testing.T) {
 			f.Fatal(err)
 		}
 		box.tries = 0
-		for i, wait := range []time.Duration{30, 60, 120, 240, 480, 960, 1920, 3600, 3600} {
+		for i, wait := range []time.Duration{5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600} {
 			wait *= time.Second
 			f.deliver()
 			if box.tries != i+1 {

@@ -24,9 +24,6 @@ type ResetRequest struct {
 // the shape alone (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest), or say that
 // too many were asked for (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
-	if s.mailer == nil {
-		return ErrEmailOff
-	}
 	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Address}, ""
 	switch {
 	case (r.Email == "") == (r.Username == ""):
@@ -43,6 +40,9 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 			return err
 		}
 		asked.Name, whose = canonical, "name "+canonical
+	}
+	if s.mailer == nil {
+		return ErrEmailOff
 	}
 	now := s.now()
 	if err := s.limits.chargeMail(ctx, r.Client, whose, now); err != nil {

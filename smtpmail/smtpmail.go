@@ -37,6 +37,7 @@ type Config struct {
 	//	smtp://user:password@smtp.example.com:587    STARTTLS, or nothing is sent
 	//	smtps://user:password@smtp.example.com:465   TLS from the first byte
 	//	smtp://localhost:1025                        no TLS: localhost needs none
+	//	smtp://localhost:587?tls=on                  STARTTLS there as well
 	//	smtp://mailpit:1025?tls=off                  no TLS, and no password either
 	//
 	// User and password may be left out, and so may the port.
@@ -87,21 +88,19 @@ func (m *Mailer) Send(ctx context.Context, letter stepkey.Mail) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	var connection net.Conn
-	client, err := m.client(func(ctx context.Context, network, address string) (net.Conn, error) {
-		connection, err = m.dial(ctx, network, address)
+	client, err := m.client(func(dialing context.Context, network, address string) (net.Conn, error) {
+		connection, err := m.dial(dialing, network, address)
+		if err == nil {
+			// go-mail knows no deadline but its own, and leaves the connection open where TLS
+			// or the password failed. When Send returns, ctx is over as well.
+			context.AfterFunc(ctx, func() { connection.Close() })
+		}
 		return connection, err
 	})
 	if err != nil {
 		return fmt.Errorf("smtpmail: %w", err)
 	}
 	session, err := client.DialToSMTPClientWithContext(ctx)
-	if connection != nil {
-		// go-mail leaves the connection open where a greeting, TLS or the password failed,
-		// and knows no deadline but its own.
-		defer connection.Close()
-		defer context.AfterFunc(ctx, func() { connection.Close() })()
-	}
 	if err != nil {
 		return connecting(err)
 	}

@@ -24,6 +24,8 @@ func TestURL(t *testing.T) {
 		"smtp://mira:secret@[::1]:1025":          {host: "::1", port: 1025, user: "mira", password: "secret", plain: true},
 		"smtps://localhost":                      {host: "localhost", port: 465, implicit: true},
 		"smtp://mailpit:1025?tls=off":            {host: "mailpit", port: 1025, plain: true},
+		"smtp://localhost?tls=on":                {host: "localhost", port: 587},
+		"smtps://localhost?tls=on":               {host: "localhost", port: 465, implicit: true},
 		"smtp://localhost.example.com":           {host: "localhost.example.com", port: 587},
 	} {
 		got, err := parseURL(text)
@@ -41,9 +43,9 @@ func TestURL(t *testing.T) {
 		"smtp://smtp.example.com:0":           "write it like",
 		"smtp://smtp.example.com:70000":       "write it like",
 		"smtp://smtp.example.com/path":        "write it like",
-		"smtp://smtp.example.com?tls=maybe":   "only one is tls=off",
-		"smtp://smtp.example.com?verify=no":   "only one is tls=off",
-		"smtps://smtp.example.com?tls=off":    "only one is tls=off",
+		"smtp://smtp.example.com?tls=maybe":   "there are tls=on",
+		"smtp://smtp.example.com?verify=no":   "there are tls=on",
+		"smtps://smtp.example.com?tls=off":    "there are tls=on",
 		"smtp://u:hunter2@mailpit?tls=off":    "remove one of the two",
 	} {
 		_, err := parseURL(text)

@@ -2,7 +2,6 @@ package smtpmail
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -56,8 +55,10 @@ func parseURL(text string) (server, error) {
 	case u.RawQuery == "":
 	case len(options) == 1 && options.Get("tls") == "off" && !s.implicit:
 		s.plain = true
+	case len(options) == 1 && options.Get("tls") == "on":
+		s.plain = false
 	default:
-		return server{}, fmt.Errorf("SMTP_URL has options that are not known: the only one is tls=off, with smtp://")
+		return server{}, errors.New("SMTP_URL has options that are not known: there are tls=on, and tls=off with smtp://")
 	}
 	if s.user != "" && s.plain && !isLocal(s.host) {
 		return server{}, errors.New("SMTP_URL has a password and tls=off, and would send it for everybody to read: " +
