@@ -23,7 +23,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/ceremony /internal/clientip /internal/password /internal/secret /token"
+		core = "/internal/ceremony /internal/clientip /internal/mail /internal/password /internal/secret /token"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -37,6 +37,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/password", "", []string{http, "database/sql"}},
 		{"/internal/ceremony", "", []string{"database/sql"}},
 		{"/internal/gcra", "", []string{http, "database/sql"}},
+		{"/internal/mail", "", []string{http, "database/sql"}},
 		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis", "github.com/alecthomas/kong"}},
 		{"/memstore", "/. /internal/gcra " + core, []string{"database/sql"}},
 		{"/sqlstore", "/. /internal/gcra " + core, []string{"github.com/alecthomas/kong"}},

@@ -96,6 +96,14 @@ type Config struct {
 	// is the constant of that name.
 	AttackFailures int
 
+	// Mailer sends e-mail. nil means that there is none: nobody can add an address or
+	// reset a password, and nobody is told what happens in an account.
+	Mailer Mailer
+
+	// PublicURL is what links in mails begin with: the origin of the pages at the Path
+	// constants of outbox.go, as a browser writes it. The default is the first origin.
+	PublicURL string
+
 	// HashSlots bounds how many passwords are hashed at once; each takes one
 	// CPU and 19 MiB. The default is one less than there are CPUs, at least one.
 	HashSlots int
@@ -131,6 +139,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Audience == "" {
 		c.Audience = c.Issuer
 	}
+	if c.PublicURL == "" {
+		c.PublicURL = c.Origins[0]
+	}
 	if c.Algorithm == "" {
 		c.Algorithm = defaultAlgorithm(c.SharedSecret)
 	}
@@ -159,7 +170,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w", err)
 	}
 	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecrets(), c.checkKeys(),
-		c.checkLimits())
+		c.checkLimits(), c.checkPublicURL())
 }
 
 func (c Config) checkRPID() error {

@@ -66,6 +66,9 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 			c.SharedSecret, c.RPID = "thel@stFlyD0g", "localhost"
 			c.Origins = []string{"http://localhost:3000", "https://x.localhost.example"}
 		}, "JWT_SECRET has 13 bytes"},
+		{"links over http", func(c *stepkey.Config) { c.PublicURL = "http://app.example.com" }, "use https://app.example.com"},
+		{"links with a path", func(c *stepkey.Config) { c.PublicURL = "https://app.example.com/login" }, "STEPKEY_PUBLIC_URL"},
+		{"links without a scheme", func(c *stepkey.Config) { c.PublicURL = "app.example.com" }, "STEPKEY_PUBLIC_URL"},
 		{"no secret", func(c *stepkey.Config) { c.Secret = "" }, "32 bytes in base64"},
 	} {
 		c := f.config()

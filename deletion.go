@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -46,6 +47,10 @@ func (s *Service) DeleteUser(ctx context.Context, userID uuid.UUID) error {
 func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
 	ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDeletion})
 	if err != nil {
+		return nil, err
+	}
+	// Told first: the address goes with the account.
+	if err := s.notify(ctx, tx, notice{Kind: mail.AccountDeleted, UserID: userID, At: now}); err != nil {
 		return nil, err
 	}
 	if err := tx.DeleteUser(ctx, userID, s.hasher.Decoy(), now); err != nil {

@@ -33,9 +33,9 @@ var (
 	// made for another user, session or ceremony.
 	ErrChallengeExpired = errors.New("stepkey: challenge expired")
 
-	// ErrReauthenticationRequired is for a first passkey whose password proof is
-	// too old: sign in again.
-	ErrReauthenticationRequired = errors.New("stepkey: sign in again to add a first passkey")
+	// ErrReauthenticationRequired is for what takes a fresh proof, of a user without
+	// passkeys whose password proof is too old: sign in again.
+	ErrReauthenticationRequired = errors.New("stepkey: the password proof is too old")
 
 	// ErrNoPasskeys is for a step-up by a user who has no passkey.
 	ErrNoPasskeys = errors.New("stepkey: no passkeys registered")
@@ -52,6 +52,17 @@ var (
 
 	// ErrUsernameTaken is for a name that somebody has.
 	ErrUsernameTaken = errors.New("stepkey: username taken")
+
+	// ErrEmailInvalid is for an address that is not one of the plain form
+	// local@domain in ASCII; see Mail.To.
+	ErrEmailInvalid = errors.New("stepkey: invalid e-mail address")
+
+	// ErrLinkExpired is for a link from a mail that is unknown, used, replaced by a newer
+	// one, too old, or for something else.
+	ErrLinkExpired = errors.New("stepkey: link expired")
+
+	// ErrEmailOff is returned where there is no Mailer for what needs one.
+	ErrEmailOff = errors.New("stepkey: no e-mail is sent")
 
 	// ErrNotFound is what a Store returns for what it does not hold.
 	ErrNotFound = errors.New("stepkey: not found")

@@ -26,6 +26,12 @@ const (
 	EventUserEnabled       EventKind = "user.enabled"
 	EventUserUnlocked      EventKind = "user.unlocked"
 	EventUserImported      EventKind = "user.imported"
+	EventEmailConfirmed    EventKind = "email.confirmed"
+	EventEmailRemoved      EventKind = "email.removed"
+	EventResetRequested    EventKind = "password.reset_requested"
+	EventPasswordReset     EventKind = "password.reset"
+	EventAccountFrozen     EventKind = "account.frozen"
+	EventMailUndelivered   EventKind = "mail.undelivered"
 )
 
 // Event is an entry in the record of what concerns somebody's security. It holds

@@ -34,6 +34,13 @@ func optionsLimit() Limit { return Limit{Burst: 30, Every: 10 * time.Second} }
 // person whose key does not work has long stopped.
 func verificationLimit() Limit { return Limit{Burst: 10, Every: 90 * time.Second} }
 
+// Mails that somebody asks for: to one address, or about one name, whether there is such
+// a user or not; and from one address of the network. And how often somebody is told that
+// a passkey failed after the right password.
+func mailAddressLimit() Limit         { return Limit{Burst: 3, Every: 20 * time.Minute} }
+func mailClientLimit() Limit          { return Limit{Burst: 10, Every: 6 * time.Minute} }
+func passkeyFailedNoticeLimit() Limit { return Limit{Burst: 1, Every: time.Hour} }
+
 // AttackFailures is the default of Config.AttackFailures.
 const AttackFailures = 300
 
@@ -137,6 +144,13 @@ func (l *limits) chargeOptions(ctx context.Context, a Account, now time.Time) er
 
 func (l *limits) chargeVerification(ctx context.Context, a Account, now time.Time) error {
 	return l.charge(ctx, now, Charge{l.bucket("verification", a.Session.ID.String()), verificationLimit(), 1})
+}
+
+// chargeMail counts a mail that a client asks for, to a folded address or about a name.
+func (l *limits) chargeMail(ctx context.Context, c Client, to string, now time.Time) error {
+	return l.charge(ctx, now,
+		Charge{l.bucket("mail-to", to), mailAddressLimit(), 1},
+		Charge{l.bucket("mail-client", clientip.Address(c.IP).String()), mailClientLimit(), 1})
 }
 
 // countFailure counts a failed login of anybody's. That it cannot be counted changes

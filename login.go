@@ -150,6 +150,9 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		if err := s.forgive(ctx, tx, u, p); err != nil {
 			return nil, err
 		}
+		if err := s.dropReset(ctx, tx, u); err != nil {
+			return nil, err
+		}
 		e := Event{Kind: EventSignedIn, UserID: u.ID, SessionID: session.ID}
 		if err := s.record(ctx, tx, e, now); err != nil || session.Refresh == RefreshNone {
 			return nil, err
@@ -160,6 +163,15 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		return Grant{}, err
 	}
 	return g, nil
+}
+
+// dropReset makes the link for a new password void: whoever signs in knows the old one
+// (OWASP ASVS 6.4.3).
+func (s *Service) dropReset(ctx context.Context, tx Tx, u User) error {
+	if s.mailer == nil {
+		return nil
+	}
+	return tx.DropLinks(ctx, u.ID, LinkResetPassword)
 }
 
 func (s *Service) newSession(u User, try LogIn, now time.Time) (Session, error) {

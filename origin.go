@@ -84,6 +84,22 @@ func checkRelatedOrigin(origin, rpID string) error {
 	}
 }
 
+// checkPublicURL is for links that set a password: whoever reads them on the way can.
+func (c Config) checkPublicURL() error {
+	if c.PublicURL == c.Origins[0] {
+		return nil // checked with the others
+	}
+	u, err := parseOrigin("STEPKEY_PUBLIC_URL", c.PublicURL)
+	if err != nil {
+		return err
+	}
+	if u.Scheme == "http" && !isLocalhost(u.Hostname()) {
+		return fmt.Errorf("STEPKEY_PUBLIC_URL %s is plain http, and the links in mails set passwords: use https://%s",
+			c.PublicURL, u.Host)
+	}
+	return nil
+}
+
 // parseOrigin takes an origin only as a browser writes it, because origins are
 // compared byte by byte.
 func parseOrigin(setting, origin string) (*url.URL, error) {

@@ -2,10 +2,12 @@ package stepkey
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/token"
 )
@@ -103,9 +105,6 @@ func (s *Service) setPassword(
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
 		}
-		if locked.User.PasswordVersion != a.User.PasswordVersion {
-			return nil, ErrUnauthorized // what was proved is a password that is gone
-		}
 		if err := mayChangePassword(locked, c, change, now); err != nil {
 			return nil, err
 		}
@@ -117,18 +116,24 @@ func (s *Service) setPassword(
 		if err != nil {
 			return nil, err
 		}
-		if session.PasswordVersion, err = tx.SetPassword(ctx, a.User.ID, hash); err != nil {
+		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash)
+		if err != nil {
 			return nil, err
 		}
+		if !set {
+			return nil, ErrUnauthorized // what was proved is a password that is gone
+		}
+		session.PasswordVersion = a.User.PasswordVersion + 1
 		if session.Generation, err = tx.AdoptPassword(ctx, session, now); err != nil {
 			return nil, unauthorizedIfMissing(err)
 		}
 		if err := tx.ForgetAttempts(ctx, s.limits.sessionKey(session.ID), false); err != nil {
 			return nil, err
 		}
-		return ended, s.record(ctx, tx, Event{
-			Kind: EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID,
-		}, now)
+		return ended, errors.Join(
+			s.record(ctx, tx, Event{Kind: EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID}, now),
+			s.notify(ctx, tx, notice{Kind: mail.PasswordChanged, UserID: a.User.ID, At: now, Client: session.Client}),
+		)
 	})
 	if err != nil {
 		return Grant{}, err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
 )
 
 // A refresh token is derived and not stored:
@@ -185,7 +187,10 @@ func (s *Service) endReused(ctx context.Context, session Session, now time.Time)
 			return ended, err
 		}
 		e := Event{Kind: EventRefreshReused, UserID: session.UserID, SessionID: session.ID}
-		return ended, s.record(ctx, tx, e, now)
+		if err := s.record(ctx, tx, e, now); err != nil {
+			return ended, err
+		}
+		return ended, s.notify(ctx, tx, noticeOf(mail.SessionReused, session, now))
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -138,6 +139,9 @@ func (s *Service) addPasskey(
 		if err := tx.CreatePasskey(ctx, p); err != nil {
 			return err
 		}
+		if err := s.notify(ctx, tx, noticeOf(mail.PasskeyAdded, a.Session, now)); err != nil {
+			return err
+		}
 		return s.record(ctx, tx, Event{
 			Kind: EventPasskeyAdded, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: id,
 		}, now)
@@ -172,9 +176,15 @@ func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, caus
 	if err != nil {
 		return err
 	}
+	tell := s.tellsPasskeyFailed(ctx, a, now)
 	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
 		e := Event{
 			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
+		}
+		if tell {
+			if err := s.notify(ctx, tx, noticeOf(mail.PasskeyFailed, a.Session, now)); err != nil {
+				return nil, err
+			}
 		}
 		if err := s.record(ctx, tx, e, now); err != nil || !exhausted {
 			return nil, err
@@ -199,6 +209,18 @@ func (s *Service) tooManyFailures(ctx context.Context, a Account, now time.Time)
 		return true, nil
 	}
 	return false, err
+}
+
+// tellsPasskeyFailed reports whether the owner is to be told of a response that did not
+// hold: the first in an hour, of somebody who has the password and, as far as is known,
+// no passkey (OWASP ASVS 6.3.5).
+func (s *Service) tellsPasskeyFailed(ctx context.Context, a Account, now time.Time) bool {
+	if s.mailer == nil || a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
+		return false
+	}
+	err := s.limits.charge(ctx, now, Charge{s.limits.bucket("passkey-failed", a.User.ID.String()), passkeyFailedNoticeLimit(), 1})
+	var limited *RateLimitedError
+	return !errors.As(err, &limited)
 }
 
 func ceremonyUser(u User) ceremony.User {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/token"
@@ -50,6 +51,11 @@ type Service struct {
 	related    []string
 	issuer     string
 	audience   string
+
+	mailer      Mailer // nil for no e-mail
+	letters     *mail.Letters
+	publicURL   string
+	serviceName string
 }
 
 // New makes a Service, and a signing key in the store if it needs one and none
@@ -71,6 +77,10 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		audience: c.Audience,
 	}
 	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	s.mailer, s.publicURL, s.serviceName = c.Mailer, c.PublicURL, c.RPName
+	if s.letters, err = mail.New(); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.relyingParty, err = ceremony.New(ceremony.Config{

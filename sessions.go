@@ -24,6 +24,8 @@ const (
 	EndedByPassword   EndReason = "password_changed"
 	EndedByDeletion   EndReason = "user_deleted"
 	EndedByFailures   EndReason = "too_many_failures"
+	EndedByReset      EndReason = "password_reset"
+	EndedByFreeze     EndReason = "account_frozen"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;

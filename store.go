@@ -77,6 +77,9 @@ type Store interface {
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 
+	// MailStore is for e-mail.
+	MailStore
+
 	// Ping reports whether the store can be reached.
 	Ping(ctx context.Context) error
 }
@@ -114,10 +117,6 @@ type Tx interface {
 	// ForgetAttempts sets back the count of failures of a key, and its waits as well
 	// unless keepWaits.
 	ForgetAttempts(ctx context.Context, key AttemptKey, keepWaits bool) error
-
-	// SetPassword gives the user a new password and returns its version, one more than
-	// the last. Sessions of an earlier version are not live any more.
-	SetPassword(ctx context.Context, userID uuid.UUID, hash string) (version int, err error)
 
 	// AdoptPassword takes a session over to the password that its user has now, as s
 	// says of PasswordVersion and PasswordAt, and moves its generation on by two at
@@ -168,6 +167,9 @@ type Tx interface {
 	// RevokeSigningKey marks a key as revoked, or returns ErrNotFound. A key that is
 	// revoked already keeps its time.
 	RevokeSigningKey(ctx context.Context, id string, at time.Time) error
+
+	// MailTx is for e-mail.
+	MailTx
 }
 
 // Rotation is a refresh: which session is to move on from which generation, and

@@ -94,7 +94,9 @@ func mountPages(mux *http.ServeMux, pages http.Handler) {
 	if pages == nil {
 		return
 	}
-	for _, path := range []string{"/{$}", "/docs", "/favicon.ico", "/assets/"} {
+	for _, path := range []string{
+		"/{$}", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, "/favicon.ico", "/assets/",
+	} {
 		mux.Handle(path, pages)
 	}
 }

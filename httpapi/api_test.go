@@ -113,7 +113,7 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 			}
 		}
 	}
-	pages := []string{"/", "/docs"}
+	pages := []string{"/", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe}
 	for path, item := range readDocument(t).Paths {
 		for method := range item {
 			if slices.Contains([]string{"get", "post", "put", "patch", "delete"}, method) && !slices.Contains(pages, path) {
@@ -151,7 +151,7 @@ func allProblems() map[string]problem {
 		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
-		problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
+		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
 	}
@@ -172,6 +172,9 @@ func TestProblemOfEachKind(t *testing.T) {
 		{stepkey.ErrPasswordContainsUsername, 400, "password_contains_username"},
 		{stepkey.ErrNoPasskeys, 400, "no_passkeys"},
 		{stepkey.ErrChallengeExpired, 400, "challenge_expired"},
+		{stepkey.ErrEmailInvalid, 400, "email_invalid"},
+		{stepkey.ErrLinkExpired, 400, "link_expired"},
+		{stepkey.ErrEmailOff, 404, "email_off"},
 		{stepkey.ErrUnauthorized, 401, "unauthorized"},
 		{stepkey.ErrInvalidCredentials, 401, "unauthorized"},
 		{stepkey.ErrVerificationFailed, 401, "verification_failed"},

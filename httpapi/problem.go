@@ -70,6 +70,16 @@ var (
 		title:  "The challenge is unknown, used or too old",
 		detail: "A request to the device lasts a few minutes and answers once. Ask for new options.",
 	}
+	problemEmailInvalid = problem{
+		status: 400, code: "email_invalid",
+		title:  "The e-mail address is not allowed",
+		detail: "Use one plain address such as mira@example.com, in ASCII, of at most 254 characters.",
+	}
+	problemLinkExpired = problem{
+		status: 400, code: "link_expired",
+		title:  "The link does not work, or no longer",
+		detail: "This link was used, is too old, or was replaced by a newer one. Ask for another.",
+	}
 	problemUnauthorized = problem{
 		status: 401, code: "unauthorized", message: "Unauthorized",
 		title:  "Nobody is signed in",
@@ -88,7 +98,7 @@ var (
 	problemReauthenticationRequired = problem{
 		status: 403, code: "reauthentication_required",
 		title:  "The password proof is too old",
-		detail: "Sign in with the password again, then add the passkey.",
+		detail: "Sign in with the password again, then repeat the call.",
 	}
 	problemWrongPassword = problem{
 		status: 403, code: "wrong_password",
@@ -109,6 +119,11 @@ var (
 		status: 404, code: "not_found",
 		title:  "There is nothing at this path",
 		detail: "There is nothing here. The API is described at /docs.",
+	}
+	problemEmailOff = problem{
+		status: 404, code: "email_off",
+		title:  "This service sends no e-mail",
+		detail: "This service is not set up to send e-mail. Ask those who run it.",
 	}
 	problemMethodNotAllowed = problem{
 		status: 405, code: "method_not_allowed",
@@ -205,6 +220,9 @@ func problemOf(err error) problem {
 		{stepkey.ErrPasswordTooLong, problemPasswordTooLong},
 		{stepkey.ErrPasswordCommon, problemPasswordBlocked},
 		{stepkey.ErrPasswordContainsUsername, problemPasswordContainsUsername},
+		{stepkey.ErrEmailInvalid, problemEmailInvalid},
+		{stepkey.ErrLinkExpired, problemLinkExpired},
+		{stepkey.ErrEmailOff, problemEmailOff},
 		{stepkey.ErrNotFound, problemNotFound},
 		{stepkey.ErrUnavailable, problemUnavailable},
 		{stepkey.ErrEndedUnknown, problemUnavailable},

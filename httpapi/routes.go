@@ -57,6 +57,17 @@ func (a *api) routes() []route {
 			methods{"POST": login(handle(a.stepUpVerify))},
 		},
 
+		{[]string{"/account/email"}, methods{
+			"GET":    login(handle(a.email)),
+			"HEAD":   login(handle(a.email)),
+			"POST":   login(handle(a.requestEmail)),
+			"DELETE": login(handle(a.removeEmail)),
+		}},
+		{[]string{"/account/email/verify"}, methods{"POST": handle(a.confirmEmail)}},
+		{[]string{"/recovery/password"}, methods{"POST": handle(a.requestReset)}},
+		{[]string{"/recovery/password/finish"}, methods{"POST": handle(a.resetPassword)}},
+		{[]string{"/recovery/freeze"}, methods{"POST": handle(a.freeze)}},
+
 		{[]string{"/users/profile"}, readable(login(handle(a.profile)))},
 		{[]string{"/users/histories"}, readable(full(handle(a.histories)))},
 

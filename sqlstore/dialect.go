@@ -11,6 +11,7 @@ type dialect struct {
 	name      string
 	goose     goose.Dialect
 	rowLock   string // ends a SELECT that locks its rows to the end of the transaction
+	skip      string // the same for rows that nobody else has locked, leaving out the others
 	retry     func(error) bool
 	transient func(error) bool
 
@@ -20,7 +21,7 @@ type dialect struct {
 
 var postgresDialect = dialect{
 	name: "postgres", goose: goose.DialectPostgres,
-	rowLock: " FOR UPDATE", retry: postgresRetry, transient: postgresTransient,
+	rowLock: " FOR UPDATE", skip: " FOR UPDATE SKIP LOCKED", retry: postgresRetry, transient: postgresTransient,
 	UUID: "uuid", Blob: "bytea", Time: "timestamptz",
 }
 

@@ -16,10 +16,15 @@ const keepEnded = 24 * time.Hour
 // tells less than a sign-up does at once.
 const keepUnknown = 30 * 24 * time.Hour
 
+// keepUnsent is how long a mail stays that is worth nothing any more. Whoever sends
+// mails gives it up before that; where nobody does any longer, it goes here.
+const keepUnsent = 24 * time.Hour
+
 // Sweep deletes what nobody asks for any more: challenges, used ones and action
-// tokens that have expired, buckets that are full again, attempts on names that
-// nobody has, names whose quarantine is over, and sessions that ended a day ago. Correctness does not depend on it; call it every few minutes so that
-// tables stay small.
+// tokens that have expired, links and mails that are worth nothing any more, buckets
+// that are full again, attempts on names that nobody has, names whose quarantine is
+// over, and sessions that ended a day ago. Correctness does not depend on it; call it
+// every few minutes so that tables stay small.
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -31,6 +36,8 @@ func (s *Store) Sweep(ctx context.Context) error {
 		{`DELETE FROM challenges WHERE expires_at <= $1`, now},
 		{`DELETE FROM used_challenges WHERE expires_at <= $1`, now},
 		{`DELETE FROM spent_actions WHERE expires_at <= $1`, now},
+		{`DELETE FROM mail_links WHERE expires_at <= $1`, now},
+		{`DELETE FROM outbox WHERE expires_at <= $1`, now.Add(-keepUnsent)},
 		{`DELETE FROM rate_limits WHERE full_at <= $1`, now.UnixMicro()},
 		{`DELETE FROM login_attempts WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
 		{`DELETE FROM users WHERE deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,15 +27,21 @@ func (t *tx) CreateUser(ctx context.Context, u stepkey.User) error {
 func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.User, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	var u stepkey.User
-	err := s.db.read.QueryRowContext(ctx, `
-		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
-		       deleted_at
-		FROM users WHERE canonical_name = $1`, canonicalName).
-		Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt, &u.DeletedAt)
-	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+	u, err := scanUser(s.db.read.QueryRowContext(ctx,
+		`SELECT `+userColumns+` FROM users u WHERE u.canonical_name = $1`, canonicalName))
 	return u, s.translate(err)
+}
+
+// userColumns are what scanUser reads.
+const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
+	       u.created_at, u.disabled_at, u.deleted_at`
+
+func scanUser(row *sql.Row) (stepkey.User, error) {
+	var u stepkey.User
+	err := row.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt)
+	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+	return u, err
 }
 
 // ReplacePasswordHash implements stepkey.Store.
@@ -56,14 +63,6 @@ func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
 	return found, s.translate(err)
 }
 
-// SetPassword implements stepkey.Tx.
-func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, hash string) (version int, err error) {
-	err = t.QueryRowContext(ctx, `
-		UPDATE users SET password_hash = $1, password_version = password_version + 1
-		WHERE id = $2 RETURNING password_version`, hash, userID).Scan(&version)
-	return version, notFound(err)
-}
-
 // DeleteUser implements stepkey.Tx. The row stays, so that its name is taken, and with
 // it the rows of the sessions, which other instances learn from that they have ended.
 // The handle has to be unique, and what devices know of the old one is worth nothing.
@@ -78,6 +77,8 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 	for _, statement := range []string{
 		`DELETE FROM passkeys WHERE user_id = $1`,
 		`DELETE FROM challenges WHERE user_id = $1`,
+		`DELETE FROM emails WHERE user_id = $1`,
+		`DELETE FROM mail_links WHERE user_id = $1`,
 		`UPDATE sessions SET device = '', address = '' WHERE user_id = $1`,
 	} {
 		if err == nil {
@@ -94,4 +95,11 @@ func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (
 			WHERE id = $1 AND disabled_at IS NOT NULL AND deleted_at IS NULL`, userID)
 	}
 	return changed(ctx, t, `UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
+}
+
+// SetPassword implements stepkey.MailTx.
+func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string) (bool, error) {
+	return changed(ctx, t, `
+		UPDATE users SET password_hash = $1, password_version = password_version + 1
+		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version)
 }

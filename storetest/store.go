@@ -53,6 +53,16 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("signing keys", signingKeys)
 	run("of 32 that spend one action one is first", oneSpends)
 	run("of 16 transactions that spend one challenge one is first", oneSpendsChallenge)
+	run("a mail is handed out", mailIsHandedOut)
+	run("a mail is put off, and deleted", mailIsPutOff)
+	run("a mail goes with its transaction", mailUndone)
+	run("of 8 that claim mails each gets others", mailsHandedOutOnce)
+	run("a link is taken once", linkIsTakenOnce)
+	run("a link that is void", linkThatIsVoid)
+	run("of 32 that take a link one gets it", oneTakesTheLink)
+	run("password", setPassword)
+	run("e-mail addresses", emails)
+	run("addressees are bounded", addresseesAreBounded)
 }
 
 // epoch is when everything in these tests happens, in microseconds as stores keep

@@ -1,5 +1,5 @@
-// Package webui is Stepkey's web page: the demo at / and the readable API reference at /docs, with their style sheet,
-// scripts and icons, all embedded in the binary.
+// Package webui is Stepkey's web page: the demo at /, the readable API reference at /docs and the pages behind links in
+// mails, with their style sheets, scripts and icons, all embedded in the binary.
 //
 // The pages are plain HTML, CSS and ES modules, written as they are served: there is no build step and nothing is
 // loaded from elsewhere. They talk to the server only through its public HTTP API, so they hold no privilege and can be
@@ -22,6 +22,8 @@
 //	stand.js     "Where you stand"
 //	demo.js      the flow that ties them together
 //	docs.js      /docs, drawn from /openapi.json
+//	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
+//	linkwords.js what those say beside words.js
 package webui
 
 import (
@@ -52,7 +54,7 @@ type file struct {
 	etag        string
 }
 
-// Handler serves the pages at / and /docs, the files below /assets/, and /favicon.ico. It answers GET and HEAD, other
+// Handler serves the pages at /, /docs, /confirm-email, /reset-password and /not-me, the files below /assets/, and /favicon.ico. It answers GET and HEAD, other
 // methods with 405 and other paths with 404. Files are revalidated on each use, by a strong entity tag over their
 // content (RFC 9110 section 8.8.3), so a new version of the binary is seen at once and an unchanged file costs a 304.
 // The handler is safe for concurrent use.
@@ -97,7 +99,10 @@ func load() map[string]file {
 	if err != nil {
 		panic(err)
 	}
-	for url, name := range map[string]string{"/": "/index.html", "/docs": "/docs.html"} {
+	for url, name := range map[string]string{
+		"/": "/index.html", "/docs": "/docs.html",
+		"/confirm-email": "/confirm-email.html", "/reset-password": "/reset-password.html", "/not-me": "/not-me.html",
+	} {
 		files[url] = files[name]
 		delete(files, name)
 	}

@@ -11,6 +11,9 @@ import (
 	"testing"
 )
 
+// pages are the URL paths of the HTML.
+var pages = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me"}
+
 func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequest(method, url, nil)
@@ -60,7 +63,10 @@ func TestEveryFileHasItsTypeAndHeaders(t *testing.T) {
 
 func TestPagesAreWhereTheyBelong(t *testing.T) {
 	handler := Handler()
-	for url, title := range map[string]string{"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey"} {
+	for url, title := range map[string]string{
+		"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey", "/confirm-email": "Confirm your e-mail address – Stepkey",
+		"/reset-password": "Set a new password – Stepkey", "/not-me": "This was not me – Stepkey",
+	} {
 		if body := get(t, handler, http.MethodGet, url).Body.String(); !strings.Contains(body, "<title>"+title+"</title>") {
 			t.Errorf("GET %s lacks the title %q", url, title)
 		}
@@ -113,7 +119,7 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 
 // What the policy forbids would be dropped in silence by the browser; here it is named.
 func TestNothingInline(t *testing.T) {
-	for _, url := range []string{"/", "/docs"} {
+	for _, url := range pages {
 		page := served(t)[url]
 		for what, pattern := range map[string]string{
 			"script without src":  `<script(?:>| [^>]*>[^<]| (?:type="module")?>)`,
@@ -183,7 +189,7 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 	const limit = 60_000 // bytes, uncompressed
 	contents := served(t)
 	used := []string{"/favicon.ico"}
-	for _, page := range []string{"/", "/docs"} {
+	for _, page := range pages {
 		weight := 0
 		for _, url := range references(t, page) {
 			weight += len(contents[url])
@@ -204,7 +210,7 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 // What scripts look up by id, and what labels, descriptions and icons point at, is in the page.
 func TestIDsExist(t *testing.T) {
 	contents := served(t)
-	for _, page := range []string{"/", "/docs"} {
+	for _, page := range pages {
 		ids := map[string]bool{}
 		for _, match := range regexp.MustCompile(`\sid="([^"]+)"`).FindAllStringSubmatch(contents[page], -1) {
 			if ids[match[1]] {
@@ -218,7 +224,7 @@ func TestIDsExist(t *testing.T) {
 		}
 		for _, url := range references(t, page) {
 			for _, match := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(contents[url], -1) {
-				if page == "/" || path.Base(url) == "docs.js" {
+				if page == "/" || slices.Contains([]string{"docs.js", "link.js"}, path.Base(url)) {
 					wanted = append(wanted, match[1])
 				}
 			}
@@ -236,13 +242,15 @@ func TestIDsExist(t *testing.T) {
 
 // A form that is sent without its script must not put the password into an address.
 func TestFormsPost(t *testing.T) {
-	forms := regexp.MustCompile(`<form[^>]*>`).FindAllString(served(t)["/"], -1)
-	if len(forms) != 2 {
-		t.Fatalf("%d forms, want 2", len(forms))
-	}
-	for _, form := range forms {
-		if !strings.Contains(form, `method="post"`) {
-			t.Errorf("%s does not post", form)
+	for page, want := range map[string]int{"/": 2, "/confirm-email": 1, "/reset-password": 2, "/not-me": 1} {
+		forms := regexp.MustCompile(`<form[^>]*>`).FindAllString(served(t)[page], -1)
+		if len(forms) != want {
+			t.Fatalf("%s: %d forms, want %d", page, len(forms), want)
+		}
+		for _, form := range forms {
+			if !strings.Contains(form, `method="post"`) {
+				t.Errorf("%s: %s does not post", page, form)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/stepkey/stepkey"
@@ -70,8 +71,10 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 
 	// What the service does by itself goes on for as long as there are requests.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait() // a mail that is being sent is sent
 	defer end()
-	go service.Run(background)
+	running.Go(func() { service.Run(background) })
 	go sweep(background, store, log)
 	return serve(ctx, httpapi.NewServer(handler, log, c.maxConnections()), listener, c.ShutdownDelay)
 }
@@ -91,6 +94,10 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
+	mailer, err := c.mailer()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
 	dsn, described, err := c.database()
 	if err != nil {
 		return nil, stepkey.Config{}, err
@@ -106,6 +113,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), RPID: c.RPID, RPName: c.RPName,
 		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, AttestationRoots: attestationRoots,
+		Mailer: mailer, PublicURL: c.PublicURL,
 	}, nil
 }
 

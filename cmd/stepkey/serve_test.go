@@ -28,7 +28,7 @@ func atHome(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		for _, prefix := range []string{"STEPKEY_", "DB_", "RP_", "JWT_", "DATABASE_URL", "REDIS_URL", "PORT"} {
+		for _, prefix := range []string{"STEPKEY_", "DB_", "RP_", "JWT_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "PORT"} {
 			if strings.HasPrefix(name, prefix) {
 				unset(t, name)
 			}
@@ -253,6 +253,12 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"no limits on a host", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_LIMITS": "off"}, []string{"STEPKEY_LIMITS is off", "turn it on"}},
 		{"Redis that is none", map[string]string{"REDIS_URL": "http://:hunter2@localhost"}, []string{"REDIS_URL is not a Redis URL", "redis://"}},
 		{"Redis that is not there", map[string]string{"REDIS_URL": "redis://:hunter2@127.0.0.1:1"}, []string{"cannot use the Redis of REDIS_URL"}},
+		{"mail server without a sender", map[string]string{"SMTP_URL": "smtp://localhost:1025"}, []string{"set STEPKEY_MAIL_FROM"}},
+		{"sender without a mail server", map[string]string{"STEPKEY_MAIL_FROM": "no-reply@example.com"}, []string{"set SMTP_URL"}},
+		{"mail server that is none", map[string]string{"SMTP_URL": "mail.example.com:hunter2", "STEPKEY_MAIL_FROM": "no-reply@example.com"}, []string{"SMTP_URL", "smtp://user:password@"}},
+		{"mail password for everybody to read", map[string]string{"SMTP_URL": "smtp://u:hunter2@mail.example.com?tls=off", "STEPKEY_MAIL_FROM": "no-reply@example.com"}, []string{"remove one of the two"}},
+		{"sender that is none", map[string]string{"SMTP_URL": "smtp://localhost", "STEPKEY_MAIL_FROM": "Stepkey"}, []string{"STEPKEY_MAIL_FROM", "no-reply@example.com"}},
+		{"links over http", map[string]string{"STEPKEY_PUBLIC_URL": "http://app.example.com"}, []string{"STEPKEY_PUBLIC_URL", "plain http"}},
 		{"PORT that is no number", map[string]string{"PORT": "http"}, []string{"PORT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -414,6 +420,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
 		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_LIMITS", "STEPKEY_ATTACK_FAILURES", "STEPKEY_MIN_PASSWORD_LENGTH",
+		"SMTP_URL", "STEPKEY_MAIL_FROM", "STEPKEY_PUBLIC_URL",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

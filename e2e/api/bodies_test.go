@@ -12,6 +12,7 @@ func testBodies(t *testing.T, c *client) {
 	for _, path := range []string{
 		"/auth/signup", "/auth/login", "/auth/signin", "/passkeys/register/verify",
 		"/passkeys/authenticate/verify", "/passkeys/auth/verify",
+		"/account/email", "/account/email/verify", "/recovery/password", "/recovery/password/finish", "/recovery/freeze",
 	} {
 		member, value := "username", `"q"`
 		if strings.HasPrefix(path, "/passkeys") {

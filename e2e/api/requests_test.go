@@ -31,6 +31,11 @@ func testMethods(t *testing.T, c *client) {
 		"/passkeys/auth/options":         "GET, POST",
 		"/passkeys/authenticate/verify":  "POST",
 		"/passkeys/auth/verify":          "POST",
+		"/account/email":                 "DELETE, GET, HEAD, POST",
+		"/account/email/verify":          "POST",
+		"/recovery/password":             "POST",
+		"/recovery/password/finish":      "POST",
+		"/recovery/freeze":               "POST",
 		"/users/profile":                 "GET, HEAD",
 		"/users/histories":               "GET, HEAD",
 		"/.well-known/jwks.json":         "GET, HEAD",
@@ -54,7 +59,7 @@ func testMethods(t *testing.T, c *client) {
 	}
 	for _, path := range []string{
 		"/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json", "/.well-known/ended-sessions",
-		"/auth/sessions", "/users/profile", "/", "/docs",
+		"/auth/sessions", "/users/profile", "/", "/docs", "/confirm-email", "/reset-password", "/not-me",
 	} {
 		t.Run("HEAD"+path, func(t *testing.T) {
 			get := c.do("GET", path, nil, bearer(token)).want(t, http.StatusOK)

@@ -34,19 +34,29 @@ func TestVerifyKnownAnswers(t *testing.T) {
 		{"RFC 7914 §12, third", "pleaseletmein", "$scrypt$ln=14,r=8,p=1$" + b64("SodiumChloride") + "$" + fromHex(t,
 			"7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"+
 				"d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887")},
-		{"passlib's documentation of scrypt", "password",
-			"$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E"},
-		{"crypt's scrypt, RFC 7914's third vector", "pleaseletmein",
-			"$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D"},
-		{"libsodium's tests", "Y0!?iQa9M%5ekffW(`",
-			"$7$A6....1....TrXs5Zk6s8sWHpQgWDIXTR8kUU3s6Jc3s.DtdS8M2i4$a4ik5hGDN7foMuHOW.cp.CtX01UyCeO0.JAG.AHPpx5"},
+		{
+			"passlib's documentation of scrypt", "password",
+			"$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+		},
+		{
+			"crypt's scrypt, RFC 7914's third vector", "pleaseletmein",
+			"$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D",
+		},
+		{
+			"libsodium's tests", "Y0!?iQa9M%5ekffW(`",
+			"$7$A6....1....TrXs5Zk6s8sWHpQgWDIXTR8kUU3s6Jc3s.DtdS8M2i4$a4ik5hGDN7foMuHOW.cp.CtX01UyCeO0.JAG.AHPpx5",
+		},
 
-		{"RFC 6070, 4096 iterations", "password",
-			"$pbkdf2$i=4096$" + b64("salt") + "$" + fromHex(t, "4b007901b765489abead49d926f721d065a429c1")},
+		{
+			"RFC 6070, 4096 iterations", "password",
+			"$pbkdf2$i=4096$" + b64("salt") + "$" + fromHex(t, "4b007901b765489abead49d926f721d065a429c1"),
+		},
 		{"RFC 6070, several blocks", "passwordPASSWORDpassword", "$pbkdf2-sha1$i=4096,l=25$" +
 			b64("saltSALTsaltSALTsaltSALTsaltSALTsalt") + "$" + fromHex(t, "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038")},
-		{"RFC 6070, NUL", "pass\x00word",
-			"$pbkdf2$i=4096$" + b64("sa\x00lt") + "$" + fromHex(t, "56fa6aa75548099dcc37d7f03425e0c3")},
+		{
+			"RFC 6070, NUL", "pass\x00word",
+			"$pbkdf2$i=4096$" + b64("sa\x00lt") + "$" + fromHex(t, "56fa6aa75548099dcc37d7f03425e0c3"),
+		},
 		{"RFC 7914 §11, one iteration", "passwd", "$pbkdf2-sha256$i=1,l=64$" + b64("salt") + "$" + fromHex(t,
 			"55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"+
 				"49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783")},
@@ -55,14 +65,20 @@ func TestVerifyKnownAnswers(t *testing.T) {
 				"a1d425a1225833549adb841b51c9b3176a272bdebba1d078478f62b397f33c8d")},
 		{"passlib's tests of pbkdf2_sha1", "password", "$pbkdf2$1212$OB.dtnSEXZK8U5cgxU/GYQ$y5LKPOplRmok7CZp/aqVDVg8zGI"},
 		{"passlib's tests of pbkdf2_sha1, Greek", greek, "$pbkdf2$1212$THDqatpidANpadlLeTeOEg$HV3oi1k5C5LQCgG1BMOL.BX4YZc"},
-		{"passlib's documentation of pbkdf2_sha256", "password",
-			"$pbkdf2-sha256$6400$0ZrzXitFSGltTQnBWOsdAw$Y11AchqV4b0sUisdZd0Xr97KWoymNE0LNNrnEgY4H9M"},
-		{"passlib's older documentation", "password",
-			"$pbkdf2-sha256$6400$.6UI/S.nXIk8jcbdHx3Fhg$98jZicV16ODfEsEZeYPGHU3kbrUrvUEXOPimVSQDD44"},
+		{
+			"passlib's documentation of pbkdf2_sha256", "password",
+			"$pbkdf2-sha256$6400$0ZrzXitFSGltTQnBWOsdAw$Y11AchqV4b0sUisdZd0Xr97KWoymNE0LNNrnEgY4H9M",
+		},
+		{
+			"passlib's older documentation", "password",
+			"$pbkdf2-sha256$6400$.6UI/S.nXIk8jcbdHx3Fhg$98jZicV16ODfEsEZeYPGHU3kbrUrvUEXOPimVSQDD44",
+		},
 		{"passlib's tests of pbkdf2_sha512", "password", "$pbkdf2-sha512$1212$RHY0Fr3IDMSVO/RSZyb5ow$" +
 			"eNLfBK.eVozomMr.1gYa17k9B7KIK25NOEshvhrSX.esqY3s.FvWZViXz4KoLlQI.BzY/YTNJOiKc5gBYFYGww"},
-		{"Django's tests", "lètmein",
-			"pbkdf2_sha256$600000$seasalt$OAXyhAQ/4ZDA9V5RMExt3C1OwQdUpLZ99vm1McFlLRA="},
+		{
+			"Django's tests", "lètmein",
+			"pbkdf2_sha256$600000$seasalt$OAXyhAQ/4ZDA9V5RMExt3C1OwQdUpLZ99vm1McFlLRA=",
+		},
 	}
 	hasher := newHasher(t, cheap())
 	for _, tt := range tests {

@@ -1,0 +1,174 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/token"
+)
+
+// Email returns the user's address, and the one that waits to be confirmed.
+func (s *Service) Email(ctx context.Context, c token.Claims) (EmailState, error) {
+	if s.mailer == nil {
+		return EmailState{}, ErrEmailOff
+	}
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return EmailState{}, err
+	}
+	return s.store.Email(ctx, a.User.ID, now)
+}
+
+// RequestEmail sends a link to address, by which it becomes the user's. Until then
+// nothing has changed. Who may do so is decided as for passkeys: an address is a way to
+// set a new password.
+//
+// Whether anybody else has the address makes no difference: several accounts may have
+// one. The errors are ErrEmailInvalid, ErrReauthenticationRequired, StepUpRequiredError
+// and RateLimitedError.
+func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address string, from Client) error {
+	if err := mail.CheckAddress(address); err != nil {
+		return ErrEmailInvalid
+	}
+	if s.mailer == nil {
+		return ErrEmailOff
+	}
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return err
+	}
+	if err := mayChangePasskeys(a, c, now); err != nil {
+		return err
+	}
+	if err := s.limits.chargeMail(ctx, from, mail.Fold(address), now); err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx Tx) error {
+		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
+		if err != nil {
+			return unauthorizedIfMissing(err)
+		}
+		if err := mayChangePasskeys(locked, c, now); err != nil {
+			return err
+		}
+		return s.sendLink(ctx, tx, mail.ConfirmEmail, LinkVerifyEmail, addresseeAt(locked.User, address), from, now)
+	})
+}
+
+func addresseeAt(u User, address string) Addressee {
+	return Addressee{
+		UserID: u.ID, Username: u.Username, Active: u.Active(), PasswordVersion: u.PasswordVersion, Address: address,
+	}
+}
+
+// sendLink makes a link of that purpose and queues the mail that carries it.
+func (s *Service) sendLink(
+	ctx context.Context, tx Tx, kind mail.Kind, purpose LinkPurpose, a Addressee, from Client, now time.Time,
+) error {
+	linkToken, link, err := s.newLink(Link{
+		Purpose: purpose, UserID: a.UserID, Address: a.Address,
+		PasswordVersion: a.PasswordVersion, ExpiresAt: now.Add(LinkLifetime),
+	})
+	if err != nil {
+		return err
+	}
+	if err := tx.PutLink(ctx, link); err != nil {
+		return err
+	}
+	m := QueuedMail{UserID: a.UserID, To: a.Address, Kind: kind, CreatedAt: now, ExpiresAt: link.ExpiresAt}
+	return s.queue(ctx, tx, m, letter{
+		Username: a.Username, At: now, Device: from.Device, Network: from.Address, Address: a.Address, Link: linkToken,
+	})
+}
+
+// ConfirmEmail makes the address that the link was sent to the user's, who asked for it
+// while signed in. It needs no session: the mailbox is what is proved, and people read
+// their mail elsewhere. Old and new address are told. A link that is unknown, used,
+// replaced, too old or for something else is ErrLinkExpired.
+func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Client) error {
+	if s.mailer == nil {
+		return ErrEmailOff
+	}
+	now := s.now()
+	return s.store.InTx(ctx, func(tx Tx) error {
+		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkVerifyEmail, now)
+		if err != nil {
+			return expiredIfMissing(err)
+		}
+		before, err := tx.SetEmail(ctx, link.UserID, link.Address, now)
+		if err != nil {
+			return expiredIfMissing(err)
+		}
+		if err := s.record(ctx, tx, Event{Kind: EventEmailConfirmed, UserID: link.UserID}, now); err != nil {
+			return err
+		}
+		n := notice{Kind: mail.EmailChanged, UserID: link.UserID, At: now, Client: from, Address: link.Address}
+		return s.notifyBoth(ctx, tx, n, before)
+	})
+}
+
+// RemoveEmail leaves the user without an address, and tells the one there was. Links
+// that were sent to it are void. The rule is RequestEmail's.
+func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
+	if s.mailer == nil {
+		return ErrEmailOff
+	}
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx Tx) error {
+		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
+		if err != nil {
+			return unauthorizedIfMissing(err)
+		}
+		if err := mayChangePasskeys(locked, c, now); err != nil {
+			return err
+		}
+		before, err := tx.SetEmail(ctx, a.User.ID, "", now)
+		if err != nil {
+			return err
+		}
+		if err := tx.DropLinks(ctx, a.User.ID, LinkVerifyEmail, LinkResetPassword); err != nil || before == "" {
+			return err
+		}
+		if err := s.record(ctx, tx, Event{Kind: EventEmailRemoved, UserID: a.User.ID, SessionID: a.Session.ID}, now); err != nil {
+			return err
+		}
+		return s.notifyAt(ctx, tx, noticeOf(mail.EmailRemoved, a.Session, now), addresseeAt(locked.User, before))
+	})
+}
+
+// notifyBoth tells the user's address, and the one before it, unless they are the same
+// but for the letters' case.
+func (s *Service) notifyBoth(ctx context.Context, tx Tx, n notice, before string) error {
+	addressees, err := tx.Addressees(ctx, AddresseesOf{UserID: n.UserID})
+	if err != nil {
+		return err
+	}
+	for _, a := range addressees {
+		if err := s.notifyAt(ctx, tx, n, a); err != nil {
+			return err
+		}
+		if before == "" || mail.Fold(before) == mail.Fold(a.Address) {
+			continue
+		}
+		a.Address = before
+		if err := s.notifyAt(ctx, tx, n, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func expiredIfMissing(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return ErrLinkExpired
+	}
+	return err
+}

@@ -1,0 +1,41 @@
+package mail
+
+// Kind says what a mail is about.
+type Kind string
+
+// The mails that carry a link which changes something.
+const (
+	ConfirmEmail  Kind = "confirm_email"
+	ResetPassword Kind = "reset_password"
+)
+
+// The notices: what happened in an account.
+const (
+	PasskeyAdded          Kind = "passkey_added"
+	PasskeyRemoved        Kind = "passkey_removed"
+	PasskeyFailed         Kind = "passkey_failed"
+	PasswordChanged       Kind = "password_changed"
+	PasswordReset         Kind = "password_reset"
+	EmailChanged          Kind = "email_changed"
+	EmailRemoved          Kind = "email_removed"
+	SessionReused         Kind = "session_reused"
+	RecoveryStarted       Kind = "recovery_started"
+	RecoveryUsed          Kind = "recovery_used"
+	RecoveryCancelled     Kind = "recovery_cancelled"
+	RecoveryCodesReplaced Kind = "recovery_codes_replaced"
+	AccountFrozen         Kind = "account_frozen"
+	AccountDeleted        Kind = "account_deleted"
+)
+
+// FindAccounts is no mail but the task that comes before some: finding out to whom the
+// reset of a password has to go.
+const FindAccounts Kind = "find_accounts"
+
+// Kinds lists all that are rendered.
+func Kinds() []Kind {
+	return []Kind{
+		ConfirmEmail, ResetPassword,
+		PasskeyAdded, PasskeyRemoved, PasskeyFailed, PasswordChanged, PasswordReset, EmailChanged, EmailRemoved,
+		SessionReused, RecoveryStarted, RecoveryUsed, RecoveryCancelled, RecoveryCodesReplaced, AccountFrozen, AccountDeleted,
+	}
+}

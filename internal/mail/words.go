@@ -1,0 +1,99 @@
+package mail
+
+// wording is what one kind of mail says. Each text is a template over [Letter].
+type wording struct {
+	subject string
+	lines   []string
+	facts   bool // when, on which device and in which network follow
+
+	// action is what the mail asks for, if it asks for anything: the words above a link,
+	// those of the link, and where it leads.
+	before, link string
+	url          func(Letter) string
+
+	after []string
+}
+
+const (
+	wasYou     = "Was it you? Then there is nothing to do."
+	unasked    = "You did not ask for this? Then do nothing: nothing has changed."
+	tenMinutes = "The link works once, and for ten minutes."
+)
+
+// notice is a wording that ends with the way out for somebody who did not do it.
+func notice(subject string, lines ...string) wording {
+	return wording{
+		subject: subject, lines: lines, facts: true,
+		before: wasYou + " If it was not, sign out everywhere and stop what was begun:",
+		link:   "This was not me", url: func(l Letter) string { return l.FreezeURL },
+		after: []string{"Then set a new password, and look through your passkeys."},
+	}
+}
+
+// words holds all the English of the mails.
+func words() map[Kind]wording {
+	const account = "your account “{{.Username}}”"
+	return map[Kind]wording{
+		ConfirmEmail: {
+			subject: "Confirm your e-mail address",
+			lines:   []string{"The account “{{.Username}}” at {{.Service}} wants to use this address."},
+			facts:   true,
+			before:  "Is that your account? Then confirm:", link: "Confirm this address",
+			url:   func(l Letter) string { return l.ConfirmURL },
+			after: []string{tenMinutes, unasked},
+		},
+		ResetPassword: {
+			subject: "Set a new password",
+			lines:   []string{"Someone asked for a new password for " + account + " at {{.Service}}."},
+			facts:   true,
+			before:  "Was it you? Then go on:", link: "Set a new password",
+			url: func(l Letter) string { return l.ResetURL },
+			after: []string{
+				tenMinutes, "A new password signs out every device. Your passkeys stay as they are.", unasked,
+			},
+		},
+
+		PasskeyAdded:   notice("A passkey was added", "A passkey was added to "+account+" at {{.Service}}."),
+		PasskeyRemoved: notice("A passkey was removed", "A passkey was removed from "+account+" at {{.Service}}."),
+		PasskeyFailed: notice("A sign-in stopped at your passkey",
+			"Someone typed the right password of "+account+" at {{.Service}}, and then had no passkey that works.",
+			"They got no further than the password. If it was not you, the password is known to somebody else."),
+		PasswordChanged: notice("Your password was changed",
+			"The password of "+account+" at {{.Service}} was changed. Other devices are signed out."),
+		PasswordReset: notice("Your password was reset",
+			"A new password was set for "+account+" at {{.Service}}, by a link sent to this address. Every device is signed out."),
+		EmailChanged: notice("Your e-mail address was changed",
+			"The e-mail address of "+account+" at {{.Service}} is now {{.Address}}."),
+		EmailRemoved: notice("Your e-mail address was removed",
+			"This address no longer belongs to "+account+" at {{.Service}}. Nothing more is sent here."),
+		SessionReused: notice("A device was signed out",
+			"Two devices used the same sign-in of "+account+" at {{.Service}}. It may have been copied, so we ended it.",
+			"What follows is where it began."),
+		RecoveryStarted: notice("Someone is recovering your account",
+			"Someone asked to get back into "+account+" at {{.Service}} without its passkeys."),
+		RecoveryUsed: notice("Your account was recovered",
+			"Someone got back into "+account+" at {{.Service}} without its passkeys, to add a new one."),
+		RecoveryCancelled: notice("A recovery was stopped",
+			"The recovery of "+account+" at {{.Service}} was stopped. Nothing has changed."),
+		RecoveryCodesReplaced: notice("You have new recovery codes",
+			"New recovery codes were made for "+account+" at {{.Service}}. The ones before no longer work."),
+		AccountFrozen: notice("You were signed out everywhere",
+			"Someone followed the link “This was not me” from a mail about "+account+" at {{.Service}}.",
+			"Every device is signed out, and what was begun to get into the account is stopped."),
+		AccountDeleted: {
+			subject: "Your account was deleted",
+			lines:   []string{"The account “{{.Username}}” at {{.Service}} was deleted, with everything in it."},
+			facts:   true,
+			before:  wasYou + " If it was not, tell those who run {{.Service}}:", link: "{{.Service}}",
+			url: func(l Letter) string { return l.Home },
+		},
+	}
+}
+
+const (
+	orOpen = "Or open this address:"
+
+	factWhen    = "When"
+	factDevice  = "Device"
+	factNetwork = "Network"
+)

@@ -1,0 +1,144 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
+)
+
+// Mail is one message to one address.
+type Mail struct {
+	// ID is the same each time that this mail is tried again, for a Message-ID by which
+	// a second copy can be known.
+	ID uuid.UUID
+
+	// To is an address that passed a strict check: one of the plain form local@domain,
+	// in ASCII, at most 254 bytes, without white space, quotes or control characters.
+	To string
+
+	// Subject and the two forms of the body are UTF-8. Subject is one line.
+	Subject, Text, HTML string
+}
+
+// Mailer sends e-mail; the package smtpmail has one. An implementation is safe for
+// concurrent use and goes by the deadline of ctx. It returns nil once somebody else is
+// responsible for the mail, ErrMailRefused if no further try can help, and any other
+// error if one can. Its errors are logged, so there is no address in them.
+type Mailer interface {
+	Send(ctx context.Context, m Mail) error
+}
+
+// ErrMailRefused is returned by a [Mailer] for an address that does not take mail.
+var ErrMailRefused = errors.New("stepkey: the address does not take mail")
+
+// MailKind is what a mail is about. To a store it is a word.
+type MailKind = mail.Kind
+
+// QueuedMail is a mail that is to be sent, or a task that leads to some: that of finding
+// out to whom a reset has to go has no address yet.
+type QueuedMail struct {
+	ID     uuid.UUID
+	UserID uuid.UUID // whom it concerns; zero where that is not known yet
+	To     string
+	Kind   MailKind
+
+	// Sealed is what the mail is made of. Links are in it, so it is encrypted under a
+	// key derived from the service's secret.
+	Sealed []byte
+
+	CreatedAt time.Time
+
+	// ExpiresAt is when the mail is worth nothing any more.
+	ExpiresAt time.Time
+
+	// Tries is how often it was handed out for sending.
+	Tries int
+}
+
+// Addressee is a user who can be reached: at an address that was confirmed in that
+// account.
+type Addressee struct {
+	UserID          uuid.UUID
+	Username        string
+	Active          bool
+	PasswordVersion int
+	Address         string
+}
+
+// AddresseesOf says which users are meant: the one with that id, the one with that
+// canonical name, or all with that address, in whichever letters it was typed.
+type AddresseesOf struct {
+	UserID        uuid.UUID
+	CanonicalName string
+	Address       string
+}
+
+// EmailState is what an account page shows.
+type EmailState struct {
+	// Address is the confirmed one, Pending the one whose link has not been followed
+	// yet. Either may be empty.
+	Address, Pending string
+}
+
+// MailStore is the part of a [Store] for e-mail.
+type MailStore interface {
+	// ClaimMail hands out at most limit mails whose time has come at now, those first
+	// that have waited longest, and has them wait until that time, in one conditional
+	// statement: a mail is handed out once, and again only if nobody reports before
+	// until what became of it. Their Tries say how often, with this time.
+	ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]QueuedMail, error)
+
+	// PutOffMail has a mail wait until that time, unless it was handed out again since
+	// it was tried for the tries-th time.
+	PutOffMail(ctx context.Context, id uuid.UUID, tries int, until time.Time) error
+
+	// Email returns the user's address and the one that a live link is for.
+	Email(ctx context.Context, userID uuid.UUID, now time.Time) (EmailState, error)
+
+	// LinkOwner returns the user whose live link that is, and leaves it as it is. It
+	// returns ErrNotFound where TakeLink would.
+	LinkOwner(ctx context.Context, digest LinkDigest, purpose LinkPurpose, now time.Time) (User, error)
+}
+
+// MailTx is the part of a [Tx] for e-mail.
+type MailTx interface {
+	// QueueMail adds m, to be handed out from its CreatedAt on.
+	QueueMail(ctx context.Context, m QueuedMail) error
+
+	// DeleteMail removes a mail and reports whether it was there.
+	DeleteMail(ctx context.Context, id uuid.UUID) (bool, error)
+
+	// Addressees returns those whom which means, at most MaxAddressees.
+	Addressees(ctx context.Context, which AddresseesOf) ([]Addressee, error)
+
+	// PutLink adds l. It takes the place of the user's last one of its purpose, unless
+	// that is LinkFreeze, of which there may be any number.
+	PutLink(ctx context.Context, l Link) error
+
+	// TakeLink removes the link and returns it, in one conditional statement, or
+	// returns ErrNotFound unless at now it has not expired, its user is active and the
+	// password is the one that it was made for. Of several that take it at once one
+	// gets it.
+	TakeLink(ctx context.Context, digest LinkDigest, purpose LinkPurpose, now time.Time) (Link, error)
+
+	// DropLinks removes the user's links of those purposes.
+	DropLinks(ctx context.Context, userID uuid.UUID, purposes ...LinkPurpose) error
+
+	// SetEmail makes address the user's, confirmed at that time, and returns the one
+	// before, or nothing. An empty address leaves the user without one. The lock on the
+	// user's row lasts to the end of the transaction.
+	SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error)
+
+	// SetPassword puts hash in the place of the user's and moves the version of the
+	// password on by one, provided that it is version and that the user is active. It
+	// reports whether it did. Sessions of the version before are not live any more; end
+	// them first, while they are.
+	SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string) (bool, error)
+}
+
+// MaxAddressees is how many accounts one address is looked up for.
+const MaxAddressees = 10

@@ -1,0 +1,72 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
+)
+
+// notice is something that a user is told about, at the address that was confirmed in
+// the account.
+type notice struct {
+	Kind   mail.Kind
+	UserID uuid.UUID
+	At     time.Time
+
+	// Client is where it was done, as far as it is known: the device and the network,
+	// never a whole address.
+	Client Client
+
+	// Address is the new one, for mail.EmailChanged.
+	Address string
+}
+
+// notify queues a notice in the transaction of what it reports. It has to be called
+// before a deleted user's row goes, because the address goes with it. Without a Mailer,
+// or for a user without an address, it does nothing.
+func (s *Service) notify(ctx context.Context, tx Tx, n notice) error {
+	if s.mailer == nil {
+		return nil
+	}
+	addressees, err := tx.Addressees(ctx, AddresseesOf{UserID: n.UserID})
+	if err != nil {
+		return err
+	}
+	for _, a := range addressees {
+		if err := s.notifyAt(ctx, tx, n, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notifyAt queues a notice for one address, with a link by which its reader can say that
+// it was somebody else. An account that is about to go needs none.
+func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) error {
+	l := letter{
+		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Address, Address: n.Address,
+	}
+	if n.Kind != mail.AccountDeleted {
+		linkToken, link, err := s.newLink(Link{
+			Purpose: LinkFreeze, UserID: n.UserID, Address: a.Address, ExpiresAt: n.At.Add(FreezeLifetime),
+		})
+		if err != nil {
+			return err
+		}
+		if err := tx.PutLink(ctx, link); err != nil {
+			return err
+		}
+		l.Freeze = linkToken
+	}
+	return s.queue(ctx, tx, QueuedMail{
+		UserID: n.UserID, To: a.Address, Kind: n.Kind, CreatedAt: n.At, ExpiresAt: n.At.Add(noticeLifetime),
+	}, l)
+}
+
+// noticeOf is a notice about what was done in a session.
+func noticeOf(kind mail.Kind, session Session, now time.Time) notice {
+	return notice{Kind: kind, UserID: session.UserID, At: now, Client: session.Client}
+}

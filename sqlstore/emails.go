@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
+)
+
+// SetEmail implements stepkey.MailTx. The lock is a statement of its own, as in
+// LockAccount.
+func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error) {
+	var locked uuid.UUID
+	err = t.QueryRowContext(ctx, `SELECT id FROM users WHERE id = $1`+t.dialect.rowLock, userID).Scan(&locked)
+	if err != nil {
+		return "", notFound(err)
+	}
+	err = t.QueryRowContext(ctx, `SELECT address FROM emails WHERE user_id = $1`, userID).Scan(&before)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", err
+	}
+	if address == "" {
+		_, err = t.ExecContext(ctx, `DELETE FROM emails WHERE user_id = $1`, userID)
+		return before, err
+	}
+	_, err = t.ExecContext(ctx, `
+		INSERT INTO emails (user_id, address, folded, confirmed_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (user_id) DO UPDATE
+		SET address = excluded.address, folded = excluded.folded, confirmed_at = excluded.confirmed_at`,
+		userID, address, mail.Fold(address), at)
+	return before, err
+}
+
+// Email implements stepkey.MailStore.
+func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (stepkey.EmailState, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var state stepkey.EmailState
+	err := s.db.read.QueryRowContext(ctx, `
+		SELECT COALESCE((SELECT address FROM emails WHERE user_id = $1), ''),
+		       COALESCE((SELECT address FROM mail_links
+		                 WHERE user_id = $1 AND purpose = 'verify_email' AND expires_at > $2), '')`, userID, now).
+		Scan(&state.Address, &state.Pending)
+	return state, s.translate(err)
+}
+
+// Addressees implements stepkey.MailTx.
+func (t *tx) Addressees(ctx context.Context, which stepkey.AddresseesOf) ([]stepkey.Addressee, error) {
+	condition, arg := `e.folded = $1`, any(mail.Fold(which.Address))
+	switch {
+	case which.UserID != uuid.Nil:
+		condition, arg = `u.id = $1`, which.UserID
+	case which.CanonicalName != "":
+		condition, arg = `u.canonical_name = $1`, which.CanonicalName
+	}
+	rows, err := t.QueryContext(ctx, `
+		SELECT u.id, u.username, u.disabled_at IS NULL, u.password_version, e.address
+		FROM users u JOIN emails e ON e.user_id = u.id
+		WHERE `+condition+` ORDER BY e.confirmed_at, u.id LIMIT $2`, arg, stepkey.MaxAddressees)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []stepkey.Addressee
+	for rows.Next() {
+		var a stepkey.Addressee
+		if err := rows.Scan(&a.UserID, &a.Username, &a.Active, &a.PasswordVersion, &a.Address); err != nil {
+			return nil, err
+		}
+		found = append(found, a)
+	}
+	return found, rows.Err()
+}

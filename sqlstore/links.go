@@ -1,0 +1,72 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// PutLink implements stepkey.MailTx. The unique index leaves links of LinkFreeze out.
+func (t *tx) PutLink(ctx context.Context, l stepkey.Link) error {
+	_, err := t.ExecContext(ctx, `
+		INSERT INTO mail_links (digest, purpose, user_id, address, password_version, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (user_id, purpose) WHERE purpose <> 'freeze' DO UPDATE
+		SET digest = excluded.digest, address = excluded.address,
+		    password_version = excluded.password_version, expires_at = excluded.expires_at`,
+		l.Digest[:], string(l.Purpose), l.UserID, l.Address,
+		sql.NullInt64{Int64: int64(l.PasswordVersion), Valid: l.PasswordVersion != 0}, l.ExpiresAt)
+	return err
+}
+
+// linkHolds says, of a row of mail_links and its row of users, what a live link is. $1
+// is the digest, $2 the purpose, $3 the time.
+const linkHolds = `l.digest = $1 AND l.purpose = $2 AND l.expires_at > $3
+	  AND u.disabled_at IS NULL AND (l.password_version IS NULL OR l.password_version = u.password_version)`
+
+// TakeLink implements stepkey.MailTx. Under PostgreSQL, whoever comes second waits for
+// the row and then finds it gone.
+func (t *tx) TakeLink(
+	ctx context.Context, digest stepkey.LinkDigest, purpose stepkey.LinkPurpose, now time.Time,
+) (stepkey.Link, error) {
+	l := stepkey.Link{Digest: digest, Purpose: purpose}
+	var version sql.NullInt64
+	err := t.QueryRowContext(ctx, `
+		DELETE FROM mail_links AS l
+		WHERE l.digest = $1 AND EXISTS (SELECT 1 FROM users u WHERE u.id = l.user_id AND `+linkHolds+`)
+		RETURNING user_id, address, password_version, expires_at`, digest[:], string(purpose), now).
+		Scan(&l.UserID, &l.Address, &version, &l.ExpiresAt)
+	l.PasswordVersion, l.ExpiresAt = int(version.Int64), l.ExpiresAt.UTC()
+	return l, notFound(err)
+}
+
+// LinkOwner implements stepkey.MailStore.
+func (s *Store) LinkOwner(
+	ctx context.Context, digest stepkey.LinkDigest, purpose stepkey.LinkPurpose, now time.Time,
+) (stepkey.User, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	u, err := scanUser(s.db.read.QueryRowContext(ctx, `
+		SELECT `+userColumns+` FROM mail_links l JOIN users u ON u.id = l.user_id WHERE `+linkHolds,
+		digest[:], string(purpose), now))
+	return u, s.translate(err)
+}
+
+// DropLinks implements stepkey.MailTx.
+func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...stepkey.LinkPurpose) error {
+	statement, args := `DELETE FROM mail_links WHERE user_id = $1 AND purpose IN (`, []any{userID}
+	for i, purpose := range purposes {
+		if i > 0 {
+			statement += `, `
+		}
+		args = append(args, string(purpose))
+		statement += `$` + strconv.Itoa(len(args))
+	}
+	_, err := t.ExecContext(ctx, statement+`)`, args...)
+	return err
+}
