@@ -31,7 +31,7 @@ func TestF13InstanceKilled(t *testing.T) {
 	l.run()
 	other := newClient(t, a)
 	imported := l.people[0].name
-	rounds := pick(4, 25)
+	rounds := pick(4, 20)
 	for range rounds {
 		execute(t, dsn, `UPDATE users SET password_hash = '`+bcryptHash+`' WHERE canonical_name = '`+imported+`'`)
 		var logins sync.WaitGroup
@@ -211,7 +211,7 @@ func TestF16MigrateTogether(t *testing.T) {
 		"three processes with one secret, several times",
 		"one migrates while the others wait; all get ready, with one and the same signing key",
 	})
-	rounds := pick(1, 5)
+	rounds := pick(1, 3)
 	for range rounds {
 		dsn, secret := pgtest.NewDatabase(t), newSecret()
 		var instances [3]*server
