@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/password"
 )
 
 // A device token says that somebody signed in to this account on this device before.
@@ -74,6 +76,17 @@ func (s *Service) knownDevice(tokens []string, u User, now time.Time) (device, b
 		}
 	}
 	return device{}, false
+}
+
+// lane is where a login waits for its turn before it is known whose it is. A cookie
+// that we did not make is worth nothing; whether it is this user's is seen later.
+func (s *Service) lane(try LogIn) password.Lane {
+	for _, text := range try.Devices[:min(len(try.Devices), MaxDevices)] {
+		if _, ok := s.parseDevice(text); ok && s.limits.limiter != nil {
+			return password.LaneReserved
+		}
+	}
+	return password.LaneOpen
 }
 
 func (s *Service) parseDevice(text string) (device, bool) {

@@ -41,22 +41,23 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	if len(try.Password) > maxPasswordBytes {
 		return Grant{}, ErrPasswordTooLong
 	}
-	if len(try.Devices) == 0 {
-		// A stranger who would not get a turn costs no more than this question.
-		if err := s.gate.Admits(password.LaneOpen); err != nil {
-			return Grant{}, err
-		}
+	// Who would not get a turn costs no more than this question, and those who will
+	// are no crowd in the database.
+	place, err := s.gate.Enter(s.lane(try))
+	if err != nil {
+		return Grant{}, err
 	}
+	defer place.Leave()
 	began := time.Now()
 	u, known, err := s.userForLogIn(ctx, try.Username)
 	if err != nil {
 		return Grant{}, err
 	}
-	p, err := s.permitLogIn(ctx, u, known, try)
+	p, err := s.permitLogIn(ctx, place, u, known, try)
 	if err != nil {
 		return Grant{}, err
 	}
-	result, err := s.check(ctx, p.lane(), u.PasswordHash, try.Password)
+	result, err := s.check(ctx, place, u.PasswordHash, try.Password)
 	if err != nil {
 		s.takeBack(ctx, p)
 		return Grant{}, err

@@ -48,7 +48,12 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 		}
 		a.Session.PasswordAt = now
 	}
-	hash, err := s.hash(ctx, password.LaneReserved, change.New)
+	place, err := s.gate.Enter(password.LaneReserved)
+	if err != nil {
+		return Grant{}, err
+	}
+	defer place.Leave()
+	hash, err := s.hash(ctx, place, change.New)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -73,6 +78,11 @@ func (s *Service) provePassword(ctx context.Context, a Account, typed string, no
 	if len(typed) > maxPasswordBytes {
 		return ErrPasswordTooLong
 	}
+	place, err := s.gate.Enter(password.LaneReserved)
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
 	p := permit{attempt: Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true}, known: true}
 	if s.limits.limiter != nil {
 		got, err := s.store.ChargeAttempt(ctx, p.attempt)
@@ -83,7 +93,7 @@ func (s *Service) provePassword(ctx context.Context, a Account, typed string, no
 			return &RateLimitedError{RetryAfter: got.Wait}
 		}
 	}
-	result, err := s.check(ctx, p.lane(), a.User.PasswordHash, typed)
+	result, err := s.check(ctx, place, a.User.PasswordHash, typed)
 	if err != nil {
 		s.takeBack(ctx, p)
 		return err

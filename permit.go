@@ -15,31 +15,27 @@ type permit struct {
 	known   bool // it is for a device that we know
 }
 
-// lane is where the permit waits for its turn to hash.
-func (p permit) lane() password.Lane {
-	if p.known {
-		return password.LaneReserved
-	}
-	return password.LaneOpen
-}
-
 // permitLogIn decides whether a password may be tried, before anything is hashed, and
 // counts it as failed already: parallel guesses cannot pass together (OWASP ASVS
 // 15.4.2).
 //
 // A device on which the user signed in before has a count of its own. So whoever
 // guesses from elsewhere, at whatever rate, does not shut the owner out; and once a
-// device has used up its count it is a stranger like all others.
-func (s *Service) permitLogIn(ctx context.Context, u User, known bool, try LogIn) (permit, error) {
+// device has used up its count it is a stranger like all others, and waits for its turn
+// among them.
+func (s *Service) permitLogIn(ctx context.Context, place *password.Place, u User, known bool, try LogIn) (permit, error) {
 	p := permit{attempt: Attempt{At: s.now(), Known: known}}
 	if s.limits.limiter == nil {
-		return p, s.gate.Admits(p.lane())
+		return p, nil
 	}
 	if known {
 		err := s.permitDevice(ctx, u, try, &p)
 		if err != nil || p.known {
 			return p, err
 		}
+	}
+	if err := place.Move(password.LaneOpen); err != nil {
+		return p, err
 	}
 	return p, s.permitStranger(ctx, u, try, &p)
 }
@@ -49,9 +45,6 @@ func (s *Service) permitDevice(ctx context.Context, u User, try LogIn, p *permit
 	d, ok := s.knownDevice(try.Devices, u, p.attempt.At)
 	if !ok {
 		return nil
-	}
-	if err := s.gate.Admits(password.LaneReserved); err != nil {
-		return err
 	}
 	a := p.attempt
 	a.Key = s.limits.deviceKey(d)
@@ -64,9 +57,6 @@ func (s *Service) permitDevice(ctx context.Context, u User, try LogIn, p *permit
 }
 
 func (s *Service) permitStranger(ctx context.Context, u User, try LogIn, p *permit) error {
-	if err := s.gate.Admits(password.LaneOpen); err != nil {
-		return err
-	}
 	p.charges = s.limits.logInCharges(try.Client, p.attempt.At)
 	if err := s.limits.charge(ctx, p.attempt.At, p.charges...); err != nil {
 		return err

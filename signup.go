@@ -31,9 +31,11 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if err := s.policy.Check(try.Password, canonical); err != nil {
 		return User{}, err
 	}
-	if err := s.gate.Admits(password.LaneOpen); err != nil {
+	place, err := s.gate.Enter(password.LaneOpen)
+	if err != nil {
 		return User{}, err
 	}
+	defer place.Leave()
 	charges := s.limits.signUpCharges(try.Client)
 	if err := s.limits.charge(ctx, s.now(), charges...); err != nil {
 		return User{}, err
@@ -41,7 +43,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if err := s.requireFreeName(ctx, canonical); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hash(ctx, password.LaneOpen, try.Password)
+	hash, err := s.hash(ctx, place, try.Password)
 	if err != nil {
 		s.limits.refund(ctx, charges) // it was us who could not
 		return User{}, err
@@ -79,8 +81,8 @@ func (s *Service) requireFreeName(ctx context.Context, canonical string) error {
 }
 
 // hash takes its turn and hashes.
-func (s *Service) hash(ctx context.Context, lane password.Lane, newPassword string) (hash string, err error) {
-	queued := s.gate.Do(ctx, lane, func() { hash, err = s.hasher.Hash(newPassword) })
+func (s *Service) hash(ctx context.Context, place *password.Place, newPassword string) (hash string, err error) {
+	queued := place.Do(ctx, func() { hash, err = s.hasher.Hash(newPassword) })
 	if queued != nil {
 		return "", queued
 	}
@@ -95,10 +97,10 @@ type checked struct {
 
 // check takes its turn and compares. Where the hash is of an old kind and the
 // password is right it makes a new one in the same turn.
-func (s *Service) check(ctx context.Context, lane password.Lane, hash, typed string) (checked, error) {
+func (s *Service) check(ctx context.Context, place *password.Place, hash, typed string) (checked, error) {
 	var result checked
 	var fault error
-	queued := s.gate.Do(ctx, lane, func() {
+	queued := place.Do(ctx, func() {
 		matches, rehash, err := s.hasher.Verify(hash, typed)
 		result.matches, fault = matches, err
 		if err == nil && matches && rehash {

@@ -62,16 +62,21 @@ const (
 
 // Gate bounds how many hashes run at once. Those that wait in one lane do so in the
 // order in which they came. It is safe for concurrent use.
+//
+// Who needs other work done for a hash, such as a look-up, takes a [Place] before
+// that work with [Gate.Enter]: a flood is then refused before it costs anything, and
+// what comes before the hash is bounded as well.
 type Gate struct {
 	slots   int
 	maxWait time.Duration
 
-	mu       sync.Mutex
-	running  int
-	waiting  [lanes]list.List // of chan struct{}, closed when its owner may run
-	reserved int              // turns that went to the reserved lane in a row
-	average  time.Duration
-	refusals int
+	mu        sync.Mutex
+	running   int
+	preparing [lanes]int       // places whose owners are not ready to hash yet
+	waiting   [lanes]list.List // of chan struct{}, closed when its owner may run
+	reserved  int              // turns that went to the reserved lane in a row
+	average   time.Duration
+	refusals  int
 }
 
 // NewGate returns a Gate that runs at most slots hashes at once and lets nobody
@@ -80,71 +85,120 @@ func NewGate(slots int, maxWait time.Duration) *Gate {
 	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate}
 }
 
-// Admits returns nil if Do would begin to wait, or an [*OverloadedError] if it would
-// refuse at once. Who asks before doing work that is only of use with a turn makes a
-// flood cheaper to refuse.
-func (g *Gate) Admits(lane Lane) error {
+// Enter takes a place in a lane, or returns an [*OverloadedError] if the lane already
+// holds more than maxWait of work, as measured on recent hashes. Who waits comes in the
+// order of [Place.Do]. The caller owes the place a Leave.
+func (g *Gate) Enter(lane Lane) (*Place, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.running < g.slots || g.queued(lane) <= g.maxWait {
+	if g.queued(lane) > g.maxWait {
+		return nil, g.overloaded()
+	}
+	g.preparing[lane]++
+	return &Place{gate: g, lane: lane, preparing: true}, nil
+}
+
+// Do is [Gate.Enter] and [Place.Do].
+func (g *Gate) Do(ctx context.Context, lane Lane, work func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	place, err := g.Enter(lane)
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
+	return place.Do(ctx, work)
+}
+
+// Place is leave to run one hash. It is for one goroutine.
+type Place struct {
+	gate      *Gate
+	lane      Lane
+	preparing bool
+}
+
+// Move gives the place up for one in that lane, if it is in another one, or altogether
+// with the error of [Gate.Enter]. It comes before Do.
+func (p *Place) Move(lane Lane) error {
+	if p.lane == lane {
 		return nil
 	}
-	return g.overloaded()
+	p.Leave()
+	next, err := p.gate.Enter(lane)
+	if err != nil {
+		return err
+	}
+	*p = *next
+	return nil
+}
+
+// Leave gives the place up unless Do has used it.
+func (p *Place) Leave() {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	p.prepared()
+}
+
+// prepared stops counting the place among those that are not ready. The mutex is held.
+func (p *Place) prepared() {
+	if p.preparing {
+		p.gate.preparing[p.lane]--
+		p.preparing = false
+	}
 }
 
 // Do runs work on the caller's goroutine as soon as a slot is free and returns
 // nil once it has ended. Otherwise work did not run, and the error is
 //
-//   - an [*OverloadedError]: the lane already holds more than maxWait of work,
-//     as measured on recent hashes, or the caller has waited for maxWait.
+//   - an [*OverloadedError]: the caller has waited for maxWait.
 //   - ctx.Err(): ctx was done before work began.
 //
 // ctx is not looked at once work runs. A hash cannot be stopped, so its slot is
 // taken until it ends, also if the client has left: otherwise opening and
-// dropping connections would start any number of them.
-func (g *Gate) Do(ctx context.Context, lane Lane, work func()) error {
-	if err := g.acquire(ctx, lane); err != nil {
+// dropping connections would start any number of them. A place is good for one Do.
+func (p *Place) Do(ctx context.Context, work func()) error {
+	if err := p.acquire(ctx); err != nil {
 		return err
 	}
 	start := time.Now()
-	defer func() { g.release(time.Since(start)) }()
+	defer func() { p.gate.release(time.Since(start)) }()
 	work()
 	return nil
 }
 
-func (g *Gate) acquire(ctx context.Context, lane Lane) error {
+func (p *Place) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	place, err := g.enter(lane)
-	if err != nil || place == nil {
-		return err
+	waiter := p.line()
+	if waiter == nil {
+		return nil
 	}
-	turn := place.Value.(chan struct{})
-	timer := time.NewTimer(g.maxWait)
+	turn := waiter.Value.(chan struct{})
+	timer := time.NewTimer(p.gate.maxWait)
 	defer timer.Stop()
 	select {
 	case <-turn:
 		return nil
 	case <-ctx.Done():
-		return g.leave(lane, place, ctx.Err())
+		return p.gate.leave(p.lane, waiter, ctx.Err())
 	case <-timer.C:
-		return g.leave(lane, place, nil)
+		return p.gate.leave(p.lane, waiter, nil)
 	}
 }
 
-// enter takes a slot if one is free, and a place in the queue otherwise.
-func (g *Gate) enter(lane Lane) (*list.Element, error) {
+// line takes a slot if one is free, and gets in line otherwise.
+func (p *Place) line() *list.Element {
+	g := p.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	p.prepared()
 	if g.running < g.slots {
 		g.running++
-		return nil, nil
+		return nil
 	}
-	if g.queued(lane) > g.maxWait {
-		return nil, g.overloaded()
-	}
-	return g.waiting[lane].PushBack(make(chan struct{})), nil
+	return g.waiting[p.lane].PushBack(make(chan struct{}))
 }
 
 // leave gives up a place in the queue, because of cause or, where that is nil,
@@ -198,11 +252,12 @@ func (g *Gate) nextLane() Lane {
 
 // queued estimates how long one more would wait.
 func (g *Gate) queued(lane Lane) time.Duration {
-	ahead := g.waiting[LaneReserved].Len()
+	ahead := g.waiting[LaneReserved].Len() + g.preparing[LaneReserved]
 	if lane == LaneOpen {
-		ahead += g.waiting[LaneOpen].Len()
+		ahead += g.waiting[LaneOpen].Len() + g.preparing[LaneOpen]
 	}
-	return g.average * time.Duration(ahead+1) / time.Duration(g.slots)
+	free := g.slots - g.running
+	return g.average * time.Duration(max(0, ahead+1-free)) / time.Duration(g.slots)
 }
 
 func (g *Gate) overloaded() error {

@@ -117,20 +117,60 @@ func TestFullOpenLaneLeavesTheReservedOneOpen(t *testing.T) {
 			background(t.Context(), gate, sleep)
 			synctest.Wait()
 		}
-		retryAfter(t, gate.Admits(password.LaneOpen))
 		retryAfter(t, gate.Do(t.Context(), password.LaneOpen, sleep))
-		if err := gate.Admits(password.LaneReserved); err != nil {
-			t.Errorf("the reserved lane is shut: %v", err)
-		}
 		if err := gate.Do(t.Context(), password.LaneReserved, sleep); err != nil {
 			t.Errorf("in the reserved lane: %v", err)
 		}
 		synctest.Wait()
 		time.Sleep(time.Second)
-		if err := gate.Admits(password.LaneOpen); err != nil {
+		if err := gate.Do(t.Context(), password.LaneOpen, sleep); err != nil {
 			t.Errorf("the open lane is still shut: %v", err)
 		}
 	})
+}
+
+// What is done before a hash is bounded by the places, of which there are no more
+// than are worth waiting for.
+func TestPlacesThatAreNotReadyYetCount(t *testing.T) {
+	gate := password.NewGate(1, 150*time.Millisecond)
+	enter := func(lane password.Lane, n int) (places []*password.Place) {
+		t.Helper()
+		for range n {
+			place, err := gate.Enter(lane)
+			if err != nil {
+				t.Fatalf("place %d: %v", len(places)+1, err)
+			}
+			places = append(places, place)
+		}
+		_, err := gate.Enter(lane)
+		retryAfter(t, err)
+		return places
+	}
+	// The first estimate is 50 ms: one may run, three may wait.
+	open := enter(password.LaneOpen, 4)
+	reserved := enter(password.LaneReserved, 4)
+	retryAfter(t, reserved[0].Move(password.LaneOpen))
+	reserved[0].Leave() // has no place any more
+	enter(password.LaneReserved, 1)[0].Leave()
+	for _, place := range append(open, reserved[1:]...) {
+		place.Leave()
+		place.Leave()
+	}
+	moved := enter(password.LaneReserved, 4)
+	for _, place := range moved {
+		if err := place.Move(password.LaneOpen); err != nil {
+			t.Errorf("moving to an empty lane: %v", err)
+		}
+	}
+	if err := moved[0].Do(t.Context(), func() { enter(password.LaneOpen, 0) }); err != nil {
+		t.Errorf("Do: %v", err)
+	}
+	for _, place := range moved {
+		place.Leave()
+	}
+	if err := gate.Do(t.Context(), password.LaneOpen, func() {}); err != nil {
+		t.Errorf("places were lost: %v", err)
+	}
 }
 
 func TestGateIsFirstInFirstOut(t *testing.T) {
