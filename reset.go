@@ -108,7 +108,12 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	if err := s.policy.Check(newPassword, u.CanonicalName); err != nil {
 		return err
 	}
-	hash, err := s.hash(ctx, password.LaneOpen, newPassword)
+	place, err := s.gate.Enter(password.LaneOpen)
+	if err != nil {
+		return err
+	}
+	defer place.Leave()
+	hash, err := s.hash(ctx, place, newPassword)
 	if err != nil {
 		return err
 	}
