@@ -123,7 +123,7 @@ func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err := fn(&tx{sqlTx, s.dialect}); err != nil {
+	if err := fn(&tx{Tx: sqlTx, ctx: ctx, dialect: s.dialect}); err != nil {
 		return errors.Join(err, ignoreDone(sqlTx.Rollback()))
 	}
 	return sqlTx.Commit()
@@ -163,7 +163,23 @@ func (s *Store) translate(err error) error {
 // tx implements stepkey.Tx. Its methods leave translating errors to InTx.
 type tx struct {
 	*sql.Tx
+	ctx     context.Context // the transaction's own
 	dialect dialect
+}
+
+// A statement ends with its transaction and not with the caller's context, which does
+// when the client goes.
+
+func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
+	return t.Tx.ExecContext(t.ctx, query, args...)
+}
+
+func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.Tx.QueryContext(t.ctx, query, args...)
+}
+
+func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
+	return t.Tx.QueryRowContext(t.ctx, query, args...)
 }
 
 // queryer is what a database and a transaction have in common.

@@ -168,7 +168,7 @@ func cancelUndoesNothing(t *testing.T, s stepkey.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err := s.InTx(ctx, func(tx stepkey.Tx) error {
 		cancel()
-		return tx.CreateUser(context.WithoutCancel(ctx), newUser("mira"))
+		return tx.CreateUser(ctx, newUser("mira"))
 	})
 	if err != nil {
 		t.Fatalf("InTx: %v", err)
