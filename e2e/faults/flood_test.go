@@ -44,7 +44,7 @@ func TestF25LoginFlood(t *testing.T) {
 	devices := []*device{l.knownDevice(l.enrolled()), l.knownDevice(l.enrolled())}
 	during := pick(3*time.Second, 20*time.Second)
 
-	capacity := l.capacity()
+	capacity := l.capacity(append([]string{l.people[0].name, l.people[1].name}, victims...))
 	rate := floodTimes * capacity
 	quiet := l.latencies(during / 2)
 	yardstick := l.yardstick(rate, during/2)
@@ -108,16 +108,17 @@ func (l *ledger) judge(capacity, goodput float64, quiet, busy, yardstick, after 
 
 func times(one, other spread) float64 { return float64(one.p99) / float64(other.p99) }
 
-// capacity is how many logins a second there are when as many come as can be taken.
-func (l *ledger) capacity() float64 {
+// capacity is how many logins a second there are when as many come as can be taken, a
+// person at a time for each of names.
+func (l *ledger) capacity(names []string) float64 {
 	l.Helper()
 	var all sync.WaitGroup
 	var done atomic.Int64
-	began, during := time.Now(), pick(time.Second, 5*time.Second)
-	for range 4 {
+	began, during := time.Now(), pick(2*time.Second, 5*time.Second)
+	for _, name := range names {
 		all.Go(func() {
 			for time.Since(began) < during {
-				if l.client.logIn(l.people[1].name).ok() {
+				if l.client.logIn(name).ok() {
 					done.Add(1)
 				}
 			}
