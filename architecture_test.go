@@ -42,6 +42,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/memstore", "/. /internal/gcra " + core, []string{"database/sql"}},
 		{"/sqlstore", "/. /internal/gcra " + core, []string{"github.com/alecthomas/kong"}},
 		{"/redisstore", "/. /internal/gcra " + core, []string{"database/sql", "github.com/alecthomas/kong"}},
+		{"/internal/nestjs", "/. " + core, []string{"github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		{"/webui", "", []string{"database/sql"}},
 		{"/storetest", "/. /internal/gcra " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},

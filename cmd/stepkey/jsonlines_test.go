@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
@@ -195,5 +196,31 @@ func TestExportForm(t *testing.T) {
 	}
 	if !json.Valid([]byte(want)) {
 		t.Error("that is no JSON")
+	}
+}
+
+// More users than are read at once come out once each.
+func TestExportInPages(t *testing.T) {
+	serveAt(t, "")
+	const users = 2*stepkey.MaxImportBatch + 1
+	var lines strings.Builder
+	for i := range users {
+		fmt.Fprintf(&lines, `{"id":%q,"username":"user%d","passwordHash":"$2b$04$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2"}`+"\n", id(i+1), i)
+	}
+	if err := os.WriteFile("in.jsonl", []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantCommand(t, 0, fmt.Sprintf("%d taken over", users), "user", "import", "--yes", "in.jsonl")
+	_, text := exported(t, users)
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		var u struct{ ID string }
+		if err := json.Unmarshal([]byte(line), &u); err != nil {
+			t.Fatal(err)
+		}
+		seen[u.ID] = true
+	}
+	if len(seen) != users {
+		t.Errorf("%d different users exported, want %d", len(seen), users)
 	}
 }
