@@ -54,11 +54,8 @@ type letter struct {
 	Name string `json:"name,omitempty"`
 }
 
-// queue writes a mail into the outbox. Without a Mailer nothing is.
+// queue writes a mail into the outbox. Its callers see to it that there is a Mailer.
 func (s *Service) queue(ctx context.Context, tx Tx, m QueuedMail, l letter) error {
-	if s.mailer == nil {
-		return nil
-	}
 	var err error
 	if m.ID, err = s.newID(); err != nil {
 		return err

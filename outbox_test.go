@@ -73,6 +73,21 @@ func TestMailIsGivenUp(t *testing.T) {
 	}
 }
 
+// A link that nobody can follow any more is not sent, whoever was away for so long.
+func TestMailThatIsTooLateIsNotSent(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	p := f.withEmail(box, "mira", "mira@example.com")
+	if err := f.requestEmail(p, "new@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Advance(stepkey.LinkLifetime)
+	f.noMail(box, "its link is worth nothing")
+	if n := f.events(stepkey.EventMailUndelivered); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
 func TestMailOfACrashedInstanceIsSentByAnother(t *testing.T) {
 	f := newFixture(t)
 	box := f.withMail()

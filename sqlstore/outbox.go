@@ -19,8 +19,7 @@ func (t *tx) QueueMail(ctx context.Context, m stepkey.QueuedMail) error {
 }
 
 // ClaimMail implements stepkey.MailStore. Rows that another instance is claiming at
-// this moment are left to it. The rows are chosen once, as the limit wants it, and the
-// condition is asked of each again when it is changed.
+// this moment are left to it; MATERIALIZED has them chosen once, as the limit wants it.
 func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]stepkey.QueuedMail, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -28,7 +27,7 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 		WITH due AS MATERIALIZED (
 			SELECT id FROM outbox WHERE next_try_at <= $1 ORDER BY next_try_at, id LIMIT $3`+s.dialect.skip+`)
 		UPDATE outbox SET next_try_at = $2, tries = tries + 1
-		WHERE id IN (SELECT id FROM due) AND next_try_at <= $1
+		WHERE id IN (SELECT id FROM due)
 		RETURNING id, user_id, recipient, kind, sealed, created_at, expires_at, tries`, now, until, limit)
 	if err != nil {
 		return nil, s.translate(err)

@@ -56,7 +56,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("a mail is handed out", mailIsHandedOut)
 	run("a mail is put off, and deleted", mailIsPutOff)
 	run("a mail goes with its transaction", mailUndone)
-	run("of 8 that claim mails each gets others", mailsHandedOutOnce)
+	run("of 16 that claim mails each gets others", mailsHandedOutOnce)
 	run("a link is taken once", linkIsTakenOnce)
 	run("a link that is void", linkThatIsVoid)
 	run("of 32 that take a link one gets it", oneTakesTheLink)

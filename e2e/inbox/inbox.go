@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-sasl"
@@ -56,7 +57,7 @@ type Options struct {
 	// Refuse, if it is not nil, is what every recipient is answered with.
 	Refuse *smtp.SMTPError
 
-	// HangUp has the server close the connection as soon as it has taken a mail, without a goodbye.
+	// HangUp has the server close the connection once it has taken a mail, without a goodbye.
 	HangUp bool
 }
 
@@ -96,6 +97,9 @@ func (s *Server) Restart() error {
 	}))
 	s.listener = listener
 	s.server.Domain, s.server.AllowInsecureAuth = "localhost", true
+	if s.options.HangUp {
+		listener = hangingUp{listener}
+	}
 	if s.options.Implicit {
 		listener = tls.NewListener(listener, s.options.TLS)
 	} else {
@@ -258,11 +262,32 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if s.server.options.HangUp {
-		// The answer is still to be written; the connection goes a moment later.
-		time.AfterFunc(50*time.Millisecond, func() { s.conn.Close() })
+	if c, ok := s.conn.(*hanging); ok {
+		c.done.Store(true)
 	}
 	return s.server.deliver(s.mail, raw)
+}
+
+// hangingUp makes connections that end instead of reading what comes after a mail.
+type hangingUp struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l hangingUp) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &hanging{Conn: c}, err
+}
+
+type hanging struct {
+	net.Conn
+	done atomic.Bool // a mail was taken
+}
+
+// Read implements net.Conn.
+func (c *hanging) Read(p []byte) (int, error) {
+	if c.done.Load() {
+		return 0, errors.Join(io.EOF, c.Close())
+	}
+	return c.Conn.Read(p)
 }
 
 // Reset implements smtp.Session.
