@@ -17,8 +17,9 @@ import (
 	"github.com/stepkey/stepkey/internal/password"
 )
 
-// MaxImportBatch is how many users an Importer takes at once.
-const MaxImportBatch = 500
+// MaxImportBatch is how many users an Importer takes at once: a transaction of so many,
+// with three passkeys each, is far within what a store has time for.
+const MaxImportBatch = 200
 
 // maxUserHandle is the limit of WebAuthn L3 §5.4.3 in bytes.
 const maxUserHandle = 64

@@ -321,7 +321,7 @@ func TestImportNestJSGoesOn(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	// Once the first batch is reported, somebody stops the command.
 	code := run(ctx, from, &stdout, writerFunc(func(p []byte) (int, error) {
-		if bytes.Contains(p, []byte("500 of 1200")) {
+		if bytes.Contains(p, []byte("200 of 1200")) {
 			cancel()
 		}
 		return stderr.Write(p)
@@ -329,10 +329,10 @@ func TestImportNestJSGoesOn(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr.String(), "it goes on where it stopped") {
 		t.Fatalf("interrupted: %d %s", code, stderr.String())
 	}
-	if n := one[int](t, "", `SELECT count(*) FROM users`); n != 500 {
-		t.Fatalf("%d users after the first batch, want 500", n)
+	if n := one[int](t, "", `SELECT count(*) FROM users`); n != 200 {
+		t.Fatalf("%d users after the first batch, want 200", n)
 	}
-	wantCommand(t, 0, "700 taken over, 500 are here already, 0 left out.", from...)
+	wantCommand(t, 0, "1000 taken over, 200 are here already, 0 left out.", from...)
 }
 
 type writerFunc func(p []byte) (int, error)
