@@ -42,9 +42,12 @@ func (s *Service) DeleteUser(ctx context.Context, userID uuid.UUID) error {
 	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) { return s.deleteIn(ctx, tx, userID, now) })
 }
 
-// deleteIn ends the sessions first: ending them asks whether they are live, and those
-// of a deleted user are not.
+// deleteIn locks the user, so that no login slips in, and ends the sessions first: ending
+// them asks whether they are live, and those of a deleted user are not.
 func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
+	if _, err := tx.LockUser(ctx, userID); err != nil {
+		return nil, err
+	}
 	ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDeletion})
 	if err != nil {
 		return nil, err

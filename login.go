@@ -145,6 +145,9 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		return Grant{}, err
 	}
 	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		if err := stillSignsIn(ctx, tx, u); err != nil {
+			return nil, err
+		}
 		if err := tx.CreateSession(ctx, session); err != nil {
 			return nil, err
 		}
@@ -164,6 +167,17 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		return Grant{}, err
 	}
 	return g, nil
+}
+
+// stillSignsIn refuses a login whose password was changed, or whose user was disabled or
+// deleted, since it was compared. The lock has whoever does so come before this session,
+// or find and end it: otherwise its token would pass guards that check no database.
+func stillSignsIn(ctx context.Context, tx Tx, compared User) error {
+	u, err := tx.LockUser(ctx, compared.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && (!u.Active() || u.PasswordVersion != compared.PasswordVersion) {
+		return ErrInvalidCredentials
+	}
+	return err
 }
 
 // dropReset makes the link for a new password void: whoever signs in knows the old one

@@ -119,6 +119,11 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	}
 	now := s.now()
 	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		// As whoever changes the password signed in: the lock first, so that no login
+		// slips in between.
+		if _, err := tx.LockUser(ctx, u.ID); err != nil {
+			return nil, expiredIfMissing(err)
+		}
 		if _, err := tx.TakeLink(ctx, digest, LinkResetPassword, now); err != nil {
 			return nil, expiredIfMissing(err)
 		}

@@ -180,12 +180,15 @@ func (s *Service) endIn(ctx context.Context, tx Tx, which EndSessions) ([]uuid.U
 }
 
 // DisableUser bars a user from signing in and ends all of the user's sessions. A
-// user who is disabled already is no error.
+// user who is disabled already is no error; one who is not there is ErrNotFound.
 func (s *Service) DisableUser(ctx context.Context, userID uuid.UUID) error {
 	now := s.now()
 	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
-		// Sessions first: ending them asks whether they are live, and those of a
-		// disabled user are not.
+		// The lock, so that no login slips in between. Then sessions first: ending them
+		// asks whether they are live, and those of a disabled user are not.
+		if _, err := tx.LockUser(ctx, userID); err != nil {
+			return nil, err
+		}
 		ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDisabling})
 		if err != nil {
 			return nil, err

@@ -97,6 +97,11 @@ type Tx interface {
 	// canonical name, handle or credential id in common.
 	ImportUsers(ctx context.Context, batch []UserRecord) ([]UserOutcome, error)
 
+	// LockUser returns the user under a lock on the row that lasts to the end of the
+	// transaction: whoever else asks for it waits. It returns ErrNotFound where there is
+	// none.
+	LockUser(ctx context.Context, userID uuid.UUID) (User, error)
+
 	// LockAccount is Store.Account under a lock on the user's row that lasts to
 	// the end of the transaction: whoever else asks for it waits.
 	LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)

@@ -37,10 +37,8 @@ func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now ti
 // statement that waits for a lock goes on with what it had read of the other
 // tables before it waited.
 func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
-	var locked uuid.UUID
-	err := t.QueryRowContext(ctx, `SELECT id FROM users WHERE id = $1`+t.dialect.rowLock, userID).Scan(&locked)
-	if err != nil {
-		return stepkey.Account{}, notFound(err)
+	if _, err := t.LockUser(ctx, userID); err != nil {
+		return stepkey.Account{}, err
 	}
 	a, err := account(ctx, t, userID, sessionID, now)
 	return a, notFound(err)

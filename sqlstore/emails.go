@@ -15,10 +15,8 @@ import (
 // SetEmail implements stepkey.MailTx. The lock is a statement of its own, as in
 // LockAccount.
 func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error) {
-	var locked uuid.UUID
-	err = t.QueryRowContext(ctx, `SELECT id FROM users WHERE id = $1`+t.dialect.rowLock, userID).Scan(&locked)
-	if err != nil {
-		return "", notFound(err)
+	if _, err := t.LockUser(ctx, userID); err != nil {
+		return "", err
 	}
 	err = t.QueryRowContext(ctx, `SELECT address FROM emails WHERE user_id = $1`, userID).Scan(&before)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

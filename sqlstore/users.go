@@ -32,6 +32,13 @@ func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.U
 	return u, s.translate(err)
 }
 
+// LockUser implements stepkey.Tx.
+func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, error) {
+	u, err := scanUser(t.QueryRowContext(ctx,
+		`SELECT `+userColumns+` FROM users u WHERE u.id = $1`+t.dialect.rowLock, userID))
+	return u, notFound(err)
+}
+
 // userColumns are what scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at`

@@ -1,0 +1,90 @@
+package stepkey_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/sqlstore"
+)
+
+// meanwhile is a store in which something happens before the next transaction: with a
+// login, between the comparison of the password and the session.
+type meanwhile struct {
+	*sqlstore.Store
+	happens func()
+}
+
+func (m *meanwhile) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+	}
+	return m.Store.InTx(ctx, fn)
+}
+
+func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		other := f.service
+		store := &meanwhile{Store: f.store}
+		config := f.config()
+		config.Store = store
+		f.service = f.newService(config)
+		for name, happens := range map[string]func(user uuid.UUID, c stepkey.Grant) error{
+			"changed": func(_ uuid.UUID, g stepkey.Grant) error {
+				current := password
+				return second(other.ChangePassword(f.Context(), g.Claims, stepkey.ChangePassword{Current: &current, New: newPassword}))
+			},
+			"disabled": func(user uuid.UUID, _ stepkey.Grant) error { return other.DisableUser(f.Context(), user) },
+			"deleted":  func(user uuid.UUID, _ stepkey.Grant) error { return other.DeleteUser(f.Context(), user) },
+		} {
+			f.signUp(name)
+			g := f.logInForRefresh(name)
+			store.happens = func() {
+				if err := happens(uuid.MustParse(g.Claims.Subject), g); err != nil {
+					f.Errorf("%s: %v", name, err)
+				}
+			}
+			_, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password})
+			wantError(f.TB, "a login while the user is "+name, err, stepkey.ErrInvalidCredentials)
+		}
+	})
+}
+
+// Whoever is disabled while signing in has no session afterwards that anybody takes for
+// one that goes on.
+func TestNoLoginSlipsInWhileAUserIsDisabled(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		user := uuid.MustParse(f.logIn("mira").Subject)
+		config := f.config()
+		config.Origins, config.DangerNoLimits = []string{"http://localhost:3000"}, true // disabled users fail
+		other := f.newService(config)
+		for range 20 {
+			if err := f.service.EnableUser(f.Context(), user); err != nil {
+				f.Fatal(err)
+			}
+			var granted [4]stepkey.Grant
+			race(5, func(i int) error {
+				if i == 4 {
+					return f.service.DisableUser(f.Context(), user)
+				}
+				g, err := other.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})
+				var overloaded *stepkey.OverloadedError
+				if err != nil && !errors.Is(err, stepkey.ErrInvalidCredentials) && !errors.As(err, &overloaded) {
+					f.Errorf("LogIn: %v", err)
+				}
+				granted[i] = g
+				return nil
+			})
+			for _, g := range granted {
+				if g.AccessToken != "" && !f.ended(g.Claims.SessionID) {
+					f.Fatalf("a session goes on of a user who is disabled")
+				}
+			}
+		}
+	})
+}
