@@ -9,7 +9,6 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/google/uuid"
 
@@ -339,13 +338,8 @@ func (im *Importer) first(kind string, value []byte) bool {
 // importedName makes a name of whatever stands there. A name is no reason to leave a
 // passkey out: a long one is cut.
 func importedName(sent string) string {
-	visible := []rune(strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(sent, ""))))
-	name, err := passkeyName(string(visible[:min(len(visible), MaxPasskeyName)]))
+	shown := []rune(visible(strings.ToValidUTF8(sent, "")))
+	name, err := passkeyName(string(shown[:min(len(shown), MaxPasskeyName)]))
 	if err != nil {
 		return "Passkey"
 	}

@@ -42,13 +42,7 @@ func passkeyName(sent string) (string, error) {
 	if !utf8.ValidString(sent) {
 		return "", ErrInvalidRequest
 	}
-	visible := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, sent)
-	name := strings.TrimSpace(visible)
+	name := visible(sent)
 	if utf8.RuneCountInString(name) > MaxPasskeyName {
 		return "", ErrInvalidRequest
 	}
@@ -56,6 +50,16 @@ func passkeyName(sent string) (string, error) {
 		return "Passkey", nil
 	}
 	return name, nil
+}
+
+// visible is a text without control and invisible formatting characters, trimmed.
+func visible(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
 func credentials(passkeys []Passkey) []ceremony.Credential {

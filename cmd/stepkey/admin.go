@@ -101,17 +101,8 @@ type userDisableCommand struct {
 
 // Run disables a user.
 func (c *userDisableCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, c.Username)
-		if err != nil {
-			return err
-		}
-		if err := service.DisableUser(ctx, u.ID); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(out.stdout, "The user is disabled, and every session has ended.")
-		return err
-	})
+	return c.withUser(ctx, out, c.Username, "The user is disabled, and every session has ended.",
+		func(service *stepkey.Service, u stepkey.User) error { return service.DisableUser(ctx, u.ID) })
 }
 
 type userEnableCommand struct {
@@ -121,17 +112,8 @@ type userEnableCommand struct {
 
 // Run enables a user.
 func (c *userEnableCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, c.Username)
-		if err != nil {
-			return err
-		}
-		if err := service.EnableUser(ctx, u.ID); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(out.stdout, "The user may sign in.")
-		return err
-	})
+	return c.withUser(ctx, out, c.Username, "The user may sign in.",
+		func(service *stepkey.Service, u stepkey.User) error { return service.EnableUser(ctx, u.ID) })
 }
 
 type userUnlockCommand struct {
@@ -141,17 +123,8 @@ type userUnlockCommand struct {
 
 // Run sets back the count of failed logins at a user's account.
 func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, c.Username)
-		if err != nil {
-			return err
-		}
-		if err := service.UnlockUser(ctx, u); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(out.stdout, "Failed logins at the account count from zero again.")
-		return err
-	})
+	return c.withUser(ctx, out, c.Username, "Failed logins at the account count from zero again.",
+		func(service *stepkey.Service, u stepkey.User) error { return service.UnlockUser(ctx, u) })
 }
 
 type userDeleteCommand struct {
@@ -162,18 +135,28 @@ type userDeleteCommand struct {
 
 // Run deletes a user.
 func (c *userDeleteCommand) Run(ctx context.Context, out output) error {
+	return c.withUser(ctx, out, c.Username, "The user is deleted, and every session has ended.",
+		func(service *stepkey.Service, u stepkey.User) error {
+			if !c.Yes {
+				return errors.New("this deletes the account and its passkeys for good: add --yes if that is what you want")
+			}
+			return service.DeleteUser(ctx, u.ID)
+		})
+}
+
+// withUser does something to the user of that name, and then says done.
+func (c *settings) withUser(
+	ctx context.Context, out output, username, done string, do func(*stepkey.Service, stepkey.User) error,
+) error {
 	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, c.Username)
+		u, err := findUser(ctx, store, username)
 		if err != nil {
 			return err
 		}
-		if !c.Yes {
-			return errors.New("this deletes the account and its passkeys for good: add --yes if that is what you want")
-		}
-		if err := service.DeleteUser(ctx, u.ID); err != nil {
+		if err := do(service, u); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(out.stdout, "The user is deleted, and every session has ended.")
+		_, err = fmt.Fprintln(out.stdout, done)
 		return err
 	})
 }
