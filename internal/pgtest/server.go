@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/stepkey/stepkey/internal/watchdog"
 )
 
 // startTimeout bounds the wait for a server to accept connections, which takes
@@ -36,7 +38,7 @@ type Server struct {
 	programs string // directory of initdb and postgres
 	user     *syscall.Credential
 	settings []string
-	watchdog *watchdog
+	watchdog *watchdog.Watchdog
 
 	mu      sync.Mutex
 	process *exec.Cmd     // nil while no server runs
@@ -60,7 +62,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dog, err := watch(dir)
+	dog, err := watchdog.Watch(dir, "QUIT") // immediate shutdown
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -162,7 +164,7 @@ func (s *Server) Restart(ctx context.Context) error {
 		close(exited)
 	}()
 	s.process, s.exited = cmd, exited
-	if err := s.watchdog.guard(cmd.Process.Pid); err != nil {
+	if err := s.watchdog.Guard(cmd.Process.Pid); err != nil {
 		return fmt.Errorf("pgtest: watchdog: %w", err)
 	}
 	return s.ready(ctx)
@@ -202,7 +204,7 @@ func (s *Server) Stop() error {
 	if err := s.Kill(); err != nil {
 		return err
 	}
-	if err := s.watchdog.finish(); err != nil {
+	if err := s.watchdog.Finish(); err != nil {
 		return fmt.Errorf("pgtest: removing %s: %w", s.dir, err)
 	}
 	return nil
@@ -218,7 +220,7 @@ func (s *Server) end(signal os.Signal) error {
 	}
 	<-s.exited // postgres bounds this itself: children that linger are killed after 5 s
 	s.process = nil
-	if err := s.watchdog.forget(); err != nil {
+	if err := s.watchdog.Forget(); err != nil {
 		return fmt.Errorf("pgtest: watchdog: %w", err)
 	}
 	return nil

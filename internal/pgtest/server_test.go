@@ -40,7 +40,7 @@ func dead(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) 
 
 func TestStopLeavesNoProcessAndNoFiles(t *testing.T) {
 	server := start(t, Options{})
-	pid, watchdog := server.process.Process.Pid, server.watchdog.cmd.Process.Pid
+	pid, watchdog := server.process.Process.Pid, server.watchdog.Pid()
 	if dead(pid) || dead(watchdog) {
 		t.Fatal("the server or its watchdog does not run")
 	}

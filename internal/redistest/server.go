@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/watchdog"
 )
 
 // startTimeout bounds the wait for a server to answer, which takes less than a
@@ -34,7 +36,7 @@ type Server struct {
 	dir      string // holds the data, the log and the socket
 	program  string
 	settings []string
-	watchdog *watchdog
+	watchdog *watchdog.Watchdog
 
 	mu      sync.Mutex
 	process *os.Process   // nil while no server runs
@@ -53,7 +55,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dog, err := watch(dir)
+	dog, err := watchdog.Watch(dir, "KILL")
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -107,7 +109,7 @@ func (s *Server) Restart(ctx context.Context) error {
 		close(exited)
 	}()
 	s.process, s.exited = cmd.Process, exited
-	if err := s.watchdog.guard(cmd.Process.Pid); err != nil {
+	if err := s.watchdog.Guard(cmd.Process.Pid); err != nil {
 		return fmt.Errorf("redistest: watchdog: %w", err)
 	}
 	return s.ready(ctx)
@@ -186,7 +188,7 @@ func (s *Server) Stop() error {
 	if err := s.Kill(); err != nil {
 		return err
 	}
-	if err := s.watchdog.finish(); err != nil {
+	if err := s.watchdog.Finish(); err != nil {
 		return fmt.Errorf("redistest: removing %s: %w", s.dir, err)
 	}
 	return nil
@@ -208,7 +210,7 @@ func (s *Server) end(signal os.Signal) error {
 		<-s.exited
 	}
 	s.process = nil
-	if err := s.watchdog.forget(); err != nil {
+	if err := s.watchdog.Forget(); err != nil {
 		return fmt.Errorf("redistest: watchdog: %w", err)
 	}
 	return nil

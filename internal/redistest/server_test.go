@@ -70,7 +70,7 @@ func do(t *testing.T, s *Server, command string) string {
 
 func TestStopLeavesNoProcessAndNoFiles(t *testing.T) {
 	server := New(t, Options{})
-	pid, watchdog := server.process.Pid, server.watchdog.cmd.Process.Pid
+	pid, watchdog := server.process.Pid, server.watchdog.Pid()
 	if dead(pid) || dead(watchdog) {
 		t.Fatal("the server or its watchdog does not run")
 	}
