@@ -1,0 +1,112 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stepkey/stepkey"
+)
+
+func pinSetting(t *testing.T, s stepkey.Store) {
+	values := make([]string, 8)
+	race(len(values), func(i int) bool {
+		err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+			values[i], err = tx.PinSetting(t.Context(), "name", string(rune('a'+i)))
+			return err
+		})
+		if err != nil {
+			t.Errorf("PinSetting: %v", err)
+		}
+		return err == nil
+	})
+	for _, value := range values {
+		if value == "" || value != values[0] {
+			t.Fatalf("the pinned value is not the same for all: %q", values)
+		}
+	}
+}
+
+func oneSpends(t *testing.T, s stepkey.Store) {
+	won := race(32, func(int) bool {
+		first, err := s.SpendAction(t.Context(), "action", epoch)
+		if err != nil {
+			t.Errorf("SpendAction: %v", err)
+		}
+		return first
+	})
+	if won != 1 {
+		t.Errorf("%d were told to be first, want 1", won)
+	}
+	if first, err := s.SpendAction(t.Context(), "another", epoch); !first || err != nil {
+		t.Errorf("another action: %v, %v; want it to be first", first, err)
+	}
+}
+
+func signingKeys(t *testing.T, s stepkey.Store) {
+	older := stepkey.SealedKey{ID: "older", Sealed: []byte{1}, CreatedAt: epoch, ActivatesAt: epoch}
+	newer := stepkey.SealedKey{ID: "newer", Sealed: []byte{2}, CreatedAt: epoch, ActivatesAt: epoch.Add(time.Hour)}
+	for _, key := range []stepkey.SealedKey{older, newer} {
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.AddSigningKey(ctx, key) })
+	}
+	got, err := s.SigningKeys(t.Context())
+	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
+		t.Errorf("SigningKeys: %v, -want +got:\n%s", err, diff)
+	}
+	revoke := func(id string, at time.Time) error {
+		return s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.RevokeSigningKey(t.Context(), id, at) })
+	}
+	if err := revoke("unknown", epoch); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("RevokeSigningKey of an unknown key: %v, want ErrNotFound", err)
+	}
+	at := epoch.Add(time.Minute)
+	for _, again := range []time.Duration{0, time.Hour} {
+		if err := revoke("older", at.Add(again)); err != nil {
+			t.Errorf("RevokeSigningKey: %v", err)
+		}
+	}
+	older.RevokedAt = &at
+	got, err = s.SigningKeys(t.Context())
+	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
+		t.Errorf("SigningKeys after revoking: %v, -want +got:\n%s", err, diff)
+	}
+}
+
+// One that is rolled back has spent nothing.
+func oneSpendsChallenge(t *testing.T, s stepkey.Store) {
+	digest, until := [32]byte{1}, epoch.Add(time.Minute)
+	undo := errors.New("undo")
+	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		first, err := tx.SpendChallenge(t.Context(), digest, until)
+		if err != nil || !first {
+			t.Errorf("SpendChallenge = %v, %v; want true", first, err)
+		}
+		return undo
+	})
+	if !errors.Is(err, undo) {
+		t.Fatal(err)
+	}
+	won := race(16, func(int) (first bool) {
+		err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+			first, err = tx.SpendChallenge(t.Context(), digest, until)
+			return err
+		})
+		if err != nil {
+			t.Errorf("SpendChallenge: %v", err)
+		}
+		return first
+	})
+	if won != 1 {
+		t.Errorf("%d transactions were first, want 1", won)
+	}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		first, err := tx.SpendChallenge(ctx, [32]byte{2}, until)
+		if !first {
+			t.Error("another challenge counts as spent")
+		}
+		return err
+	})
+}

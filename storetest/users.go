@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+func users(t *testing.T, s stepkey.Store) {
+	if _, err := s.UserByName(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Fatalf("UserByName before sign-up: %v, want ErrNotFound", err)
+	}
+	want := newUser("mira")
+	want.Username = "Mira"
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, want) })
+	got, err := s.UserByName(t.Context(), "mira")
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Fatalf("UserByName: %v, -want +got:\n%s", err, diff)
+	}
+	err = s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.CreateUser(t.Context(), newUser("mira")) })
+	if !errors.Is(err, stepkey.ErrUsernameTaken) {
+		t.Fatalf("second CreateUser: %v, want ErrUsernameTaken", err)
+	}
+}
+
+func oneSignUpWins(t *testing.T, s stepkey.Store) {
+	won := race(50, func(int) bool {
+		err := s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.CreateUser(t.Context(), newUser("mira")) })
+		if err != nil && !errors.Is(err, stepkey.ErrUsernameTaken) {
+			t.Errorf("CreateUser: %v", err)
+		}
+		return err == nil
+	})
+	if won != 1 {
+		t.Errorf("%d sign-ups succeeded, want 1", won)
+	}
+}
+
+func replaceHash(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 0)
+	for _, test := range []struct {
+		old, replacement string
+		replaced         bool
+	}{
+		{"another hash", "wrong", false},
+		{a.User.PasswordHash, "new hash", true},
+		{a.User.PasswordHash, "late", false},
+	} {
+		replaced, err := s.ReplacePasswordHash(t.Context(), a.User.ID, test.old, test.replacement)
+		if err != nil || replaced != test.replaced {
+			t.Errorf("replace %q: %v, %v; want %v", test.old, replaced, err, test.replaced)
+		}
+	}
+	got, err := s.UserByName(t.Context(), "mira")
+	if err != nil || got.PasswordHash != "new hash" || got.PasswordVersion != a.User.PasswordVersion {
+		t.Errorf("after replacing: %v, hash %q, version %d", err, got.PasswordHash, got.PasswordVersion)
+	}
+}
+
+func legacyHashes(t *testing.T, s stepkey.Store) {
+	want := func(what string, want bool) {
+		t.Helper()
+		if got, err := s.HasLegacyHashes(t.Context()); err != nil || got != want {
+			t.Errorf("HasLegacyHashes %s: %v, %v; want %v", what, got, err, want)
+		}
+	}
+	want("without users", false)
+	u := newUser("mira")
+	u.PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA"
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, u) })
+	want("with argon2id", false)
+	u = newUser("noor")
+	u.PasswordHash = "$2b$12$abcdefghijklmnopqrstuv"
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, u) })
+	want("with bcrypt", true)
+}
+
+func deleting(t *testing.T, s stepkey.Store) {
+	a, other := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
+	remove := func() error {
+		return s.InTx(t.Context(), func(tx stepkey.Tx) error {
+			return tx.DeleteUser(t.Context(), a.User.ID, "hash of nothing", epoch)
+		})
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("again: %v, want ErrNotFound", err)
+	}
+	got, err := s.UserByName(t.Context(), "mira")
+	if err != nil || got.Active() || got.DeletedAt == nil || got.Username != "" || got.PasswordHash != "hash of nothing" {
+		t.Errorf("what is left: %+v, %v", got, err)
+	}
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("its account: %v, want ErrNotFound", err)
+	}
+	if records, err := s.UserRecords(t.Context(), uuid.Nil, 10); err != nil || len(records) != 1 || records[0].User.ID != other.User.ID {
+		t.Errorf("records to export: %+v, %v; want the other user's", records, err)
+	}
+	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		changed, err := tx.SetDisabled(t.Context(), a.User.ID, nil)
+		if changed {
+			t.Error("a deleted user was enabled")
+		}
+		// What was somebody's passkey may be anybody's.
+		return errors.Join(err, tx.CreatePasskey(t.Context(), func() stepkey.Passkey {
+			p := a.Passkeys[0]
+			p.ID, p.UserID = uuid.New(), other.User.ID
+			return p
+		}()))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if got, err := s.Account(t.Context(), other.User.ID, other.Session.ID, epoch); err != nil || len(got.Passkeys) != 2 {
+		t.Errorf("somebody else's account: %+v, %v", got, err)
+	}
+}
+
+func eventsOfUser(t *testing.T, s stepkey.Store) {
+	user, somebody := uuid.New(), uuid.New()
+	var want []stepkey.Event
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		var err error
+		for i := range 4 {
+			e := stepkey.Event{
+				ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: epoch.Add(time.Duration(i) * time.Second),
+				UserID: user, SessionID: uuid.New(), PasskeyID: uuid.New(), Reason: "reason",
+			}
+			if i%2 == 1 {
+				e.SessionID, e.PasskeyID = uuid.Nil, uuid.Nil
+			}
+			want = append([]stepkey.Event{e}, want...)
+			other := e
+			other.ID, other.UserID = uuid.New(), somebody
+			err = errors.Join(err, tx.RecordEvent(ctx, e), tx.RecordEvent(ctx, other))
+		}
+		return err
+	})
+	got, err := s.Events(t.Context(), user, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[:3], got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
