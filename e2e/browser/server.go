@@ -36,6 +36,8 @@ type Server struct {
 
 	process *exec.Cmd
 	output  *os.File
+	exited  chan struct{} // closed when the process has ended
+	exit    error         // how; to be read after that
 }
 
 // Serve starts program on a free port with an empty data folder below dir and settings like "RP_ID=localhost" on top of
@@ -66,6 +68,11 @@ func Serve(program, dir string, settings ...string) (*Server, error) {
 	if err := server.process.Start(); err != nil {
 		return nil, err
 	}
+	server.exited = make(chan struct{})
+	go func() {
+		server.exit = server.process.Wait()
+		close(server.exited)
+	}()
 	if err := server.ready(); err != nil {
 		server.Stop()
 		return nil, fmt.Errorf("%w\n%s", err, server.Log())
@@ -90,10 +97,13 @@ func (s *Server) ready() error {
 				return nil
 			}
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-s.exited:
+			return fmt.Errorf("stepkey did not start: %v", s.exit)
+		case <-ctx.Done():
 			return fmt.Errorf("stepkey was not ready within %v", patience)
+		case <-time.After(20 * time.Millisecond):
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -103,7 +113,8 @@ func (s *Server) Stop() error {
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return s.process.Wait()
+	<-s.exited
+	return s.exit
 }
 
 // Log is what the process wrote so far.

@@ -131,8 +131,16 @@ func (f front) start(t *testing.T, p place) {
 			t.Logf("%s wrote:\n%s", f.name, text)
 		}
 	})
+	// Caddy opens one after the other.
+	for _, address := range []string{p.https, p.http} {
+		f.await(t, address)
+	}
+}
+
+func (f front) await(t *testing.T, address string) {
+	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		connection, err := net.Dial("tcp", p.https)
+		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			connection.Close()
 			return

@@ -25,9 +25,13 @@ func TestCookiesOverHTTPS(t *testing.T) {
 			}
 		}
 		cookies := (&http.Response{Header: login.header}).Cookies()
-		if len(cookies) != 1 || cookies[0].Name != "__Host-stepkey-refresh" || !cookies[0].Secure || !cookies[0].HttpOnly ||
-			cookies[0].Domain != "" || cookies[0].Path != "/" || cookies[0].SameSite != http.SameSiteStrictMode {
+		if len(cookies) != 2 || cookies[0].Name != "__Host-stepkey-refresh" || !strings.HasPrefix(cookies[1].Name, "__Host-stepkey-device-") {
 			t.Fatalf("cookies %v", cookies)
+		}
+		for _, k := range cookies {
+			if !k.Secure || !k.HttpOnly || k.Domain != "" || k.Path != "/" || k.SameSite != http.SameSiteStrictMode {
+				t.Errorf("cookie %v", k)
+			}
 		}
 
 		refresh := func(headers ...string) answer { return c.do("POST", origin+"/auth/refresh", object{}, headers...) }

@@ -52,7 +52,7 @@ func newSite(t *testing.T, f front, settings ...string) *site {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
 	settings = append([]string{
-		"RP_ORIGIN=" + origin, "STEPKEY_HOST=127.0.0.1", "STEPKEY_RELATED_ORIGINS=https://" + related,
+		"RP_ORIGIN=" + origin, "STEPKEY_HOST=127.0.0.1", "STEPKEY_LIMITS=on", "STEPKEY_RELATED_ORIGINS=https://" + related,
 		"DATABASE_URL=" + pgtest.NewDatabase(t), "STEPKEY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
 	}, settings...)
 	names := []string{host, related, stranger, sibling}
