@@ -50,6 +50,9 @@ func (s *Service) consent(
 		if err != nil || !used {
 			return err
 		}
+		if err := s.settle(ctx, tx, a.User, a.Session, now); err != nil {
+			return err
+		}
 		return s.record(ctx, tx, Event{
 			Kind: EventActionConfirmed, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID,
 		}, now)

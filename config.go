@@ -91,6 +91,11 @@ type Config struct {
 	// 800-63B-4 asks for 15 where the password may be all there is.
 	MinPasswordLength int
 
+	// RecoveryCoolOff is for how long a passkey that was added through recovery cannot be
+	// used, so that the owner, who is told, has the time to stop it. The default is the
+	// constant of that name.
+	RecoveryCoolOff time.Duration
+
 	// AttackFailures is how many logins may fail in a minute, everywhere together,
 	// until an attack is assumed and each address may fail less often. The default
 	// is the constant of that name.
@@ -147,6 +152,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MinPasswordLength == 0 {
 		c.MinPasswordLength = password.DefaultMinLength
+	}
+	if c.RecoveryCoolOff == 0 {
+		c.RecoveryCoolOff = RecoveryCoolOff
 	}
 	if c.AttackFailures <= 0 {
 		c.AttackFailures = AttackFailures
@@ -234,6 +242,8 @@ func (c Config) checkLimits() error {
 	case c.MinPasswordLength < password.DefaultMinLength || c.MinPasswordLength > maxMinPasswordLength:
 		return fmt.Errorf("STEPKEY_MIN_PASSWORD_LENGTH is %d: set it between %d and %d",
 			c.MinPasswordLength, password.DefaultMinLength, maxMinPasswordLength)
+	case c.RecoveryCoolOff < 0:
+		return errors.New("STEPKEY_RECOVERY_COOL_OFF is less than nothing: set it to hours, such as 24h")
 	case c.Limiter == nil && !c.DangerNoLimits:
 		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
 	case c.DangerNoLimits && !c.onlyLocalhost():

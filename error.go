@@ -61,6 +61,17 @@ var (
 	// one, too old, or for something else.
 	ErrLinkExpired = errors.New("stepkey: link expired")
 
+	// ErrWrongRecoveryCode is for a recovery code that the user does not have, or no
+	// longer.
+	ErrWrongRecoveryCode = errors.New("stepkey: wrong recovery code")
+
+	// ErrPasswordByMail is for a recovery by mailbox and password where the password was
+	// set by a link to the mailbox.
+	ErrPasswordByMail = errors.New("stepkey: the password was set by mail")
+
+	// ErrNoAddress is for a user without a confirmed e-mail address.
+	ErrNoAddress = errors.New("stepkey: no confirmed e-mail address")
+
 	// ErrEmailOff is returned where there is no Mailer for what needs one.
 	ErrEmailOff = errors.New("stepkey: no e-mail is sent")
 
@@ -89,6 +100,15 @@ type StepUpRequiredError struct {
 // Error implements error.
 func (e *StepUpRequiredError) Error() string {
 	return fmt.Sprintf("stepkey: passkey verification required, at most %s ago", e.MaxAge)
+}
+
+// PasskeyWaitsError says from when the first of the user's passkeys works, all of which
+// were added through recovery.
+type PasskeyWaitsError struct{ Until time.Time }
+
+// Error implements error.
+func (e *PasskeyWaitsError) Error() string {
+	return fmt.Sprintf("stepkey: the passkey works from %s", e.Until.Format(time.RFC3339))
 }
 
 // OverloadedError says that the service has more password hashes to compute

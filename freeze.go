@@ -2,6 +2,7 @@ package stepkey
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,7 +28,13 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		if err != nil {
 			return nil, err
 		}
-		if err := tx.DropLinks(ctx, link.UserID, LinkVerifyEmail, LinkResetPassword); err != nil {
+		if err := tx.DropLinks(ctx, link.UserID, LinkVerifyEmail, LinkResetPassword, LinkRecover); err != nil {
+			return nil, err
+		}
+		if _, err := s.stopRecovery(ctx, tx, link.UserID, now); err != nil {
+			return nil, err
+		}
+		if err := s.dropWaitingPasskeys(ctx, tx, link.UserID, now); err != nil {
 			return nil, err
 		}
 		if err := s.record(ctx, tx, Event{Kind: EventAccountFrozen, UserID: link.UserID}, now); err != nil {
@@ -35,4 +42,19 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		}
 		return ended, s.notify(ctx, tx, notice{Kind: mail.AccountFrozen, UserID: link.UserID, At: now, Client: from})
 	})
+}
+
+// dropWaitingPasskeys takes away what somebody gained through recovery, before it is
+// worth anything.
+func (s *Service) dropWaitingPasskeys(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) error {
+	dropped, err := tx.DropWaitingPasskeys(ctx, userID, now)
+	if err != nil {
+		return err
+	}
+	for _, id := range dropped {
+		if err := s.record(ctx, tx, Event{Kind: EventPasskeyRemoved, UserID: userID, PasskeyID: id, Reason: string(EndedByFreeze)}, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -47,10 +47,16 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		AuthTime:     session.PasswordAt.Unix(),
 		Methods:      []string{"pwd"},
 	}
-	if level == token.LevelFull {
+	switch level {
+	case token.LevelFull:
 		c.PasskeyTime = session.FullAt.Unix()
 		c.AuthTime = c.PasskeyTime
 		c.Methods = passkeyMethods(session.FullHardware)
+	case token.LevelRecovery:
+		// The age of the password is for those who may act on it, and this token opens
+		// nothing that does.
+		c.PasswordTime, c.AuthTime = 0, session.CreatedAt.Unix()
+		c.Methods = recoveryMethods(session.RecoveredBy)
 	}
 	signed, err := s.signer.Sign(c)
 	if err != nil {
@@ -74,6 +80,15 @@ func passkeyMethods(hardware bool) []string {
 		return []string{"pwd", "pop", "hwk", "user", "mfa", "phr", "phrh"}
 	}
 	return []string{"pwd", "pop", "swk", "user", "mfa", "phr"}
+}
+
+// recoveryMethods are what a session at level recovery rests on: something that works
+// once, "otp", and the password unless an operator stands in for it.
+func recoveryMethods(by RecoveryProof) []string {
+	if by == RecoveredByAdmin {
+		return []string{"otp"}
+	}
+	return []string{"pwd", "otp"}
 }
 
 // unauthorizedIfMissing turns a store's "no such live session" into a refusal.

@@ -30,7 +30,8 @@ func signUpNetworkLimit() Limit { return Limit{Burst: 50, Every: 72 * time.Secon
 // Challenges that one session asks for.
 func optionsLimit() Limit { return Limit{Burst: 30, Every: 10 * time.Second} }
 
-// Passkey responses of one session that do not hold. One more ends the session: a
+// Passkey responses of one session that do not hold, and recovery codes that are tried
+// in one. One more response ends the session: a
 // person whose key does not work has long stopped.
 func verificationLimit() Limit { return Limit{Burst: 10, Every: 90 * time.Second} }
 
@@ -140,6 +141,10 @@ func (l *limits) signUpCharges(c Client) []Charge {
 
 func (l *limits) chargeOptions(ctx context.Context, a Account, now time.Time) error {
 	return l.charge(ctx, now, Charge{l.bucket("options", a.Session.ID.String()), optionsLimit(), 1})
+}
+
+func (l *limits) chargeRecoveryCode(ctx context.Context, a Account, now time.Time) error {
+	return l.charge(ctx, now, Charge{l.bucket("recovery-code", a.Session.ID.String()), verificationLimit(), 1})
 }
 
 func (l *limits) chargeVerification(ctx context.Context, a Account, now time.Time) error {

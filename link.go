@@ -30,6 +30,11 @@ const (
 	LinkVerifyEmail   LinkPurpose = "verify_email"
 	LinkResetPassword LinkPurpose = "reset_password"
 	LinkFreeze        LinkPurpose = "freeze"
+
+	// LinkFinishRecovery finishes a recovery by mail, LinkRecover is what an operator
+	// hands to somebody.
+	LinkFinishRecovery LinkPurpose = "finish_recovery"
+	LinkRecover        LinkPurpose = "recover"
 )
 
 // LinkDigest is by what a store knows a link.

@@ -133,11 +133,11 @@ type MailTx interface {
 	// user's row lasts to the end of the transaction.
 	SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error)
 
-	// SetPassword puts hash in the place of the user's and moves the version of the
-	// password on by one, provided that it is version and that the user is active. It
-	// reports whether it did. Sessions of the version before are not live any more; end
+	// SetPassword puts hash in the place of the user's, says of it whether it was set by
+	// mail, and moves the version of the password on by one, provided that it is version
+	// and that the user is active. It reports whether it did. Sessions of the version before are not live any more; end
 	// them first, while they are.
-	SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string) (bool, error)
+	SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMail bool) (bool, error)
 }
 
 // MaxAddressees is how many accounts one address is looked up for.

@@ -22,6 +22,11 @@ type notice struct {
 
 	// Address is the new one, for mail.EmailChanged.
 	Address string
+
+	// Wait is how long after At the mail is due. Until is what the notice says of how
+	// long something lasts.
+	Wait  time.Duration
+	Until time.Time
 }
 
 // notify queues a notice in the transaction of what it reports. It has to be called
@@ -47,11 +52,12 @@ func (s *Service) notify(ctx context.Context, tx Tx, n notice) error {
 // it was somebody else. An account that is about to go needs none.
 func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) error {
 	l := letter{
-		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Address, Address: n.Address,
+		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Address, Address: n.Address, Until: n.Until,
 	}
+	due := n.At.Add(n.Wait)
 	if n.Kind != mail.AccountDeleted {
 		linkToken, link, err := s.newLink(Link{
-			Purpose: LinkFreeze, UserID: n.UserID, Address: a.Address, ExpiresAt: n.At.Add(FreezeLifetime),
+			Purpose: LinkFreeze, UserID: n.UserID, Address: a.Address, ExpiresAt: due.Add(FreezeLifetime),
 		})
 		if err != nil {
 			return err
@@ -62,7 +68,7 @@ func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) er
 		l.Freeze = linkToken
 	}
 	return s.queue(ctx, tx, QueuedMail{
-		UserID: n.UserID, To: a.Address, Kind: n.Kind, CreatedAt: n.At, ExpiresAt: n.At.Add(noticeLifetime),
+		UserID: n.UserID, To: a.Address, Kind: n.Kind, CreatedAt: due, ExpiresAt: due.Add(noticeLifetime),
 	}, l)
 }
 

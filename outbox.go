@@ -47,8 +47,9 @@ type letter struct {
 	Device   string    `json:"device,omitempty"`
 	Network  string    `json:"network,omitempty"`
 	Address  string    `json:"address,omitempty"` // the new one, where one was changed
-	Link     string    `json:"link,omitempty"`    // the token of what the mail asks to do
-	Freeze   string    `json:"freeze,omitempty"`  // the token of "this was not me"
+	Until    time.Time `json:"until,omitzero"`
+	Link     string    `json:"link,omitempty"`   // the token of what the mail asks to do
+	Freeze   string    `json:"freeze,omitempty"` // the token of "this was not me"
 
 	// Name and Address are what was typed, for mail.FindAccounts.
 	Name string `json:"name,omitempty"`
@@ -200,11 +201,13 @@ func (s *Service) runOutbox(ctx context.Context, failed func(error)) {
 func (s *Service) printed(l letter) mail.Letter {
 	p := mail.Letter{
 		Service: s.serviceName, Home: s.publicURL,
-		Username: l.Username, At: l.At, Device: l.Device, Network: l.Network, Address: l.Address,
+		Username: l.Username, At: l.At, Device: l.Device, Network: l.Network, Address: l.Address, Until: l.Until,
+		RecoverURL: s.publicURL + PathRecover,
 	}
 	if l.Link != "" {
 		p.ConfirmURL = s.publicURL + PathConfirmEmail + "#" + l.Link
 		p.ResetURL = s.publicURL + PathResetPassword + "#" + l.Link
+		p.RecoverURL = s.publicURL + PathRecover + "#" + l.Link
 	}
 	p.FreezeURL = s.publicURL + PathNotMe
 	if l.Freeze != "" {
@@ -213,11 +216,13 @@ func (s *Service) printed(l letter) mail.Letter {
 	return p
 }
 
-// The pages that links in mails lead to, below Config.PublicURL. The token stands behind
+// The pages that links in mails, and that of an operator, lead to, below Config.PublicURL. The token stands behind
 // the #. The package webui has them; an application with pages of its own serves them
 // there.
 const (
 	PathConfirmEmail  = "/confirm-email"
 	PathResetPassword = "/reset-password"
 	PathNotMe         = "/not-me"
+	PathRecover       = "/recover"
+	PathRecoverByLink = "/recover-by-link"
 )

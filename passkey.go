@@ -1,6 +1,7 @@
 package stepkey
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -31,6 +32,10 @@ type Passkey struct {
 
 	CreatedAt time.Time
 
+	// UsableFrom is from when a passkey works that was added through recovery, nil for
+	// every other.
+	UsableFrom *time.Time
+
 	// LastUsedAt is the newest successful verification, nil before the first.
 	LastUsedAt *time.Time
 }
@@ -60,6 +65,20 @@ func visible(text string) string {
 		}
 		return r
 	}, text))
+}
+
+// Waits reports whether the passkey was added through recovery and cannot be used yet.
+func (p Passkey) Waits(now time.Time) bool { return p.UsableFrom != nil && now.Before(*p.UsableFrom) }
+
+// waits says when the first of passkeys, all of which wait, can be used.
+func waits(passkeys []Passkey) error {
+	first := slices.MinFunc(passkeys, func(p, q Passkey) int { return p.UsableFrom.Compare(*q.UsableFrom) })
+	return &PasskeyWaitsError{Until: *first.UsableFrom}
+}
+
+// usable are the passkeys that do not wait.
+func usable(passkeys []Passkey, now time.Time) []Passkey {
+	return slices.DeleteFunc(slices.Clone(passkeys), func(p Passkey) bool { return p.Waits(now) })
 }
 
 func credentials(passkeys []Passkey) []ceremony.Credential {

@@ -126,12 +126,15 @@ func (s *Service) setPassword(
 		if err != nil {
 			return nil, err
 		}
-		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash)
+		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash, locked.User.PasswordByMail)
 		if err != nil {
 			return nil, err
 		}
 		if !set {
 			return nil, ErrUnauthorized // what was proved is a password that is gone
+		}
+		if _, err := s.stopRecovery(ctx, tx, a.User.ID, now); err != nil {
+			return nil, err
 		}
 		session.PasswordVersion = a.User.PasswordVersion + 1
 		if session.Generation, err = tx.AdoptPassword(ctx, session, now); err != nil {

@@ -37,6 +37,9 @@ type (
 // the session can have risen since, by somebody else who holds another token of
 // it.
 func mayChangePasskeys(a Account, c token.Claims, now time.Time) error {
+	if a.Session.Level() == token.LevelRecovery {
+		return ErrUnauthorized
+	}
 	if len(a.Passkeys) == 0 {
 		if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
 			return ErrReauthenticationRequired
@@ -58,12 +61,13 @@ func freshlyFull(a Account, c token.Claims, now time.Time) error {
 
 // BeginRegistration begins to add a passkey. The first one needs a password not
 // older than FirstPasskeyWindow (ErrReauthenticationRequired), every further one
-// a passkey verification not older than FullWindow (StepUpRequiredError).
+// a passkey verification not older than FullWindow (StepUpRequiredError). A session at
+// level recovery needs neither, and its passkey works only after Config.RecoveryCoolOff.
 //
 // Here as in all methods that take claims, they have to come from a Verifier.
 func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (CreationOptions, error) {
 	now := s.now()
-	a, err := s.account(ctx, c, now)
+	a, err := s.enrollingAccount(ctx, c, now)
 	if err != nil {
 		return CreationOptions{}, err
 	}
@@ -97,7 +101,7 @@ func (s *Service) FinishRegistration(
 		return Passkey{}, err
 	}
 	now := s.now()
-	a, err := s.account(ctx, c, now)
+	a, err := s.enrollingAccount(ctx, c, now)
 	if err != nil {
 		return Passkey{}, err
 	}
@@ -125,6 +129,10 @@ func (s *Service) addPasskey(
 		return Passkey{}, err
 	}
 	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, Name: name, CreatedAt: now}
+	if a.Session.Level() == token.LevelRecovery {
+		from := now.Add(s.coolOff)
+		p.UsableFrom = &from
+	}
 	return p, s.store.InTx(ctx, func(tx Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
@@ -148,8 +156,11 @@ func (s *Service) addPasskey(
 	})
 }
 
+// mayAddPasskey is mayChangePasskeys, and lets those at level recovery through, who are
+// there for that.
 func mayAddPasskey(a Account, c token.Claims, now time.Time) error {
-	if err := mayChangePasskeys(a, c, now); err != nil {
+	recovering := a.Session.Level() == token.LevelRecovery && c.Level == token.LevelRecovery
+	if err := mayChangePasskeys(a, c, now); err != nil && !recovering {
 		return err
 	}
 	if len(a.Passkeys) >= MaxPasskeys {

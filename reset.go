@@ -132,12 +132,15 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		if err != nil {
 			return nil, err
 		}
-		set, err := tx.SetPassword(ctx, u.ID, u.PasswordVersion, hash)
+		set, err := tx.SetPassword(ctx, u.ID, u.PasswordVersion, hash, true)
 		if err != nil {
 			return nil, err
 		}
 		if !set {
 			return nil, ErrLinkExpired // the password changed while we hashed
+		}
+		if _, err := s.stopRecovery(ctx, tx, u.ID, now); err != nil {
+			return nil, err
 		}
 		return ended, errors.Join(
 			tx.DropLinks(ctx, u.ID, LinkVerifyEmail),

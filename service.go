@@ -43,6 +43,8 @@ type Service struct {
 	root       secret.Root
 	refreshKey []byte
 	deviceKey  []byte
+	codeKey    []byte // of recovery codes
+	coolOff    time.Duration
 	limits     *limits
 	keys       *signingKeys
 	signer     *token.Signer
@@ -96,6 +98,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	s.refreshKey = s.root.Derive("refresh token")
 	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
 	s.deviceKey = s.root.Derive("device token")
+	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
 	s.limits = newLimits(c, s.root.Derive("limits"))
 	if err := s.pinSecret(ctx); err != nil {
 		return nil, err
@@ -155,6 +158,9 @@ func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
 // MinPasswordLength is how many characters a new password has at least.
 func (s *Service) MinPasswordLength() int { return s.policy.MinLength }
 
+// RecoveryCoolOff is for how long a passkey that was added through recovery waits.
+func (s *Service) RecoveryCoolOff() time.Duration { return s.coolOff }
+
 // Now is the time by which the service decides.
 func (s *Service) Now() time.Time { return s.clock() }
 
@@ -180,8 +186,18 @@ func (s *Service) record(ctx context.Context, tx Tx, e Event, now time.Time) err
 	return tx.RecordEvent(ctx, e)
 }
 
-// account returns the live account behind verified claims.
+// account is who is asking, at level password or better. A session at level recovery is
+// for nothing but enrolment, whoever lets its token through.
 func (s *Service) account(ctx context.Context, c token.Claims, now time.Time) (Account, error) {
+	a, err := s.enrollingAccount(ctx, c, now)
+	if err == nil && a.Session.Level() == token.LevelRecovery {
+		return Account{}, ErrUnauthorized
+	}
+	return a, err
+}
+
+// enrollingAccount is account for adding a passkey, for which level recovery will do.
+func (s *Service) enrollingAccount(ctx context.Context, c token.Claims, now time.Time) (Account, error) {
 	userID, sessionID, err := idsOf(c)
 	if err != nil {
 		return Account{}, err

@@ -102,12 +102,18 @@ type Session struct {
 	Generation int64
 	RotatedAt  time.Time
 
+	// RecoveredBy is what a session at level recovery rests on, and empty for others.
+	RecoveredBy RecoveryProof
+
 	// RaisedGeneration is the generation that the last step-up led to.
 	RaisedGeneration int64
 }
 
 // Level is what the session has reached.
 func (s Session) Level() token.Level {
+	if s.RecoveredBy != RecoveredByNothing {
+		return token.LevelRecovery
+	}
 	if s.FullAt != nil && s.FullPasskeyID != nil {
 		return token.LevelFull
 	}

@@ -26,6 +26,7 @@ const (
 	EndedByFailures   EndReason = "too_many_failures"
 	EndedByReset      EndReason = "password_reset"
 	EndedByFreeze     EndReason = "account_frozen"
+	EndedByRecovery   EndReason = "account_recovered"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;

@@ -16,7 +16,8 @@ type (
 
 // BeginStepUp begins a passkey verification. A user without passkeys gets
 // ErrNoPasskeys, and never an empty list of allowed ones, which devices take to
-// mean any.
+// mean any. One whose passkeys all wait, since they were added through recovery, gets a
+// PasskeyWaitsError.
 //
 // With an action the verification is consent to that and to nothing else: it will
 // yield an action token and leave the session as it is. An action that its Check
@@ -34,10 +35,13 @@ func (s *Service) BeginStepUp(ctx context.Context, c token.Claims, action *token
 	if len(a.Passkeys) == 0 {
 		return RequestOptions{}, ErrNoPasskeys
 	}
+	if len(usable(a.Passkeys, now)) == 0 {
+		return RequestOptions{}, waits(a.Passkeys)
+	}
 	if err := s.limits.chargeOptions(ctx, a, now); err != nil {
 		return RequestOptions{}, err
 	}
-	options, state, err := s.relyingParty.BeginAssertion(ceremonyUser(a.User), credentials(a.Passkeys))
+	options, state, err := s.relyingParty.BeginAssertion(ceremonyUser(a.User), credentials(usable(a.Passkeys, now)))
 	if err != nil {
 		return RequestOptions{}, err
 	}
@@ -78,9 +82,9 @@ func (s *Service) FinishStepUp(
 	if err != nil {
 		return Grant{}, err
 	}
-	passkey, _ := findPasskey(a.Passkeys, response.RawID)
-	asserted, err := s.relyingParty.FinishAssertion(
-		ceremonyUser(a.User), state, credentials(a.Passkeys), response)
+	passkeys := usable(a.Passkeys, now)
+	passkey, _ := findPasskey(passkeys, response.RawID)
+	asserted, err := s.relyingParty.FinishAssertion(ceremonyUser(a.User), state, credentials(passkeys), response)
 	if err != nil {
 		return Grant{}, s.refuseResponse(ctx, a, passkey, err, now)
 	}
@@ -112,6 +116,9 @@ func (s *Service) elevate(
 		session.Generation, err = tx.ElevateSession(ctx, session)
 		if err != nil {
 			return unauthorizedIfMissing(err)
+		}
+		if err := s.settle(ctx, tx, a.User, session, now); err != nil {
+			return err
 		}
 		return s.record(ctx, tx, Event{
 			Kind: EventSteppedUp, UserID: a.User.ID, SessionID: session.ID, PasskeyID: p.ID,

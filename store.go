@@ -77,8 +77,9 @@ type Store interface {
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 
-	// MailStore is for e-mail.
+	// MailStore is for e-mail, RecoveryStore for recovery.
 	MailStore
+	RecoveryStore
 
 	// Ping reports whether the store can be reached.
 	Ping(ctx context.Context) error
@@ -173,8 +174,9 @@ type Tx interface {
 	// revoked already keeps its time.
 	RevokeSigningKey(ctx context.Context, id string, at time.Time) error
 
-	// MailTx is for e-mail.
+	// MailTx is for e-mail, RecoveryTx for recovery.
 	MailTx
+	RecoveryTx
 }
 
 // Rotation is a refresh: which session is to move on from which generation, and

@@ -30,6 +30,13 @@ type User struct {
 
 	CreatedAt time.Time
 
+	// PasswordByMail says that the password was set by a link to the user's mailbox, and
+	// that no passkey was verified since: it proves no more than the mailbox.
+	PasswordByMail bool
+
+	// Recovery is the recovery that waits, or waited and was not finished; nil for none.
+	Recovery *PendingRecovery
+
 	// DisabledAt is when the user was disabled, nil for an active one.
 	DisabledAt *time.Time
 

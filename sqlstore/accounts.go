@@ -16,9 +16,10 @@ import (
 // passkey.
 const selectAccount = `
 	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
+	       u.password_by_mail, u.recovery_started_at, u.recovery_ready_at,
 	       ` + sessionColumns + `,
 	       p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
-	       p.transports, p.name, p.created_at, p.last_used_at, p.attested
+	       p.transports, p.name, p.created_at, p.last_used_at, p.attested, p.usable_from
 	FROM sessions s
 	JOIN users u ON u.id = s.user_id
 	LEFT JOIN passkeys p ON p.user_id = u.id
@@ -71,17 +72,19 @@ func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now ti
 func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
 	u, s := &a.User, &a.Session
 	var p passkeyRow
+	var recovery recoveryRow
 	targets := []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
+		&u.PasswordByMail, &recovery.startedAt, &recovery.readyAt,
 	}
 	targets = append(targets, sessionTargets(s)...)
 	targets = append(targets,
 		&p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount, &p.flags,
-		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested)
+		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested, &p.usableFrom)
 	if err := rows.Scan(targets...); err != nil {
 		return err
 	}
-	u.CreatedAt = u.CreatedAt.UTC()
+	u.CreatedAt, u.Recovery = u.CreatedAt.UTC(), recovery.pending()
 	inUTC(s)
 	if !p.id.Valid {
 		return nil
@@ -100,13 +103,14 @@ type passkeyRow struct {
 	flags                 sql.NullInt16
 	transports, name      sql.NullString
 	createdAt, lastUsedAt *time.Time
+	usableFrom            *time.Time
 	attested              sql.NullBool
 }
 
 func (r passkeyRow) passkey(userID uuid.UUID) (stepkey.Passkey, error) {
 	p := stepkey.Passkey{
 		ID: r.id.UUID, UserID: userID, Name: r.name.String,
-		CreatedAt: r.createdAt.UTC(), LastUsedAt: utc(r.lastUsedAt),
+		CreatedAt: r.createdAt.UTC(), LastUsedAt: utc(r.lastUsedAt), UsableFrom: utc(r.usableFrom),
 	}
 	p.Credential.ID, p.Credential.PublicKey = r.credentialID, r.publicKey
 	p.Credential.Algorithm, p.Credential.AAGUID = r.algorithm.Int64, r.aaguid.UUID

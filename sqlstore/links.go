@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,14 +58,11 @@ func (s *Store) LinkOwner(
 
 // DropLinks implements stepkey.MailTx.
 func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...stepkey.LinkPurpose) error {
-	statement, args := `DELETE FROM mail_links WHERE user_id = $1 AND purpose IN (`, []any{userID}
+	names := make([]string, len(purposes))
 	for i, purpose := range purposes {
-		if i > 0 {
-			statement += `, `
-		}
-		args = append(args, string(purpose))
-		statement += `$` + strconv.Itoa(len(args))
+		names[i] = string(purpose)
 	}
-	_, err := t.ExecContext(ctx, statement+`)`, args...)
+	in, args := among(names, userID)
+	_, err := t.ExecContext(ctx, `DELETE FROM mail_links WHERE user_id = $1 AND purpose IN `+in, args...)
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // sessionColumns are what scanSession reads.
 const sessionColumns = `s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
 	       s.created_at, s.last_seen_at, s.expires_at, s.refresh_mode, s.salt, s.generation, s.rotated_at,
-	       s.raised_generation, s.full_hardware, s.device, s.address`
+	       s.raised_generation, s.full_hardware, s.device, s.address, s.recovered_by`
 
 // live says, of a row of sessions and its row of users, what a live session is.
 // Every statement that asks says it with these words; $1 is the time.
@@ -27,7 +27,7 @@ func sessionTargets(s *stepkey.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
 		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
-		&s.RaisedGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Address,
+		&s.RaisedGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Address, &s.RecoveredBy,
 	}
 }
 
@@ -41,10 +41,10 @@ func inUTC(s *stepkey.Session) {
 func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
-		                      refresh_mode, salt, generation, rotated_at, device, address)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		                      refresh_mode, salt, generation, rotated_at, device, address, recovered_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		s.ID, s.UserID, s.PasswordVersion, s.PasswordAt, s.CreatedAt, s.LastSeenAt, s.ExpiresAt,
-		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Address)
+		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Address, string(s.RecoveredBy))
 	return err
 }
 

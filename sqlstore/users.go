@@ -41,13 +41,15 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, erro
 
 // userColumns are what scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
-	       u.created_at, u.disabled_at, u.deleted_at`
+	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.recovery_started_at, u.recovery_ready_at`
 
 func scanUser(row *sql.Row) (stepkey.User, error) {
 	var u stepkey.User
+	var recovery recoveryRow
 	err := row.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt)
+		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &recovery.startedAt, &recovery.readyAt)
 	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+	u.Recovery = recovery.pending()
 	return u, err
 }
 
@@ -76,7 +78,8 @@ func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
 func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error {
 	deleted, err := changed(ctx, t, `
 		UPDATE users SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
-		       password_version = password_version + 1, handle = $3
+		       password_version = password_version + 1, handle = $3,
+		       password_by_mail = FALSE, recovery_started_at = NULL, recovery_ready_at = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
 	if err == nil && !deleted {
 		return stepkey.ErrNotFound
@@ -86,6 +89,7 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 		`DELETE FROM challenges WHERE user_id = $1`,
 		`DELETE FROM emails WHERE user_id = $1`,
 		`DELETE FROM mail_links WHERE user_id = $1`,
+		`DELETE FROM recovery_codes WHERE user_id = $1`,
 		`UPDATE sessions SET device = '', address = '' WHERE user_id = $1`,
 	} {
 		if err == nil {
@@ -105,8 +109,8 @@ func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (
 }
 
 // SetPassword implements stepkey.MailTx.
-func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string) (bool, error) {
+func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMail bool) (bool, error) {
 	return changed(ctx, t, `
-		UPDATE users SET password_hash = $1, password_version = password_version + 1
-		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version)
+		UPDATE users SET password_hash = $1, password_version = password_version + 1, password_by_mail = $4
+		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version, byMail)
 }

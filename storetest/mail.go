@@ -261,7 +261,7 @@ func linkThatIsVoid(t *testing.T, s stepkey.Store) {
 }
 
 func changePassword(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
-	return second(tx.SetPassword(ctx, l.UserID, 1, "new hash"))
+	return second(tx.SetPassword(ctx, l.UserID, 1, "new hash", false))
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -287,7 +287,7 @@ func setPassword(t *testing.T, s stepkey.Store) {
 		t.Helper()
 		var done bool
 		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
-			done, err = tx.SetPassword(ctx, a.User.ID, version, "new hash")
+			done, err = tx.SetPassword(ctx, a.User.ID, version, "new hash", false)
 			return err
 		})
 		if done != want {

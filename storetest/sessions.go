@@ -311,7 +311,7 @@ func newPassword(t *testing.T, s stepkey.Store) {
 		if err := tx.CreateSession(ctx, other); err != nil {
 			return err
 		}
-		if set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, "new hash"); err != nil || !set {
+		if set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, "new hash", false); err != nil || !set {
 			t.Errorf("SetPassword: %v, %v", set, err)
 		}
 		if generation, err := tx.AdoptPassword(ctx, want, at); err != nil || generation != 3 {

@@ -62,6 +62,13 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("of 32 that take a link one gets it", oneTakesTheLink)
 	run("password", setPassword)
 	run("e-mail addresses", emails)
+	run("recovery codes", recoveryCodes)
+	run("of 32 that spend a recovery code one does", oneSpendsTheCode)
+	run("a recovery waits", recoveryWaits)
+	run("a password set by mail", passwordByMail)
+	run("a session at level recovery", recoveredSession)
+	run("passkeys that wait are dropped", waitingPasskeysDropped)
+	run("mails are dropped by kind", mailsDropped)
 	run("addressees are bounded", addresseesAreBounded)
 }
 

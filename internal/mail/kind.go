@@ -5,8 +5,9 @@ type Kind string
 
 // The mails that carry a link which changes something.
 const (
-	ConfirmEmail  Kind = "confirm_email"
-	ResetPassword Kind = "reset_password"
+	ConfirmEmail   Kind = "confirm_email"
+	ResetPassword  Kind = "reset_password"
+	FinishRecovery Kind = "finish_recovery"
 )
 
 // The notices: what happened in an account.
@@ -20,6 +21,8 @@ const (
 	EmailRemoved          Kind = "email_removed"
 	SessionReused         Kind = "session_reused"
 	RecoveryStarted       Kind = "recovery_started"
+	RecoveryReady         Kind = "recovery_ready"
+	RecoveryByAdmin       Kind = "recovery_by_admin"
 	RecoveryUsed          Kind = "recovery_used"
 	RecoveryCancelled     Kind = "recovery_cancelled"
 	RecoveryCodesReplaced Kind = "recovery_codes_replaced"
@@ -34,8 +37,8 @@ const FindAccounts Kind = "find_accounts"
 // Kinds lists all that are rendered.
 func Kinds() []Kind {
 	return []Kind{
-		ConfirmEmail, ResetPassword,
+		ConfirmEmail, ResetPassword, FinishRecovery,
 		PasskeyAdded, PasskeyRemoved, PasskeyFailed, PasswordChanged, PasswordReset, EmailChanged, EmailRemoved,
-		SessionReused, RecoveryStarted, RecoveryUsed, RecoveryCancelled, RecoveryCodesReplaced, AccountFrozen, AccountDeleted,
+		SessionReused, RecoveryStarted, RecoveryReady, RecoveryByAdmin, RecoveryUsed, RecoveryCancelled, RecoveryCodesReplaced, AccountFrozen, AccountDeleted,
 	}
 }

@@ -20,8 +20,11 @@ type Letter struct {
 	Network  string // may be empty; never a whole address
 	Address  string // the new one, where one was changed
 
-	// ConfirmURL, ResetURL and FreezeURL are the links for those mails that have one.
-	ConfirmURL, ResetURL, FreezeURL string
+	// Until is when a wait is over, or from when something is possible no more.
+	Until time.Time
+
+	// ConfirmURL, ResetURL, RecoverURL and FreezeURL are the links for those mails that have one.
+	ConfirmURL, ResetURL, RecoverURL, FreezeURL string
 }
 
 // Text is a mail as it is read.

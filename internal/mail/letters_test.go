@@ -13,6 +13,7 @@ func full() Letter {
 		At:     time.Date(2030, 5, 17, 9, 5, 0, 0, time.FixedZone("", 7200)),
 		Device: "Firefox on Linux", Network: "203.0.113.0/24", Address: "new@example.com",
 		ConfirmURL: "https://app.example.com/confirm-email#c", ResetURL: "https://app.example.com/reset-password#r",
+		Until: time.Date(2030, 5, 20, 9, 5, 0, 0, time.UTC), RecoverURL: "https://app.example.com/recover#r",
 		FreezeURL: "https://app.example.com/not-me#f",
 	}
 }
@@ -34,7 +35,8 @@ func render(t *testing.T, kind Kind, l Letter) Text {
 // to do if it was somebody else.
 func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 	links := map[Kind]string{
-		ConfirmEmail: full().ConfirmURL, ResetPassword: full().ResetURL, AccountDeleted: full().Home,
+		ConfirmEmail: full().ConfirmURL, ResetPassword: full().ResetURL,
+		FinishRecovery: full().RecoverURL, AccountDeleted: full().Home,
 	}
 	for _, kind := range Kinds() {
 		text := render(t, kind, full())
@@ -71,7 +73,7 @@ func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 func TestLinksStayInTheirMail(t *testing.T) {
 	for _, kind := range Kinds() {
 		text := render(t, kind, full())
-		for link, only := range map[string]Kind{full().ConfirmURL: ConfirmEmail, full().ResetURL: ResetPassword} {
+		for link, only := range map[string]Kind{full().ConfirmURL: ConfirmEmail, full().ResetURL: ResetPassword, full().RecoverURL + "\"": FinishRecovery} {
 			if strings.Contains(text.Text+text.HTML, link) != (kind == only) {
 				t.Errorf("%s: %s", kind, link)
 			}

@@ -33,6 +33,7 @@ func notice(subject string, lines ...string) wording {
 // words holds all the English of the mails.
 func words() map[Kind]wording {
 	const account = "your account “{{.Username}}”"
+	const until = `{{.Until.Format "2 January 2006, 15:04"}} UTC`
 	return map[Kind]wording{
 		ConfirmEmail: {
 			subject: "Confirm your e-mail address",
@@ -53,6 +54,15 @@ func words() map[Kind]wording {
 			},
 		},
 
+		FinishRecovery: {
+			subject: "Get back into your account",
+			lines:   []string{"The wait is over: you can add a new passkey to " + account + " at {{.Service}}."},
+			facts:   true,
+			before:  "Was it you who asked? Then go on, with your password at hand:", link: "Add a new passkey",
+			url:   func(l Letter) string { return l.RecoverURL },
+			after: []string{tenMinutes, unasked},
+		},
+
 		PasskeyAdded:   notice("A passkey was added", "A passkey was added to "+account+" at {{.Service}}."),
 		PasskeyRemoved: notice("A passkey was removed", "A passkey was removed from "+account+" at {{.Service}}."),
 		PasskeyFailed: notice("A sign-in stopped at your passkey",
@@ -70,9 +80,17 @@ func words() map[Kind]wording {
 			"Two devices used the same sign-in of "+account+" at {{.Service}}. It may have been copied, so we ended it.",
 			"What follows is where it began."),
 		RecoveryStarted: notice("Someone is recovering your account",
-			"Someone asked to get back into "+account+" at {{.Service}} without its passkeys."),
+			"Someone asked to get back into "+account+" at {{.Service}} without its passkeys.",
+			"That is possible from "+until+" on, with the password and a link sent to this address. "+
+				"A sign-in with any passkey stops it."),
+		RecoveryReady: notice("You can get back into your account",
+			"The wait is over: who knows the password of "+account+" at {{.Service}} and reads this mailbox can add a new passkey, until "+until+".",
+			"If that is you, sign in at {{.RecoverURL}} and have a link sent."),
+		RecoveryByAdmin: notice("Someone made a way back into your account",
+			"Those who run {{.Service}} made a link by which a new passkey can be added to "+account+". They cannot see your password."),
 		RecoveryUsed: notice("Your account was recovered",
-			"Someone got back into "+account+" at {{.Service}} without its passkeys, to add a new one."),
+			"Someone got back into "+account+" at {{.Service}} without its passkeys, to add a new one. Every device is signed out.",
+			"The new passkey works only after a while. Until then you can stop it."),
 		RecoveryCancelled: notice("A recovery was stopped",
 			"The recovery of "+account+" at {{.Service}} was stopped. Nothing has changed."),
 		RecoveryCodesReplaced: notice("You have new recovery codes",

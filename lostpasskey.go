@@ -1,0 +1,170 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/token"
+)
+
+// RecoverByMail is for who has neither passkey nor code: the password, given in this
+// session not longer than FirstPasskeyWindow ago (ErrReauthenticationRequired), and the
+// mailbox, after RecoveryWait. The first call begins the wait. A later one leaves it as
+// it is; once it is over, it sends a link to the address that was confirmed in the
+// account, which FinishRecovery takes.
+//
+// Meanwhile the owner is told three times, and once more at the end. The wait ends
+// without effect by any use of a passkey, by CancelRecovery, by the link of a notice,
+// and by a new password.
+//
+// ErrNoAddress is for a user without a confirmed address, ErrPasswordByMail for one whose
+// password was set by a link to the mailbox: that password proves the mailbox a second
+// time and nothing else, so it takes a recovery code to begin.
+func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client) (p PendingRecovery, linkSent bool, err error) {
+	if s.mailer == nil {
+		return p, false, ErrEmailOff
+	}
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return p, false, err
+	}
+	if err := mayRecover(a, now); err != nil {
+		return p, false, err
+	}
+	if err := s.limits.chargeMail(ctx, from, "recovery "+a.User.ID.String(), now); err != nil {
+		return p, false, err
+	}
+	err = s.store.InTx(ctx, func(tx Tx) error {
+		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
+		if err != nil {
+			return unauthorizedIfMissing(err)
+		}
+		p, linkSent, err = s.goOnRecovering(ctx, tx, locked, from, now)
+		return err
+	})
+	return p, linkSent, err
+}
+
+// goOnRecovering does with the user's recovery what comes next.
+func (s *Service) goOnRecovering(
+	ctx context.Context, tx Tx, a Account, from Client, now time.Time,
+) (p PendingRecovery, linkSent bool, err error) {
+	addressees, err := tx.Addressees(ctx, AddresseesOf{UserID: a.User.ID})
+	if err != nil {
+		return p, false, err
+	}
+	if len(addressees) == 0 {
+		return p, false, ErrNoAddress
+	}
+	pending := a.User.pendingRecovery(now)
+	if pending == nil {
+		if a.User.PasswordByMail {
+			return p, false, ErrPasswordByMail
+		}
+		begun, err := s.beginRecovery(ctx, tx, a, from, now)
+		if err != nil {
+			return p, false, err
+		}
+		return *begun, false, nil
+	}
+	if now.Before(pending.ReadyAt) {
+		return *pending, false, nil
+	}
+	for _, to := range addressees {
+		if err := s.sendLink(ctx, tx, mail.FinishRecovery, LinkFinishRecovery, to, from, now); err != nil {
+			return p, false, err
+		}
+	}
+	return *pending, true, nil
+}
+
+// beginRecovery has a recovery wait and queues all that is told about it. Notices that
+// lie in the future are handed out when their time has come.
+func (s *Service) beginRecovery(
+	ctx context.Context, tx Tx, a Account, from Client, now time.Time,
+) (*PendingRecovery, error) {
+	p := PendingRecovery{StartedAt: now, ReadyAt: now.Add(RecoveryWait)}
+	if err := tx.BeginRecovery(ctx, a.User.ID, p); err != nil {
+		return nil, err
+	}
+	e := Event{Kind: EventRecoveryStarted, UserID: a.User.ID, SessionID: a.Session.ID}
+	if err := s.record(ctx, tx, e, now); err != nil {
+		return nil, err
+	}
+	n := notice{Kind: mail.RecoveryStarted, UserID: a.User.ID, At: now, Client: from, Until: p.ReadyAt}
+	for _, after := range []time.Duration{0, 24 * time.Hour, 48 * time.Hour} {
+		n.Wait = after
+		if err := s.notify(ctx, tx, n); err != nil {
+			return nil, err
+		}
+	}
+	n.Kind, n.Wait, n.Until = mail.RecoveryReady, RecoveryWait, p.ReadyAt.Add(RecoveryReadyFor)
+	return &p, s.notify(ctx, tx, n)
+}
+
+// CancelRecovery makes void what was begun to get back into the account. It needs no
+// more than a session: stopping is the safe side. Where nothing waits it is ErrNotFound.
+func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now); err != nil {
+			return unauthorizedIfMissing(err)
+		}
+		cancelled, err := s.cancelRecovery(ctx, tx, noticeOf(mail.RecoveryCancelled, a.Session, now))
+		if err == nil && !cancelled {
+			return ErrNotFound
+		}
+		return err
+	})
+}
+
+// FinishRecovery takes the link that RecoverByMail sent, of somebody who has given the
+// password in this session as RecoverByMail wants it, and returns tokens of a session at
+// level recovery. All sessions from before end. A link that is unknown, used, replaced,
+// too old, another user's or from before the recovery was stopped is ErrLinkExpired.
+func (s *Service) FinishRecovery(ctx context.Context, c token.Claims, linkToken string, from Client) (Grant, error) {
+	if s.mailer == nil {
+		return Grant{}, ErrEmailOff
+	}
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	var session Session
+	err = s.inTxEnding(ctx, func(tx Tx) (ended []uuid.UUID, err error) {
+		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
+		if err != nil {
+			return nil, unauthorizedIfMissing(err)
+		}
+		if err := mayRecover(locked, now); err != nil {
+			return nil, err
+		}
+		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkFinishRecovery, now)
+		if err != nil {
+			return nil, expiredIfMissing(err)
+		}
+		// What the transaction took of somebody else is given back with it.
+		finished, err := tx.CancelRecovery(ctx, a.User.ID)
+		if err != nil {
+			return nil, err
+		}
+		if link.UserID != a.User.ID || !finished {
+			return nil, ErrLinkExpired
+		}
+		session, ended, err = s.startRecovered(ctx, tx, locked.User, RecoveredByMail, from, now)
+		return ended, err
+	})
+	if err != nil {
+		return Grant{}, err
+	}
+	return s.grant(a.User, session, len(a.Passkeys) > 0, now)
+}

@@ -1,0 +1,371 @@
+package stepkey_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/token"
+)
+
+// lost is somebody with a confirmed address and a passkey.
+type lost struct {
+	*fixture
+	box    *mailbox
+	device *authenticator.Authenticator
+}
+
+const miras = "mira@example.com"
+
+func newLost(f *fixture) lost {
+	f.Helper()
+	l := lost{f, f.withMail(), authenticator.New(authenticator.Config{})}
+	p := f.withEmail(l.box, "mira", miras)
+	f.register(p.claims, l.device)
+	f.received(l.box)
+	return l
+}
+
+func (l lost) ask(c token.Claims) (stepkey.PendingRecovery, bool, error) {
+	return l.service.RecoverByMail(l.Context(), c, l.stranger())
+}
+
+// begin begins a recovery by mail and takes the first notice.
+func (l lost) begin() (notice stepkey.Mail) {
+	l.Helper()
+	want := stepkey.PendingRecovery{StartedAt: l.clock.Now(), ReadyAt: l.clock.Now().Add(stepkey.RecoveryWait)}
+	p, sent, err := l.ask(l.logIn("mira"))
+	if err != nil || sent || !p.ReadyAt.Equal(want.ReadyAt) || !p.StartedAt.Equal(want.StartedAt) {
+		l.Fatalf("%+v, sent %v, %v; want %+v", p, sent, err, want)
+	}
+	return l.one(l.box, miras, "Someone is recovering your account")
+}
+
+// link lets the wait pass and asks for the link.
+func (l lost) link() string {
+	l.Helper()
+	l.clock.Advance(stepkey.RecoveryWait)
+	l.received(l.box)
+	if _, sent, err := l.ask(l.logIn("mira")); err != nil || !sent {
+		l.Fatalf("after the wait: sent %v, %v", sent, err)
+	}
+	return l.mailedLink()
+}
+
+func (l lost) mailedLink() string {
+	l.Helper()
+	return l.tokenIn(l.one(l.box, miras, "Get back into your account"), stepkey.PathRecover)
+}
+
+func (l lost) finish(c token.Claims, link string) (stepkey.Grant, error) {
+	return l.service.FinishRecovery(l.Context(), c, link, l.stranger())
+}
+
+func TestRecoveryByMail(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		l := newLost(f)
+		l.begin()
+		for _, due := range []struct {
+			after   time.Duration
+			subject string
+		}{
+			{24 * time.Hour, "Someone is recovering your account"},
+			{24 * time.Hour, "Someone is recovering your account"},
+			{24*time.Hour - time.Second, ""},
+			{time.Second, "You can get back into your account"},
+		} {
+			if due.subject == "" {
+				f.clock.Advance(due.after)
+				f.noMail(l.box, "before the end of the wait")
+				p, sent, err := l.ask(f.logIn("mira"))
+				if err != nil || sent || p.ReadyAt.Sub(f.clock.Now()) != time.Second {
+					f.Errorf("asked again before the end: %+v, sent %v, %v", p, sent, err)
+				}
+				f.noMail(l.box, "asked again before the end of the wait")
+				continue
+			}
+			f.clock.Advance(due.after - time.Second)
+			f.noMail(l.box, "too early")
+			f.clock.Advance(time.Second)
+			f.one(l.box, miras, due.subject)
+		}
+		before := f.logIn("mira")
+		if _, sent, err := l.ask(before); err != nil || !sent {
+			f.Fatalf("sent %v, %v", sent, err)
+		}
+		link := l.mailedLink()
+		f.signUp("noor")
+		wantError(f.TB, "another user's", second(l.finish(f.logIn("noor"), link)), stepkey.ErrLinkExpired)
+		g, err := l.finish(before, link)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if g.Claims.Level != token.LevelRecovery || g.RefreshToken != "" {
+			f.Errorf("%+v", g)
+		}
+		f.one(l.box, miras, "Your account was recovered")
+		wantError(f.TB, "the session of before", second(f.service.Sessions(f.Context(), before)), stepkey.ErrUnauthorized)
+		f.wantNothingButEnrolment(g)
+		wantError(f.TB, "again", second(l.finish(f.logIn("mira"), link)), stepkey.ErrLinkExpired)
+		f.wantWaits(g.Claims)
+	})
+}
+
+// Whatever the owner does puts a stop to it: no link works any more, no further notice
+// comes, and who wants to go on begins anew.
+func TestRecoveryByMailIsStopped(t *testing.T) {
+	stops := map[string]func(l lost, notice stepkey.Mail) error{
+		"by the owner, signed in": func(l lost, _ stepkey.Mail) error {
+			return l.service.CancelRecovery(l.Context(), l.logIn("mira"))
+		},
+		"by the link of the notice": func(l lost, notice stepkey.Mail) error {
+			return l.service.Freeze(l.Context(), l.tokenIn(notice, stepkey.PathNotMe), l.stranger())
+		},
+		"by a passkey": func(l lost, _ stepkey.Mail) error {
+			l.stepUp(l.logIn("mira"), l.device)
+			return nil
+		},
+		"by consent with a passkey": func(l lost, _ stepkey.Mail) error {
+			l.confirm(l.logIn("mira"), l.device, &token.Action{Name: "payout.create"})
+			return nil
+		},
+	}
+	for name, stop := range stops {
+		t.Run(name, func(t *testing.T) {
+			l := newLost(newFixture(t))
+			notice := l.begin()
+			link := l.link()
+			if err := stop(l, notice); err != nil {
+				t.Fatal(err)
+			}
+			wantError(t, "the link", second(l.finish(l.logIn("mira"), link)), stepkey.ErrLinkExpired)
+			if n := l.events(stepkey.EventRecoveryCancelled); n != 1 {
+				t.Errorf("%d events, want 1", n)
+			}
+			l.received(l.box)
+			l.begin()
+		})
+		t.Run(name+", on the first day", func(t *testing.T) {
+			l := newLost(newFixture(t))
+			if err := stop(l, l.begin()); err != nil {
+				t.Fatal(err)
+			}
+			if len(l.received(l.box)) != 1 {
+				t.Error("want one mail that says so")
+			}
+			l.clock.Advance(stepkey.RecoveryWait)
+			l.noMail(l.box, "three days later")
+		})
+	}
+}
+
+func TestRecoveryByMailNeeds(t *testing.T) {
+	l := newLost(newFixture(t))
+	stale := l.logIn("mira")
+	l.clock.Advance(stepkey.FirstPasskeyWindow + time.Second)
+	_, _, err := l.ask(stale)
+	wantError(t, "a fresh password", err, stepkey.ErrReauthenticationRequired)
+	l.signUp("noor")
+	_, _, err = l.ask(l.logIn("noor"))
+	wantError(t, "an address", err, stepkey.ErrNoAddress)
+	wantError(t, "something to stop", l.service.CancelRecovery(t.Context(), l.logIn("mira")), stepkey.ErrNotFound)
+
+	l.begin()
+	link := l.link()
+	stale = l.logIn("mira")
+	l.clock.Advance(stepkey.LinkLifetime - time.Second)
+	if _, err := l.finish(l.logIn("mira"), "no "+link); !errors.Is(err, stepkey.ErrLinkExpired) {
+		t.Errorf("a link that is none: %v", err)
+	}
+	l.clock.Advance(time.Second)
+	wantError(t, "a link of ten minutes ago", second(l.finish(l.logIn("mira"), link)), stepkey.ErrLinkExpired)
+	if _, sent, err := l.ask(l.logIn("mira")); err != nil || !sent {
+		t.Fatalf("another link: %v, %v", sent, err)
+	}
+	link = l.mailedLink()
+	l.clock.Advance(time.Second)
+	wantError(t, "a fresh password at the end", second(l.finish(stale, link)), stepkey.ErrReauthenticationRequired)
+	l.clock.Advance(stepkey.RecoveryReadyFor)
+	p, sent, err := l.ask(l.logIn("mira"))
+	if err != nil || sent || !p.StartedAt.Equal(l.clock.Now()) {
+		t.Errorf("a week later: %+v, sent %v, %v; want a new beginning", p, sent, err)
+	}
+}
+
+// A password that the mailbox gave proves the mailbox a second time. Nothing but mailbox
+// and wait must not lead to a passkey.
+func TestPasswordByMailIsNoSecondProof(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		l := newLost(f)
+		codes := f.newCodes(f.stepUp(f.logIn("mira"), l.device))
+		f.received(l.box)
+		l.begin()
+		if err := f.reset(f.resetLink(l.box, "mira", miras), another); err != nil {
+			f.Fatal(err)
+		}
+		f.received(l.box)
+		logIn := func() token.Claims {
+			g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
+			if err != nil {
+				f.Fatal(err)
+			}
+			return g.Claims
+		}
+		_, _, err := l.ask(logIn())
+		wantError(f.TB, "mailbox and mailbox; and what was begun before is gone", err, stepkey.ErrPasswordByMail)
+
+		asking := logIn()
+		g, pending, err := f.service.UseRecoveryCode(f.Context(), asking, codes[0], stepkey.Client{})
+		if err != nil || g.AccessToken != "" || pending == nil || !pending.ReadyAt.Equal(f.clock.Now().Add(stepkey.RecoveryWait)) {
+			f.Fatalf("a code: %+v, %+v, %v; want a wait", g.Claims, pending, err)
+		}
+		f.wantLeft("the code is used up", asking, 0)
+		f.one(l.box, miras, "Someone is recovering your account")
+		f.clock.Advance(stepkey.RecoveryWait)
+		f.received(l.box)
+		claims := logIn()
+		if _, sent, err := l.ask(claims); err != nil || !sent {
+			f.Fatalf("sent %v, %v", sent, err)
+		}
+		if g, err = l.finish(claims, l.mailedLink()); err != nil || g.Claims.Level != token.LevelRecovery {
+			f.Fatalf("%+v, %v", g.Claims, err)
+		}
+
+		f.stepUp(logIn(), l.device)
+		f.received(l.box)
+		f.clock.Advance(time.Hour)
+		if _, _, err := l.ask(logIn()); err != nil {
+			f.Errorf("after a passkey has shown that the password is the owner's: %v", err)
+		}
+	})
+}
+
+func TestChangedPasswordIsASecondProof(t *testing.T) {
+	f := newFixture(t)
+	l := newLost(f)
+	if err := f.reset(f.resetLink(l.box, "mira", miras), another); err != nil {
+		t.Fatal(err)
+	}
+	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: another})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.service.ChangePassword(t.Context(), f.stepUp(g.Claims, l.device), stepkey.ChangePassword{New: password}); err != nil {
+		t.Fatal(err)
+	}
+	f.received(l.box)
+	l.begin()
+}
+
+// The owner, told of it, takes away the passkey that somebody gained.
+func TestVeto(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		l := newLost(f)
+		codes := f.newCodes(f.stepUp(f.logIn("mira"), l.device))
+		f.received(l.box)
+		thief := f.recovered(f.logIn("mira"), codes[0])
+		gained := authenticator.New(authenticator.Config{})
+		f.register(thief, gained)
+		mails := f.received(l.box)
+		if len(mails) != 2 || !strings.Contains(mails[0].Subject, "A passkey was added") {
+			f.Fatalf("%d mails: %+v", len(mails), mails)
+		}
+		for _, m := range mails {
+			if err := f.service.Freeze(f.Context(), f.tokenIn(m, stepkey.PathNotMe), f.stranger()); err != nil {
+				f.Fatal(err)
+			}
+		}
+		wantError(f.TB, "the thief's session", second(f.service.BeginRegistration(f.Context(), thief)), stepkey.ErrUnauthorized)
+		f.clock.Advance(stepkey.RecoveryCoolOff)
+		options, err := f.service.BeginStepUp(f.Context(), f.logIn("mira"), nil)
+		if err != nil || len(options.AllowCredentials) != 1 {
+			f.Errorf("%d passkeys left, %v; want the owner's", len(options.AllowCredentials), err)
+		}
+		f.stepUp(f.logIn("mira"), l.device)
+		if n := f.events(stepkey.EventPasskeyRemoved); n != 1 {
+			f.Errorf("%d events, want 1", n)
+		}
+	})
+}
+
+// operatorsLink is the token of a link that an operator made for mira.
+func (f *fixture) operatorsLink(lifetime time.Duration) string {
+	f.Helper()
+	u, err := f.store.UserByName(f.Context(), "mira")
+	if err != nil {
+		f.Fatal(err)
+	}
+	link, err := f.service.MakeRecoveryLink(f.Context(), u.ID, lifetime)
+	if err != nil {
+		f.Fatal(err)
+	}
+	linkToken, ok := strings.CutPrefix(link, origin+stepkey.PathRecoverByLink+"#")
+	if !ok {
+		f.Fatalf("the link is %s", link)
+	}
+	return linkToken
+}
+
+func TestRecoveryByAnOperatorsLink(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		l := newLost(f)
+		before := f.logIn("mira")
+		replaced := f.operatorsLink(time.Hour)
+		f.one(l.box, miras, "Someone made a way back into your account")
+		link := f.operatorsLink(time.Hour)
+		f.received(l.box)
+		follow := func(link string) (stepkey.Grant, error) {
+			return f.service.RecoverByLink(f.Context(), link, f.stranger())
+		}
+		wantError(f.TB, "replaced", second(follow(replaced)), stepkey.ErrLinkExpired)
+		g, err := follow(link)
+		if err != nil || g.Claims.Level != token.LevelRecovery || g.Claims.Methods[0] != "otp" || len(g.Claims.Methods) != 1 {
+			f.Fatalf("%+v, %v", g.Claims, err)
+		}
+		f.one(l.box, miras, "Your account was recovered")
+		wantError(f.TB, "the session of before", second(f.service.Sessions(f.Context(), before)), stepkey.ErrUnauthorized)
+		f.wantNothingButEnrolment(g)
+		wantError(f.TB, "again", second(follow(link)), stepkey.ErrLinkExpired)
+		f.wantWaits(g.Claims)
+	})
+}
+
+func TestOperatorsLinkThatIsVoid(t *testing.T) {
+	voids := map[string]func(f *fixture, box *mailbox){
+		"too old":        func(f *fixture, _ *mailbox) { f.clock.Advance(time.Hour) },
+		"a new password": func(f *fixture, box *mailbox) { _ = f.reset(f.resetLinkNow(box, "mira", miras), another) },
+		"disabled": func(f *fixture, _ *mailbox) {
+			f.exec(`UPDATE users SET disabled_at = created_at`)
+		},
+		"frozen": func(f *fixture, box *mailbox) {
+			_ = f.service.Freeze(f.Context(), f.tokenIn(f.one(box, miras, "way back"), stepkey.PathNotMe), f.stranger())
+		},
+	}
+	for name, void := range voids {
+		t.Run(name, func(t *testing.T) {
+			l := newLost(newFixture(t))
+			link := l.operatorsLink(time.Hour)
+			if name != "frozen" {
+				l.received(l.box)
+			}
+			void(l.fixture, l.box)
+			wantError(t, name, second(l.service.RecoverByLink(t.Context(), link, l.stranger())), stepkey.ErrLinkExpired)
+		})
+	}
+	f := newFixture(t)
+	f.signUp("mira")
+	u, err := f.store.UserByName(t.Context(), "mira")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lifetime := range []time.Duration{0, -time.Hour, stepkey.MaxRecoveryLinkLifetime + 1} {
+		wantError(t, lifetime.String(), second(f.service.MakeRecoveryLink(t.Context(), u.ID, lifetime)), stepkey.ErrInvalidRequest)
+	}
+	if err := f.service.DisableUser(t.Context(), u.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "a disabled user", second(f.service.MakeRecoveryLink(t.Context(), u.ID, time.Hour)), stepkey.ErrNotFound)
+}

@@ -1,0 +1,121 @@
+package sqlstore
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
+)
+
+// recoveryRow is a recovery as the row of its user has it: all of it or nothing.
+type recoveryRow struct{ startedAt, readyAt *time.Time }
+
+func (r recoveryRow) pending() *stepkey.PendingRecovery {
+	if r.startedAt == nil || r.readyAt == nil {
+		return nil
+	}
+	return &stepkey.PendingRecovery{StartedAt: r.startedAt.UTC(), ReadyAt: r.readyAt.UTC()}
+}
+
+// RecoveryCodes implements stepkey.RecoveryStore. All codes of a user are of one time;
+// its maximum has no type under SQLite, so the count takes a look of its own.
+func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	rows, err := s.db.read.QueryContext(ctx, `SELECT created_at FROM recovery_codes WHERE user_id = $1`, userID)
+	if err != nil {
+		return 0, nil, s.translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var at time.Time
+		if err := rows.Scan(&at); err != nil {
+			return 0, nil, s.translate(err)
+		}
+		left, createdAt = left+1, utc(&at)
+	}
+	return left, createdAt, s.translate(rows.Err())
+}
+
+// ReplaceRecoveryCodes implements stepkey.RecoveryTx.
+func (t *tx) ReplaceRecoveryCodes(
+	ctx context.Context, userID uuid.UUID, codes []stepkey.RecoveryCodeDigest, at time.Time,
+) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID); err != nil {
+		return err
+	}
+	for _, code := range codes {
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO recovery_codes (digest, user_id, created_at) VALUES ($1, $2, $3)`, code[:], userID, at)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SpendRecoveryCode implements stepkey.RecoveryTx. Under PostgreSQL, whoever comes
+// second waits for the one row that both name, and then finds it gone.
+func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code stepkey.RecoveryCodeDigest) (bool, error) {
+	spent, err := changed(ctx, t, `DELETE FROM recovery_codes WHERE user_id = $1 AND digest = $2`, userID, code[:])
+	if err != nil || !spent {
+		return false, err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID)
+	return true, err
+}
+
+// BeginRecovery implements stepkey.RecoveryTx.
+func (t *tx) BeginRecovery(ctx context.Context, userID uuid.UUID, p stepkey.PendingRecovery) error {
+	_, err := t.ExecContext(ctx, `UPDATE users SET recovery_started_at = $1, recovery_ready_at = $2 WHERE id = $3`,
+		p.StartedAt, p.ReadyAt, userID)
+	return err
+}
+
+// CancelRecovery implements stepkey.RecoveryTx.
+func (t *tx) CancelRecovery(ctx context.Context, userID uuid.UUID) (bool, error) {
+	return changed(ctx, t, `UPDATE users SET recovery_started_at = NULL, recovery_ready_at = NULL
+		WHERE id = $1 AND recovery_ready_at IS NOT NULL`, userID)
+}
+
+// TrustPassword implements stepkey.RecoveryTx.
+func (t *tx) TrustPassword(ctx context.Context, userID uuid.UUID) error {
+	_, err := t.ExecContext(ctx, `UPDATE users SET password_by_mail = FALSE WHERE id = $1`, userID)
+	return err
+}
+
+// DropWaitingPasskeys implements stepkey.RecoveryTx.
+func (t *tx) DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
+	rows, err := t.QueryContext(ctx,
+		`DELETE FROM passkeys WHERE user_id = $1 AND usable_from > $2 RETURNING id`, userID, now)
+	if err != nil {
+		return nil, err
+	}
+	return ids(rows)
+}
+
+// DropMail implements stepkey.RecoveryTx.
+func (t *tx) DropMail(ctx context.Context, userID uuid.UUID, kinds ...mail.Kind) error {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	in, args := among(names, userID)
+	_, err := t.ExecContext(ctx, `DELETE FROM outbox WHERE user_id = $1 AND kind IN `+in, args...)
+	return err
+}
+
+// among makes the list behind IN, whose placeholders follow those of before, and returns
+// before with texts.
+func among(texts []string, before ...any) (in string, args []any) {
+	args = before
+	for _, text := range texts {
+		args = append(args, text)
+		in += `, $` + strconv.Itoa(len(args))
+	}
+	return `(` + in[2:] + `)`, args
+}

@@ -1,0 +1,218 @@
+package storetest
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/token"
+)
+
+func codeNumber(n byte) stepkey.RecoveryCodeDigest { return stepkey.RecoveryCodeDigest{n} }
+
+func giveCodes(t *testing.T, s stepkey.Store, u stepkey.User, at time.Time, numbers ...byte) {
+	t.Helper()
+	var codes []stepkey.RecoveryCodeDigest
+	for _, n := range numbers {
+		codes = append(codes, codeNumber(n))
+	}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		return tx.ReplaceRecoveryCodes(ctx, u.ID, codes, at)
+	})
+}
+
+func spendCode(t *testing.T, s stepkey.Store, u stepkey.User, n byte) (spent bool) {
+	t.Helper()
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		spent, err = tx.SpendRecoveryCode(ctx, u.ID, codeNumber(n))
+		return err
+	})
+	return spent
+}
+
+func wantCodes(t *testing.T, s stepkey.Store, what string, u stepkey.User, left int, since *time.Time) {
+	t.Helper()
+	got, createdAt, err := s.RecoveryCodes(t.Context(), u.ID)
+	if diff := cmp.Diff(since, createdAt); err != nil || got != left || diff != "" {
+		t.Errorf("%s: %d codes, %v; want %d; since, -want +got:\n%s", what, got, err, left, diff)
+	}
+}
+
+func recoveryCodes(t *testing.T, s stepkey.Store) {
+	mira, noor := signedIn(t, s, "mira", 0).User, signedIn(t, s, "noor", 0).User
+	wantCodes(t, s, "none", mira, 0, nil)
+	giveCodes(t, s, mira, epoch, 1, 2, 3)
+	giveCodes(t, s, noor, epoch, 4, 5)
+	wantCodes(t, s, "three", mira, 3, &epoch)
+	later := epoch.Add(time.Hour)
+	giveCodes(t, s, mira, later, 6, 7)
+	wantCodes(t, s, "replaced", mira, 2, &later)
+	for what, spent := range map[string]bool{
+		"replaced": spendCode(t, s, mira, 1), "another user's": spendCode(t, s, mira, 4), "unknown": spendCode(t, s, mira, 9),
+	} {
+		if spent {
+			t.Errorf("a code was spent that is %s", what)
+		}
+	}
+	if !spendCode(t, s, mira, 7) {
+		t.Error("a code was not spent")
+	}
+	wantCodes(t, s, "the rest goes with it", mira, 0, nil)
+	wantCodes(t, s, "another user's stay", noor, 2, &epoch)
+	if spendCode(t, s, mira, 7) || spendCode(t, s, mira, 6) {
+		t.Error("a code was spent twice, or after another of its set")
+	}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.DeleteUser(ctx, noor.ID, "no hash", epoch) })
+	wantCodes(t, s, "of a deleted user", noor, 0, nil)
+}
+
+func oneSpendsTheCode(t *testing.T, s stepkey.Store) {
+	u := signedIn(t, s, "mira", 0).User
+	giveCodes(t, s, u, epoch, 1, 2)
+	var wg sync.WaitGroup
+	var spent atomic.Int32
+	for i := range 32 {
+		wg.Go(func() {
+			won := false
+			err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+				won, err = tx.SpendRecoveryCode(t.Context(), u.ID, codeNumber(byte(1+i%2)))
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			if won {
+				spent.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if spent.Load() != 1 {
+		t.Errorf("%d of 32 spent a code of one set, want 1", spent.Load())
+	}
+}
+
+func wantRecovery(t *testing.T, s stepkey.Store, what string, a stepkey.Account, want *stepkey.PendingRecovery) {
+	t.Helper()
+	byName, err := s.UserByName(t.Context(), a.User.CanonicalName)
+	if diff := cmp.Diff(want, byName.Recovery); err != nil || diff != "" {
+		t.Errorf("%s, UserByName: %v, -want +got:\n%s", what, err, diff)
+	}
+	got, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
+	if diff := cmp.Diff(want, got.User.Recovery); err != nil || diff != "" {
+		t.Errorf("%s, Account: %v, -want +got:\n%s", what, err, diff)
+	}
+}
+
+func recoveryWaits(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 1)
+	wantRecovery(t, s, "none", a, nil)
+	want := &stepkey.PendingRecovery{StartedAt: epoch, ReadyAt: epoch.Add(72 * time.Hour)}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.BeginRecovery(ctx, a.User.ID, *want) })
+	wantRecovery(t, s, "begun", a, want)
+	cancel := func() (cancelled bool) {
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+			cancelled, err = tx.CancelRecovery(ctx, a.User.ID)
+			return err
+		})
+		return cancelled
+	}
+	if !cancel() || cancel() {
+		t.Error("a recovery was not cancelled once")
+	}
+	wantRecovery(t, s, "cancelled", a, nil)
+}
+
+func passwordByMail(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 0)
+	want := func(what string, byMail bool) {
+		t.Helper()
+		u, err := s.UserByName(t.Context(), "mira")
+		if err != nil || u.PasswordByMail != byMail {
+			t.Errorf("%s: by mail %v, %v", what, u.PasswordByMail, err)
+		}
+	}
+	set := func(version int, byMail bool) {
+		t.Helper()
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+			return second(tx.SetPassword(ctx, a.User.ID, version, "a hash", byMail))
+		})
+	}
+	want("at first", false)
+	set(1, true)
+	want("set by mail", true)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.TrustPassword(ctx, a.User.ID) })
+	want("trusted", false)
+	set(2, true)
+	set(3, false)
+	want("changed", false)
+}
+
+func recoveredSession(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 0)
+	session := newSession(a.User)
+	session.RecoveredBy = stepkey.RecoveredByCode
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, session) })
+	got, err := s.Account(t.Context(), a.User.ID, session.ID, epoch)
+	if diff := cmp.Diff(session, got.Session, sameAddr()); err != nil || diff != "" || got.Session.Level() != token.LevelRecovery {
+		t.Errorf("%v, level %q, -want +got:\n%s", err, got.Session.Level(), diff)
+	}
+}
+
+func waitingPasskeysDropped(t *testing.T, s stepkey.Store) {
+	a, other := signedIn(t, s, "mira", 1), signedIn(t, s, "noor", 0)
+	until := epoch.Add(24 * time.Hour)
+	add := func(u stepkey.User, at time.Time) stepkey.Passkey {
+		p := newPasskey(u)
+		p.UsableFrom, p.CreatedAt = &at, epoch.Add(time.Minute)
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreatePasskey(ctx, p) })
+		return p
+	}
+	over, waiting := add(a.User, epoch), add(a.User, until)
+	add(other.User, until)
+	got, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
+	if err != nil || len(got.Passkeys) != 3 {
+		t.Fatalf("%d passkeys, %v", len(got.Passkeys), err)
+	}
+	for _, p := range got.Passkeys {
+		if p.Waits(epoch) != (p.ID == waiting.ID) {
+			t.Errorf("passkey %s: waits %v", p.ID, p.Waits(epoch))
+		}
+	}
+	var dropped []uuid.UUID
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		dropped, err = tx.DropWaitingPasskeys(ctx, a.User.ID, epoch)
+		return err
+	})
+	if diff := cmp.Diff([]uuid.UUID{waiting.ID}, dropped); diff != "" {
+		t.Errorf("dropped, -want +got:\n%s", diff)
+	}
+	got, err = s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
+	if err != nil || len(got.Passkeys) != 2 || got.Passkeys[1].ID != over.ID {
+		t.Errorf("left are %v, %v", got.Passkeys, err)
+	}
+	still, err := s.Account(t.Context(), other.User.ID, other.Session.ID, epoch)
+	if err != nil || len(still.Passkeys) != 1 {
+		t.Errorf("another user's: %d, %v", len(still.Passkeys), err)
+	}
+}
+
+func mailsDropped(t *testing.T, s stepkey.Store) {
+	mine, ofAnotherKind, another := queuedMail("mira@example.com"), queuedMail("mira@example.com"), queuedMail("noor@example.com")
+	mine.Kind, another.Kind, ofAnotherKind.UserID = mail.RecoveryStarted, mail.RecoveryStarted, mine.UserID
+	queue(t, s, mine, ofAnotherKind, another)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		return tx.DropMail(ctx, mine.UserID, mail.RecoveryStarted, mail.RecoveryReady)
+	})
+	left := claimed(t, s, epoch, epoch.Add(time.Minute), 9)
+	if diff := cmp.Diff(map[uuid.UUID]int{ofAnotherKind.ID: 1, another.ID: 1}, left); diff != "" {
+		t.Errorf("left, -want +got:\n%s", diff)
+	}
+}
