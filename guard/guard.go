@@ -73,6 +73,19 @@ func (g *Guard) RequireLogin(next http.Handler) http.Handler {
 	return g.require(token.LevelPassword, 0, next)
 }
 
+// RequireEnrolment lets through whoever may begin to add a passkey: whoever signed in
+// and, unlike [Guard.RequireLogin], a token at level recovery. That one is for somebody
+// who has lost all passkeys, and good for this alone. What is guarded has to look at the
+// level itself.
+func (g *Guard) RequireEnrolment(next http.Handler) http.Handler {
+	return g.protect(next, func(_ *http.Request, claims token.Claims) *Refusal {
+		if claims.Level.Satisfies(token.LevelRecovery) {
+			return nil
+		}
+		return g.checkLevel(claims, token.LevelPassword, 0)
+	})
+}
+
 // RequireFull lets through whoever verified a passkey in this session.
 func (g *Guard) RequireFull(next http.Handler) http.Handler {
 	return g.require(token.LevelFull, 0, next)

@@ -81,6 +81,7 @@ const (
 func TestGuards(t *testing.T) {
 	f := newFixture(t, guard.Options{})
 	login, full, fresh := f.guard.RequireLogin, f.guard.RequireFull, f.guard.MaxAge(5*time.Minute)
+	enrolment := f.guard.RequireEnrolment
 	bearer := func(level token.Level, age time.Duration) string { return "Bearer " + f.token(t, level, age) }
 	for _, test := range []struct {
 		name          string
@@ -106,6 +107,10 @@ func TestGuards(t *testing.T) {
 		{"fresh: just", fresh, []string{bearer(token.LevelFull, 5*time.Minute)}, 200, ""},
 		{"fresh: too old", fresh, []string{bearer(token.LevelFull, 5*time.Minute+time.Second)}, 403, needsFresh},
 		{"fresh: from the future", fresh, []string{bearer(token.LevelFull, -20*time.Second)}, 200, ""},
+		{"enrolment: nothing", enrolment, nil, 401, bare},
+		{"enrolment: recovery", enrolment, []string{bearer(token.LevelRecovery, 0)}, 200, ""},
+		{"enrolment: password", enrolment, []string{bearer(token.LevelPassword, 0)}, 200, ""},
+		{"enrolment: full", enrolment, []string{bearer(token.LevelFull, time.Hour)}, 200, ""},
 	} {
 		got := ask(test.middleware, test.authorization...)
 		if got.StatusCode != test.status || got.Header.Get("WWW-Authenticate") != test.challenge {

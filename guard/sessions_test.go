@@ -65,7 +65,7 @@ func TestEndedSessionsAreRefusedByEveryGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, middleware := range map[string]func(http.Handler) http.Handler{
-		"RequireLogin": f.guard.RequireLogin, "RequireFull": f.guard.RequireFull,
+		"RequireLogin": f.guard.RequireLogin, "RequireEnrolment": f.guard.RequireEnrolment, "RequireFull": f.guard.RequireFull,
 		"RequireHardware": f.guard.RequireHardware, "MaxAge": f.guard.MaxAge(time.Minute),
 	} {
 		delete(ended, "session")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/token"
 )
 
 // Options change what surrounds the API.
@@ -107,6 +108,13 @@ func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, probl
 func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 	if refusal.Status == http.StatusServiceUnavailable {
 		writeProblem(w, r, problemUnavailable)
+		return
+	}
+	if refusal.StepUp() && refusal.Level == token.LevelPassword {
+		// Whoever does not suffice for that is at level recovery.
+		p := problemRecoveryOnly
+		p.status, p.challenge = refusal.Status, refusal.Challenge()
+		writeProblem(w, r, p)
 		return
 	}
 	if refusal.StepUp() {

@@ -113,7 +113,7 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 			}
 		}
 	}
-	pages := []string{"/", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe}
+	pages := []string{"/", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, stepkey.PathRecover, stepkey.PathRecoverByLink}
 	for path, item := range readDocument(t).Paths {
 		for method := range item {
 			if slices.Contains([]string{"get", "post", "put", "patch", "delete"}, method) && !slices.Contains(pages, path) {
@@ -151,7 +151,8 @@ func allProblems() map[string]problem {
 		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
-		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
+		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemWrongRecoveryCode, problemRecoveryOnly,
+		problemPasswordByMail, problemNoAddress, problemPasskeyWaits, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
 	}
@@ -180,6 +181,10 @@ func TestProblemOfEachKind(t *testing.T) {
 		{stepkey.ErrVerificationFailed, 401, "verification_failed"},
 		{stepkey.ErrReauthenticationRequired, 403, "reauthentication_required"},
 		{&stepkey.StepUpRequiredError{MaxAge: time.Minute}, 403, "step_up_required"},
+		{stepkey.ErrWrongRecoveryCode, 403, "wrong_recovery_code"},
+		{stepkey.ErrPasswordByMail, 403, "password_by_mail"},
+		{stepkey.ErrNoAddress, 403, "no_address"},
+		{&stepkey.PasskeyWaitsError{Until: time.Now()}, 403, "passkey_waits"},
 		{stepkey.ErrUsernameTaken, 409, "username_taken"},
 		{stepkey.ErrPasskeyExists, 409, "passkey_exists"},
 		{stepkey.ErrTooManyPasskeys, 409, "too_many_passkeys"},

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -42,6 +43,9 @@ type registrationAnswer struct {
 type passkeyAnswer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+
+	// UsableFrom is there if the passkey was added through recovery and has to wait.
+	UsableFrom *time.Time `json:"usableFrom,omitzero"`
 }
 
 func (a *api) registrationOptions(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +71,7 @@ func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusCreated, registrationAnswer{
-		Success: true, Passkey: passkeyAnswer{ID: passkey.ID.String(), Name: passkey.Name},
+		Success: true, Passkey: passkeyAnswer{ID: passkey.ID.String(), Name: passkey.Name, UsableFrom: passkey.UsableFrom},
 	})
 }
 

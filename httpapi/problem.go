@@ -26,6 +26,9 @@ type problem struct {
 	// What goes into headers.
 	retryAfter time.Duration
 	challenge  string
+
+	// usableFrom goes into the body.
+	usableFrom time.Time
 }
 
 // The problems of the API. openapi.json describes each of them.
@@ -99,6 +102,31 @@ var (
 		status: 403, code: "reauthentication_required",
 		title:  "The password proof is too old",
 		detail: "Sign in with the password again, then repeat the call.",
+	}
+	problemRecoveryOnly = problem{
+		status: 403, code: "recovery_only",
+		title:  "The token is for adding a passkey, and for nothing else",
+		detail: "After recovery you can add a passkey, and nothing else. Sign in for the rest.",
+	}
+	problemWrongRecoveryCode = problem{
+		status: 403, code: "wrong_recovery_code",
+		title:  "The recovery code does not work, or no longer",
+		detail: "This code is wrong, or it or another of its set was used. Try again, or use another way.",
+	}
+	problemPasswordByMail = problem{
+		status: 403, code: "password_by_mail",
+		title:  "The password was set by e-mail, and does not count beside e-mail",
+		detail: "The password was set by a link in an e-mail, so e-mail alone would open the account. Use a recovery code, or ask those who run this service.",
+	}
+	problemNoAddress = problem{
+		status: 403, code: "no_address",
+		title:  "The account has no confirmed e-mail address",
+		detail: "This account has no confirmed e-mail address. Use a recovery code, or ask those who run this service.",
+	}
+	problemPasskeyWaits = problem{
+		status: 403, code: "passkey_waits",
+		title:  "The passkey was added through recovery and does not work yet",
+		detail: "This passkey was added through recovery. It works from the time that usableFrom names.",
 	}
 	problemWrongPassword = problem{
 		status: 403, code: "wrong_password",
@@ -198,6 +226,12 @@ func problemOf(err error) problem {
 		p.retryAfter = limited.RetryAfter
 		return p
 	}
+	var waits *stepkey.PasskeyWaitsError
+	if errors.As(err, &waits) {
+		p := problemPasskeyWaits
+		p.usableFrom = waits.Until
+		return p
+	}
 	for _, known := range []struct {
 		kind    error
 		problem problem
@@ -208,6 +242,9 @@ func problemOf(err error) problem {
 		{stepkey.ErrUnauthorized, problemUnauthorized},
 		{stepkey.ErrInvalidCredentials, problemUnauthorized},
 		{stepkey.ErrWrongPassword, problemWrongPassword},
+		{stepkey.ErrWrongRecoveryCode, problemWrongRecoveryCode},
+		{stepkey.ErrPasswordByMail, problemPasswordByMail},
+		{stepkey.ErrNoAddress, problemNoAddress},
 		{stepkey.ErrVerificationFailed, problemVerificationFailed},
 		{stepkey.ErrChallengeExpired, problemChallengeExpired},
 		{stepkey.ErrReauthenticationRequired, problemReauthenticationRequired},
@@ -250,8 +287,9 @@ type problemBody struct {
 	Detail string `json:"detail"`
 	Code   string `json:"code"`
 
-	OptionsEndpoint string `json:"optionsEndpoint,omitzero"`
-	RequestID       string `json:"requestId,omitzero"`
+	UsableFrom      time.Time `json:"usableFrom,omitzero"`
+	OptionsEndpoint string    `json:"optionsEndpoint,omitzero"`
+	RequestID       string    `json:"requestId,omitzero"`
 
 	Message    string `json:"message"`
 	Error      string `json:"error"`
@@ -262,7 +300,8 @@ type problemBody struct {
 func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	body := problemBody{
 		Type: "/docs#" + p.code, Title: p.title, Status: p.status, Detail: p.detail, Code: p.code,
-		Message: p.message, Error: http.StatusText(p.status), StatusCode: p.status,
+		UsableFrom: p.usableFrom,
+		Message:    p.message, Error: http.StatusText(p.status), StatusCode: p.status,
 	}
 	if body.Message == "" {
 		body.Message = p.detail

@@ -16,10 +16,11 @@ type route struct {
 // routes lists everything that the API answers.
 func (a *api) routes() []route {
 	login := a.guard.RequireLogin
+	enrolment := a.guard.RequireEnrolment
 	full := a.guard.RequireFull
 	handle := func(f http.HandlerFunc) http.Handler { return f }
 
-	registrationOptions := login(handle(a.registrationOptions))
+	registrationOptions := enrolment(handle(a.registrationOptions))
 	stepUpOptions := login(handle(a.stepUpOptions))
 	return []route{
 		{[]string{"/auth/signup"}, methods{"POST": handle(a.signUp)}},
@@ -47,7 +48,7 @@ func (a *api) routes() []route {
 			[]string{"/passkeys/register/options"},
 			methods{"POST": registrationOptions, "GET": registrationOptions},
 		},
-		{[]string{"/passkeys/register/verify"}, methods{"POST": login(handle(a.registrationVerify))}},
+		{[]string{"/passkeys/register/verify"}, methods{"POST": enrolment(handle(a.registrationVerify))}},
 		{
 			[]string{"/passkeys/authenticate/options", "/passkeys/auth/options"},
 			methods{"POST": stepUpOptions, "GET": stepUpOptions},
@@ -66,6 +67,15 @@ func (a *api) routes() []route {
 		{[]string{"/account/email/verify"}, methods{"POST": handle(a.confirmEmail)}},
 		{[]string{"/recovery/password"}, methods{"POST": handle(a.requestReset)}},
 		{[]string{"/recovery/password/finish"}, methods{"POST": handle(a.resetPassword)}},
+		{[]string{"/account/recovery"}, readable(login(handle(a.recovery)))},
+		{[]string{"/account/recovery/codes"}, methods{"POST": login(handle(a.replaceRecoveryCodes))}},
+		{[]string{"/recovery/code"}, methods{"POST": login(handle(a.useRecoveryCode))}},
+		{[]string{"/recovery/passkey"}, methods{
+			"POST":   login(handle(a.recoverByMail)),
+			"DELETE": login(handle(a.cancelRecovery)),
+		}},
+		{[]string{"/recovery/passkey/finish"}, methods{"POST": login(handle(a.finishRecovery))}},
+		{[]string{"/recovery/link"}, methods{"POST": handle(a.recoverByLink)}},
 		{[]string{"/recovery/freeze"}, methods{"POST": handle(a.freeze)}},
 
 		{[]string{"/users/profile"}, readable(login(handle(a.profile)))},

@@ -25,6 +25,7 @@ type userCommands struct {
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
 	Delete  userDeleteCommand  `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
 	Unlock  userUnlockCommand  `cmd:"" help:"Set back the count of failed logins at an account."`
+	Recover userRecoverCommand `cmd:"" help:"Make a link by which a user who has lost everything adds a passkey. You never see a password."`
 	Export  userExportCommand  `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes and passkeys."`
 	Import  userImportCommand  `cmd:"" help:"Take users over from JSON lines, with hashes of argon2id, bcrypt, scrypt or PBKDF2. Without --yes it only reports."`
 }
@@ -125,6 +126,36 @@ type userUnlockCommand struct {
 func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
 	return c.withUser(ctx, out, c.Username, "Failed logins at the account count from zero again.",
 		func(service *stepkey.Service, u stepkey.User) error { return service.UnlockUser(ctx, u) })
+}
+
+type userRecoverCommand struct {
+	settings
+	Username string        `arg:"" help:"The user's name."`
+	Valid    time.Duration `default:"1h" help:"How long the link works, at most 24h."`
+}
+
+// Run prints the link, which is kept nowhere.
+func (c *userRecoverCommand) Run(ctx context.Context, out output) error {
+	if c.Valid <= 0 || c.Valid > stepkey.MaxRecoveryLinkLifetime {
+		return fmt.Errorf("--valid is %s: a link works for at most %s", c.Valid, stepkey.MaxRecoveryLinkLifetime)
+	}
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		u, err := findUser(ctx, store, c.Username)
+		if err != nil {
+			return err
+		}
+		link, err := service.MakeRecoveryLink(ctx, u.ID, c.Valid)
+		if errors.Is(err, stepkey.ErrNotFound) {
+			return errors.New("the user is disabled: stepkey user enable comes first")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out.stdout, "%s\n\nMake sure by other means that you know who asks, and hand this to that person alone. It works once, for %s.\n"+
+			"It leads to a new passkey, which works %s later. The owner is told by e-mail, where there is an address.\n",
+			link, c.Valid, service.RecoveryCoolOff())
+		return err
+	})
 }
 
 type userDeleteCommand struct {

@@ -98,6 +98,12 @@ func TestUserCommands(t *testing.T) {
 	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
 		t.Errorf("login after unlocking: %d", status)
 	}
+	link, _, _ := strings.Cut(wantCommand(t, 0, "hand this to that person", "user", "recover", "mira"), "\n")
+	_, linkToken, ok := strings.Cut(link, address+"/recover-by-link#")
+	if status, body := post(t, address+"/recovery/link", `{"token":"`+linkToken+`"}`); !ok || status != 201 || !strings.Contains(body, `"authLevel":"recovery"`) {
+		t.Errorf("following %s: %d %s", link, status, body)
+	}
+	wantCommand(t, 1, "at most 24h", "user", "recover", "mira", "--valid", "25h")
 	wantCommand(t, 1, "add --yes", "user", "delete", "mira")
 	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
 		t.Errorf("login after a deletion that was not meant: %d", status)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -220,7 +221,7 @@ func checkBody(h http.Header, body []byte, expected *openapi3.Response) error {
 }
 
 // checkProblem compares a problem with the document's example of its code,
-// which says each word of it but for the request's id.
+// which says each word of it but for the request's id and a passkey's time.
 func checkProblem(h http.Header, value any, mediaType *openapi3.MediaType) error {
 	got, _ := value.(map[string]any)
 	code, _ := got["code"].(string)
@@ -232,6 +233,12 @@ func checkProblem(h http.Header, value any, mediaType *openapi3.MediaType) error
 	want := maps.Clone(example.Value.Value.(map[string]any))
 	if _, foreseen := want["requestId"]; foreseen {
 		want["requestId"] = h.Get("X-Request-Id")
+	}
+	if _, foreseen := want["usableFrom"]; foreseen {
+		if _, err := time.Parse(time.RFC3339, fmt.Sprint(got["usableFrom"])); err != nil {
+			return err
+		}
+		want["usableFrom"] = got["usableFrom"]
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		return fmt.Errorf("the problem differs from the document's (-document +answer):\n%s", diff)
