@@ -141,6 +141,7 @@ func TestOf16ParallelPasswordChangesOneIsMade(t *testing.T) {
 			case err == nil:
 				made++
 			case errors.Is(err, stepkey.ErrUnauthorized), errors.Is(err, stepkey.ErrWrongPassword),
+				errors.Is(err, stepkey.ErrUnavailable), // who waited too long for the lock, on a busy machine
 				errors.As(err, &overloaded), errors.As(err, &limited):
 			default:
 				f.Errorf("change: %v", err)
