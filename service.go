@@ -37,6 +37,7 @@ type Service struct {
 	hasher       *password.Hasher
 	gate         *password.Gate
 	policy       password.Policy
+	breaches     Breaches     // nil for none
 	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
 
 	ended      *endedSessions
@@ -95,6 +96,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	s.refreshKey = s.root.Derive("refresh token")
 	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
+	s.breaches = c.Breaches
 	s.deviceKey = s.root.Derive("device token")
 	s.limits = newLimits(c, s.root.Derive("limits"))
 	if err := s.pinSecret(ctx); err != nil {
