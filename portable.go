@@ -9,7 +9,7 @@ import (
 	"github.com/stepkey/stepkey/internal/ceremony"
 )
 
-// PortableUser is a user with passkeys as they move between systems: what
+// PortableUser is a user with passkeys and address as they move between systems: what
 // Service.Export gives and an Importer takes.
 type PortableUser struct {
 	// ID stays the user's. An import adds nobody whose id is there already.
@@ -30,7 +30,17 @@ type PortableUser struct {
 	CreatedAt  time.Time  // when the user signed up; zero is now
 	DisabledAt *time.Time // nil for an active user
 
+	// Email is the user's address, nil for none. It is a way to set a new password, so
+	// one that was not confirmed does not come along.
+	Email *ConfirmedEmail
+
 	Passkeys []PortablePasskey
+}
+
+// ConfirmedEmail is an address, and when its owner proved to receive mail there.
+type ConfirmedEmail struct {
+	Address     string // one plain address; see Mail.To
+	ConfirmedAt time.Time
 }
 
 // PortablePasskey is a passkey of a PortableUser.
@@ -74,7 +84,7 @@ func (s *Service) Export(ctx context.Context, after uuid.UUID, limit int) ([]Por
 func portable(r UserRecord) PortableUser {
 	u := PortableUser{
 		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, Handle: r.User.Handle,
-		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt,
+		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt, Email: r.Email,
 	}
 	for _, p := range r.Passkeys {
 		c := p.Credential

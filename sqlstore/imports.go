@@ -2,14 +2,17 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
 )
 
 // chunkRows is how many rows one statement adds or asks for: few round trips, and few
@@ -41,11 +44,11 @@ func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]ste
 		return nil, err
 	}
 	outcomes := make([]stepkey.UserOutcome, len(batch))
-	var refused, passkeys []stepkey.UserRecord
+	var refused, comers []stepkey.UserRecord
 	for i, r := range batch {
 		if _, ok := added[r.User.ID]; ok {
 			outcomes[i].Status = stepkey.ImportAdded
-			passkeys = append(passkeys, r)
+			comers = append(comers, r)
 		} else {
 			refused = append(refused, r)
 		}
@@ -54,7 +57,10 @@ func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]ste
 	if err != nil {
 		return nil, err
 	}
-	kept, err := t.insertPasskeys(ctx, passkeys)
+	if err := t.insertEmails(ctx, comers); err != nil {
+		return nil, err
+	}
+	kept, err := t.insertPasskeys(ctx, comers)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +97,28 @@ func (t *tx) insertUsers(ctx context.Context, batch []stepkey.UserRecord) (map[u
 		}
 	}
 	return added, nil
+}
+
+// insertEmails adds the addresses of users who are new, and so have none.
+func (t *tx) insertEmails(ctx context.Context, batch []stepkey.UserRecord) error {
+	for chunk := range slices.Chunk(batch, chunkRows) {
+		var args []any
+		for _, r := range chunk {
+			if r.Email != nil {
+				args = append(args, r.User.ID, r.Email.Address, mail.Fold(r.Email.Address), r.Email.ConfirmedAt)
+			}
+		}
+		if len(args) == 0 {
+			continue
+		}
+		_, err := t.ExecContext(ctx, `
+			INSERT INTO emails (user_id, address, folded, confirmed_at)
+			VALUES `+placeholders(len(args)/4, 4), args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insertPasskeys returns the ids of those that were added.
@@ -195,8 +223,10 @@ func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]
 
 func userPage(ctx context.Context, q queryer, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
 	rows, err := q.QueryContext(ctx, `
-		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
-		FROM users WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2`, after, limit)
+		SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
+		       u.disabled_at, e.address, e.confirmed_at
+		FROM users u LEFT JOIN emails e ON e.user_id = u.id
+		WHERE u.id > $1 AND u.deleted_at IS NULL ORDER BY u.id LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -204,13 +234,19 @@ func userPage(ctx context.Context, q queryer, after uuid.UUID, limit int) ([]ste
 	var records []stepkey.UserRecord
 	for rows.Next() {
 		var u stepkey.User
+		var address sql.NullString
+		var confirmedAt *time.Time
 		err := rows.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt)
+			&u.CreatedAt, &u.DisabledAt, &address, &confirmedAt)
 		if err != nil {
 			return nil, err
 		}
 		u.CreatedAt, u.DisabledAt = u.CreatedAt.UTC(), utc(u.DisabledAt)
-		records = append(records, stepkey.UserRecord{User: u})
+		r := stepkey.UserRecord{User: u}
+		if address.Valid {
+			r.Email = &stepkey.ConfirmedEmail{Address: address.String, ConfirmedAt: confirmedAt.UTC()}
+		}
+		records = append(records, r)
 	}
 	return records, rows.Err()
 }

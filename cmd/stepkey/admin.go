@@ -25,7 +25,7 @@ type userCommands struct {
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
 	Delete  userDeleteCommand  `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
 	Unlock  userUnlockCommand  `cmd:"" help:"Set back the count of failed logins at an account."`
-	Export  userExportCommand  `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes and passkeys."`
+	Export  userExportCommand  `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes, addresses and passkeys."`
 	Import  userImportCommand  `cmd:"" help:"Take users over from JSON lines, with hashes of argon2id, bcrypt, scrypt or PBKDF2. Without --yes it only reports."`
 }
 

@@ -28,7 +28,13 @@ type userLine struct {
 	UserHandle   ceremony.Base64URL `json:"userHandle,omitzero"`
 	CreatedAt    time.Time          `json:"createdAt,omitzero"`
 	DisabledAt   *time.Time         `json:"disabledAt,omitzero"`
+	Email        *emailLine         `json:"email,omitzero"`
 	Passkeys     []passkeyLine      `json:"passkeys,omitempty"`
+}
+
+type emailLine struct {
+	Address     string    `json:"address"`
+	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
 }
 
 type passkeyLine struct {
@@ -50,6 +56,9 @@ func lineOf(u stepkey.PortableUser) userLine {
 		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, UserHandle: u.Handle,
 		CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
 	}
+	if u.Email != nil {
+		l.Email = &emailLine{Address: u.Email.Address, ConfirmedAt: u.Email.ConfirmedAt}
+	}
 	for _, p := range u.Passkeys {
 		l.Passkeys = append(l.Passkeys, passkeyLine{
 			ID: p.ID, CredentialID: p.CredentialID, PublicKey: p.PublicKey, SignCount: p.SignCount, Flags: p.Flags,
@@ -64,6 +73,9 @@ func (l userLine) user() stepkey.PortableUser {
 	u := stepkey.PortableUser{
 		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, Handle: l.UserHandle,
 		CreatedAt: l.CreatedAt, DisabledAt: l.DisabledAt,
+	}
+	if l.Email != nil {
+		u.Email = &stepkey.ConfirmedEmail{Address: l.Email.Address, ConfirmedAt: l.Email.ConfirmedAt}
 	}
 	for _, p := range l.Passkeys {
 		u.Passkeys = append(u.Passkeys, stepkey.PortablePasskey{
