@@ -74,6 +74,14 @@ type Store interface {
 	// each with the address and all passkeys by age.
 	UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]UserRecord, error)
 
+	// UserRecord returns the user of that canonical name, deleted or not, with address
+	// and passkeys, as UserRecords does.
+	UserRecord(ctx context.Context, canonicalName string) (UserRecord, error)
+
+	// LastSignIns returns when each of the users last signed in, by what is recorded of
+	// them. Those of whom it is not known are not in it.
+	LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error)
+
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 

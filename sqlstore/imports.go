@@ -2,12 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -196,91 +194,6 @@ func collect[T comparable](ctx context.Context, q queryer, set map[T]struct{}, s
 			return err
 		}
 		set[value] = struct{}{}
-	}
-	return rows.Err()
-}
-
-// UserRecords implements stepkey.Store. Two looks read a user and the passkeys of a
-// moment later.
-func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	records, err := userPage(ctx, s.db.read, after, limit)
-	if err != nil {
-		return nil, s.translate(err)
-	}
-	places := make(map[uuid.UUID]int)
-	for i, r := range records {
-		places[r.User.ID] = i
-	}
-	for chunk := range slices.Chunk(records, chunkRows) {
-		if err := addPasskeys(ctx, s.db.read, chunk, records, places); err != nil {
-			return nil, s.translate(err)
-		}
-	}
-	return records, nil
-}
-
-func userPage(ctx context.Context, q queryer, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
-	rows, err := q.QueryContext(ctx, `
-		SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
-		       u.disabled_at, e.address, e.confirmed_at
-		FROM users u LEFT JOIN emails e ON e.user_id = u.id
-		WHERE u.id > $1 AND u.deleted_at IS NULL ORDER BY u.id LIMIT $2`, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var records []stepkey.UserRecord
-	for rows.Next() {
-		var u stepkey.User
-		var address sql.NullString
-		var confirmedAt *time.Time
-		err := rows.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt, &address, &confirmedAt)
-		if err != nil {
-			return nil, err
-		}
-		u.CreatedAt, u.DisabledAt = u.CreatedAt.UTC(), utc(u.DisabledAt)
-		r := stepkey.UserRecord{User: u}
-		if address.Valid {
-			r.Email = &stepkey.ConfirmedEmail{Address: address.String, ConfirmedAt: confirmedAt.UTC()}
-		}
-		records = append(records, r)
-	}
-	return records, rows.Err()
-}
-
-// addPasskeys reads the passkeys of the users in chunk into records.
-func addPasskeys(
-	ctx context.Context, q queryer, chunk, records []stepkey.UserRecord, places map[uuid.UUID]int,
-) error {
-	ids := make([]any, len(chunk))
-	for i, r := range chunk {
-		ids[i] = r.User.ID
-	}
-	rows, err := q.QueryContext(ctx, `
-		SELECT user_id, id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
-		       transports, name, created_at, last_used_at, attested
-		FROM passkeys WHERE user_id IN `+placeholders(1, len(chunk))+` ORDER BY user_id, created_at, id`, ids...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var userID uuid.UUID
-		var p passkeyRow
-		err := rows.Scan(&userID, &p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount,
-			&p.flags, &p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested)
-		if err != nil {
-			return err
-		}
-		passkey, err := p.passkey(userID)
-		if err != nil {
-			return err
-		}
-		r := &records[places[userID]]
-		r.Passkeys = append(r.Passkeys, passkey)
 	}
 	return rows.Err()
 }

@@ -21,6 +21,8 @@ type keyCommands struct {
 }
 
 type userCommands struct {
+	List    userListCommand    `cmd:"" help:"List all users, a line each."`
+	Show    userShowCommand    `cmd:"" help:"Show one user, with passkeys, live sessions and what happened last."`
 	Disable userDisableCommand `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
 	Delete  userDeleteCommand  `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
