@@ -151,7 +151,10 @@ func (s *Service) RelatedOrigins() []string { return slices.Clone(s.related) }
 // where tokens are signed with a shared secret.
 func (s *Service) PublicKeys() token.JWKS { return s.keys.ring.JWKS() }
 
-// Ready reports whether the service can do its work.
+// Ready returns nil if requests should come here rather than to another instance: the
+// store answers. It does not ask the Challenges and the Limiter where they are apart, nor
+// whether the store takes writes. All instances share those, and without them much goes
+// on that would end if every instance called itself unready.
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
 
 // MinPasswordLength is how many characters a new password has at least.
