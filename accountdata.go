@@ -13,6 +13,7 @@ const MaxExportedEvents = 10_000
 // which is not there, and the public keys of passkeys, which say nothing to people.
 type AccountData struct {
 	User     User
+	Email    EmailState // empty where no e-mail is sent
 	Passkeys []Passkey
 	Sessions []Session
 	Events   []Event
@@ -33,6 +34,12 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	if err != nil {
 		return AccountData{}, err
 	}
+	var email EmailState
+	if s.mailer != nil {
+		if email, err = s.store.Email(ctx, a.User.ID, now); err != nil {
+			return AccountData{}, err
+		}
+	}
 	a.User.PasswordHash = ""
-	return AccountData{User: a.User, Passkeys: a.Passkeys, Sessions: sessions, Events: events}, nil
+	return AccountData{User: a.User, Email: email, Passkeys: a.Passkeys, Sessions: sessions, Events: events}, nil
 }

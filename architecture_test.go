@@ -44,6 +44,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/redisstore", "/. /internal/gcra " + core, []string{"database/sql", "github.com/alecthomas/kong"}},
 		{"/internal/nestjs", "/. " + core, []string{"github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+		{"/hibp", "", []string{"database/sql"}},
 		{"/webui", "", []string{"database/sql"}},
 		{"/storetest", "/. /internal/gcra " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},
 		{"/stepkeytest/authenticator", "", []string{"database/sql", "github.com/go-webauthn/webauthn/webauthn"}},

@@ -96,6 +96,10 @@ type Config struct {
 	// constant of that name.
 	RecoveryCoolOff time.Duration
 
+	// Breaches knows passwords from data breaches, which are refused when they are to be
+	// set. nil, the default, asks nobody.
+	Breaches Breaches
+
 	// AttackFailures is how many logins may fail in a minute, everywhere together,
 	// until an attack is assumed and each address may fail less often. The default
 	// is the constant of that name.

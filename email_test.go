@@ -45,6 +45,10 @@ func TestAddressCountsOnceItIsConfirmed(t *testing.T) {
 			f.Fatal(err)
 		}
 		f.wantEmail("confirmed", p.claims, stepkey.EmailState{Address: "mira@example.com"})
+		data, err := f.service.AccountData(f.Context(), p.claims)
+		if err != nil || data.Email.Address != "mira@example.com" {
+			f.Errorf("the export has the address %q, %v", data.Email.Address, err)
+		}
 		f.one(box, "mira@example.com", "Your e-mail address was changed")
 		if n := f.events(stepkey.EventEmailConfirmed); n != 1 {
 			f.Errorf("%d events, want 1", n)

@@ -89,6 +89,9 @@ var (
 	ErrPasswordTooLong          = password.ErrTooLong
 	ErrPasswordCommon           = password.ErrCommon
 	ErrPasswordContainsUsername = password.ErrContainsUsername
+
+	// ErrPasswordBreached is for one that Config.Breaches knows.
+	ErrPasswordBreached = errors.New("stepkey: password known from a data breach")
 )
 
 // StepUpRequiredError asks for a passkey verification in this session.

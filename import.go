@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
 )
 
@@ -63,12 +64,19 @@ const (
 	ProblemTooManyPasskeys   ImportProblem = "the user has too many passkeys"
 )
 
+// Why an address is left out.
+const (
+	ProblemEmail            ImportProblem = "it is not one plain address in ASCII"
+	ProblemEmailUnconfirmed ImportProblem = "it does not say when it was confirmed"
+)
+
 // ImportResult says what became of one user.
 type ImportResult struct {
 	Status   ImportStatus
 	Problem  ImportProblem         // why the user is left out
 	Passkeys int                   // how many came with a user who was added
 	LeftOut  map[int]ImportProblem // passkeys of a user who was added that did not, by index
+	Email    ImportProblem         // why the address of a user who was added is left out
 }
 
 // Importer adds users that come from elsewhere. It is for one import, and for one
@@ -80,7 +88,8 @@ type ImportResult struct {
 // another spelling of their names.
 //
 // Users who are there already stay as they are: an import that was interrupted can be
-// run again, and neither undoes a change of password nor brings a removed passkey back.
+// run again, and neither undoes a change of password nor brings back a removed passkey or
+// address.
 type Importer struct {
 	service *Service
 	dryRun  bool
@@ -216,7 +225,7 @@ func (im *Importer) prepare(u PortableUser) (pendingUser, error) {
 	now := im.service.now()
 	p := pendingUser{record: UserRecord{User: User{
 		ID: u.ID, Username: strings.TrimSpace(u.Username), CanonicalName: canonical,
-		PasswordHash: u.PasswordHash, PasswordVersion: 1, Handle: u.Handle,
+		PasswordHash: u.PasswordHash, PasswordVersion: 1, PasswordByMail: u.PasswordByMail, Handle: u.Handle,
 		CreatedAt: stored(u.CreatedAt, now), DisabledAt: storedOrNil(u.DisabledAt),
 	}}}
 	if len(u.Handle) == 0 {
@@ -225,6 +234,7 @@ func (im *Importer) prepare(u PortableUser) (pendingUser, error) {
 			return pendingUser{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
 		}
 	}
+	p.record.Email, p.result.Email = checkEmail(u.Email)
 	for i, sent := range u.Passkeys {
 		passkey, problem := im.checkPasskey(sent, len(p.record.Passkeys))
 		if problem != "" {
@@ -289,6 +299,21 @@ func hashProblem(hash string) ImportProblem {
 	}
 }
 
+// checkEmail returns the address as it is stored. Without the time it may be one that
+// somebody only typed, and whoever reads its mail could set a new password.
+func checkEmail(sent *ConfirmedEmail) (*ConfirmedEmail, ImportProblem) {
+	if sent == nil {
+		return nil, ""
+	}
+	if err := mail.CheckAddress(sent.Address); err != nil {
+		return nil, ProblemEmail
+	}
+	if sent.ConfirmedAt.IsZero() {
+		return nil, ProblemEmailUnconfirmed
+	}
+	return &ConfirmedEmail{Address: sent.Address, ConfirmedAt: stored(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
+}
+
 // checkPasskey looks at a passkey of a user who has that many good ones before it.
 func (im *Importer) checkPasskey(sent PortablePasskey, before int) (Passkey, ImportProblem) {
 	if before == MaxPasskeys {
@@ -306,6 +331,7 @@ func (im *Importer) checkPasskey(sent PortablePasskey, before int) (Passkey, Imp
 	}
 	return Passkey{
 		ID: sent.ID, Credential: credential, Name: importedName(sent.Name), LastUsedAt: storedOrNil(sent.LastUsedAt),
+		UsableFrom: storedOrNil(sent.UsableFrom),
 	}, ""
 }
 

@@ -297,15 +297,86 @@ func TestImportLeavesPasskeysOut(t *testing.T) {
 	})
 }
 
+// An address that is none, or that nobody is known to have confirmed, is left out and
+// its user is not.
+func TestImportLeavesAddressesOut(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		confirmed := f.clock.Now().Add(-time.Hour).Truncate(time.Second)
+		with := func(name, address string, at time.Time) stepkey.PortableUser {
+			u := comer(name)
+			u.Email = &stepkey.ConfirmedEmail{Address: address, ConfirmedAt: at}
+			return u
+		}
+		users := []stepkey.PortableUser{
+			with("mira", "Mira@example.com", confirmed),
+			with("noor", "mira@example.com", confirmed), // two accounts may have one
+			with("olga", "Olga <olga@example.com>", confirmed),
+			with("pia", "pia@example.com\r\nBcc: mallory@example.com", confirmed),
+			with("quin", "", confirmed),
+			with("rosa", "rosa@example.com", time.Time{}),
+			comer("sara"),
+		}
+		without := func(p stepkey.ImportProblem) stepkey.ImportResult {
+			return stepkey.ImportResult{Status: stepkey.ImportAdded, Email: p}
+		}
+		want := []stepkey.ImportResult{
+			addedWith(0), addedWith(0), without(stepkey.ProblemEmail), without(stepkey.ProblemEmail),
+			without(stepkey.ProblemEmail), without(stepkey.ProblemEmailUnconfirmed), addedWith(0),
+		}
+		f.wantResults("dry run", f.importAll(true, users...), want...)
+		f.wantResults("import", f.importAll(false, users...), want...)
+		addresses := map[string]string{}
+		for _, u := range f.exported() {
+			if u.Email != nil {
+				addresses[u.Username] = u.Email.Address
+				if !u.Email.ConfirmedAt.Equal(confirmed) {
+					f.Errorf("%s is confirmed at %s, want %s", u.Username, u.Email.ConfirmedAt, confirmed)
+				}
+			}
+		}
+		wantAddresses := map[string]string{"mira": "Mira@example.com", "noor": "mira@example.com"}
+		if diff := cmp.Diff(wantAddresses, addresses); diff != "" {
+			f.Errorf("addresses (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// An address that came along sets a new password; one that was removed stays removed.
+func TestImportedAddress(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		u := comer("mira")
+		u.PasswordHash = oldHash
+		u.Email = &stepkey.ConfirmedEmail{Address: "mira@example.com", ConfirmedAt: f.clock.Now()}
+		f.importAll(false, u)
+		f.noMail(box, "an import")
+		if err := f.reset(f.resetLink(box, "mira", "mira@example.com"), another); err != nil {
+			f.Fatal(err)
+		}
+		g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
+		if err != nil {
+			f.Fatal(err)
+		}
+		if err := f.service.RemoveEmail(f.Context(), g.Claims); err != nil {
+			f.Fatal(err)
+		}
+		f.wantResults("import again", f.importAll(false, u), stepkey.ImportResult{Status: stepkey.ImportPresent})
+		f.wantEmail("after an import again", g.Claims, stepkey.EmailState{})
+	})
+}
+
 // What is exported and imported is the same users.
 func TestExportAndImport(t *testing.T) {
 	from, to := newFixture(t), newFixture(t)
 	_, device := from.enrolled("mira", authenticator.Config{Transports: []string{"usb"}, BackupEligible: true, CounterStep: 2})
 	from.stepUp(from.logIn("mira"), device)
-	from.signUp("noor")
+	from.withEmail(from.withMail(), "noor", "Noor@example.com")
+	_, _, codes := from.withCodes("sol")
+	from.register(from.recovered(from.logIn("sol"), codes[0]), authenticator.New(authenticator.Config{}))
+	from.exec(`UPDATE users SET password_by_mail = TRUE WHERE canonical_name = 'sol'`)
 	exported := from.exported()
-	if len(exported) != 2 {
-		t.Fatalf("%d users exported, want 2", len(exported))
+	if len(exported) != 3 {
+		t.Fatalf("%d users exported, want 3", len(exported))
 	}
 	to.importAll(false, exported...)
 	if diff := cmp.Diff(exported, to.exported()); diff != "" {

@@ -53,7 +53,7 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 		return Grant{}, err
 	}
 	defer place.Leave()
-	hash, err := s.hash(ctx, place, change.New)
+	hash, err := s.hashUnlessBreached(ctx, place, change.New)
 	if err != nil {
 		return Grant{}, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/stepkey/stepkey/internal/ceremony"
 )
 
-// PortableUser is a user with passkeys as they move between systems: what
+// PortableUser is a user with passkeys and address as they move between systems: what
 // Service.Export gives and an Importer takes.
 type PortableUser struct {
 	// ID stays the user's. An import adds nobody whose id is there already.
@@ -22,6 +22,9 @@ type PortableUser struct {
 	// login.
 	PasswordHash string
 
+	// PasswordByMail is that of User.
+	PasswordByMail bool
+
 	// Handle is the WebAuthn user handle that the passkeys were made with, 1 to 64
 	// bytes: authenticators keep it and return it. A user without passkeys may have
 	// none, and gets a random one.
@@ -30,7 +33,17 @@ type PortableUser struct {
 	CreatedAt  time.Time  // when the user signed up; zero is now
 	DisabledAt *time.Time // nil for an active user
 
+	// Email is the user's address, nil for none. It is a way to set a new password, so
+	// one that was not confirmed does not come along.
+	Email *ConfirmedEmail
+
 	Passkeys []PortablePasskey
+}
+
+// ConfirmedEmail is an address, and when its owner proved to receive mail there.
+type ConfirmedEmail struct {
+	Address     string // one plain address; see Mail.To
+	ConfirmedAt time.Time
 }
 
 // PortablePasskey is a passkey of a PortableUser.
@@ -54,6 +67,7 @@ type PortablePasskey struct {
 	Name       string
 	CreatedAt  time.Time  // zero is now
 	LastUsedAt *time.Time // nil where it is not known
+	UsableFrom *time.Time // nil unless it was added through recovery
 }
 
 // Export returns up to limit users whose id is greater than after, by id; uuid.Nil
@@ -73,15 +87,15 @@ func (s *Service) Export(ctx context.Context, after uuid.UUID, limit int) ([]Por
 
 func portable(r UserRecord) PortableUser {
 	u := PortableUser{
-		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, Handle: r.User.Handle,
-		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt,
+		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail, Handle: r.User.Handle,
+		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt, Email: r.Email,
 	}
 	for _, p := range r.Passkeys {
 		c := p.Credential
 		u.Passkeys = append(u.Passkeys, PortablePasskey{
 			ID: p.ID, CredentialID: c.ID, PublicKey: c.PublicKey, SignCount: int64(c.SignCount), Flags: c.Flags,
 			Transports: c.Transports, AAGUID: c.AAGUID, Attested: c.Attested,
-			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt, UsableFrom: p.UsableFrom,
 		})
 	}
 	return u

@@ -113,7 +113,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		return err
 	}
 	defer place.Leave()
-	hash, err := s.hash(ctx, place, newPassword)
+	hash, err := s.hashUnlessBreached(ctx, place, newPassword)
 	if err != nil {
 		return err
 	}

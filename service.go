@@ -37,6 +37,7 @@ type Service struct {
 	hasher       *password.Hasher
 	gate         *password.Gate
 	policy       password.Policy
+	breaches     Breaches     // nil for none
 	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
 
 	ended      *endedSessions
@@ -97,6 +98,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	s.refreshKey = s.root.Derive("refresh token")
 	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
+	s.breaches = c.Breaches
 	s.deviceKey = s.root.Derive("device token")
 	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
 	s.limits = newLimits(c, s.root.Derive("limits"))
@@ -152,7 +154,10 @@ func (s *Service) RelatedOrigins() []string { return slices.Clone(s.related) }
 // where tokens are signed with a shared secret.
 func (s *Service) PublicKeys() token.JWKS { return s.keys.ring.JWKS() }
 
-// Ready reports whether the service can do its work.
+// Ready returns nil if requests should come here rather than to another instance: the
+// store answers. It does not ask the Challenges and the Limiter where they are apart, nor
+// whether the store takes writes. All instances share those, and without them much goes
+// on that would end if every instance called itself unready.
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
 
 // MinPasswordLength is how many characters a new password has at least.

@@ -21,7 +21,7 @@ type SignUp struct {
 
 // SignUp adds a user. The name has to be free in its canonical form
 // (ErrUsernameInvalid, ErrUsernameTaken) and the password has to pass the
-// policy (ErrPasswordTooShort and its siblings). One address may try a few times an
+// policy (ErrPasswordTooShort and its siblings, ErrPasswordBreached). One address may try a few times an
 // hour (RateLimitedError). It does not sign anybody in.
 func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	canonical, err := CanonicalUsername(try.Username)
@@ -43,7 +43,10 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if err := s.requireFreeName(ctx, canonical); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hash(ctx, place, try.Password)
+	hash, err := s.hashUnlessBreached(ctx, place, try.Password)
+	if errors.Is(err, ErrPasswordBreached) {
+		return User{}, err // and counted: asking costs us more than who makes us ask
+	}
 	if err != nil {
 		s.limits.refund(ctx, charges) // it was us who could not
 		return User{}, err

@@ -71,8 +71,16 @@ type Store interface {
 	HasLegacyHashes(ctx context.Context) (bool, error)
 
 	// UserRecords returns up to limit users whose id is greater than after, by id,
-	// each with all passkeys by age.
+	// each with the address and all passkeys by age.
 	UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]UserRecord, error)
+
+	// UserRecord returns the user of that canonical name, deleted or not, with address
+	// and passkeys, as UserRecords does.
+	UserRecord(ctx context.Context, canonicalName string) (UserRecord, error)
+
+	// LastSignIns returns when each of the users last signed in, by what is recorded of
+	// them. Those of whom it is not known are not in it.
+	LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error)
 
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
@@ -91,9 +99,9 @@ type Tx interface {
 	// CreateUser adds u, or returns ErrUsernameTaken.
 	CreateUser(ctx context.Context, u User) error
 
-	// ImportUsers adds users with their passkeys and says of each what became of it,
-	// in the same order. A user whose id is there already stays as it is, passkeys
-	// included. One whose canonical name or handle somebody has is not added, nor is
+	// ImportUsers adds users with their addresses and passkeys and says of each what
+	// became of it, in the same order. A user whose id is there already stays as it is,
+	// address and passkeys included. One whose canonical name or handle somebody has is not added, nor is
 	// a passkey whose credential id somebody has. No two of batch have an id,
 	// canonical name, handle or credential id in common.
 	ImportUsers(ctx context.Context, batch []UserRecord) ([]UserOutcome, error)
@@ -209,9 +217,10 @@ type EndedSession struct {
 	At time.Time
 }
 
-// UserRecord is a user with all passkeys.
+// UserRecord is a user with all passkeys and the confirmed address.
 type UserRecord struct {
 	User     User
+	Email    *ConfirmedEmail // nil for none
 	Passkeys []Passkey
 }
 

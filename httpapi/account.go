@@ -50,6 +50,7 @@ type exportAnswer struct {
 		ID        string    `json:"id"`
 		Username  string    `json:"username"`
 		CreatedAt time.Time `json:"createdAt"`
+		Email     *string   `json:"email"`
 	} `json:"user"`
 	Passkeys []exportedPasskey `json:"passkeys"`
 	Sessions []sessionAnswer   `json:"sessions"`
@@ -84,6 +85,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID), Events: []exportedEvent{},
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
+	answer.User.Email = orNull(e.Email.Address)
 	for _, p := range e.Passkeys {
 		answer.Passkeys = append(answer.Passkeys, exportedPasskey{
 			ID: p.ID.String(), Name: p.Name, Model: p.Credential.AAGUID.String(),

@@ -148,7 +148,7 @@ func allProblems() map[string]problem {
 	byCode := map[string]problem{}
 	for _, p := range []problem{
 		problemInvalidRequest, problemUsernameInvalid, problemPasswordTooShort, problemPasswordTooLong,
-		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
+		problemPasswordBlocked, problemPasswordContainsUsername, problemPasswordBreached, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
 		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemWrongRecoveryCode, problemRecoveryOnly,
@@ -171,6 +171,7 @@ func TestProblemOfEachKind(t *testing.T) {
 		{stepkey.ErrPasswordTooLong, 400, "password_too_long"},
 		{stepkey.ErrPasswordCommon, 400, "password_blocked"},
 		{stepkey.ErrPasswordContainsUsername, 400, "password_contains_username"},
+		{stepkey.ErrPasswordBreached, 400, "password_breached"},
 		{stepkey.ErrNoPasskeys, 400, "no_passkeys"},
 		{stepkey.ErrChallengeExpired, 400, "challenge_expired"},
 		{stepkey.ErrEmailInvalid, 400, "email_invalid"},

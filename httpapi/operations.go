@@ -90,7 +90,7 @@ func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, status{"ok"})
 }
 
-// ready says that the service can do its work, and so should get requests.
+// ready says that requests should come to this instance.
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	if isClosed(a.stopping) {
 		writeProblem(w, r, problemUnavailable)

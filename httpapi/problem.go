@@ -63,6 +63,11 @@ var (
 		title:  "The password is little more than a name",
 		detail: "Leave the user name, and the name of this service, out of the password.",
 	}
+	problemPasswordBreached = problem{
+		status: 400, code: "password_breached",
+		title:  "The password is known from a data breach",
+		detail: "This password was stolen somewhere and is known to attackers. Choose another, and change it wherever you use it.",
+	}
 	problemNoPasskeys = problem{
 		status: 400, code: "no_passkeys", message: "No passkeys registered",
 		title:  "There is no passkey yet",
@@ -257,6 +262,7 @@ func problemOf(err error) problem {
 		{stepkey.ErrPasswordTooLong, problemPasswordTooLong},
 		{stepkey.ErrPasswordCommon, problemPasswordBlocked},
 		{stepkey.ErrPasswordContainsUsername, problemPasswordContainsUsername},
+		{stepkey.ErrPasswordBreached, problemPasswordBreached},
 		{stepkey.ErrEmailInvalid, problemEmailInvalid},
 		{stepkey.ErrLinkExpired, problemLinkExpired},
 		{stepkey.ErrEmailOff, problemEmailOff},

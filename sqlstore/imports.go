@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
 )
 
 // chunkRows is how many rows one statement adds or asks for: few round trips, and few
@@ -41,11 +42,11 @@ func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]ste
 		return nil, err
 	}
 	outcomes := make([]stepkey.UserOutcome, len(batch))
-	var refused, passkeys []stepkey.UserRecord
+	var refused, comers []stepkey.UserRecord
 	for i, r := range batch {
 		if _, ok := added[r.User.ID]; ok {
 			outcomes[i].Status = stepkey.ImportAdded
-			passkeys = append(passkeys, r)
+			comers = append(comers, r)
 		} else {
 			refused = append(refused, r)
 		}
@@ -54,7 +55,10 @@ func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]ste
 	if err != nil {
 		return nil, err
 	}
-	kept, err := t.insertPasskeys(ctx, passkeys)
+	if err := t.insertEmails(ctx, comers); err != nil {
+		return nil, err
+	}
+	kept, err := t.insertPasskeys(ctx, comers)
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +84,40 @@ func (t *tx) insertUsers(ctx context.Context, batch []stepkey.UserRecord) (map[u
 		for _, r := range chunk {
 			u := r.User
 			args = append(args, u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle,
-				u.CreatedAt, u.DisabledAt)
+				u.CreatedAt, u.DisabledAt, u.PasswordByMail)
 		}
 		err := collect(ctx, t, added, `
-			INSERT INTO users (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at)
-			VALUES `+placeholders(len(chunk), 8)+`
+			INSERT INTO users (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
+			                   password_by_mail)
+			VALUES `+placeholders(len(chunk), 9)+`
 			ON CONFLICT DO NOTHING RETURNING id`, args...)
 		if err != nil {
 			return nil, err
 		}
 	}
 	return added, nil
+}
+
+// insertEmails adds the addresses of users who are new, and so have none.
+func (t *tx) insertEmails(ctx context.Context, batch []stepkey.UserRecord) error {
+	for chunk := range slices.Chunk(batch, chunkRows) {
+		var args []any
+		for _, r := range chunk {
+			if r.Email != nil {
+				args = append(args, r.User.ID, r.Email.Address, mail.Fold(r.Email.Address), r.Email.ConfirmedAt)
+			}
+		}
+		if len(args) == 0 {
+			continue
+		}
+		_, err := t.ExecContext(ctx, `
+			INSERT INTO emails (user_id, address, folded, confirmed_at)
+			VALUES `+placeholders(len(args)/4, 4), args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insertPasskeys returns the ids of those that were added.
@@ -109,12 +136,12 @@ func (t *tx) insertPasskeys(ctx context.Context, batch []stepkey.UserRecord) (ma
 				return nil, err
 			}
 			args = append(args, p.ID, p.UserID, c.ID, c.PublicKey, c.Algorithm, c.AAGUID, int64(c.SignCount),
-				int16(c.Flags), string(transports), p.Name, p.CreatedAt, p.LastUsedAt, c.Attested)
+				int16(c.Flags), string(transports), p.Name, p.CreatedAt, p.LastUsedAt, c.Attested, p.UsableFrom)
 		}
 		err := collect(ctx, t, added, `
 			INSERT INTO passkeys (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
-			                      transports, name, created_at, last_used_at, attested)
-			VALUES `+placeholders(len(chunk), 13)+`
+			                      transports, name, created_at, last_used_at, attested, usable_from)
+			VALUES `+placeholders(len(chunk), 14)+`
 			ON CONFLICT DO NOTHING RETURNING id`, args...)
 		if err != nil {
 			return nil, err
@@ -168,83 +195,6 @@ func collect[T comparable](ctx context.Context, q queryer, set map[T]struct{}, s
 			return err
 		}
 		set[value] = struct{}{}
-	}
-	return rows.Err()
-}
-
-// UserRecords implements stepkey.Store. Two looks read a user and the passkeys of a
-// moment later.
-func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	records, err := userPage(ctx, s.db.read, after, limit)
-	if err != nil {
-		return nil, s.translate(err)
-	}
-	places := make(map[uuid.UUID]int)
-	for i, r := range records {
-		places[r.User.ID] = i
-	}
-	for chunk := range slices.Chunk(records, chunkRows) {
-		if err := addPasskeys(ctx, s.db.read, chunk, records, places); err != nil {
-			return nil, s.translate(err)
-		}
-	}
-	return records, nil
-}
-
-func userPage(ctx context.Context, q queryer, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
-	rows, err := q.QueryContext(ctx, `
-		SELECT id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at
-		FROM users WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2`, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var records []stepkey.UserRecord
-	for rows.Next() {
-		var u stepkey.User
-		err := rows.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt)
-		if err != nil {
-			return nil, err
-		}
-		u.CreatedAt, u.DisabledAt = u.CreatedAt.UTC(), utc(u.DisabledAt)
-		records = append(records, stepkey.UserRecord{User: u})
-	}
-	return records, rows.Err()
-}
-
-// addPasskeys reads the passkeys of the users in chunk into records.
-func addPasskeys(
-	ctx context.Context, q queryer, chunk, records []stepkey.UserRecord, places map[uuid.UUID]int,
-) error {
-	ids := make([]any, len(chunk))
-	for i, r := range chunk {
-		ids[i] = r.User.ID
-	}
-	rows, err := q.QueryContext(ctx, `
-		SELECT user_id, id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
-		       transports, name, created_at, last_used_at, attested
-		FROM passkeys WHERE user_id IN `+placeholders(1, len(chunk))+` ORDER BY user_id, created_at, id`, ids...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var userID uuid.UUID
-		var p passkeyRow
-		err := rows.Scan(&userID, &p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount,
-			&p.flags, &p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested)
-		if err != nil {
-			return err
-		}
-		passkey, err := p.passkey(userID)
-		if err != nil {
-			return err
-		}
-		r := &records[places[userID]]
-		r.Passkeys = append(r.Passkeys, passkey)
 	}
 	return rows.Err()
 }

@@ -280,3 +280,35 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("Open: %v, want ErrUnavailable", err)
 	}
 }
+
+// A server that has become read-only still answers. Who would rather be told names the
+// server with target_session_attrs, as docs/operations.md says.
+func TestReadOnlyServer(t *testing.T) {
+	d := postgres(t)
+	whichever, writable := open(t, d.url, nil), open(t, d.url+"&target_session_attrs=read-write", nil)
+	becomes := func(readOnly string) {
+		t.Helper()
+		exec(t, d, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = `+readOnly+`', current_database()); END $$`)
+		exec(t, d, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'stepkey' AND datname = current_database()`)
+	}
+	ping := func(s *sqlstore.Store) error {
+		t.Helper()
+		err := s.Ping(t.Context()) // may meet a connection that has just been cut
+		for n := 0; err != nil && n < 20; n++ {
+			err = s.Ping(t.Context())
+		}
+		return err
+	}
+	becomes("on")
+	if err := ping(whichever); err != nil {
+		t.Errorf("whichever server: %v", err)
+	}
+	if err := ping(writable); !errors.Is(err, stepkey.ErrUnavailable) {
+		t.Errorf("only one that takes writes: %v, want ErrUnavailable", err)
+	}
+	exec(t, database{driver: "pgx", dsn: d.dsn + "&default_transaction_read_only=off"},
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$`)
+	if err := ping(writable); err != nil {
+		t.Errorf("once it takes writes: %v", err)
+	}
+}

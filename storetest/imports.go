@@ -20,6 +20,7 @@ func newRecord(name string, passkeys int) stepkey.UserRecord {
 	r := stepkey.UserRecord{User: newUser(name)}
 	disabled := epoch.Add(time.Hour)
 	r.User.DisabledAt = &disabled
+	r.Email = &stepkey.ConfirmedEmail{Address: "Somebody@example.com", ConfirmedAt: epoch.Add(time.Minute)}
 	for i := range passkeys {
 		p := newPasskey(r.User)
 		p.CreatedAt = epoch.Add(time.Duration(i) * time.Second)
@@ -77,9 +78,16 @@ func importing(t *testing.T, s stepkey.Store) {
 	wantRecords(t, s)
 	wantOutcomes(t, "nobody", importUsers(t, s), []stepkey.UserOutcome{}...)
 	mira, noor, olga := newRecord("mira", 2), newRecord("noor", 0), newRecord("olga", 1)
-	noor.User.DisabledAt = nil
+	noor.User.DisabledAt, noor.Email = nil, nil
 	wantOutcomes(t, "first import", importUsers(t, s, mira, noor, olga), added(), added(), added())
 	wantRecords(t, s, mira, noor, olga)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		found, err := tx.Addressees(ctx, stepkey.AddresseesOf{Address: "sOMEBODY@example.com"})
+		if len(found) != 2 {
+			t.Errorf("%d users are found by the address, want two", len(found))
+		}
+		return err
+	})
 	if u, err := s.UserByName(t.Context(), "mira"); err != nil || u.Active() {
 		t.Errorf("mira is active, %v", err)
 	}
@@ -87,6 +95,7 @@ func importing(t *testing.T, s stepkey.Store) {
 	// Those who are there stay as they are, whatever comes.
 	again := newRecord("mira", 3)
 	again.User.ID = mira.User.ID
+	again.Email.Address = "mallory@example.com"
 	for i := range again.Passkeys {
 		again.Passkeys[i].UserID = mira.User.ID
 	}

@@ -49,6 +49,8 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("imports", importing)
 	run("imports of many", importingMany)
 	run("imports at once", importsAtOnce)
+	run("record of a user", userRecord)
+	run("last sign-ins", lastSignIns)
 	run("settings are pinned", pinSetting)
 	run("signing keys", signingKeys)
 	run("of 32 that spend one action one is first", oneSpends)

@@ -152,3 +152,53 @@ func eventsOfUser(t *testing.T, s stepkey.Store) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
+
+func lastSignIns(t *testing.T, s stepkey.Store) {
+	mira, noor, olga := uuid.New(), uuid.New(), uuid.New()
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		var events []stepkey.Event
+		for i, kind := range []stepkey.EventKind{stepkey.EventSignedIn, stepkey.EventSignedIn, stepkey.EventSteppedUp} {
+			at := epoch.Add(time.Duration(i) * time.Second)
+			events = append(events,
+				stepkey.Event{ID: uuid.New(), Kind: kind, At: at, UserID: mira},
+				stepkey.Event{ID: uuid.New(), Kind: kind, At: at.Add(time.Hour), UserID: noor},
+				stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: at, UserID: olga})
+		}
+		return tx.RecordEvents(ctx, events)
+	})
+	ids := []uuid.UUID{mira, olga}
+	for range 250 { // more than one statement asks for
+		ids = append(ids, uuid.New())
+	}
+	got, err := s.LastSignIns(t.Context(), append(ids, noor))
+	want := map[uuid.UUID]time.Time{mira: epoch.Add(time.Second), noor: epoch.Add(time.Second + time.Hour)}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, -want +got:\n%s", err, diff)
+	}
+	if got, err := s.LastSignIns(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Errorf("of nobody: %v, %v", got, err)
+	}
+}
+
+func userRecord(t *testing.T, s stepkey.Store) {
+	if _, err := s.UserRecord(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("nobody: %v, want ErrNotFound", err)
+	}
+	mira, noor := newRecord("mira", 2), newRecord("noor", 1)
+	noor.User.DisabledAt, noor.Email = nil, nil
+	importUsers(t, s, mira, noor)
+	for _, want := range []stepkey.UserRecord{mira, noor} {
+		got, err := s.UserRecord(t.Context(), want.User.CanonicalName)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%v, -want +got:\n%s", err, diff)
+		}
+	}
+	at := epoch.Add(2 * time.Hour)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		return tx.DeleteUser(ctx, mira.User.ID, "no hash", at)
+	})
+	got, err := s.UserRecord(t.Context(), "mira")
+	if err != nil || got.User.DeletedAt == nil || !got.User.DeletedAt.Equal(at) || got.Email != nil || got.Passkeys != nil {
+		t.Errorf("a deleted user: %+v, %v", got, err)
+	}
+}

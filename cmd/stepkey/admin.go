@@ -21,12 +21,14 @@ type keyCommands struct {
 }
 
 type userCommands struct {
+	List    userListCommand    `cmd:"" help:"List all users, a line each."`
+	Show    userShowCommand    `cmd:"" help:"Show one user, with passkeys, live sessions and what happened last."`
 	Disable userDisableCommand `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
 	Delete  userDeleteCommand  `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
 	Unlock  userUnlockCommand  `cmd:"" help:"Set back the count of failed logins at an account."`
 	Recover userRecoverCommand `cmd:"" help:"Make a link by which a user who has lost everything adds a passkey. You never see a password."`
-	Export  userExportCommand  `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes and passkeys."`
+	Export  userExportCommand  `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes, addresses and passkeys."`
 	Import  userImportCommand  `cmd:"" help:"Take users over from JSON lines, with hashes of argon2id, bcrypt, scrypt or PBKDF2. Without --yes it only reports."`
 }
 

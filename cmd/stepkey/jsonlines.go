@@ -22,13 +22,20 @@ const maxLine = 1 << 20
 
 // userLine is a user as a line of JSON. docs/moving-in.md describes the members.
 type userLine struct {
-	ID           uuid.UUID          `json:"id"`
-	Username     string             `json:"username"`
-	PasswordHash string             `json:"passwordHash"`
-	UserHandle   ceremony.Base64URL `json:"userHandle,omitzero"`
-	CreatedAt    time.Time          `json:"createdAt,omitzero"`
-	DisabledAt   *time.Time         `json:"disabledAt,omitzero"`
-	Passkeys     []passkeyLine      `json:"passkeys,omitempty"`
+	ID             uuid.UUID          `json:"id"`
+	Username       string             `json:"username"`
+	PasswordHash   string             `json:"passwordHash"`
+	PasswordByMail bool               `json:"passwordByMail,omitzero"`
+	UserHandle     ceremony.Base64URL `json:"userHandle,omitzero"`
+	CreatedAt      time.Time          `json:"createdAt,omitzero"`
+	DisabledAt     *time.Time         `json:"disabledAt,omitzero"`
+	Email          *emailLine         `json:"email,omitzero"`
+	Passkeys       []passkeyLine      `json:"passkeys,omitempty"`
+}
+
+type emailLine struct {
+	Address     string    `json:"address"`
+	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
 }
 
 type passkeyLine struct {
@@ -43,18 +50,22 @@ type passkeyLine struct {
 	Name         string             `json:"name,omitzero"`
 	CreatedAt    time.Time          `json:"createdAt,omitzero"`
 	LastUsedAt   *time.Time         `json:"lastUsedAt,omitzero"`
+	UsableFrom   *time.Time         `json:"usableFrom,omitzero"`
 }
 
 func lineOf(u stepkey.PortableUser) userLine {
 	l := userLine{
-		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, UserHandle: u.Handle,
+		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, PasswordByMail: u.PasswordByMail, UserHandle: u.Handle,
 		CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
+	}
+	if u.Email != nil {
+		l.Email = &emailLine{Address: u.Email.Address, ConfirmedAt: u.Email.ConfirmedAt}
 	}
 	for _, p := range u.Passkeys {
 		l.Passkeys = append(l.Passkeys, passkeyLine{
 			ID: p.ID, CredentialID: p.CredentialID, PublicKey: p.PublicKey, SignCount: p.SignCount, Flags: p.Flags,
 			Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
-			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt, UsableFrom: p.UsableFrom,
 		})
 	}
 	return l
@@ -62,14 +73,17 @@ func lineOf(u stepkey.PortableUser) userLine {
 
 func (l userLine) user() stepkey.PortableUser {
 	u := stepkey.PortableUser{
-		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, Handle: l.UserHandle,
+		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, PasswordByMail: l.PasswordByMail, Handle: l.UserHandle,
 		CreatedAt: l.CreatedAt, DisabledAt: l.DisabledAt,
+	}
+	if l.Email != nil {
+		u.Email = &stepkey.ConfirmedEmail{Address: l.Email.Address, ConfirmedAt: l.Email.ConfirmedAt}
 	}
 	for _, p := range l.Passkeys {
 		u.Passkeys = append(u.Passkeys, stepkey.PortablePasskey{
 			ID: p.ID, CredentialID: p.CredentialID, PublicKey: p.PublicKey, SignCount: p.SignCount, Flags: p.Flags,
 			Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
-			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
+			Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt, UsableFrom: p.UsableFrom,
 		})
 	}
 	return u

@@ -153,6 +153,10 @@ func TestImportReportsLines(t *testing.T) {
 		{`{"username":"k","passwordHash":"x"}`, `line 15, "k": there is no id`},
 		{strings.Replace(user(16, "l", ""), hash, "$1$md5$crypt", 1), `line 16, "l": the password hash is of a kind`},
 		{strings.Replace(user(17, "m", ""), `"m"`, `"m\u001b[31m"`, 1), `line 17, "m\x1b[31m": the user name is outside the rules`},
+		{user(18, "n", `,"email":{"address":"secret\u001b@example.com","confirmedAt":"2024-01-03T03:04:05Z"}`), `line 18, e-mail address of "n": it is not one plain address`},
+		{user(19, "o", `,"email":{"address":"secret@example.com"}`), `line 19, e-mail address of "o": it does not say when`},
+		{user(20, "p", `,"email":"secret@example.com"`), "line 20: not a user in JSON: the value of /email is not"},
+		{user(21, "q", `,"email":{"address":"secret@example.com","confirmedAt":"2024-01-03T03:04:05Z"}`), ""},
 	}
 	var text strings.Builder
 	for _, l := range lines {
@@ -161,7 +165,8 @@ func TestImportReportsLines(t *testing.T) {
 	if err := os.WriteFile("users.jsonl", []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	report := wantCommand(t, 0, "16 users read: 3 can be taken over, 0 are here already, 13 left out.", "user", "import", "users.jsonl")
+	report := wantCommand(t, 0, "20 users read: 6 can be taken over, 0 are here already, 14 left out.\n"+
+		"0 passkeys can be taken over, 1 left out.\n1 e-mail addresses can be taken over, 2 left out.\n", "user", "import", "users.jsonl")
 	for _, l := range lines {
 		if !strings.Contains(report, "left out: "+l.want) && l.want != "" {
 			t.Errorf("the report lacks %q", l.want)
@@ -183,14 +188,14 @@ func TestImportReportsLines(t *testing.T) {
 // The form of an export is a promise to whoever reads it with something else.
 func TestExportForm(t *testing.T) {
 	serveAt(t, "")
-	const line = `{"id":"00000000-0000-4000-8000-000000000001","username":"Mira","passwordHash":"$2b$04$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2","userHandle":"bWlyYQ","createdAt":"2024-01-02T03:04:05.678901Z","disabledAt":"2025-01-02T03:04:05Z","passkeys":[{"id":"00000000-0000-4000-8000-00000000000a","credentialId":"AAECAwQFBgcICQoLDA0ODw","publicKey":%q,"signCount":7,"flags":29,"transports":["internal","hybrid"],"aaguid":"01020304-0506-0708-0102-030405060708","attested":true,"name":"Phone","createdAt":"2024-02-02T03:04:05Z","lastUsedAt":"2024-03-02T03:04:05Z"}]}` + "\n"
+	const line = `{"id":"00000000-0000-4000-8000-000000000001","username":"Mira","passwordHash":"$2b$04$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2","userHandle":"bWlyYQ","createdAt":"2024-01-02T03:04:05.678901Z","disabledAt":"2025-01-02T03:04:05Z","email":{"address":"Mira@example.com","confirmedAt":"2024-01-03T03:04:05.678901Z"},"passkeys":[{"id":"00000000-0000-4000-8000-00000000000a","credentialId":"AAECAwQFBgcICQoLDA0ODw","publicKey":%q,"signCount":7,"flags":29,"transports":["internal","hybrid"],"aaguid":"01020304-0506-0708-0102-030405060708","attested":true,"name":"Phone","createdAt":"2024-02-02T03:04:05Z","lastUsedAt":"2024-03-02T03:04:05Z"}]}` + "\n"
 	// An Ed25519 key: the base point of RFC 8032.
 	key := "pAEBAycgBiFYIFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm"
 	want := fmt.Sprintf(line, key)
 	if err := os.WriteFile("in.jsonl", []byte(want), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantCommand(t, 0, "1 passkeys taken over, 0 left out", "user", "import", "--yes", "in.jsonl")
+	wantCommand(t, 0, "1 passkeys taken over, 0 left out.\n1 e-mail addresses taken over, 0 left out.\n", "user", "import", "--yes", "in.jsonl")
 	if _, got := exported(t, 1); got != want {
 		t.Errorf("exported\n%s\nwant\n%s", got, want)
 	}

@@ -3,7 +3,7 @@
 //
 //	stepkey serve          run the service; with no settings, on SQLite at http://localhost:3000
 //	stepkey key            list, rotate or revoke signing keys
-//	stepkey user           disable, enable or unlock a user; export or import all
+//	stepkey user           list, show, disable, enable, unlock or delete users; export or import all
 //	stepkey import         take users over from the NestJS original
 //	stepkey healthcheck    ask a running service whether it is alive
 //	stepkey version        print the version
@@ -37,7 +37,7 @@ func main() {
 type commands struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the service."`
 	Key         keyCommands        `cmd:"" help:"List, rotate or revoke signing keys."`
-	User        userCommands       `cmd:"" help:"Disable, enable or unlock a user; export or import all."`
+	User        userCommands       `cmd:"" help:"List, show, disable, enable, unlock or delete users; export or import all."`
 	Import      importCommands     `cmd:"" help:"Take users over from another system."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running service on this machine whether it is alive."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -98,6 +98,10 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
+	breaches, err := c.breaches()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
 	dsn, described, err := c.database()
 	if err != nil {
 		return nil, stepkey.Config{}, err
@@ -113,7 +117,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), RPID: c.RPID, RPName: c.RPName,
 		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, AttestationRoots: attestationRoots,
-		Mailer: mailer, PublicURL: c.PublicURL,
+		Mailer: mailer, PublicURL: c.PublicURL, Breaches: breaches,
 	}, nil
 }
 

@@ -249,6 +249,8 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"proxy by name", map[string]string{"STEPKEY_TRUSTED_PROXIES": "proxy.example.com"}, []string{`STEPKEY_TRUSTED_PROXIES has "proxy.example.com"`, "10.0.0.0/8"}},
 		{"unknown header", map[string]string{"STEPKEY_TRUSTED_PROXIES": "::1", "STEPKEY_CLIENT_IP_HEADER": "X-Client"}, []string{"STEPKEY_CLIENT_IP_HEADER", "X-Forwarded-For"}},
 		{"header of nobody", map[string]string{"STEPKEY_CLIENT_IP_HEADER": "Forwarded"}, []string{"STEPKEY_CLIENT_IP_HEADER", "list the addresses of your proxies"}},
+		{"breaches elsewhere", map[string]string{"STEPKEY_BREACHED_PASSWORDS": "http://mirror.example.com"}, []string{"STEPKEY_BREACHED_PASSWORDS", "use https"}},
+		{"breaches nowhere", map[string]string{"STEPKEY_BREACHED_PASSWORDS": "yes"}, []string{"STEPKEY_BREACHED_PASSWORDS is neither off, on nor"}},
 		{"short passwords", map[string]string{"STEPKEY_MIN_PASSWORD_LENGTH": "4"}, []string{"STEPKEY_MIN_PASSWORD_LENGTH is 4", "between 8 and 64"}},
 		{"no limits on a host", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_LIMITS": "off"}, []string{"STEPKEY_LIMITS is off", "turn it on"}},
 		{"Redis that is none", map[string]string{"REDIS_URL": "http://:hunter2@localhost"}, []string{"REDIS_URL is not a Redis URL", "redis://"}},
@@ -402,7 +404,7 @@ func TestHealthcheck(t *testing.T) {
 func TestEmptySettingIsNone(t *testing.T) {
 	atHome(t)
 	t.Setenv("PORT", freePort(t))
-	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS"} {
+	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_BREACHED_PASSWORDS"} {
 		t.Setenv(name, "")
 	}
 	start(t)
@@ -420,7 +422,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
 		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_LIMITS", "STEPKEY_ATTACK_FAILURES", "STEPKEY_MIN_PASSWORD_LENGTH",
-		"SMTP_URL", "STEPKEY_MAIL_FROM", "STEPKEY_PUBLIC_URL",
+		"SMTP_URL", "STEPKEY_MAIL_FROM", "STEPKEY_PUBLIC_URL", "STEPKEY_BREACHED_PASSWORDS",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {
 			t.Errorf("serve --help does not name %s", name)

@@ -42,27 +42,28 @@ type settings struct {
 	DBPassword secret.Text `name:"db-password" env:"DB_PASSWORD" help:"PostgreSQL password."`
 	DBName     string      `name:"db-name" env:"DB_NAME" help:"PostgreSQL database."`
 
-	DatabaseURL     secret.Text   `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
-	RedisURL        secret.Text   `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and counts of tries, instead of the database."`
-	SMTPURL         secret.Text   `name:"smtp-url" env:"SMTP_URL" help:"Mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://localhost:1025. Default: none, and no e-mail is sent."`
-	MailFrom        string        `name:"mail-from" env:"STEPKEY_MAIL_FROM" help:"Address that mails come from, such as no-reply@example.com."`
-	PublicURL       string        `name:"public-url" env:"STEPKEY_PUBLIC_URL" help:"Origin that links in mails begin with. Default: the first origin."`
-	Data            string        `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
-	Secret          secret.Text   `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
-	Host            string        `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
-	Issuer          string        `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
-	Audience        string        `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
-	Introspection   secret.Text   `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
-	CORSOrigins     []string      `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
-	HashSlots       int           `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
-	MinPassword     int           `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Characters that a new password has at least. Set 15 where the password may be all that somebody has."`
-	Limits          string        `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether tries are counted and limited: on, or off for load tests on localhost."`
-	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"For how long a passkey that was added through recovery cannot be used, so that the owner has the time to stop it."`
-	AttackFailures  int           `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, all together, above which an attack is assumed and each address may fail less often."`
-	LogFormat       string        `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
+	DatabaseURL    secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
+	RedisURL       secret.Text `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and counts of tries, instead of the database."`
+	SMTPURL        secret.Text `name:"smtp-url" env:"SMTP_URL" help:"Mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://localhost:1025. Default: none, and no e-mail is sent."`
+	MailFrom       string      `name:"mail-from" env:"STEPKEY_MAIL_FROM" help:"Address that mails come from, such as no-reply@example.com."`
+	PublicURL      string      `name:"public-url" env:"STEPKEY_PUBLIC_URL" help:"Origin that links in mails begin with. Default: the first origin."`
+	Data           string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
+	Secret         secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
+	Host           string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
+	Issuer         string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
+	Audience       string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
+	Introspection  secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
+	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
+	HashSlots      int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
+	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Characters that a new password has at least. Set 15 where the password may be all that somebody has."`
+	Breached       string      `name:"breached-passwords" env:"STEPKEY_BREACHED_PASSWORDS" default:"off" help:"Whether new passwords are looked up among those from data breaches: off, on (at api.pwnedpasswords.com, which is told five digits of a hash), or the https URL of a mirror."`
+	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether tries are counted and limited: on, or off for load tests on localhost."`
+	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, all together, above which an attack is assumed and each address may fail less often."`
+	LogFormat      string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
 
-	MaxConnections int           `name:"max-connections" env:"STEPKEY_MAX_CONNECTIONS" help:"Connections from clients at once. Default: 4096, or three quarters of the open files that the system allows."`
-	ShutdownDelay  time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"How long to go on serving, with /readyz answering 503, when told to stop. Behind a load balancer: longer than between two of its checks."`
+	MaxConnections  int           `name:"max-connections" env:"STEPKEY_MAX_CONNECTIONS" help:"Connections from clients at once. Default: 4096, or three quarters of the open files that the system allows."`
+	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"For how long a passkey that was added through recovery cannot be used, so that the owner has the time to stop it."`
+	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"How long to go on serving, with /readyz answering 503, when told to stop. Behind a load balancer: longer than between two of its checks."`
 }
 
 // origins returns the configured origins, or the local one.

@@ -34,6 +34,7 @@ type takeover struct {
 
 	read, added, present, leftOut int
 	passkeys, passkeysLeftOut     int
+	emails, emailsLeftOut         int
 	withoutPasskey                int // were added and lost all that they had
 }
 
@@ -100,6 +101,13 @@ func (t *takeover) count(c candidate, r stepkey.ImportResult) error {
 		t.present++
 	default:
 		t.added++
+		switch {
+		case r.Email != "":
+			t.emailsLeftOut++
+			lines = append(lines, fmt.Sprintf("left out: %s, e-mail address of %s: %s", c.where, quoted(c.user.Username), r.Email))
+		case c.user.Email != nil:
+			t.emails++
+		}
 		if len(r.LeftOut) > 0 && r.Passkeys == 0 {
 			t.withoutPasskey++
 		}
@@ -137,6 +145,9 @@ func (t *takeover) finish(ctx context.Context) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d users read: %d %s, %d are here already, %d left out.\n", t.read, t.added, did, t.present, t.leftOut)
 	fmt.Fprintf(&b, "%d passkeys %s, %d left out.\n", t.passkeys, did, t.passkeysLeftOut)
+	if t.emails+t.emailsLeftOut > 0 {
+		fmt.Fprintf(&b, "%d e-mail addresses %s, %d left out.\n", t.emails, did, t.emailsLeftOut)
+	}
 	if t.withoutPasskey > 0 {
 		fmt.Fprintf(&b, "Users who lose the only passkeys they have: %d. Their passwords are enough to add a new one.\n", t.withoutPasskey)
 	}

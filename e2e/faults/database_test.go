@@ -209,7 +209,7 @@ func TestF03DatabaseReadOnly(t *testing.T) {
 	r := try(t, row{
 		3, "The primary has become read-only, as after a fail-over",
 		"default_transaction_read_only is switched on and all connections are cut; then off again while the service holds read-only connections",
-		"503 for what writes, guarded routes go on; the service lets go of connections to a read-only server by itself",
+		"503 for what writes, guarded routes go on and readyz stays 200; the service lets go of connections to a read-only server by itself",
 	})
 	postgres, dsn := ownDatabase(r)
 	p, through := databaseProxy(t, dsn)
@@ -226,6 +226,8 @@ func TestF03DatabaseReadOnly(t *testing.T) {
 			return other.do("POST", "/passkeys/authenticate/options", l.people[0].password, nil)
 		},
 	})
+	// All instances share the primary: none would be left to serve guarded routes.
+	want(l, "/readyz", other.do("GET", "/readyz", "", nil), http.StatusOK)
 	l.guardedRoutesAreQuick(c)
 	time.Sleep(pick(time.Second, 8*time.Second))
 	text, _, _ := c.tally()

@@ -228,6 +228,12 @@ func (c Credential) HardwareBound() bool {
 	return c.Attested && c.Flags&flagBackupEligible == 0
 }
 
+// BackedUp reports whether the passkey was synced to elsewhere when it was last seen
+// (WebAuthn L3 §6.1.3, flag BS). known is false as long as it was not seen here.
+func (c Credential) BackedUp() (backedUp, known bool) {
+	return c.Flags&flagBackupState != 0, c.Flags != 0
+}
+
 // newChallenge draws 32 bytes: twice the minimum of WebAuthn Level 3 §13.4.3.
 func (rp *RelyingParty) newChallenge() ([]byte, error) {
 	challenge := make([]byte, challengeSize)

@@ -125,7 +125,15 @@ func (p *Place) Move(lane Lane) error {
 		return nil
 	}
 	p.Leave()
-	next, err := p.gate.Enter(lane)
+	p.lane = lane
+	return p.Return()
+}
+
+// Return takes a place in the same lane again after Leave, or none, with the error of
+// [Gate.Enter]. Who has to wait for something else before Do leaves and returns, so
+// that nobody waits with him.
+func (p *Place) Return() error {
+	next, err := p.gate.Enter(p.lane)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Errors of [Hasher.Verify] about the stored hash. None of them says anything
@@ -100,7 +99,7 @@ func (h *Hasher) Hash(password string) (string, error) {
 		return "", fmt.Errorf("password: read randomness: %w", err)
 	}
 	hash := phc{params: h.params, salt: salt}
-	hash.key = hash.derive(norm.NFKC.String(password), keyBytes)
+	hash.key = hash.derive(Normal(password), keyBytes)
 	return hash.String(), nil
 }
 
@@ -133,7 +132,7 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 	if err != nil {
 		return false, false, err
 	}
-	normal := norm.NFKC.String(password)
+	normal := Normal(password)
 	if !stored.matches(normal) {
 		// A hash made elsewhere may be of the bytes as typed. That costs a second
 		// hash where the two differ, also for the decoy.

@@ -66,7 +66,7 @@ func (p Policy) Check(password, username string) error {
 	if len(password) > MaxBytes {
 		return ErrTooLong
 	}
-	if utf8.RuneCountInString(norm.NFKC.String(password)) < p.minLength() {
+	if utf8.RuneCountInString(Normal(password)) < p.minLength() {
 		return ErrTooShort
 	}
 	folded := fold(password)
@@ -78,6 +78,9 @@ func (p Policy) Check(password, username string) error {
 	}
 	return nil
 }
+
+// Normal returns the form of a password that gets hashed, which is NFKC.
+func Normal(password string) string { return norm.NFKC.String(password) }
 
 func (p Policy) minLength() int {
 	if p.MinLength == 0 {

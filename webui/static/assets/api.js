@@ -10,7 +10,7 @@ export class Problem extends Error {
 		super(`${response.status} ${body.code ?? ""}`);
 		this.status = response.status;
 		this.code = body.code ?? "";
-		this.tooShort = this.code === "password_too_short" && body.detail;
+		this.tooShort = this.code.startsWith("password_") && body.detail;
 		this.requestId = body.requestId;
 		this.retryAfter = seconds(response.headers.get("Retry-After"));
 	}

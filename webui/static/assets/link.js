@@ -57,7 +57,7 @@ async function send(form, body) {
 		tell(done[form.dataset.done]);
 		return;
 	}
-	const words = wrong[answer.code] ?? fields[answer.code] ?? (answer.code === "password_too_short" && answer.detail), wait = Number(response.headers.get("Retry-After"));
+	const words = wrong[answer.code] ?? fields[answer.code] ?? (answer.code?.startsWith("password_") && answer.detail), wait = Number(response.headers.get("Retry-After"));
 	if (words && form.querySelector("input")) refuse(form, words);
 	else if (answer.code === "link_expired") end();
 	else if (answer.code === "email_off") tell(off);

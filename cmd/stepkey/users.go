@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// shownEvents is how many events user show prints, the newest ones.
+const shownEvents = 20
+
+type userListCommand struct {
+	settings
+	JSON bool `name:"json" help:"Print a line of JSON for each user."`
+}
+
+// listedUser is a user as user list prints one. docs/operations.md describes the members.
+type listedUser struct {
+	ID           uuid.UUID  `json:"id"`
+	Username     string     `json:"username"`
+	State        string     `json:"state"`
+	Passkeys     int        `json:"passkeys"`
+	CreatedAt    time.Time  `json:"createdAt"`
+	LastSignInAt *time.Time `json:"lastSignInAt,omitzero"`
+}
+
+// Run prints a line for each user who is not deleted, by id, batch by batch: there may
+// be many. The name comes last, so that columns are in line whatever its length.
+func (c *userListCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(_ *stepkey.Service, store stepkey.Store) error {
+		w := bufio.NewWriter(out.stdout)
+		write := func(u listedUser) error { return u.writeText(w) }
+		if c.JSON {
+			write = func(u listedUser) error { return u.writeJSON(w) }
+		} else {
+			fmt.Fprintf(w, listFormat, "ID", "CREATED", "LAST SIGN-IN", "STATE", "PASSKEYS", "NAME")
+		}
+		for after := uuid.Nil; ; {
+			users, err := listedUsers(ctx, store, after)
+			if err != nil {
+				return err
+			}
+			for _, u := range users {
+				if err := write(u); err != nil {
+					return err
+				}
+				after = u.ID
+			}
+			if len(users) < stepkey.MaxImportBatch {
+				return w.Flush()
+			}
+		}
+	})
+}
+
+// listedUsers returns the next batch of users.
+func listedUsers(ctx context.Context, store stepkey.Store, after uuid.UUID) ([]listedUser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	records, err := store.UserRecords(ctx, after, stepkey.MaxImportBatch)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uuid.UUID, len(records))
+	for i, r := range records {
+		ids[i] = r.User.ID
+	}
+	last, err := store.LastSignIns(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]listedUser, len(records))
+	for i, r := range records {
+		users[i] = listedUser{
+			ID: r.User.ID, Username: r.User.Username, State: state(r.User),
+			Passkeys: len(r.Passkeys), CreatedAt: r.User.CreatedAt,
+		}
+		if at, known := last[r.User.ID]; known {
+			users[i].LastSignInAt = &at
+		}
+	}
+	return users, nil
+}
+
+const listFormat = "%-36v  %-20s  %-20s  %-8s  %-8v  %s\n"
+
+func (u listedUser) writeText(w io.Writer) error {
+	_, err := fmt.Fprintf(w, listFormat, u.ID, moment(&u.CreatedAt), moment(u.LastSignInAt), u.State, u.Passkeys, printable(u.Username))
+	return err
+}
+
+func (u listedUser) writeJSON(w *bufio.Writer) error {
+	if err := json.MarshalWrite(w, u); err != nil {
+		return err
+	}
+	return w.WriteByte('\n')
+}
+
+func state(u stepkey.User) string {
+	switch {
+	case u.DeletedAt != nil:
+		return "deleted"
+	case u.DisabledAt != nil:
+		return "disabled"
+	default:
+		return "active"
+	}
+}
+
+// moment is a time to the second, or a dash where there is none.
+func moment(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// printable is a text without what would do something to a terminal. What comes in is
+// bounded already; who runs the command should not have to rely on that.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+type userShowCommand struct {
+	settings
+	Username string `arg:"" help:"The user's name."`
+}
+
+// Run prints what is known of a user, apart from secrets. The address is printed whole:
+// who runs the command can read the database as well, and has to reach the owner.
+func (c *userShowCommand) Run(ctx context.Context, out output) error {
+	canonical, err := stepkey.CanonicalUsername(c.Username)
+	if err != nil {
+		return errors.New("that is no user name")
+	}
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		r, err := store.UserRecord(ctx, canonical)
+		if errors.Is(err, stepkey.ErrNotFound) {
+			return errors.New("there is no such user")
+		}
+		if err != nil {
+			return err
+		}
+		if r.User.DeletedAt != nil {
+			free := r.User.DeletedAt.Add(stepkey.NameQuarantine)
+			_, err := fmt.Fprintf(out.stdout, "The user was deleted at %s. Nobody gets the name before %s.\n",
+				moment(r.User.DeletedAt), moment(&free))
+			return err
+		}
+		now := service.Now()
+		sessions, err := store.Sessions(ctx, r.User.ID, now, now.Add(-stepkey.SessionIdle))
+		if err != nil {
+			return err
+		}
+		events, err := store.Events(ctx, r.User.ID, shownEvents)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+		showUser(table, r)
+		showPasskeys(table, r.Passkeys)
+		showSessions(table, sessions)
+		showEvents(table, events)
+		return table.Flush()
+	})
+}
+
+func showUser(w io.Writer, r stepkey.UserRecord) {
+	fmt.Fprintf(w, "Name\t%s\nID\t%s\nState\t%s\n", printable(r.User.Username), r.User.ID, state(r.User))
+	if r.User.DisabledAt != nil {
+		fmt.Fprintf(w, "Disabled\t%s\n", moment(r.User.DisabledAt))
+	}
+	fmt.Fprintf(w, "Created\t%s\n", moment(&r.User.CreatedAt))
+	if r.Email != nil {
+		fmt.Fprintf(w, "E-mail\t%s, confirmed %s\n", printable(r.Email.Address), moment(&r.Email.ConfirmedAt))
+	}
+}
+
+func showPasskeys(w io.Writer, passkeys []stepkey.Passkey) {
+	fmt.Fprintf(w, "\nPasskeys: %d\n", len(passkeys))
+	if len(passkeys) > 0 {
+		fmt.Fprintln(w, "ID\tCREATED\tLAST USED\tSYNCED\tNAME")
+	}
+	for _, p := range passkeys {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.ID, moment(&p.CreatedAt), moment(p.LastUsedAt), synced(p), printable(p.Name))
+	}
+}
+
+func synced(p stepkey.Passkey) string {
+	switch backedUp, known := p.Credential.BackedUp(); {
+	case !known:
+		return "-"
+	case backedUp:
+		return "yes"
+	default:
+		return "no"
+	}
+}
+
+func showSessions(w io.Writer, sessions []stepkey.Session) {
+	fmt.Fprintf(w, "\nLive sessions: %d\n", len(sessions))
+	if len(sessions) > 0 {
+		fmt.Fprintln(w, "ID\tCREATED\tLAST SEEN\tLEVEL\tFROM")
+	}
+	for _, s := range sessions {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, moment(&s.CreatedAt), moment(&s.LastSeenAt), s.Level(),
+			printable(strings.TrimSpace(s.Client.Device+" "+s.Client.Address)))
+	}
+}
+
+func showEvents(w io.Writer, events []stepkey.Event) {
+	fmt.Fprintf(w, "\nEvents, the newest %d at most:\n", shownEvents)
+	for _, e := range events {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", moment(&e.At), e.Kind, printable(e.Reason))
+	}
+}

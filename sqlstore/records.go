@@ -1,0 +1,156 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+)
+
+// UserRecords implements stepkey.Store. Two looks read a user and the passkeys of a
+// moment later.
+func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	records, err := s.records(ctx, `u.id > $1 AND u.deleted_at IS NULL`, after, limit)
+	return records, s.translate(err)
+}
+
+// UserRecord implements stepkey.Store.
+func (s *Store) UserRecord(ctx context.Context, canonicalName string) (stepkey.UserRecord, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	records, err := s.records(ctx, `u.canonical_name = $1`, canonicalName, 1)
+	if err != nil {
+		return stepkey.UserRecord{}, s.translate(err)
+	}
+	if len(records) == 0 {
+		return stepkey.UserRecord{}, stepkey.ErrNotFound
+	}
+	return records[0], nil
+}
+
+// records reads the first limit users for whom the condition holds of arg, by id.
+func (s *Store) records(ctx context.Context, condition string, arg any, limit int) ([]stepkey.UserRecord, error) {
+	records, err := userPage(ctx, s.db.read, condition, arg, limit)
+	if err != nil {
+		return nil, err
+	}
+	places := make(map[uuid.UUID]int)
+	for i, r := range records {
+		places[r.User.ID] = i
+	}
+	for chunk := range slices.Chunk(records, chunkRows) {
+		if err := addPasskeys(ctx, s.db.read, chunk, records, places); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+func userPage(ctx context.Context, q queryer, condition string, arg any, limit int) ([]stepkey.UserRecord, error) {
+	rows, err := q.QueryContext(ctx, `
+		SELECT `+userColumns+`, e.address, e.confirmed_at
+		FROM users u LEFT JOIN emails e ON e.user_id = u.id
+		WHERE `+condition+` ORDER BY u.id LIMIT $2`, arg, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []stepkey.UserRecord
+	for rows.Next() {
+		var u stepkey.User
+		var address sql.NullString
+		var confirmedAt *time.Time
+		var recovery recoveryRow
+		err := rows.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+			&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &recovery.startedAt, &recovery.readyAt, &address, &confirmedAt)
+		if err != nil {
+			return nil, err
+		}
+		u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+		u.Recovery = recovery.pending()
+		r := stepkey.UserRecord{User: u}
+		if address.Valid {
+			r.Email = &stepkey.ConfirmedEmail{Address: address.String, ConfirmedAt: confirmedAt.UTC()}
+		}
+		records = append(records, r)
+	}
+	return records, rows.Err()
+}
+
+// addPasskeys reads the passkeys of the users in chunk into records.
+func addPasskeys(
+	ctx context.Context, q queryer, chunk, records []stepkey.UserRecord, places map[uuid.UUID]int,
+) error {
+	ids := make([]any, len(chunk))
+	for i, r := range chunk {
+		ids[i] = r.User.ID
+	}
+	rows, err := q.QueryContext(ctx, `
+		SELECT user_id, id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
+		       transports, name, created_at, last_used_at, attested, usable_from
+		FROM passkeys WHERE user_id IN `+placeholders(1, len(chunk))+` ORDER BY user_id, created_at, id`, ids...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var userID uuid.UUID
+		var p passkeyRow
+		err := rows.Scan(&userID, &p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount,
+			&p.flags, &p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested, &p.usableFrom)
+		if err != nil {
+			return err
+		}
+		passkey, err := p.passkey(userID)
+		if err != nil {
+			return err
+		}
+		r := &records[places[userID]]
+		r.Passkeys = append(r.Passkeys, passkey)
+	}
+	return rows.Err()
+}
+
+// LastSignIns implements stepkey.Store. A statement that returns the column, and no
+// aggregate of it, gets a time from SQLite's driver.
+func (s *Store) LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	last := make(map[uuid.UUID]time.Time)
+	for chunk := range slices.Chunk(userIDs, chunkRows) {
+		if err := addLastSignIns(ctx, s.db.read, chunk, last); err != nil {
+			return nil, s.translate(err)
+		}
+	}
+	return last, nil
+}
+
+func addLastSignIns(ctx context.Context, q queryer, userIDs []uuid.UUID, last map[uuid.UUID]time.Time) error {
+	args := make([]any, len(userIDs))
+	for i, id := range userIDs {
+		args[i] = id
+	}
+	rows, err := q.QueryContext(ctx, `
+		SELECT e.user_id, e.at FROM events e
+		WHERE e.user_id IN `+placeholders(1, len(userIDs))+` AND e.kind = 'session.started' AND NOT EXISTS (
+			SELECT 1 FROM events l WHERE l.user_id = e.user_id AND l.kind = e.kind AND l.at > e.at)`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id uuid.UUID
+		var at time.Time
+		if err := rows.Scan(&id, &at); err != nil {
+			return err
+		}
+		last[id] = at.UTC()
+	}
+	return rows.Err()
+}
