@@ -97,6 +97,7 @@ func mountPages(mux *http.ServeMux, pages http.Handler) {
 	}
 	for _, path := range []string{
 		"/{$}", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, "/favicon.ico", "/assets/",
+		"/stepkey.js", "/stepkey.d.ts",
 	} {
 		mux.Handle(path, pages)
 	}

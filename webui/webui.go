@@ -1,8 +1,9 @@
-// Package webui is Stepkey's web page: the demo at /, the readable API reference at /docs and the pages behind links in
-// mails, with their style sheets, scripts and icons, all embedded in the binary.
+// Package webui is Stepkey's web page: the demo at /, the readable API reference at /docs, the pages behind links in
+// mails, with their style sheets, scripts and icons, and the client for pages of others, /stepkey.js; all embedded in the
+// binary.
 //
-// The pages are plain HTML, CSS and ES modules, written as they are served: there is no build step and nothing is
-// loaded from elsewhere. They talk to the server only through its public HTTP API, so they hold no privilege and can be
+// The pages are plain HTML, CSS and ES modules: there is no build step and nothing is loaded from elsewhere. Scripts are
+// served without their comments and indentation, which weigh as much as a third of them. They talk to the server only through its public HTTP API, so they hold no privilege and can be
 // left out. Scripts build the page with DOM methods alone, because the policy sent with it forbids everything that
 // parses strings as HTML or code. Icons are symbols inside the pages: an external sprite would be asked for again with each
 // new icon, and would come too late on a slow line.
@@ -11,19 +12,24 @@
 //
 // The demo is split by concern, each file a module under /assets/:
 //
-//	words.js     every English sentence the demo's scripts can show
+//	words.js     the English that the demo's scripts show beside the sentences of /stepkey.js
 //	dom.js       making elements, announcing, copying
-//	api.js       fetch, problem documents, masking for the log
-//	webauthn.js  navigator.credentials, JSON conversion with a fallback, the page's own clock
-//	log.js       "Behind the scenes"
-//	session.js   the access token, in memory only
-//	failures.js  which words go with which failure
+//	log.js       "Behind the scenes": every call of /stepkey.js, taken apart and masked
+//	failures.js  how a StepkeyError looks: its notice, or the field it belongs to
 //	steps.js     the five steps as they look
 //	stand.js     "Where you stand"
 //	demo.js      the flow that ties them together
 //	docs.js      /docs, drawn from /openapi.json
 //	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
 //	linkwords.js what those say beside words.js
+//
+// A page that needs somebody to be signed in imports the client from "/stepkey.js" and calls refresh once: the session
+// of another page or tab is taken up, or there is none. It sets confirm, to say why before a device is asked, and
+// onsession, since another tab may sign out. What rejects is a StepkeyError: explain of failures.js makes the words of a
+// notice from it. The page has a p#status for announce of dom.js, and the symbols of the icons it shows.
+//
+// The client is one module without dependencies, below 4 kB as gzip makes it; a test holds that too. What it promises is
+// written in its types, /stepkey.d.ts.
 package webui
 
 import (
@@ -34,6 +40,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -54,8 +61,8 @@ type file struct {
 	etag        string
 }
 
-// Handler serves the pages at /, /docs, /confirm-email, /reset-password and /not-me, the files below /assets/, and /favicon.ico. It answers GET and HEAD, other
-// methods with 405 and other paths with 404. Files are revalidated on each use, by a strong entity tag over their
+// Handler serves the pages at /, /docs, /confirm-email, /reset-password and /not-me, the files below /assets/, /favicon.ico,
+// and the client with its types at /stepkey.js and /stepkey.d.ts. It answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use, by a strong entity tag over their
 // content (RFC 9110 section 8.8.3), so a new version of the binary is seen at once and an unchanged file costs a 304.
 // The handler is safe for concurrent use.
 func Handler() http.Handler {
@@ -93,6 +100,9 @@ func load() map[string]file {
 		if err != nil {
 			return err
 		}
+		if path.Ext(name) == ".js" {
+			body = lean(body)
+		}
 		files[strings.TrimPrefix(name, "static")] = file{body, contentType(name), etag(body)}
 		return nil
 	})
@@ -122,8 +132,16 @@ func contentType(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".ts":
+		return "text/plain; charset=utf-8"
 	}
 	panic("webui: no content type for " + name)
+}
+
+// lean takes comments that stand on lines of their own, empty lines and indentation out of a script. It knows nothing of
+// the language: no literal of ours spans lines.
+func lean(script []byte) []byte {
+	return regexp.MustCompile(`(?m)^\s*(?://.*|/\*\*(?s:.*?)\*/)\n|^\s+`).ReplaceAll(script, nil)
 }
 
 func etag(body []byte) string {

@@ -1,6 +1,8 @@
 package webui
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -38,7 +40,7 @@ func served(t *testing.T) map[string]string {
 func TestEveryFileHasItsTypeAndHeaders(t *testing.T) {
 	types := map[string]string{
 		"": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-		".svg": "image/svg+xml", ".ico": "image/svg+xml",
+		".svg": "image/svg+xml", ".ico": "image/svg+xml", ".ts": "text/plain; charset=utf-8",
 	}
 	handler := Handler()
 	for url := range served(t) {
@@ -175,10 +177,14 @@ func references(t *testing.T, url string) []string {
 			return
 		}
 		for _, match := range regexp.MustCompile(`(?m)(?:from |import\(?)"([^"]+)"`).FindAllStringSubmatch(content, -1) {
-			if !strings.HasPrefix(match[1], "./") {
+			switch {
+			case strings.HasPrefix(match[1], "/"):
+				follow(match[1])
+			case strings.HasPrefix(match[1], "./"):
+				follow(path.Join(path.Dir(url), match[1]))
+			default:
 				t.Errorf("%s imports %s, which browsers cannot resolve", url, match[1])
 			}
-			follow(path.Join(path.Dir(url), match[1]))
 		}
 	}
 	follow(url)
@@ -188,7 +194,7 @@ func references(t *testing.T, url string) []string {
 func TestPagesAreWholeAndLight(t *testing.T) {
 	const limit = 60_000 // bytes, uncompressed
 	contents := served(t)
-	used := []string{"/favicon.ico"}
+	used := []string{"/favicon.ico", "/stepkey.js", "/stepkey.d.ts"}
 	for _, page := range pages {
 		weight := 0
 		for _, url := range references(t, page) {
@@ -203,6 +209,46 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 	for url := range contents {
 		if !slices.Contains(used, url) {
 			t.Errorf("%s is on no page", url)
+		}
+	}
+}
+
+// The client is light enough to be used where there are no passkeys yet.
+func TestClientIsLight(t *testing.T) {
+	const limit = 4_000 // bytes, as gzip makes it
+	script := served(t)["/stepkey.js"]
+	var compressed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write([]byte(script)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("/stepkey.js weighs %d bytes, compressed %d", len(script), compressed.Len())
+	if compressed.Len() >= limit {
+		t.Errorf("/stepkey.js weighs %d bytes compressed, want less than %d", compressed.Len(), limit)
+	}
+	if found := regexp.MustCompile(`(?m)^\s*import |import\(`).FindString(script); found != "" {
+		t.Errorf("/stepkey.js depends on something: %s", found)
+	}
+}
+
+// Scripts are served without comments, which a literal over several lines would not survive.
+func TestScriptsAreLean(t *testing.T) {
+	const script = "// Why.\n\nconst a = 1; // stays\n/**\n * Two\n * lines.\n */\nfunction b() {\n\t// Why.\n\treturn `/** ${a} */`;\n}\n"
+	if got, want := string(lean([]byte(script))), "const a = 1; // stays\nfunction b() {\nreturn `/** ${a} */`;\n}\n"; got != want {
+		t.Errorf("lean = %q, want %q", got, want)
+	}
+	for url, script := range served(t) {
+		for _, line := range strings.Split(script, "\n") {
+			quoted := strings.NewReplacer("\"`\"", "", "[^`]", "").Replace(line)
+			if path.Ext(url) == ".js" && strings.Count(quoted, "`")%2 != 0 {
+				t.Errorf("%s has a literal over several lines: %s", url, line)
+			}
 		}
 	}
 }

@@ -1,0 +1,302 @@
+// Stepkey in the browser: sign up, sign in, passkeys, and a fetch that steps up by itself. What each part promises is
+// written in stepkey.d.ts.
+
+// One sentence for people, by `kind`. Other refusals bring their own.
+const sentences = {
+	cancelled: "No passkey was used.",
+	unfocused: "Click here first.",
+	stopped: "Stopped.",
+	silent: "Your device did not answer.",
+	exists: "This device is ready.",
+	unsuited: "This device cannot make a passkey we accept.",
+	unverified: "This device cannot check it is you.",
+	address: "Passkeys do not work at this address.",
+	device: "Your device could not finish.",
+	unsupported: "This browser cannot use passkeys.",
+	insecure: "This page needs https.",
+	offline: "You are offline.",
+	unreachable: "We can’t reach the server.",
+	unrepeatable: "Send this again.",
+	wrong_credentials: "Username or password is not right.",
+	unauthorized: "You have been signed out.",
+	challenge_expired: "That took too long.",
+	rate_limited: "Too many tries.",
+	internal: "Something broke on our side.",
+};
+
+const kinds = {
+	NotAllowedError: "cancelled", AbortError: "stopped", TimeoutError: "silent", InvalidStateError: "device", UnknownError: "device",
+	OperationError: "device", NotSupportedError: "unsuited", ConstraintError: "unverified", SecurityError: "address",
+};
+
+export class StepkeyError extends Error {
+	name = "StepkeyError";
+	constructor(kind, more) {
+		super(sentences[kind] ?? more?.problem?.detail ?? sentences.internal, more);
+		Object.assign(this, more, { kind });
+	}
+}
+
+async function refusal(response) {
+	const { status, headers } = response, problem = await response.clone().json().catch(() => {}) ?? {}, { code } = problem;
+	return new StepkeyError(code ?? { 401: "unauthorized", 429: "rate_limited" }[status] ?? "internal", {
+		status, problem, response, retryAfter: +headers.get("Retry-After") || 0,
+		stepUp: code !== "action_required" && (code === "step_up_required" || /insufficient_user_authentication/.test(headers.get("WWW-Authenticate"))),
+	});
+}
+
+export const supported = () => typeof PublicKeyCredential === "function";
+
+export const decode = text => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt());
+const encode = bytes => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+// JSON both ways by hand, since browsers learned it late and some password managers never did (WebAuthn Level 3 section 5.1).
+const ids = list => list?.map(item => ({ ...item, id: decode(item.id) }));
+const fromJSON = options => ({
+	...options, challenge: decode(options.challenge), user: options.user && { ...options.user, id: decode(options.user.id) },
+	excludeCredentials: ids(options.excludeCredentials), allowCredentials: ids(options.allowCredentials),
+});
+
+function toJSON({ id, type, authenticatorAttachment, response: given }) {
+	const response = { transports: given.getTransports?.() };
+	for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+		const bytes = given[name] ?? (name === "authenticatorData" && given.getAuthenticatorData?.());
+		if (bytes) response[name] = encode(bytes);
+	}
+	return { id, rawId: id, type, response, authenticatorAttachment };
+}
+
+// A passkey that the server does not know is offered no more, where the browser has a way (WebAuthn Level 3 section 5.1.10).
+function forget({ kind }, rpId, credentialId) {
+	if (kind === "verification_failed") PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId }).catch(() => {});
+}
+const pause = ms => new Promise(done => setTimeout(done, ms));
+
+// A page has one request to the device at a time. This ends the one behind the autofill list; its browser has half a second
+// to notice.
+let list;
+function endList() {
+	list?.abort.abort();
+	return Promise.race([list?.ended, pause(500)]);
+}
+
+export function createStepkey({ base = "", refresh: mode = "cookie", origins = [] } = {}) {
+	let session = null, refreshing, climbing;
+	const cookie = mode === "cookie", mark = `stepkey:${base}`, ours = [location.origin, new URL(base || "/", location).origin, ...origins];
+
+	// Tabs share the cookie, so they share the session. It stays in memory; what is stored is that there is one.
+	const tabs = cookie && window.BroadcastChannel ? new BroadcastChannel(mark) : null;
+	if (tabs) tabs.onmessage = event => adopt(event.data);
+
+	// Where storage is forbidden, there may always be one.
+	function marked(value) {
+		try {
+			return value === undefined ? localStorage.getItem(mark) : localStorage.setItem(mark, value);
+		} catch {
+			return true;
+		}
+	}
+
+	function adopt(next) {
+		session = next;
+		self.onsession?.(next);
+		return next;
+	}
+
+	function keep(answer) {
+		const claims = answer && JSON.parse(new TextDecoder().decode(decode(answer.accessToken.split(".")[1])));
+		const next = answer && { ...answer, claims, expiresAt: Date.now() + answer.expiresIn * 1000 };
+		if (cookie) {
+			marked(answer ? 1 : "");
+			tabs?.postMessage(next);
+		}
+		return adopt(next);
+	}
+
+	async function send(input, init) {
+		const request = new Request(input, init);
+		const report = self.on?.({ request });
+		try {
+			const response = await fetch(request);
+			report?.(response.clone());
+			return response;
+		} catch (cause) {
+			const error = new StepkeyError(kinds[cause.name] ?? (navigator.onLine ? "unreachable" : "offline"), { cause });
+			report?.(error);
+			throw error;
+		}
+	}
+
+	async function authed(input, { stepUp = true, ...init } = {}) {
+		const original = new Request(input, init);
+		// The token is nobody else's.
+		if (!ours.includes(new URL(original.url).origin)) return send(original);
+		const once = init.body instanceof ReadableStream;
+		let used, response, error;
+		const attempt = async () => {
+			if (response && once) throw new StepkeyError("unrepeatable", { response });
+			if (session?.expiresAt < Date.now() + 5000) await refresh();
+			const request = once ? original : original.clone();
+			used = session;
+			if (used) request.headers.set("Authorization", `Bearer ${used.accessToken}`);
+			response = await send(request);
+			error = response.ok ? null : await refusal(response);
+		};
+		await attempt();
+		if (error?.kind === "unauthorized" && !error.stepUp && await refresh() && session !== used) await attempt();
+		if (error?.stepUp && stepUp) {
+			if (session === used) await climb(error);
+			await attempt();
+		}
+		if (error && /problem\+json/.test(response.headers.get("Content-Type"))) throw error;
+		return response;
+	}
+
+	// Requests that are refused at once share one ceremony.
+	function climb(error) {
+		const run = () => self.stepUp();
+		return climbing ??= (async () => self.confirm ? self.confirm(run, error) : run())().finally(() => { climbing = null; });
+	}
+
+	async function call(method, path, body, more, through = authed) {
+		const response = await through(base + path, {
+			method, body: JSON.stringify(body), headers: body && { "Content-Type": "application/json" }, credentials: "include", ...more,
+		});
+		if (!response.ok) throw await refusal(response);
+		return response.json().catch(() => {});
+	}
+	const bare = (path, body) => call("POST", path, body, {}, send);
+	const still = (path, body) => call("POST", path, body, { stepUp: false });
+	const enter = async (path, body) => keep(await bare(path, { ...body, refresh: mode || undefined }));
+
+	function refresh() {
+		const before = session;
+		return refreshing ??= new Promise((resolve, reject) => {
+			const rotate = async () => {
+				try {
+					const { refreshToken } = session ?? {};
+					if (session === before && (cookie ? marked() : refreshToken)) keep(await bare("/auth/refresh", { refreshToken }));
+					resolve(session);
+				} catch (error) {
+					if (error.status !== 401) return reject(error);
+					resolve(session === before ? keep(null) : session);
+				}
+				// Other tabs will have heard of it when their turn comes.
+				await pause(100);
+			};
+			cookie && navigator.locks ? navigator.locks.request(mark, rotate) : rotate();
+		}).finally(() => { refreshing = null; });
+	}
+
+	async function ask(kind, options, { signal, mediation }) {
+		if (!supported()) throw new StepkeyError(isSecureContext ? "unsupported" : "insecure");
+		await endList();
+		const report = self.on?.({ ceremony: kind, options, mediation });
+		const abort = new AbortController(), quiet = mediation === "conditional", { timeout = 300000 } = options;
+		let clock;
+		// A browser's promise may never settle, and may ignore the signal.
+		const end = new Promise((_, reject) => {
+			const fail = name => reject(new DOMException("", name));
+			const halt = () => { abort.abort(); setTimeout(fail, 500, "AbortError"); };
+			const renew = () => {
+				const at = document.activeElement;
+				at?.matches("[autocomplete~=webauthn]") ? at.addEventListener("blur", renew) : fail("TimeoutError");
+			};
+			clock = quiet ? setTimeout(renew, timeout * .75) : setTimeout(fail, timeout + 5000, "TimeoutError");
+			signal?.aborted ? halt() : signal?.addEventListener("abort", halt);
+		});
+		try {
+			const asked = navigator.credentials[kind]({ publicKey: fromJSON(options), signal: abort.signal, mediation });
+			if (quiet) list = { abort, ended: asked.catch(() => {}) };
+			const answer = toJSON(await Promise.race([asked, end]));
+			report?.(answer);
+			return answer;
+		} catch (cause) {
+			abort.abort();
+			let found = kinds[cause.name] ?? "internal";
+			if (signal?.aborted) found = "stopped";
+			else if (found === "cancelled" && !document.hasFocus()) found = "unfocused";
+			else if (kind === "create" && cause.name === "InvalidStateError") found = "exists";
+			const error = new StepkeyError(found, { cause, rpId: options.rpId ?? options.rp?.id });
+			report?.(error);
+			throw error;
+		} finally {
+			clearTimeout(clock);
+		}
+	}
+
+	const self = {
+		get session() { return session; },
+		fetch: authed, refresh, call,
+
+		signUp: ({ username, password }) => bare("/auth/signup", { username, password }),
+
+		async signIn({ username, password }) {
+			await endList();
+			try {
+				return await enter("/auth/login", { username, password });
+			} catch (error) {
+				throw error.status === 401 ? new StepkeyError("wrong_credentials", error) : error;
+			}
+		},
+
+		async signInWithPasskey({ mediation, signal, options } = {}) {
+			const quiet = mediation === "conditional", path = "/passkeys/login/";
+			if (quiet && !await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) return null;
+			for (;;) {
+				const asked = options ?? await bare(path + "options", {});
+				let answer;
+				try {
+					answer = await ask("get", asked, { signal, mediation });
+					return await enter(path + "verify", answer);
+				} catch (error) {
+					forget(error, asked.rpId, answer?.id);
+					if (answer || !quiet) throw error;
+					// The list was closed, or another request took its place.
+					if (error.kind !== "silent") return null;
+				}
+			}
+		},
+
+		async stepUp({ action, options, signal } = {}) {
+			const path = "/passkeys/authenticate/";
+			options ??= await still(path + "options", action && { action });
+			const answer = await still(path + "verify", await ask("get", options, { signal }));
+			return answer.actionToken ? answer : keep(answer);
+		},
+
+		async registerPasskey({ deviceName, options, signal } = {}) {
+			const path = "/passkeys/register/";
+			options ??= await still(path + "options");
+			const credential = await ask("create", options, { signal });
+			try {
+				return { ...(await still(path + "verify", { ...credential, deviceName })).passkey, credential };
+			} catch (error) {
+				forget(error, options.rp.id, credential.id);
+				throw error;
+			}
+		},
+
+		async syncPasskeys() {
+			const { rpId, userHandle: userId, passkeys, username: name } = await call("GET", "/passkeys");
+			const signal = (what, facts) => window.PublicKeyCredential?.[what]?.({ rpId, userId, ...facts });
+			await signal("signalAllAcceptedCredentials", { allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
+			await signal("signalCurrentUserDetails", { name, displayName: name });
+		},
+
+		async signOut() {
+			try {
+				await still("/auth/logout", {});
+			} catch (error) {
+				if (error.status !== 401) throw error;
+			} finally {
+				keep(null);
+			}
+		},
+	};
+	return self;
+}
+
+export const stepkey = createStepkey();
+export default stepkey;
+export const { signUp, signIn, signInWithPasskey, registerPasskey, stepUp, refresh, signOut } = stepkey;
