@@ -26,18 +26,23 @@ const (
 	EndedByFailures   EndReason = "too_many_failures"
 	EndedByReset      EndReason = "password_reset"
 	EndedByFreeze     EndReason = "account_frozen"
+	EndedByPasskey    EndReason = "passkey_removed"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;
-// with Keep all with a refresh token but the newest Keep; otherwise all but Except,
-// which may be zero.
+// with Keep all with a refresh token but the newest Keep; with Passkey those that rest on
+// it, but Except; otherwise all but Except, which may be zero.
+//
+// Those rest on a passkey that were raised with it. So do those that began with a passkey
+// alone and have fallen back since: they no longer say with which one.
 type EndSessions struct {
-	UserID uuid.UUID
-	Only   uuid.UUID
-	Except uuid.UUID
-	Keep   int
-	At     time.Time
-	Reason EndReason
+	UserID  uuid.UUID
+	Only    uuid.UUID
+	Except  uuid.UUID
+	Keep    int
+	Passkey uuid.UUID
+	At      time.Time
+	Reason  EndReason
 }
 
 // LogOut ends the session behind the claims. A session that has ended already is
