@@ -131,14 +131,18 @@ func (s *Service) revokeSession(ctx context.Context, c token.Claims) error {
 }
 
 // Introspect returns what an access token says if its session is live at this
-// moment, and ErrUnauthorized otherwise (RFC 7662).
+// moment and has the level that the token says, and ErrUnauthorized otherwise (RFC 7662).
 func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Claims, error) {
 	claims, err := s.verifier.Verify(ctx, accessToken)
 	if err != nil {
 		return token.Claims{}, ErrUnauthorized
 	}
-	if _, err := s.account(ctx, claims, s.now()); err != nil {
+	a, err := s.account(ctx, claims, s.now())
+	if err != nil {
 		return token.Claims{}, err
+	}
+	if claims.Level == token.LevelFull && a.Session.Level() != token.LevelFull {
+		return token.Claims{}, ErrUnauthorized // the passkey behind it is gone
 	}
 	return claims, nil
 }
