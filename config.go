@@ -100,6 +100,10 @@ type Config struct {
 	// set. nil, the default, asks nobody.
 	Breaches Breaches
 
+	// NoPasskeyLogIn switches off signing in with a passkey alone. Then a passkey is what
+	// comes after the password.
+	NoPasskeyLogIn bool
+
 	// AttackFailures is how many logins may fail in a minute, everywhere together,
 	// until an attack is assumed and each address may fail less often. The default
 	// is the constant of that name.

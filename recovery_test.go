@@ -128,6 +128,10 @@ func TestRecoveryByMailIsStopped(t *testing.T) {
 			l.stepUp(l.logIn("mira"), l.device)
 			return nil
 		},
+		"by a sign-in with a passkey alone": func(l lost, _ stepkey.Mail) error {
+			l.passkeyLogIn(l.device)
+			return nil
+		},
 		"by consent with a passkey": func(l lost, _ stepkey.Mail) error {
 			l.confirm(l.logIn("mira"), l.device, &token.Action{Name: "payout.create"})
 			return nil

@@ -180,11 +180,15 @@ func (f *fixture) wantWaits(c token.Claims) (added stepkey.Passkey) {
 	wantError(f.TB, "a passkey that waits", second(f.service.FinishStepUp(f.Context(), owner, response)), stepkey.ErrVerificationFailed)
 	f.exec(`DELETE FROM passkeys WHERE id <> $1`, added.ID)
 	var waits *stepkey.PasskeyWaitsError
+	if _, err := f.finishLogIn(f.got(device, f.logInOptions())); !errors.As(err, &waits) || !waits.Until.Equal(until) {
+		f.Errorf("a sign-in with it alone: %v, want to wait until %s", err, until)
+	}
 	if _, err := f.service.BeginStepUp(f.Context(), owner, nil); !errors.As(err, &waits) || !waits.Until.Equal(until) {
 		f.Errorf("with that one alone: %v, want to wait until %s", err, until)
 	}
 	f.clock.Advance(stepkey.RecoveryCoolOff)
 	f.stepUp(f.logIn(c.Username), device)
+	f.passkeyLogIn(device)
 	return added
 }
 

@@ -90,7 +90,8 @@ func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (Creati
 }
 
 // FinishRegistration adds the passkey that the device made. What deviceName says
-// becomes its name. The rule of BeginRegistration is asked again under the lock
+// becomes its name, or else what its provider is called; with a number, if the user has
+// one of that name. The rule of BeginRegistration is asked again under the lock
 // on the user's row: of several first passkeys that race, one wins and the others
 // need a step-up.
 func (s *Service) FinishRegistration(
@@ -117,6 +118,9 @@ func (s *Service) FinishRegistration(
 	if err != nil {
 		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
 	}
+	if name == "" {
+		name = defaultName(credential)
+	}
 	return s.addPasskey(ctx, c, a, key, credential, name, now)
 }
 
@@ -128,12 +132,12 @@ func (s *Service) addPasskey(
 	if err != nil {
 		return Passkey{}, err
 	}
-	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, Name: name, CreatedAt: now}
+	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, CreatedAt: now}
 	if a.Session.Level() == token.LevelRecovery {
 		from := now.Add(s.coolOff)
 		p.UsableFrom = &from
 	}
-	return p, s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -144,6 +148,7 @@ func (s *Service) addPasskey(
 		if err := mayAddPasskey(locked, c, now); err != nil {
 			return err
 		}
+		p.Name = numbered(name, locked.Passkeys)
 		if err := tx.CreatePasskey(ctx, p); err != nil {
 			return err
 		}
@@ -154,6 +159,7 @@ func (s *Service) addPasskey(
 			Kind: EventPasskeyAdded, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: id,
 		}, now)
 	})
+	return p, err
 }
 
 // mayAddPasskey is mayChangePasskeys, and lets those at level recovery through, who are

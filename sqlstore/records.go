@@ -67,12 +67,10 @@ func userPage(ctx context.Context, q queryer, condition string, arg any, limit i
 		var address sql.NullString
 		var confirmedAt *time.Time
 		var recovery recoveryRow
-		err := rows.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-			&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &recovery.startedAt, &recovery.readyAt, &address, &confirmedAt)
-		if err != nil {
+		if err := rows.Scan(append(userTargets(&u, &recovery), &address, &confirmedAt)...); err != nil {
 			return nil, err
 		}
-		u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+		userInUTC(&u)
 		u.Recovery = recovery.pending()
 		r := stepkey.UserRecord{User: u}
 		if address.Valid {
@@ -92,9 +90,8 @@ func addPasskeys(
 		ids[i] = r.User.ID
 	}
 	rows, err := q.QueryContext(ctx, `
-		SELECT user_id, id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
-		       transports, name, created_at, last_used_at, attested, usable_from
-		FROM passkeys WHERE user_id IN `+placeholders(1, len(chunk))+` ORDER BY user_id, created_at, id`, ids...)
+		SELECT p.user_id, `+passkeyColumns+`
+		FROM passkeys p WHERE p.user_id IN `+placeholders(1, len(chunk))+` ORDER BY p.user_id, p.created_at, p.id`, ids...)
 	if err != nil {
 		return err
 	}
@@ -102,9 +99,7 @@ func addPasskeys(
 	for rows.Next() {
 		var userID uuid.UUID
 		var p passkeyRow
-		err := rows.Scan(&userID, &p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount,
-			&p.flags, &p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested, &p.usableFrom)
-		if err != nil {
+		if err := rows.Scan(append([]any{&userID}, p.targets()...)...); err != nil {
 			return err
 		}
 		passkey, err := p.passkey(userID)

@@ -43,12 +43,23 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, erro
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.recovery_started_at, u.recovery_ready_at`
 
+func userTargets(u *stepkey.User, recovery *recoveryRow) []any {
+	return []any{
+		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &recovery.startedAt, &recovery.readyAt,
+	}
+}
+
+// userInUTC drops the zone that a driver put on the times.
+func userInUTC(u *stepkey.User) {
+	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+}
+
 func scanUser(row *sql.Row) (stepkey.User, error) {
 	var u stepkey.User
 	var recovery recoveryRow
-	err := row.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &recovery.startedAt, &recovery.readyAt)
-	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+	err := row.Scan(userTargets(&u, &recovery)...)
+	userInUTC(&u)
 	u.Recovery = recovery.pending()
 	return u, err
 }

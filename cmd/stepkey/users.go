@@ -204,7 +204,7 @@ func showPasskeys(w io.Writer, passkeys []stepkey.Passkey) {
 }
 
 func synced(p stepkey.Passkey) string {
-	switch backedUp, known := p.Credential.BackedUp(); {
+	switch _, backedUp, known := p.Credential.Backup(); {
 	case !known:
 		return "-"
 	case backedUp:
