@@ -2,7 +2,7 @@
 // written in stepkey.d.ts.
 
 // One sentence for people, by `kind`. Other refusals bring their own.
-const sentences = {
+export const sentences = {
 	cancelled: "No passkey was used.",
 	unfocused: "Click here first.",
 	stopped: "Stopped.",
