@@ -25,6 +25,7 @@ type Purpose string
 const (
 	PurposeRegistration Purpose = "registration"
 	PurposeStepUp       Purpose = "step_up"
+	PurposeLogIn        Purpose = "log_in"
 )
 
 // ChallengeKey is what has to agree for a challenge to be taken. The challenge

@@ -91,6 +91,10 @@ type Config struct {
 	// 800-63B-4 asks for 15 where the password may be all there is.
 	MinPasswordLength int
 
+	// NoPasskeyLogIn switches off signing in with a passkey alone. Then a passkey is what
+	// comes after the password.
+	NoPasskeyLogIn bool
+
 	// AttackFailures is how many logins may fail in a minute, everywhere together,
 	// until an attack is assumed and each address may fail less often. The default
 	// is the constant of that name.

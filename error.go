@@ -47,6 +47,14 @@ var (
 	// ErrTooManyPasskeys is for a user who has MaxPasskeys already.
 	ErrTooManyPasskeys = errors.New("stepkey: too many passkeys")
 
+	// ErrLastPasskey is for the deletion of a user's last passkey that was not asked for
+	// in so many words.
+	ErrLastPasskey = errors.New("stepkey: it is the last passkey")
+
+	// ErrPasskeyLogInOff is returned where signing in with a passkey alone is switched
+	// off.
+	ErrPasskeyLogInOff = errors.New("stepkey: signing in with a passkey alone is off")
+
 	// ErrUsernameInvalid is for a name outside the rule of CanonicalUsername.
 	ErrUsernameInvalid = errors.New("stepkey: invalid username")
 

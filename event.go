@@ -14,6 +14,8 @@ const (
 	EventSignedUp          EventKind = "user.signed_up"
 	EventSignedIn          EventKind = "session.started"
 	EventPasskeyAdded      EventKind = "passkey.registered"
+	EventPasskeyRenamed    EventKind = "passkey.renamed"
+	EventPasskeyRemoved    EventKind = "passkey.removed"
 	EventPasskeyRefused    EventKind = "passkey.refused"
 	EventCounterRegression EventKind = "passkey.counter_regression"
 	EventSteppedUp         EventKind = "session.stepped_up"

@@ -43,15 +43,8 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		ID: id.String(), SessionID: session.ID.String(),
 		IssuedAt: now.Unix(), ExpiresAt: session.tokenExpiry(hasPasskeys, now).Unix(),
 		Level: level, ACR: level, PasskeyVerified: level == token.LevelFull,
-		PasswordTime: session.PasswordAt.Unix(),
-		AuthTime:     session.PasswordAt.Unix(),
-		Methods:      []string{"pwd"},
 	}
-	if level == token.LevelFull {
-		c.PasskeyTime = session.FullAt.Unix()
-		c.AuthTime = c.PasskeyTime
-		c.Methods = passkeyMethods(session.FullHardware)
-	}
+	proofs(&c, session)
 	signed, err := s.signer.Sign(c)
 	if err != nil {
 		return Grant{}, err
@@ -61,6 +54,27 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshToken(session), session.Refresh, session.ExpiresAt
 	}
 	return g, nil
+}
+
+// proofs sets what c says of how and when the user was authenticated. A session that
+// began with a passkey alone says nothing of a password, also once its level has fallen:
+// then it says that there was a passkey, and when, and no more of it.
+func proofs(c *token.Claims, session Session) {
+	withPassword := !session.PasswordAt.IsZero()
+	if withPassword {
+		c.PasswordTime = session.PasswordAt.Unix()
+		c.AuthTime, c.Methods = c.PasswordTime, []string{"pwd"}
+	}
+	switch {
+	case c.Level == token.LevelFull:
+		c.PasskeyTime = session.FullAt.Unix()
+		c.AuthTime, c.Methods = c.PasskeyTime, passkeyMethods(session.FullHardware)
+		if !withPassword {
+			c.Methods = c.Methods[1:] // without pwd; a passkey that verified its user is two factors
+		}
+	case !withPassword:
+		c.AuthTime, c.Methods = session.FullAt.Unix(), []string{"pop", "user"}
+	}
 }
 
 // passkeyMethods are what a password and a passkey amount to, in the words of RFC

@@ -340,8 +340,8 @@ func (im *Importer) first(kind string, value []byte) bool {
 func importedName(sent string) string {
 	shown := []rune(visible(strings.ToValidUTF8(sent, "")))
 	name, err := passkeyName(string(shown[:min(len(shown), MaxPasskeyName)]))
-	if err != nil {
-		return "Passkey"
+	if err != nil || name == "" {
+		return unnamed
 	}
 	return name
 }

@@ -30,6 +30,17 @@ func signUpNetworkLimit() Limit { return Limit{Burst: 50, Every: 72 * time.Secon
 // Challenges that one session asks for.
 func optionsLimit() Limit { return Limit{Burst: 30, Every: 10 * time.Second} }
 
+// Challenges for signing in with a passkey alone, of one address and of its neighbourhood.
+// Every sign-in page that is open asks for one every few minutes, in an office for many
+// people; the bound is for what the store has to keep meanwhile.
+func logInOptionsAddressLimit() Limit { return Limit{Burst: 100, Every: time.Second} }
+func logInOptionsNetworkLimit() Limit { return Limit{Burst: 1000, Every: 100 * time.Millisecond} }
+
+// Passkeys of one address, and of its neighbourhood, that sign nobody in. A success is
+// given back.
+func passkeyLogInAddressLimit() Limit { return Limit{Burst: 20, Every: 6 * time.Second} }
+func passkeyLogInNetworkLimit() Limit { return Limit{Burst: 200, Every: 600 * time.Millisecond} }
+
 // Passkey responses of one session that do not hold. One more ends the session: a
 // person whose key does not work has long stopped.
 func verificationLimit() Limit { return Limit{Burst: 10, Every: 90 * time.Second} }
@@ -144,6 +155,19 @@ func (l *limits) chargeOptions(ctx context.Context, a Account, now time.Time) er
 
 func (l *limits) chargeVerification(ctx context.Context, a Account, now time.Time) error {
 	return l.charge(ctx, now, Charge{l.bucket("verification", a.Session.ID.String()), verificationLimit(), 1})
+}
+
+func (l *limits) chargeAnonymousOptions(ctx context.Context, c Client, now time.Time) error {
+	return l.charge(ctx, now,
+		Charge{l.bucket("login-options-address", clientip.Address(c.IP).String()), logInOptionsAddressLimit(), 1},
+		Charge{l.bucket("login-options-network", clientip.Network(c.IP).String()), logInOptionsNetworkLimit(), 1})
+}
+
+func (l *limits) passkeyLogInCharges(c Client) []Charge {
+	return []Charge{
+		{l.bucket("passkey-login-address", clientip.Address(c.IP).String()), passkeyLogInAddressLimit(), 1},
+		{l.bucket("passkey-login-network", clientip.Network(c.IP).String()), passkeyLogInNetworkLimit(), 1},
+	}
 }
 
 // chargeMail counts a mail that a client asks for, to a folded address or about a name.

@@ -148,25 +148,33 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		if err := stillSignsIn(ctx, tx, u); err != nil {
 			return nil, err
 		}
-		if err := tx.CreateSession(ctx, session); err != nil {
-			return nil, err
-		}
 		if err := s.forgive(ctx, tx, u, p); err != nil {
 			return nil, err
 		}
 		if err := s.dropReset(ctx, tx, u); err != nil {
 			return nil, err
 		}
-		e := Event{Kind: EventSignedIn, UserID: u.ID, SessionID: session.ID}
-		if err := s.record(ctx, tx, e, now); err != nil || session.Refresh == RefreshNone {
-			return nil, err
-		}
-		return s.endIn(ctx, tx, EndSessions{UserID: u.ID, Keep: MaxSessions, At: now, Reason: EndedByLimit})
+		return s.beginSession(ctx, tx, session, uuid.Nil, now)
 	})
 	if err != nil {
 		return Grant{}, err
 	}
 	return g, nil
+}
+
+// beginSession adds a session that began with that passkey, or with the password, and
+// ends the oldest ones that are too many.
+func (s *Service) beginSession(
+	ctx context.Context, tx Tx, session Session, passkeyID uuid.UUID, now time.Time,
+) ([]uuid.UUID, error) {
+	if err := tx.CreateSession(ctx, session); err != nil {
+		return nil, err
+	}
+	e := Event{Kind: EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: passkeyID}
+	if err := s.record(ctx, tx, e, now); err != nil || session.Refresh == RefreshNone {
+		return nil, err
+	}
+	return s.endIn(ctx, tx, EndSessions{UserID: session.UserID, Keep: MaxSessions, At: now, Reason: EndedByLimit})
 }
 
 // stillSignsIn refuses a login whose password was changed, or whose user was disabled or

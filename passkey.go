@@ -1,6 +1,8 @@
 package stepkey
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/aaguid"
 	"github.com/stepkey/stepkey/internal/ceremony"
 )
 
@@ -37,7 +40,7 @@ type Passkey struct {
 
 // passkeyName makes a name of what a client sent along: control and invisible
 // formatting characters dropped, white space trimmed, at most MaxPasskeyName
-// characters. An empty one becomes "Passkey".
+// characters. Nothing may be left.
 func passkeyName(sent string) (string, error) {
 	if !utf8.ValidString(sent) {
 		return "", ErrInvalidRequest
@@ -46,11 +49,40 @@ func passkeyName(sent string) (string, error) {
 	if utf8.RuneCountInString(name) > MaxPasskeyName {
 		return "", ErrInvalidRequest
 	}
-	if name == "" {
-		return "Passkey", nil
-	}
 	return name, nil
 }
+
+// unnamed is what a passkey is called of which nothing is known.
+const unnamed = "Passkey"
+
+// defaultName is what a new passkey is called that its owner gave no name: after its
+// provider, which people recognise.
+func defaultName(c ceremony.Credential) string {
+	if provider := aaguid.Name(c.AAGUID); provider != "" {
+		return provider
+	}
+	return unnamed
+}
+
+// numbered is name, or name and the smallest number from 2 on that makes it differ from
+// those of taken: three passkeys that are all called alike cannot be told apart.
+func numbered(name string, taken []Passkey) string {
+	isTaken := func(name string) bool {
+		return slices.ContainsFunc(taken, func(p Passkey) bool { return p.Name == name })
+	}
+	candidate := name
+	for n := 2; isTaken(candidate); n++ {
+		suffix := " " + strconv.Itoa(n)
+		short := []rune(name)
+		short = short[:min(len(short), MaxPasskeyName-len(suffix))]
+		candidate = strings.TrimSpace(string(short)) + suffix
+	}
+	return candidate
+}
+
+// Provider is the name of the passkey's provider, or empty if it is not known. Nothing
+// vouches for it; see package internal/aaguid.
+func (p Passkey) Provider() string { return aaguid.Name(p.Credential.AAGUID) }
 
 // visible is a text without control and invisible formatting characters, trimmed.
 func visible(text string) string {

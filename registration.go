@@ -86,7 +86,8 @@ func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (Creati
 }
 
 // FinishRegistration adds the passkey that the device made. What deviceName says
-// becomes its name. The rule of BeginRegistration is asked again under the lock
+// becomes its name, or else what its provider is called; with a number, if the user has
+// one of that name. The rule of BeginRegistration is asked again under the lock
 // on the user's row: of several first passkeys that race, one wins and the others
 // need a step-up.
 func (s *Service) FinishRegistration(
@@ -113,6 +114,9 @@ func (s *Service) FinishRegistration(
 	if err != nil {
 		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
 	}
+	if name == "" {
+		name = defaultName(credential)
+	}
 	return s.addPasskey(ctx, c, a, key, credential, name, now)
 }
 
@@ -124,8 +128,8 @@ func (s *Service) addPasskey(
 	if err != nil {
 		return Passkey{}, err
 	}
-	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, Name: name, CreatedAt: now}
-	return p, s.store.InTx(ctx, func(tx Tx) error {
+	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, CreatedAt: now}
+	err = s.store.InTx(ctx, func(tx Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -136,6 +140,7 @@ func (s *Service) addPasskey(
 		if err := mayAddPasskey(locked, c, now); err != nil {
 			return err
 		}
+		p.Name = numbered(name, locked.Passkeys)
 		if err := tx.CreatePasskey(ctx, p); err != nil {
 			return err
 		}
@@ -146,6 +151,7 @@ func (s *Service) addPasskey(
 			Kind: EventPasskeyAdded, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: id,
 		}, now)
 	})
+	return p, err
 }
 
 func mayAddPasskey(a Account, c token.Claims, now time.Time) error {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/token"
@@ -169,6 +171,38 @@ func TestPasskeyName(t *testing.T) {
 		passkey, err := f.service.FinishRegistration(t.Context(), claims, response, test.sent)
 		if !errors.Is(err, test.err) || (err == nil && passkey.Name != test.want) {
 			t.Errorf("%q: %q, %v; want %q, %v", test.sent, passkey.Name, err, test.want, test.err)
+		}
+	}
+}
+
+func TestPasskeyIsNamedAfterItsProvider(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	icloud := uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")
+	first := authenticator.New(authenticator.Config{AAGUID: icloud})
+	claims := f.logIn("mira")
+	if got := f.register(claims, first); got.Name != "iCloud Keychain" || got.Provider() != "iCloud Keychain" {
+		t.Errorf("%q of %q", got.Name, got.Provider())
+	}
+	full := f.stepUp(claims, first)
+	long := strings.Repeat("ж", 63)
+	for _, test := range []struct {
+		model      [16]byte
+		sent, want string
+	}{
+		{icloud, "", "iCloud Keychain 2"},
+		{icloud, "", "iCloud Keychain 3"},
+		{[16]byte{}, "", "Passkey"},
+		{[16]byte{}, "iCloud Keychain", "iCloud Keychain 4"},
+		{icloud, "Mira’s laptop", "Mira’s laptop"},
+		{icloud, "Mira’s laptop", "Mira’s laptop 2"},
+		{icloud, long, long},
+		{icloud, long, strings.Repeat("ж", 62) + " 2"},
+	} {
+		response := f.created(authenticator.New(authenticator.Config{AAGUID: test.model}), f.registrationOptions(full))
+		got, err := f.service.FinishRegistration(t.Context(), full, response, test.sent)
+		if err != nil || got.Name != test.want {
+			t.Errorf("%q: %q, %v; want %q", test.sent, got.Name, err, test.want)
 		}
 	}
 }

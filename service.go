@@ -49,8 +49,11 @@ type Service struct {
 	verifier   *token.Verifier
 	origins    []string
 	related    []string
+	rpID       string
 	issuer     string
 	audience   string
+
+	noPasskeyLogIn bool
 
 	mailer      Mailer // nil for no e-mail
 	letters     *mail.Letters
@@ -79,6 +82,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
+	s.rpID, s.noPasskeyLogIn = c.RPID, c.NoPasskeyLogIn
 	s.mailer, s.publicURL, s.serviceName = c.Mailer, c.PublicURL, c.RPName
 	if s.letters, err = mail.New(); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
@@ -144,6 +148,9 @@ func (s *Service) Origins() []string { return slices.Clone(s.origins) }
 
 // RelatedOrigins returns those of Config.RelatedOrigins.
 func (s *Service) RelatedOrigins() []string { return slices.Clone(s.related) }
+
+// PublicURL returns Config.PublicURL, or what it is by default.
+func (s *Service) PublicURL() string { return s.publicURL }
 
 // PublicKeys returns the keys that others need to check tokens. It is empty
 // where tokens are signed with a shared secret.

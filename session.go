@@ -74,7 +74,8 @@ type Session struct {
 	// PasswordVersion is the user's when the session began.
 	PasswordVersion int
 
-	// PasswordAt is when the password was proved.
+	// PasswordAt is when the password was proved, zero if it was not: the session began
+	// with a passkey alone.
 	PasswordAt time.Time
 
 	// FullAt is when a passkey was last verified in this session, nil if none was.

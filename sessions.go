@@ -26,18 +26,23 @@ const (
 	EndedByFailures   EndReason = "too_many_failures"
 	EndedByReset      EndReason = "password_reset"
 	EndedByFreeze     EndReason = "account_frozen"
+	EndedByPasskey    EndReason = "passkey_removed"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;
-// with Keep all with a refresh token but the newest Keep; otherwise all but Except,
-// which may be zero.
+// with Keep all with a refresh token but the newest Keep; with Passkey those that rest on
+// it, but Except; otherwise all but Except, which may be zero.
+//
+// Those rest on a passkey that were raised with it. So do those that began with a passkey
+// alone and have fallen back since: they no longer say with which one.
 type EndSessions struct {
-	UserID uuid.UUID
-	Only   uuid.UUID
-	Except uuid.UUID
-	Keep   int
-	At     time.Time
-	Reason EndReason
+	UserID  uuid.UUID
+	Only    uuid.UUID
+	Except  uuid.UUID
+	Keep    int
+	Passkey uuid.UUID
+	At      time.Time
+	Reason  EndReason
 }
 
 // LogOut ends the session behind the claims. A session that has ended already is
@@ -126,14 +131,18 @@ func (s *Service) revokeSession(ctx context.Context, c token.Claims) error {
 }
 
 // Introspect returns what an access token says if its session is live at this
-// moment, and ErrUnauthorized otherwise (RFC 7662).
+// moment and has the level that the token says, and ErrUnauthorized otherwise (RFC 7662).
 func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Claims, error) {
 	claims, err := s.verifier.Verify(ctx, accessToken)
 	if err != nil {
 		return token.Claims{}, ErrUnauthorized
 	}
-	if _, err := s.account(ctx, claims, s.now()); err != nil {
+	a, err := s.account(ctx, claims, s.now())
+	if err != nil {
 		return token.Claims{}, err
+	}
+	if claims.Level == token.LevelFull && a.Session.Level() != token.LevelFull {
+		return token.Claims{}, ErrUnauthorized // the passkey behind it is gone
 	}
 	return claims, nil
 }

@@ -29,6 +29,10 @@ type Store interface {
 	// since.
 	Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
 
+	// PasskeyOwner returns the passkey of that credential id, alone, and the user whose it
+	// is, active or not.
+	PasskeyOwner(ctx context.Context, credentialID []byte) (UserRecord, error)
+
 	// RefreshSession returns a session with a refresh token, live or not.
 	RefreshSession(ctx context.Context, id uuid.UUID) (Session, error)
 
@@ -144,6 +148,18 @@ type Tx interface {
 	// CreatePasskey adds p, or returns ErrPasskeyExists if anybody has a passkey
 	// with that credential id.
 	CreatePasskey(ctx context.Context, p Passkey) error
+
+	// RenamePasskey gives a passkey of the user's another name, or returns ErrNotFound.
+	RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, name string) error
+
+	// DeletePasskey deletes a passkey of the user's, or returns ErrNotFound. Sessions are
+	// the caller's: EndSessions and LowerSessions, after it, so that a verification that
+	// comes in between is either found or fails for want of the passkey.
+	DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error
+
+	// LowerSessions takes the user's sessions that were raised with a passkey back to
+	// level password.
+	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID) error
 
 	// UsePasskey stores a successful verification: signature counter, flags and
 	// time. It reports false, and changes nothing, if the passkey is gone or

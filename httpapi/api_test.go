@@ -150,7 +150,7 @@ func allProblems() map[string]problem {
 		problemInvalidRequest, problemUsernameInvalid, problemPasswordTooShort, problemPasswordTooLong,
 		problemPasswordBlocked, problemPasswordContainsUsername, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
-		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys,
+		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys, problemLastPasskey, problemPasskeyLogInOff,
 		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
@@ -175,6 +175,8 @@ func TestProblemOfEachKind(t *testing.T) {
 		{stepkey.ErrEmailInvalid, 400, "email_invalid"},
 		{stepkey.ErrLinkExpired, 400, "link_expired"},
 		{stepkey.ErrEmailOff, 404, "email_off"},
+		{stepkey.ErrLastPasskey, 409, "last_passkey"},
+		{stepkey.ErrPasskeyLogInOff, 404, "passkey_login_off"},
 		{stepkey.ErrUnauthorized, 401, "unauthorized"},
 		{stepkey.ErrInvalidCredentials, 401, "unauthorized"},
 		{stepkey.ErrVerificationFailed, 401, "verification_failed"},

@@ -125,6 +125,11 @@ var (
 		title:  "This service sends no e-mail",
 		detail: "This service is not set up to send e-mail. Ask those who run it.",
 	}
+	problemPasskeyLogInOff = problem{
+		status: 404, code: "passkey_login_off",
+		title:  "Signing in with a passkey alone is switched off",
+		detail: "Sign in with the password first, then verify the passkey.",
+	}
 	problemMethodNotAllowed = problem{
 		status: 405, code: "method_not_allowed",
 		title:  "The path does not know this method",
@@ -144,6 +149,11 @@ var (
 		status: 409, code: "too_many_passkeys",
 		title:  "The account has 20 passkeys",
 		detail: "Delete a passkey that is no longer used, then add this one.",
+	}
+	problemLastPasskey = problem{
+		status: 409, code: "last_passkey",
+		title:  "It is the last passkey of the account",
+		detail: "Without it the password alone opens this account. To delete it nevertheless, repeat the call with ?last=true.",
 	}
 	problemPayloadTooLarge = problem{
 		status: 413, code: "payload_too_large",
@@ -214,6 +224,8 @@ func problemOf(err error) problem {
 		{stepkey.ErrNoPasskeys, problemNoPasskeys},
 		{stepkey.ErrPasskeyExists, problemPasskeyExists},
 		{stepkey.ErrTooManyPasskeys, problemTooManyPasskeys},
+		{stepkey.ErrLastPasskey, problemLastPasskey},
+		{stepkey.ErrPasskeyLogInOff, problemPasskeyLogInOff},
 		{stepkey.ErrUsernameInvalid, problemUsernameInvalid},
 		{stepkey.ErrUsernameTaken, problemUsernameTaken},
 		{stepkey.ErrPasswordTooShort, problemPasswordTooShort},

@@ -56,6 +56,13 @@ func (a *api) routes() []route {
 			[]string{"/passkeys/authenticate/verify", "/passkeys/auth/verify"},
 			methods{"POST": login(handle(a.stepUpVerify))},
 		},
+		{[]string{"/passkeys/login/options"}, methods{"POST": handle(a.passkeyLogInOptions)}},
+		{[]string{"/passkeys/login/verify"}, methods{"POST": handle(a.passkeyLogInVerify)}},
+		{[]string{"/passkeys"}, readable(login(handle(a.passkeys)))},
+		{[]string{"/passkeys/{id}"}, methods{
+			"PATCH":  login(handle(a.renamePasskey)),
+			"DELETE": login(handle(a.deletePasskey)),
+		}},
 
 		{[]string{"/account/email"}, methods{
 			"GET":    login(handle(a.email)),
@@ -74,6 +81,8 @@ func (a *api) routes() []route {
 		{[]string{"/.well-known/jwks.json"}, readable(handle(a.publicKeys()))},
 		{[]string{"/.well-known/ended-sessions"}, readable(handle(a.endedSessions))},
 		{[]string{"/.well-known/webauthn"}, readable(handle(a.relatedOrigins))},
+		{[]string{"/.well-known/passkey-endpoints"}, readable(handle(a.passkeyEndpoints))},
+		{[]string{"/.well-known/change-password"}, readable(handle(changePasswordPage))},
 		{[]string{"/openapi.json"}, readable(handle(a.openAPI()))},
 		{[]string{"/livez"}, readable(handle(a.alive))},
 		{[]string{"/readyz"}, readable(handle(a.ready))},

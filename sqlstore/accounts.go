@@ -17,8 +17,7 @@ import (
 const selectAccount = `
 	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
 	       ` + sessionColumns + `,
-	       p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
-	       p.transports, p.name, p.created_at, p.last_used_at, p.attested
+	       ` + passkeyColumns + `
 	FROM sessions s
 	JOIN users u ON u.id = s.user_id
 	LEFT JOIN passkeys p ON p.user_id = u.id
@@ -75,9 +74,7 @@ func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
 	}
 	targets = append(targets, sessionTargets(s)...)
-	targets = append(targets,
-		&p.id, &p.credentialID, &p.publicKey, &p.algorithm, &p.aaguid, &p.signCount, &p.flags,
-		&p.transports, &p.name, &p.createdAt, &p.lastUsedAt, &p.attested)
+	targets = append(targets, p.targets()...)
 	if err := rows.Scan(targets...); err != nil {
 		return err
 	}
@@ -101,6 +98,17 @@ type passkeyRow struct {
 	transports, name      sql.NullString
 	createdAt, lastUsedAt *time.Time
 	attested              sql.NullBool
+}
+
+// passkeyColumns are what a passkeyRow is read from.
+const passkeyColumns = `p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
+	       p.transports, p.name, p.created_at, p.last_used_at, p.attested`
+
+func (r *passkeyRow) targets() []any {
+	return []any{
+		&r.id, &r.credentialID, &r.publicKey, &r.algorithm, &r.aaguid, &r.signCount, &r.flags,
+		&r.transports, &r.name, &r.createdAt, &r.lastUsedAt, &r.attested,
+	}
 }
 
 func (r passkeyRow) passkey(userID uuid.UUID) (stepkey.Passkey, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey"
 )
 
@@ -25,6 +27,43 @@ func (t *tx) CreatePasskey(ctx context.Context, p stepkey.Passkey) error {
 		return stepkey.ErrPasskeyExists
 	}
 	return err
+}
+
+// RenamePasskey implements stepkey.Tx.
+func (t *tx) RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, name string) error {
+	renamed, err := changed(ctx, t,
+		`UPDATE passkeys SET name = $1 WHERE id = $2 AND user_id = $3`, name, passkeyID, userID)
+	if err == nil && !renamed {
+		return stepkey.ErrNotFound
+	}
+	return err
+}
+
+// DeletePasskey implements stepkey.Tx.
+func (t *tx) DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error {
+	deleted, err := changed(ctx, t, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2`, passkeyID, userID)
+	if err == nil && !deleted {
+		return stepkey.ErrNotFound
+	}
+	return err
+}
+
+// PasskeyOwner implements stepkey.Store.
+func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (stepkey.UserRecord, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var r stepkey.UserRecord
+	var p passkeyRow
+	row := s.db.read.QueryRowContext(ctx, `
+		SELECT `+userColumns+`, `+passkeyColumns+`
+		FROM passkeys p JOIN users u ON u.id = p.user_id WHERE p.credential_id = $1`, credentialID)
+	if err := row.Scan(append(userTargets(&r.User), p.targets()...)...); err != nil {
+		return stepkey.UserRecord{}, s.translate(err)
+	}
+	userInUTC(&r.User)
+	passkey, err := p.passkey(r.User.ID)
+	r.Passkeys = []stepkey.Passkey{passkey}
+	return r, err
 }
 
 // UsePasskey implements stepkey.Tx.

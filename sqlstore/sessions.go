@@ -41,10 +41,12 @@ func inUTC(s *stepkey.Session) {
 func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
-		                      refresh_mode, salt, generation, rotated_at, device, address)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		                      refresh_mode, salt, generation, rotated_at, device, address,
+		                      full_at, full_passkey_id, full_hardware)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		s.ID, s.UserID, s.PasswordVersion, s.PasswordAt, s.CreatedAt, s.LastSeenAt, s.ExpiresAt,
-		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Address)
+		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Address,
+		s.FullAt, s.FullPasskeyID, s.FullHardware)
 	return err
 }
 
@@ -145,6 +147,9 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 			SELECT n.id FROM sessions n
 			WHERE n.user_id = $3 AND n.refresh_mode <> '' AND n.ended_at IS NULL AND n.expires_at > $1
 			ORDER BY n.created_at DESC, n.id LIMIT $4)`, append(args, which.Keep)
+	case which.Passkey != uuid.Nil:
+		statement += ` AND s.id <> $4 AND (s.full_passkey_id = $5 OR s.full_passkey_id IS NULL AND s.password_at = $6)`
+		args = append(args, which.Except, which.Passkey, time.Time{})
 	default:
 		statement, args = statement+` AND s.id <> $4`, append(args, which.Except)
 	}
@@ -153,6 +158,14 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 		return nil, err
 	}
 	return ids(rows)
+}
+
+// LowerSessions implements stepkey.Tx. The generation stays: a refresh reads the level in
+// the statement that rotates.
+func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID) error {
+	_, err := t.ExecContext(ctx,
+		`UPDATE sessions SET full_passkey_id = NULL WHERE user_id = $1 AND full_passkey_id = $2`, userID, passkeyID)
+	return err
 }
 
 func ids(rows *sql.Rows) ([]uuid.UUID, error) {

@@ -43,11 +43,22 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, erro
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at`
 
+func userTargets(u *stepkey.User) []any {
+	return []any{
+		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
+		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt,
+	}
+}
+
+// userInUTC drops the zone that a driver put on the times.
+func userInUTC(u *stepkey.User) {
+	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+}
+
 func scanUser(row *sql.Row) (stepkey.User, error) {
 	var u stepkey.User
-	err := row.Scan(&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt)
-	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+	err := row.Scan(userTargets(&u)...)
+	userInUTC(&u)
 	return u, err
 }
 

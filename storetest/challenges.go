@@ -25,6 +25,7 @@ func TestChallenges(t *testing.T, open func(t *testing.T) (stepkey.Challenges, T
 	}
 	run("taken once", challengeTakenOnce)
 	run("taken by nobody else", challengeTakenByNobodyElse)
+	run("of nobody yet", challengeOfNobody)
 	run("expires", challengeExpires)
 	run("each has its own lifetime", ownLifetimes)
 	run("a session keeps the newest", sessionKeepsNewest)
@@ -88,6 +89,19 @@ func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ Time) {
 	}
 	// Nor does somebody else's try use it up.
 	wantTaken(t, c, key, "state")
+}
+
+// A challenge for signing in belongs to no user, and to no session that there is.
+func challengeOfNobody(t *testing.T, c stepkey.Challenges, _ Time) {
+	key := newKey()
+	key.Purpose, key.UserID = stepkey.PurposeLogIn, uuid.Nil
+	put(t, c, key, "state")
+	stepUp, somebodys := key, key
+	stepUp.Purpose, somebodys.UserID = stepkey.PurposeStepUp, uuid.New()
+	wantGone(t, c, stepUp)
+	wantGone(t, c, somebodys)
+	wantTaken(t, c, key, "state")
+	wantGone(t, c, key)
 }
 
 func challengeExpires(t *testing.T, c stepkey.Challenges, clock Time) {

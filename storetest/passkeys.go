@@ -108,3 +108,95 @@ func oneUseWins(t *testing.T, s stepkey.Store) {
 		t.Errorf("%d uses of one count were taken, want 1", won)
 	}
 }
+
+func passkeyOwner(t *testing.T, s stepkey.Store) {
+	a, _ := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
+	want := stepkey.UserRecord{User: a.User, Passkeys: a.Passkeys[1:]}
+	got, err := s.PasskeyOwner(t.Context(), a.Passkeys[1].Credential.ID)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("PasskeyOwner: %v, -want +got:\n%s", err, diff)
+	}
+	if _, err := s.PasskeyOwner(t.Context(), []byte("nobody's")); !errors.Is(err, stepkey.ErrNotFound) {
+		t.Errorf("nobody's: %v, want ErrNotFound", err)
+	}
+	at := epoch.Add(time.Minute)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		_, err := tx.SetDisabled(ctx, a.User.ID, &at)
+		return err
+	})
+	if got, err = s.PasskeyOwner(t.Context(), a.Passkeys[0].Credential.ID); err != nil || got.User.Active() {
+		t.Errorf("a disabled user's: %v, active %t", err, got.User.Active())
+	}
+}
+
+func ownPasskeys(t *testing.T, s stepkey.Store) {
+	a, noor := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
+	change := func(what string, want error, fn func(stepkey.Tx) error) {
+		t.Helper()
+		if err := s.InTx(t.Context(), fn); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+	}
+	for what, id := range map[string]uuid.UUID{"somebody else's": noor.Passkeys[0].ID, "nobody's": uuid.New()} {
+		change("rename "+what, stepkey.ErrNotFound, func(tx stepkey.Tx) error {
+			return tx.RenamePasskey(t.Context(), a.User.ID, id, "Stolen")
+		})
+		change("delete "+what, stepkey.ErrNotFound, func(tx stepkey.Tx) error {
+			return tx.DeletePasskey(t.Context(), a.User.ID, id)
+		})
+	}
+	change("rename", nil, func(tx stepkey.Tx) error {
+		return tx.RenamePasskey(t.Context(), a.User.ID, a.Passkeys[0].ID, "Laptop")
+	})
+	change("delete", nil, func(tx stepkey.Tx) error {
+		return tx.DeletePasskey(t.Context(), a.User.ID, a.Passkeys[1].ID)
+	})
+	change("delete again", stepkey.ErrNotFound, func(tx stepkey.Tx) error {
+		return tx.DeletePasskey(t.Context(), a.User.ID, a.Passkeys[1].ID)
+	})
+	a.Passkeys = a.Passkeys[:1]
+	a.Passkeys[0].Name = "Laptop"
+	for _, want := range []stepkey.Account{a, noor} {
+		got, err := s.Account(t.Context(), want.User.ID, want.Session.ID, epoch)
+		if diff := cmp.Diff(want, got, sameAddr()); err != nil || diff != "" {
+			t.Errorf("%s: %v, -want +got:\n%s", want.User.Username, err, diff)
+		}
+	}
+}
+
+// A session that begins at level full, without a password, is kept as it is.
+func restingSessions(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 2)
+	noor := signedIn(t, s, "noor", 1)
+	gone, other := a.Passkeys[0].ID, a.Passkeys[1].ID
+	add := func(u stepkey.User, password bool, raisedWith *uuid.UUID) stepkey.Session {
+		session := refreshable(u)
+		session.FullAt, session.FullPasskeyID, session.FullHardware = &session.CreatedAt, raisedWith, true
+		if !password {
+			session.PasswordAt = time.Time{}
+		}
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, session) })
+		wantSession(t, s, "as it was created", session)
+		return session
+	}
+	raised, alone, fallen := add(a.User, true, &gone), add(a.User, false, &gone), add(a.User, false, nil)
+	current := add(a.User, true, &gone)
+	for _, session := range []stepkey.Session{
+		add(a.User, true, nil), add(a.User, true, &other), add(a.User, false, &other), add(noor.User, true, &gone), add(noor.User, false, nil),
+	} {
+		defer wantSession(t, s, "one that does not rest on it", session)
+	}
+	var ended []uuid.UUID
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		ended, err = tx.EndSessions(ctx, stepkey.EndSessions{
+			UserID: a.User.ID, Passkey: gone, Except: current.ID, At: epoch.Add(time.Minute), Reason: stepkey.EndedByPasskey,
+		})
+		return errors.Join(err, tx.LowerSessions(ctx, a.User.ID, gone))
+	})
+	if want := []uuid.UUID{raised.ID, alone.ID, fallen.ID}; !sameIDs(ended, want) {
+		t.Errorf("ended %v, want %v", ended, want)
+	}
+	wantEnded(t, s, epoch.Add(time.Minute), 3)
+	current.FullPasskeyID = nil
+	wantSession(t, s, "the one that is kept", current)
+}

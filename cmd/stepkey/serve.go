@@ -108,6 +108,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	}
 	return store, stepkey.Config{
 		Store: store, Challenges: store, Limiter: store, Clock: store.Now, Log: log,
+		NoPasskeyLogIn: c.PasskeyLogin == "off",
 		DangerNoLimits: c.Limits == "off", AttackFailures: c.AttackFailures, MinPasswordLength: c.MinPassword,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,

@@ -56,6 +56,7 @@ type settings struct {
 	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
 	HashSlots      int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
 	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Characters that a new password has at least. Set 15 where the password may be all that somebody has."`
+	PasskeyLogin   string      `name:"passkey-login" env:"STEPKEY_PASSKEY_LOGIN" enum:"on,off" default:"on" help:"Whether a passkey alone signs somebody in, at level full: on or off."`
 	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether tries are counted and limited: on, or off for load tests on localhost."`
 	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, all together, above which an attack is assumed and each address may fail less often."`
 	LogFormat      string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`

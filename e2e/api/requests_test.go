@@ -31,6 +31,10 @@ func testMethods(t *testing.T, c *client) {
 		"/passkeys/auth/options":         "GET, POST",
 		"/passkeys/authenticate/verify":  "POST",
 		"/passkeys/auth/verify":          "POST",
+		"/passkeys":                      "GET, HEAD",
+		"/passkeys/" + noSession:         "DELETE, PATCH",
+		"/passkeys/login/options":        "POST",
+		"/passkeys/login/verify":         "POST",
 		"/account/email":                 "DELETE, GET, HEAD, POST",
 		"/account/email/verify":          "POST",
 		"/recovery/password":             "POST",
@@ -41,6 +45,8 @@ func testMethods(t *testing.T, c *client) {
 		"/.well-known/jwks.json":         "GET, HEAD",
 		"/.well-known/ended-sessions":    "GET, HEAD",
 		"/.well-known/webauthn":          "GET, HEAD",
+		"/.well-known/passkey-endpoints": "GET, HEAD",
+		"/.well-known/change-password":   "GET, HEAD",
 		"/openapi.json":                  "GET, HEAD",
 		"/livez":                         "GET, HEAD",
 		"/readyz":                        "GET, HEAD",
@@ -59,7 +65,7 @@ func testMethods(t *testing.T, c *client) {
 	}
 	for _, path := range []string{
 		"/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json", "/.well-known/ended-sessions",
-		"/auth/sessions", "/users/profile", "/", "/docs", "/confirm-email", "/reset-password", "/not-me",
+		"/auth/sessions", "/passkeys", "/.well-known/passkey-endpoints", "/users/profile", "/", "/docs", "/confirm-email", "/reset-password", "/not-me",
 	} {
 		t.Run("HEAD"+path, func(t *testing.T) {
 			get := c.do("GET", path, nil, bearer(token)).want(t, http.StatusOK)

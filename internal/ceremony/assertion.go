@@ -43,42 +43,61 @@ func (rp *RelyingParty) BeginAssertion(u User, allow []Credential) (RequestOptio
 // those u has now, read after the state was taken: one that was deleted in the
 // meantime is no longer good, and the others still are. The error is an *Error.
 func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Credential, a Assertion) (Asserted, error) {
-	if err := checkEnvelope(a.ID, a.RawID, a.Type); err != nil {
-		return Asserted{}, err
-	}
-	client, err := parseClientData(a.Response.ClientDataJSON)
+	parsed, err := parseAssertion(a)
 	if err != nil {
 		return Asserted{}, err
 	}
-	data, err := parseAuthData(a.Response.AuthenticatorData)
-	if err != nil {
-		return Asserted{}, err
-	}
-	if len(a.Response.Signature) == 0 {
-		return Asserted{}, malformed(ReasonSignature, errors.New("no signature"))
-	}
-
 	credential, err := findCredential(u, s, owned, a)
 	if err != nil {
 		return Asserted{}, err
 	}
-	if err := client.verify(typeGet, s.challenge, rp.origins); err != nil {
+	return rp.finish(s.challenge, u.Handle, credential, parsed)
+}
+
+// parsedAssertion is an assertion whose form is in order. Nothing in it is verified.
+type parsedAssertion struct {
+	Assertion
+	client clientData
+	data   authData
+}
+
+func parseAssertion(a Assertion) (parsedAssertion, error) {
+	if err := checkEnvelope(a.ID, a.RawID, a.Type); err != nil {
+		return parsedAssertion{}, err
+	}
+	client, err := parseClientData(a.Response.ClientDataJSON)
+	if err != nil {
+		return parsedAssertion{}, err
+	}
+	data, err := parseAuthData(a.Response.AuthenticatorData)
+	if err != nil {
+		return parsedAssertion{}, err
+	}
+	if len(a.Response.Signature) == 0 {
+		return parsedAssertion{}, malformed(ReasonSignature, errors.New("no signature"))
+	}
+	return parsedAssertion{a, client, data}, nil
+}
+
+// finish verifies the assertion by a credential of the user with that handle.
+func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, a parsedAssertion) (Asserted, error) {
+	if err := a.client.verify(typeGet, challenge, rp.origins); err != nil {
 		return Asserted{}, err
 	}
-	if err := data.verify(rp.id); err != nil {
+	if err := a.data.verify(rp.id); err != nil {
 		return Asserted{}, err
 	}
 	if credential.Flags == 0 {
 		// Whoever registered the passkey did not keep them (see Adopt). Storing
 		// those of this assertion holds the next one to them.
-		credential.Flags = data.flags & storedFlags
+		credential.Flags = a.data.flags & storedFlags
 	}
-	if (data.flags^credential.Flags)&flagBackupEligible != 0 {
+	if (a.data.flags^credential.Flags)&flagBackupEligible != 0 {
 		return Asserted{}, refused(ReasonBackupEligibilityChanged, nil)
 	}
 	// §6.1: an assertion carries no attested credential data. What is signed
 	// here must never pass for a registration.
-	if data.flags&flagAttestedCredential != 0 {
+	if a.data.flags&flagAttestedCredential != 0 {
 		return Asserted{}, refused(ReasonAuthenticatorData, errors.New("attested credential data in an assertion"))
 	}
 	// The key was checked when it was registered. It is checked again because
@@ -86,16 +105,16 @@ func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Creden
 	if _, err := checkPublicKey(credential.PublicKey); err != nil {
 		return Asserted{}, refused(ReasonPublicKey, err)
 	}
-	if err := rp.verifyAssertion(s, credential, a); err != nil {
+	if err := rp.verifyAssertion(challenge, handle, credential, a.Assertion); err != nil {
 		return Asserted{}, err
 	}
-	if !counterAdvances(credential.SignCount, data.signCount) {
+	if !counterAdvances(credential.SignCount, a.data.signCount) {
 		return Asserted{}, refused(ReasonCounter, nil)
 	}
 	return Asserted{
 		CredentialID: bytes.Clone(credential.ID),
-		SignCount:    data.signCount,
-		Flags:        data.flags & storedFlags,
+		SignCount:    a.data.signCount,
+		Flags:        a.data.flags & storedFlags,
 	}, nil
 }
 

@@ -228,6 +228,12 @@ func (c Credential) HardwareBound() bool {
 	return c.Attested && c.Flags&flagBackupEligible == 0
 }
 
+// Backup reports whether the passkey may be synced and whether it is (§6.1.3). It is
+// not known of one that was registered elsewhere and has not been used here.
+func (c Credential) Backup() (eligible, backedUp, known bool) {
+	return c.Flags&flagBackupEligible != 0, c.Flags&flagBackupState != 0, c.Flags != 0
+}
+
 // newChallenge draws 32 bytes: twice the minimum of WebAuthn Level 3 §13.4.3.
 func (rp *RelyingParty) newChallenge() ([]byte, error) {
 	challenge := make([]byte, challengeSize)

@@ -69,7 +69,7 @@ func (rp *RelyingParty) verifyRegistration(s RegistrationState, r Registration, 
 // The session names the one credential in question. With the whole list, the
 // library would refuse an assertion because some other passkey was deleted
 // since the ceremony began.
-func (rp *RelyingParty) verifyAssertion(s AssertionState, credential Credential, a Assertion) error {
+func (rp *RelyingParty) verifyAssertion(challenge, handle []byte, credential Credential, a Assertion) error {
 	parsed, err := protocol.CredentialAssertionResponse{
 		PublicKeyCredential: publicKeyCredential(a.RawID),
 		AssertionResponse: protocol.AuthenticatorAssertionResponse{
@@ -83,13 +83,13 @@ func (rp *RelyingParty) verifyAssertion(s AssertionState, credential Credential,
 		return malformed(ReasonLibrary, err)
 	}
 	session := webauthn.SessionData{
-		Challenge:            base64.RawURLEncoding.EncodeToString(s.challenge),
+		Challenge:            base64.RawURLEncoding.EncodeToString(challenge),
 		RelyingPartyID:       rp.id,
-		UserID:               s.handle,
+		UserID:               handle,
 		UserVerification:     protocol.VerificationRequired,
 		AllowedCredentialIDs: [][]byte{credential.ID},
 	}
-	user := libraryUser{handle: s.handle, credentials: []webauthn.Credential{{
+	user := libraryUser{handle: handle, credentials: []webauthn.Credential{{
 		ID:            credential.ID,
 		PublicKey:     credential.PublicKey,
 		Flags:         webauthn.NewCredentialFlags(protocol.AuthenticatorFlags(credential.Flags)),

@@ -1,5 +1,7 @@
 package ceremony
 
+import "slices"
+
 // CreationOptions is PublicKeyCredentialCreationOptionsJSON, as
 // PublicKeyCredential.parseCreationOptionsFromJSON takes it (§5.1.8).
 type CreationOptions struct {
@@ -23,6 +25,9 @@ type RequestOptions struct {
 	AllowCredentials []CredentialDescriptor `json:"allowCredentials"`
 	Timeout          int64                  `json:"timeout"` // milliseconds
 	UserVerification string                 `json:"userVerification"`
+
+	// Hints are left out where there is nothing to say.
+	Hints []string `json:"hints,omitempty"`
 }
 
 // RPEntity is PublicKeyCredentialRpEntity (§5.4.2).
@@ -104,7 +109,27 @@ func (rp *RelyingParty) requestOptions(challenge []byte, allow []Credential) Req
 		AllowCredentials: descriptors(allow),
 		Timeout:          rp.timeout.Milliseconds(),
 		UserVerification: userVerification,
+		Hints:            requestHints(allow),
 	}
+}
+
+// requestHints has the client ask for a security key at once where nothing else can
+// answer (§5.8.7). Of a passkey without transports that is not known.
+func requestHints(allow []Credential) []string {
+	for _, c := range allow {
+		if len(c.Transports) == 0 {
+			return nil
+		}
+		for _, transport := range c.Transports {
+			if !slices.Contains([]string{"usb", "nfc", "ble", "smart-card"}, transport) {
+				return nil
+			}
+		}
+	}
+	if len(allow) == 0 {
+		return nil
+	}
+	return []string{"security-key"}
 }
 
 // userVerification is required in both ceremonies, and Finish insists on it.

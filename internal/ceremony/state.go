@@ -15,6 +15,7 @@ const challengeSize = 32
 const (
 	registrationTag = 'R'
 	assertionTag    = 'A'
+	discoverableTag = 'D'
 )
 
 var errState = errors.New("ceremony: not a state of this ceremony")

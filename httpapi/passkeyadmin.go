@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+)
+
+// listedPasskey is a passkey as its owner sees it. What is not known of one that was
+// registered elsewhere, and has not been used here, is null.
+type listedPasskey struct {
+	ID             string     `json:"id"`
+	Name           string     `json:"name"`
+	Provider       string     `json:"provider,omitzero"`
+	BackupEligible *bool      `json:"backupEligible"`
+	Synced         *bool      `json:"synced"`
+	Transports     []string   `json:"transports"`
+	CredentialID   string     `json:"credentialId"`
+	CreatedAt      time.Time  `json:"createdAt"`
+	LastUsedAt     *time.Time `json:"lastUsedAt"`
+}
+
+// signalNames are what a page hands on to the Signal API, which takes the user handle in
+// base64url as well. They are missing below level full.
+type signalNames struct {
+	RPID       string `json:"rpId,omitzero"`
+	UserHandle string `json:"userHandle,omitzero"`
+	Username   string `json:"username,omitzero"`
+}
+
+type passkeysAnswer struct {
+	Passkeys []listedPasskey `json:"passkeys"`
+	signalNames
+}
+
+type passkeyRemovedAnswer struct {
+	Success bool `json:"success"`
+	passkeysAnswer
+}
+
+type passkeyRenamedAnswer struct {
+	Success bool          `json:"success"`
+	Passkey listedPasskey `json:"passkey"`
+	signalNames
+}
+
+func (a *api) passkeys(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	list, err := a.service.Passkeys(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, listed(list))
+}
+
+type renameBody struct {
+	Name *string `json:"name"`
+}
+
+func (a *api) renamePasskey(w http.ResponseWriter, r *http.Request) {
+	body, err := decode[renameBody](w, r, maxCredentialsBody)
+	if err == nil && body.Name == nil {
+		err = stepkey.ErrInvalidRequest
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	claims, _ := guard.FromContext(r.Context())
+	passkey, names, err := a.service.RenamePasskey(r.Context(), claims, pathID(r), *body.Name)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, passkeyRenamedAnswer{true, listedOne(passkey), signalNamesOf(names)})
+}
+
+// deletePasskey takes the word for the last one from the query: a body of DELETE has no
+// meaning that proxies would keep (RFC 9110 §9.3.5).
+func (a *api) deletePasskey(w http.ResponseWriter, r *http.Request) {
+	claims, _ := guard.FromContext(r.Context())
+	lastToo := r.URL.Query().Get("last") == "true"
+	left, err := a.service.DeletePasskey(r.Context(), claims, pathID(r), lastToo)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, passkeyRemovedAnswer{true, listed(left)})
+}
+
+// pathID is the id in the path. One that is none is nobody's.
+func pathID(r *http.Request) uuid.UUID {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		return uuid.Nil
+	}
+	return id
+}
+
+func listed(list stepkey.PasskeyList) passkeysAnswer {
+	answer := passkeysAnswer{Passkeys: []listedPasskey{}, signalNames: signalNamesOf(list.Names)}
+	for _, p := range list.Passkeys {
+		answer.Passkeys = append(answer.Passkeys, listedOne(p))
+	}
+	return answer
+}
+
+func listedOne(p stepkey.Passkey) listedPasskey {
+	answer := listedPasskey{
+		ID: p.ID.String(), Name: p.Name, Provider: p.Provider(),
+		Transports:   append([]string{}, p.Credential.Transports...),
+		CredentialID: base64.RawURLEncoding.EncodeToString(p.Credential.ID),
+		CreatedAt:    p.CreatedAt, LastUsedAt: p.LastUsedAt,
+	}
+	if eligible, backedUp, known := p.Credential.Backup(); known {
+		answer.BackupEligible, answer.Synced = &eligible, &backedUp
+	}
+	return answer
+}
+
+func signalNamesOf(n stepkey.SignalNames) signalNames {
+	return signalNames{n.RPID, base64.RawURLEncoding.EncodeToString(n.UserHandle), n.Username}
+}

@@ -1,0 +1,153 @@
+package stepkey
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/token"
+)
+
+// PasskeyList is what a user has, and what the user's browser is told about it.
+type PasskeyList struct {
+	Passkeys []Passkey // oldest first
+	Names    SignalNames
+}
+
+// SignalNames are by what passkey providers know the account (WebAuthn Level 3 §5.1.10,
+// the Signal API). They are zero below level full: who knows only the password must not
+// be able to have a provider drop passkeys (§14.6.3).
+type SignalNames struct {
+	RPID       string
+	UserHandle []byte
+	Username   string
+}
+
+// Passkeys lists the user's passkeys.
+func (s *Service) Passkeys(ctx context.Context, c token.Claims) (PasskeyList, error) {
+	a, err := s.account(ctx, c, s.now())
+	if err != nil {
+		return PasskeyList{}, err
+	}
+	list := PasskeyList{Passkeys: a.Passkeys}
+	if c.Level == token.LevelFull && a.Session.Level() == token.LevelFull {
+		list.Names = s.signalNames(a.User)
+	}
+	return list, nil
+}
+
+func (s *Service) signalNames(u User) SignalNames {
+	return SignalNames{RPID: s.rpID, UserHandle: u.Handle, Username: u.Username}
+}
+
+// RenamePasskey gives one of the user's own passkeys another name, by the rule for new
+// ones; an empty one is ErrInvalidRequest. Any other passkey is ErrNotFound. It takes a
+// passkey verification not older than FullWindow (StepUpRequiredError), as a deletion
+// does: names are how an owner recognises a passkey that somebody else added, and who
+// could change them could hide it.
+func (s *Service) RenamePasskey(
+	ctx context.Context, c token.Claims, passkeyID uuid.UUID, newName string,
+) (Passkey, SignalNames, error) {
+	name, err := passkeyName(newName)
+	if err != nil || name == "" {
+		return Passkey{}, SignalNames{}, ErrInvalidRequest
+	}
+	userID, sessionID, err := idsOf(c)
+	if err != nil {
+		return Passkey{}, SignalNames{}, err
+	}
+	now := s.now()
+	var renamed Passkey
+	var names SignalNames
+	err = s.store.InTx(ctx, func(tx Tx) error {
+		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
+		if err != nil {
+			return err
+		}
+		renamed, names = a.Passkeys[i], s.signalNames(a.User)
+		renamed.Name = name
+		if err := tx.RenamePasskey(ctx, userID, passkeyID, name); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, Event{
+			Kind: EventPasskeyRenamed, UserID: userID, SessionID: sessionID, PasskeyID: passkeyID,
+		}, now)
+	})
+	return renamed, names, err
+}
+
+// DeletePasskey deletes one of the user's own passkeys and returns those that are left.
+// Any other passkey is ErrNotFound. It takes a passkey verification not older than
+// FullWindow (StepUpRequiredError), and the last passkey besides lastToo
+// (ErrLastPasskey): after that the password alone opens all that the account has.
+//
+// Sessions that rest on it end, for whoever holds the passkey may hold them; see
+// [EndSessions]. This one is the owner's and goes on at level password: a token that says
+// full is good until it expires for those who check it offline, and for no change here.
+func (s *Service) DeletePasskey(
+	ctx context.Context, c token.Claims, passkeyID uuid.UUID, lastToo bool,
+) (PasskeyList, error) {
+	userID, sessionID, err := idsOf(c)
+	if err != nil {
+		return PasskeyList{}, err
+	}
+	now := s.now()
+	var left PasskeyList
+	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
+		if err != nil {
+			return nil, err
+		}
+		if len(a.Passkeys) == 1 && !lastToo {
+			return nil, ErrLastPasskey
+		}
+		left = PasskeyList{Passkeys: slices.Delete(slices.Clone(a.Passkeys), i, i+1), Names: s.signalNames(a.User)}
+		return s.deletePasskeyIn(ctx, tx, a, passkeyID, now)
+	})
+	return left, err
+}
+
+func (s *Service) deletePasskeyIn(
+	ctx context.Context, tx Tx, a Account, passkeyID uuid.UUID, now time.Time,
+) ([]uuid.UUID, error) {
+	if err := tx.DeletePasskey(ctx, a.User.ID, passkeyID); err != nil {
+		return nil, err
+	}
+	ended, err := s.endIn(ctx, tx, EndSessions{
+		UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: EndedByPasskey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.LowerSessions(ctx, a.User.ID, passkeyID); err != nil {
+		return nil, err
+	}
+	if err := s.notify(ctx, tx, noticeOf(mail.PasskeyRemoved, a.Session, now)); err != nil {
+		return nil, err
+	}
+	return ended, s.record(ctx, tx, Event{
+		Kind: EventPasskeyRemoved, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: passkeyID,
+	}, now)
+}
+
+// lockOwn returns the account under its lock, and where in it the passkey is. Level
+// before ownership: who may change nothing learns nothing of which ids there are.
+func (s *Service) lockOwn(
+	ctx context.Context, tx Tx, c token.Claims, userID, sessionID, passkeyID uuid.UUID, now time.Time,
+) (Account, int, error) {
+	a, err := tx.LockAccount(ctx, userID, sessionID, now)
+	if err != nil {
+		return Account{}, 0, unauthorizedIfMissing(err)
+	}
+	if err := freshlyFull(a, c, now); err != nil {
+		return Account{}, 0, err
+	}
+	i := slices.IndexFunc(a.Passkeys, func(p Passkey) bool { return p.ID == passkeyID })
+	if i < 0 {
+		return Account{}, 0, ErrNotFound
+	}
+	return a, i, nil
+}

@@ -1,0 +1,185 @@
+package stepkey
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+)
+
+// PasskeyLogIn is a try to sign in with a passkey alone. Refresh and Client are for the
+// session that it starts.
+type PasskeyLogIn struct {
+	Response AssertionResponse
+	Refresh  RefreshMode
+	Client   Client
+}
+
+// BeginPasskeyLogIn begins a sign-in with a passkey alone. The options name no user and
+// no passkey and are alike for everybody. Nothing is asked of a client but that its
+// address does not come too often (RateLimitedError). Where Config.NoPasskeyLogIn is set
+// it is ErrPasskeyLogInOff.
+func (s *Service) BeginPasskeyLogIn(ctx context.Context, from Client) (RequestOptions, error) {
+	if s.noPasskeyLogIn {
+		return RequestOptions{}, ErrPasskeyLogInOff
+	}
+	if err := s.limits.chargeAnonymousOptions(ctx, from, s.now()); err != nil {
+		return RequestOptions{}, err
+	}
+	options, state, err := s.relyingParty.BeginDiscoverable()
+	if err != nil {
+		return RequestOptions{}, err
+	}
+	stored, err := state.MarshalBinary()
+	if err != nil {
+		return RequestOptions{}, err
+	}
+	return options, s.challenges.Put(ctx, logInChallengeKey(state.Challenge()), stored, ChallengeLifetime)
+}
+
+// logInChallengeKey is the key of a challenge that was made for nobody yet. In place of a
+// session it has an id that only this challenge has: what keeps a session to
+// MaxChallenges would otherwise let strangers push each other out.
+func logInChallengeKey(challenge []byte) ChallengeKey {
+	digest := sha256.Sum256(challenge)
+	apart := sha256.Sum256(append([]byte("log in"), digest[:]...))
+	return ChallengeKey{Digest: digest, Purpose: PurposeLogIn, SessionID: uuid.UUID(apart[:16])}
+}
+
+// FinishPasskeyLogIn starts a session at level full for whoever's passkey made the
+// response. The password was not proved, and neither session nor token says so.
+//
+// Unknown passkey, user handle of somebody else, bad signature and disabled user are
+// answered alike, with ErrVerificationFailed, and the challenge is used up. Tries at the
+// password do not count here nor these there: an owner who is kept waiting because
+// somebody guesses signs in with the passkey. Tries that fail count for their address
+// (RateLimitedError).
+func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogIn) (Grant, error) {
+	if s.noPasskeyLogIn {
+		return Grant{}, ErrPasskeyLogInOff
+	}
+	if !try.Refresh.Known() || ceremony.CheckForm(try.Response) != nil {
+		return Grant{}, ErrInvalidRequest
+	}
+	now := s.now()
+	charges := s.limits.passkeyLogInCharges(try.Client)
+	if err := s.limits.charge(ctx, now, charges...); err != nil {
+		return Grant{}, err
+	}
+	g, err := s.passkeyLogIn(ctx, try, now)
+	if !errors.Is(err, ErrVerificationFailed) && !errors.Is(err, ErrChallengeExpired) {
+		s.limits.refund(ctx, charges)
+	}
+	return g, err
+}
+
+func (s *Service) passkeyLogIn(ctx context.Context, try PasskeyLogIn, now time.Time) (Grant, error) {
+	key, state, err := s.takeLogInChallenge(ctx, try.Response.Response.ClientDataJSON)
+	if err != nil {
+		return Grant{}, err
+	}
+	owner, err := s.store.PasskeyOwner(ctx, try.Response.RawID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Grant{}, err
+	}
+	var p Passkey
+	if err == nil {
+		p = owner.Passkeys[0]
+	}
+	asserted, err := s.relyingParty.FinishDiscoverable(ceremonyUser(owner.User), state, p.Credential, try.Response)
+	if err != nil {
+		return Grant{}, s.refuseLogIn(ctx, p, err, now)
+	}
+	return s.startFullSession(ctx, owner.User, p, key, asserted, try, now)
+}
+
+func (s *Service) takeLogInChallenge(
+	ctx context.Context, clientDataJSON []byte,
+) (ChallengeKey, ceremony.DiscoverableState, error) {
+	var state ceremony.DiscoverableState
+	challenge, err := ceremony.Challenge(clientDataJSON)
+	if err != nil {
+		return ChallengeKey{}, state, ErrInvalidRequest
+	}
+	key := logInChallengeKey(challenge)
+	stored, err := s.challenges.Take(ctx, key)
+	if err != nil {
+		return ChallengeKey{}, state, err
+	}
+	return key, state, state.UnmarshalBinary(stored)
+}
+
+// refuseLogIn records why, where the passkey is known. Nobody's is no event of anybody's.
+func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now time.Time) error {
+	var refusal *ceremony.Error
+	if !errors.As(cause, &refusal) {
+		return cause
+	}
+	if p.ID == uuid.Nil {
+		return ErrVerificationFailed
+	}
+	kind := EventPasskeyRefused
+	if refusal.Reason == ceremony.ReasonCounter {
+		kind = EventCounterRegression
+	}
+	err := s.store.InTx(ctx, func(tx Tx) error {
+		return s.record(ctx, tx, Event{
+			Kind: kind, UserID: p.UserID, PasskeyID: p.ID, Reason: string(refusal.Reason),
+		}, now)
+	})
+	if err != nil {
+		return err
+	}
+	return ErrVerificationFailed
+}
+
+// startFullSession is startSession for who proved a passkey and no password. Failed
+// tries at the password stay counted, and a link for a new password stays good: who signs
+// in like this may well not know the password.
+func (s *Service) startFullSession(
+	ctx context.Context, u User, p Passkey, key ChallengeKey, asserted ceremony.Asserted, try PasskeyLogIn, now time.Time,
+) (Grant, error) {
+	session, err := s.newSession(u, LogIn{Refresh: try.Refresh, Client: try.Client}, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	session.PasswordAt = time.Time{}
+	session.FullAt, session.FullPasskeyID, session.FullHardware = &now, &p.ID, p.Credential.HardwareBound()
+	g, err := s.grant(u, session, true, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, now); err != nil {
+		return Grant{}, err
+	}
+	used := false
+	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+		if err := stillSignsIn(ctx, tx, u); err != nil {
+			return nil, err
+		}
+		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
+			return nil, err
+		}
+		used, err = tx.UsePasskey(ctx, PasskeyUse{
+			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now,
+		})
+		if err != nil || !used {
+			return nil, err
+		}
+		return s.beginSession(ctx, tx, session, p.ID, now)
+	})
+	if errors.Is(err, ErrInvalidCredentials) {
+		return Grant{}, ErrVerificationFailed // disabled or deleted: answered as what it is not
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	if !used {
+		return Grant{}, s.refuseLogIn(ctx, p, counterRefusal, now)
+	}
+	return g, nil
+}
