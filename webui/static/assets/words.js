@@ -97,7 +97,7 @@ export const status = {
 
 export const stand = {
 	out: "No token yet. Sign in to get one.",
-	ended: "Your session ended. Sign in to get a new token.",
+	ended: "Your session ended. Sign in again.",
 };
 
 export const waiting = {
