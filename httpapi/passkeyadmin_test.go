@@ -24,19 +24,23 @@ func TestListedPasskey(t *testing.T) {
 		want       string
 	}{
 		"imported and not used": {
-			ceremony.Credential{ID: []byte{0xfb, 0xff}}, nil,
+			ceremony.Credential{ID: []byte{0xfb, 0xff}},
+			nil,
 			head + `"backupEligible":null,"synced":null,"transports":[],"credentialId":"-_8",` + tail + `null}`,
 		},
 		"of this device only": {
-			ceremony.Credential{ID: []byte{1}, Flags: 0x05, Transports: []string{"usb"}}, &at,
+			ceremony.Credential{ID: []byte{1}, Flags: 0x05, Transports: []string{"usb"}},
+			&at,
 			head + `"backupEligible":false,"synced":false,"transports":["usb"],"credentialId":"AQ",` + tail + `"2030-01-02T03:04:05Z"}`,
 		},
 		"not synced yet": {
-			ceremony.Credential{ID: []byte{1}, Flags: 0x0d}, nil,
+			ceremony.Credential{ID: []byte{1}, Flags: 0x0d},
+			nil,
 			head + `"backupEligible":true,"synced":false,"transports":[],"credentialId":"AQ",` + tail + `null}`,
 		},
 		"synced": {
-			ceremony.Credential{ID: []byte{1}, Flags: 0x1d, AAGUID: uuid.MustParse("bada5566-a7aa-401f-bd96-45619a55120d")}, nil,
+			ceremony.Credential{ID: []byte{1}, Flags: 0x1d, AAGUID: uuid.MustParse("bada5566-a7aa-401f-bd96-45619a55120d")},
+			nil,
 			head + `"provider":"1Password","backupEligible":true,"synced":true,"transports":[],"credentialId":"AQ",` + tail + `null}`,
 		},
 	} {
