@@ -303,3 +303,27 @@ func TestClientReportsCalls(t *testing.T) {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
+
+// A passkey alone signs in to full level, by a press and from the autofill list; one that the server has forgotten is
+// refused, and the browser offers it no more.
+func TestClientSignsInWithPasskey(t *testing.T) {
+	p := client(t)
+	p.expect("401 /passkeys/login/verify")
+	device := p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey(); await s.stepUp(); await s.syncPasskeys(); await s.signOut(); calls.splice(0);`)
+	p.want(`return (await s.signInWithPasskey()).authLevel`, "full")
+	p.made("POST /passkeys/login/options", "get", "POST /passkeys/login/verify")
+	p.want(`await s.signOut(); return (await s.signInWithPasskey({ mediation: "conditional" })).claims.username`, "mira")
+	p.want(`await s.signOut(); return (await s.refresh())`, "null")
+
+	device.Verified(false)
+	p.want(`return s.signInWithPasskey()`, "error cancelled: No passkey was used.")
+	p.want(`return s.signInWithPasskey({ mediation: "conditional" })`, "null")
+	device.Verified(true)
+	p.want(`await s.signInWithPasskey(); const { passkeys } = await (await s.fetch("/passkeys")).json();
+		await s.call("DELETE", "/passkeys/" + passkeys[0].id + "?last=true"); await s.signOut(); return passkeys.length`, "1")
+	p.want(`return s.signInWithPasskey()`, "error verification_failed: This passkey did not work. Try again, or use another one.")
+	if held := device.Credentials(); len(held) != 0 {
+		t.Errorf("the device still offers %d passkeys that the server does not know", len(held))
+	}
+}

@@ -107,8 +107,6 @@ func TestDeviceFailures(t *testing.T) {
 		{"DataError", "Something broke on our side."},
 	} {
 		p.Go(p.server.URL())
-		p.Press("signup", "Sign in")
-		p.signInAgain("mira")
 		p.Current("add")
 		Eval[bool](p.Page, fmt.Sprintf("(window.failure = %q, true)", c[0]))
 		p.Press("add", "Add a passkey")
@@ -123,7 +121,7 @@ func TestDeviceFailures(t *testing.T) {
 func TestDeviceIsKnownAgain(t *testing.T) {
 	p := start(t, "STEPKEY_LIMITS=on")
 	p.signIn("mira")
-	if names := p.Cookies(); len(names) != 1 || !strings.HasPrefix(names[0], "__Host-stepkey-device-") {
+	if names := p.Cookies(); !strings.Contains(strings.Join(names, " "), "__Host-stepkey-device-") {
 		t.Fatalf("cookies %v", names)
 	}
 	for i := range 11 {

@@ -11,9 +11,9 @@ func TestUsedChallenge(t *testing.T) {
 	p := start(t)
 	p.expect("400 /passkeys/authenticate/verify")
 	p.Before(`const send = fetch; let options;
-		window.fetch = async (path, init) => {
-			const response = await send(path, init);
-			if (path !== "/passkeys/authenticate/options" || !response.ok) return response;
+		window.fetch = async request => {
+			const response = await send(request);
+			if (!request.url.endsWith("/passkeys/authenticate/options") || !response.ok) return response;
 			return new Response(options ??= await response.text(), { status: 200 });
 		};`)
 	p.Authenticator(true)
@@ -87,8 +87,6 @@ func TestServerTrouble(t *testing.T) {
 	again := func() {
 		t.Helper()
 		p.Go(p.server.URL())
-		p.Press("signup", "Sign in")
-		p.signInAgain("mira")
 		p.Current("add")
 	}
 	trouble(`[0]`, "We can’t reach the server.")
@@ -119,10 +117,18 @@ func TestServerTrouble(t *testing.T) {
 	p.Wait("the notice gone", `!document.getElementById("notices").innerText.trim()`)
 }
 
+// When the access token has run out the page gets the next one, or says that the session is over.
 func TestSessionRunsOut(t *testing.T) {
 	p := start(t)
+	p.expect("401 /auth/refresh")
 	p.signIn("mira")
-	Eval[bool](p.Page, `(() => { const now = Date.now.bind(Date); Date.now = () => now() + 16 * 60 * 1000; return true; })()`)
+	const later = `(() => { const now = Date.now.bind(Date); Date.now = () => now() + 16 * 60 * 1000; return true; })()`
+	Eval[bool](p.Page, later)
+	p.See("log", "POST /auth/refresh")
+	p.See("badge", "Password level")
+	Eval[bool](p.Page, `import("/stepkey.js").then(({ stepkey }) => fetch("/auth/logout/all", {
+		method: "POST", headers: { Authorization: "Bearer " + stepkey.session.accessToken } })).then(response => response.ok)`)
+	Eval[bool](p.Page, later)
 	p.Current("signin")
 	p.See("no-token", "Your session ended.")
 	p.See("badge", "Signed out")

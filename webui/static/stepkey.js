@@ -2,7 +2,7 @@
 // written in stepkey.d.ts.
 
 // One sentence for people, by `kind`. Other refusals bring their own.
-const sentences = {
+export const sentences = {
 	cancelled: "No passkey was used.",
 	unfocused: "Click here first.",
 	stopped: "Stopped.",
@@ -279,7 +279,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 
 		async syncPasskeys() {
 			const { rpId, userHandle: userId, passkeys, username: name } = await call("GET", "/passkeys");
-			const signal = (what, facts) => window.PublicKeyCredential?.[what]?.({ rpId, userId, ...facts });
+			const signal = (what, facts) => rpId && window.PublicKeyCredential?.[what]?.({ rpId, userId, ...facts });
 			await signal("signalAllAcceptedCredentials", { allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
 			await signal("signalCurrentUserDetails", { name, displayName: name });
 		},

@@ -1,13 +1,11 @@
 // The demo: five steps from a new account to a page that only a passkey opens.
 
-import { Problem, call } from "./api.js";
+import { StepkeyError, stepkey, supported } from "/stepkey.js";
 import { announce, byId, clock, copy } from "./dom.js";
 import { atFields, explain } from "./failures.js";
-import { startLog } from "./log.js";
-import { session } from "./session.js";
+import { inspect, observe, startLog } from "./log.js";
 import * as stand from "./stand.js";
 import * as steps from "./steps.js";
-import { Stopped, ask, inspect, supported } from "./webauthn.js";
 import { fields, levels, notices, passkey, status } from "./words.js";
 
 /** Options older than this, in milliseconds, are not used. */
@@ -20,8 +18,21 @@ const here = {
 	session: null,
 	passkey: "",    // a line about it, if there is one
 	ready: null,    // options fetched ahead, and when
-	rpId: "",
 };
+
+/** Also when another tab signed in, stepped up or signed out. */
+function changed(session) {
+	const before = here.session;
+	here.session = session && { ...session, level: session.authLevel, ends: session.expiresAt / 1000 };
+	if (session && session.claims.username !== here.name) {
+		here.name = session.claims.username;
+		here.passkey = "";
+	}
+	if (session && session.claims.passkey_time) here.passkey ||= passkey.yours;
+	if (here.working) return;
+	if (session) show();
+	else if (before) leave(notices.unauthorized);
+}
 
 function show(ended) {
 	const now = here.session, results = {};
@@ -40,7 +51,18 @@ function show(ended) {
 			steps.main(step).hidden = true;
 		}
 	}
-	stand.show(now, ended, () => leave(notices.signedOut, true));
+	stand.show(now, ended, expire);
+}
+
+/** The access token has run out: the next one, or the end. */
+async function expire() {
+	try {
+		if (await stepkey.refresh() && here.session.ends > Date.now() / 1000) return;
+	} catch {
+		// The server is away: signed out as far as this page knows.
+	}
+	here.session ??= {};
+	leave(notices.unauthorized, true);
 }
 
 /** Runs a step's work and says there what stopped it. True when nothing did. */
@@ -48,16 +70,20 @@ async function attempt(step, work, again) {
 	let worked = false;
 	await steps.busily(step, async () => {
 		steps.clear(step);
+		here.working = true;
 		try {
 			await work();
 			worked = true;
 		} catch (error) {
-			if (error instanceof Stopped) return steps.main(step).focus();
-			const at = atFields(error, step), words = explain(error, step, here.rpId);
-			if (error.code === "no_passkeys") here.passkey = "";
+			if (!(error instanceof StepkeyError)) throw error;
+			if (error.kind === "stopped") return steps.main(step).focus();
+			const at = atFields(error, step), words = explain(error, step);
+			if (error.kind === "no_passkeys") here.passkey = "";
 			if (at) steps.wrong(step, ...at);
-			else if (words === notices.signedOut && here.session) leave(words);
+			else if (words === notices.unauthorized && step !== "open") leave(words);
 			else tell(step, words, again);
+		} finally {
+			here.working = false;
 		}
 	});
 	return worked;
@@ -65,9 +91,8 @@ async function attempt(step, work, again) {
 
 /** Puts a notice into a step. Actions that are not named here try again. */
 function tell(step, words, again) {
-	const run = { verify: () => verify(step, words === notices.first), add: () => show(), signin: () => leave() };
+	const run = { verify: () => verify(step, words === notices.step_up_required), add: () => show(), signin: () => leave() };
 	for (const name of words.actions) run[name] ??= again;
-	if (words.home) run[words.actions[0]] = () => location.assign(words.home);
 	steps.tell(step, words, run);
 }
 
@@ -95,7 +120,7 @@ function typed(step) {
 
 async function signup() {
 	const fields = typed("signup");
-	if (!fields || !await attempt("signup", () => call("POST", "/auth/signup", { body: fields.body }))) return;
+	if (!fields || !await attempt("signup", () => stepkey.signUp(fields.body))) return;
 	const next = steps.form("signin").elements;
 	next.username.value = here.name = fields.body.username.trim();
 	next.password.value = fields.body.password;
@@ -109,8 +134,7 @@ async function signin() {
 	const fields = typed("signin");
 	if (!fields) return;
 	const worked = await attempt("signin", async () => {
-		here.session = session((await call("POST", "/auth/login", { body: fields.body })).accessToken);
-		here.name = here.session.claims.username ?? fields.body.username;
+		await stepkey.signIn(fields.body);
 		fields.password.value = "";
 		await look();
 	});
@@ -124,22 +148,17 @@ async function signin() {
 async function look() {
 	here.passkey = "";
 	try {
-		here.ready = { options: await authed("POST", "/passkeys/authenticate/options"), at: Date.now() };
+		here.ready = { options: await stepkey.call("POST", "/passkeys/authenticate/options"), at: Date.now() };
 		here.passkey = passkey.yours;
 	} catch (error) {
-		if (!(error instanceof Problem)) throw error;
+		if (!error.problem) throw error;
 	}
 }
 
 async function add() {
 	const worked = await attempt("add", async () => {
-		const options = await authed("POST", "/passkeys/register/options");
-		here.rpId = options.rp.id;
-		const made = await steps.waitIn("add", stop => ask("create", options, stop));
-		// A passkey made here is named after what this device runs, another by the server.
-		const name = made.authenticatorAttachment === "platform" ? navigator.userAgentData?.platform : undefined;
-		await authed("POST", "/passkeys/register/verify", { ...made, deviceName: name });
-		here.passkey = [name, synced(made)].filter(Boolean).join(" · ");
+		const { name, credential } = await steps.waitIn("add", signal => stepkey.registerPasskey({ signal }));
+		here.passkey = [name, synced(credential)].filter(Boolean).join(" · ");
 		here.ready = null;
 	}, add);
 	if (!worked) return;
@@ -151,11 +170,9 @@ async function add() {
 async function verify(step, more) {
 	const worked = await attempt(step, async () => {
 		const { options, at } = here.ready ?? {};
-		const fresh = Date.now() - at < STALE ? options : await authed("POST", "/passkeys/authenticate/options");
+		const fresh = Date.now() - at < STALE ? options : undefined;
 		here.ready = null;
-		here.rpId = fresh.rpId;
-		const signed = await steps.waitIn(step, stop => ask("get", fresh, stop));
-		here.session = session((await authed("POST", "/passkeys/authenticate/verify", signed)).accessToken);
+		await steps.waitIn(step, signal => stepkey.stepUp({ options: fresh, signal }));
 		here.passkey ||= passkey.yours;
 	}, () => verify(step, more));
 	if (!worked) return;
@@ -169,18 +186,16 @@ async function verify(step, more) {
 async function visit() {
 	await attempt("open", async () => {
 		try {
-			const answer = await authed("GET", "/users/histories");
+			const answer = await stepkey.call("GET", "/users/histories", undefined, { stepUp: false });
 			tell("open", { ...notices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
 		} catch (error) {
-			const needs = error.code === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
-				: error.status === 401 && !here.session ? notices.closedOut : null;
+			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
+				: error.status === 401 ? notices.closedOut : null;
 			if (!needs) throw error;
-			tell("open", { ...needs, detail: error.message }, visit);
+			tell("open", { ...needs, detail: `${error.status} ${error.kind}` }, visit);
 		}
 	}, visit);
 }
-
-const authed = (method, path, body) => call(method, path, { token: here.session?.token, body });
 
 function synced({ response: { authenticatorData: data } }) {
 	if (!data) return passkey.yours;
@@ -199,11 +214,12 @@ onPress(steps.main("open"), visit);
 onPress(byId("another"), add);
 onPress(byId("signout"), () => {
 	// Gone from here in any case; a server that is away lets the session run out.
-	call("POST", "/auth/logout", { token: here.session.token }).catch(() => {});
+	here.session = null;
+	stepkey.signOut().catch(() => {});
 	leave();
 	announce(status.signedOut);
 });
-onPress(byId("copy-token"), button => copy(here.session.token, button, status.copied));
+onPress(byId("copy-token"), button => copy(here.session.accessToken, button, status.copied));
 for (const link of document.querySelectorAll("[data-form]")) onPress(link, () => { here.form = link.dataset.form; show(); });
 for (const show of document.querySelectorAll(".secret button")) {
 	onPress(show, () => {
@@ -221,3 +237,13 @@ addEventListener("offline", connection);
 addEventListener("online", () => { connection(); announce(status.online); });
 connection();
 startLog();
+stand.show();
+stepkey.on = observe;
+stepkey.onsession = changed;
+here.working = true;
+stepkey.refresh().then(async session => {
+	if (session) await look();
+}).catch(() => {}).finally(() => {
+	here.working = false;
+	if (here.session) show();
+});

@@ -61,8 +61,8 @@ async function send(form, body) {
 	if (words && form.querySelector("input")) refuse(form, words);
 	else if (answer.code === "link_expired") end();
 	else if (answer.code === "email_off") tell(off);
-	else if (wait) tell({ ...(response.status === 429 ? notices.limited : notices.busy), text: waitFor(wait) });
-	else tell(notices.broken);
+	else if (wait) tell({ ...(response.status === 429 ? notices.rate_limited : notices.overloaded), text: waitFor(wait) });
+	else tell(notices.internal);
 }
 
 /** There is nothing to be done with this link. */

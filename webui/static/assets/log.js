@@ -1,24 +1,71 @@
-// Behind the scenes: every call, taken apart. Passwords and tokens are masked before they come here.
+// Behind the scenes: every call of the client, taken apart. Passwords and tokens are masked: what is shown is soon in a
+// screenshot.
 
+import { decode } from "/stepkey.js";
 import { announce, byId, copy, el, icon } from "./dom.js";
 import { log as words, notes, status } from "./words.js";
 
 let calls = [];
 
+/** Shows a call of the client. What it returns shows the outcome. */
+export function observe({ request, ceremony, options, mediation }) {
+	if (ceremony) {
+		const row = record("device", `navigator.credentials.${ceremony}()`, { mediation, publicKey: options }, words.asking);
+		return outcome => outcome.kind === "stopped" ? row.close(words.stopped)
+			: outcome.kind ? row.close(outcome.cause.name, null, true) : row.close(words[ceremony], readable(outcome));
+	}
+	const authorization = request.headers.get("Authorization") ?? undefined;
+	const row = record("server", `${request.method} ${new URL(request.url).pathname}`, {}, words.sent);
+	const asked = request.clone().json().catch(() => {}).then(body => row.ask(masked({ authorization, body })));
+	return async outcome => {
+		const answered = outcome.kind ? null : await outcome.json().catch(() => null);
+		await asked;
+		if (outcome.kind) row.close(words.lost, null, true);
+		else row.close(outcome.status, masked(answered), !outcome.ok);
+	};
+}
+
+function masked(value) {
+	return JSON.parse(JSON.stringify(value, (key, inner) => {
+		if (key === "password") return "••••••••";
+		return /token$|^authorization$/i.test(key) && inner ? `${inner.slice(0, 12)}••••••••` : inner;
+	}));
+}
+
+/** What a device answered, for people. */
+function readable(credential) {
+	const { clientDataJSON, authenticatorData: data, ...rest } = credential.response;
+	const response = { clientDataJSON: JSON.parse(new TextDecoder().decode(decode(clientDataJSON))) };
+	if (data) response.authenticatorData = inspect(data);
+	return { ...credential, response: { ...response, ...rest } };
+}
+
+/** Reads authenticator data (section 6.1): a 32-byte hash, a byte of flags, a counter. */
+export function inspect(data) {
+	const bytes = decode(data), bit = n => Boolean(bytes[32] & 1 << n);
+	return {
+		rpIdHash: Array.from(bytes.slice(0, 32), b => b.toString(16).padStart(2, "0")).join(""),
+		flags: { UP: bit(0), UV: bit(2), BE: bit(3), BS: bit(4) },
+		signCount: new DataView(bytes.buffer).getUint32(33),
+	};
+}
+
 /** Adds a call, open, and folds the one before, unless a person opened that. */
-export function record(who, name, asked, state) {
-	const began = performance.now(), entry = { call: name, asked };
+function record(who, name, asked, state) {
+	const began = performance.now(), entry = { call: name };
 	const out = el("span", { class: "out" }, state);
 	const summary = el("summary", {}, el("span", { class: `who ${who}` }, words[who]), el("code", {}, name), out, icon("chevron"));
 	const row = el("details", { open: "", "data-auto": "" }, summary);
 	const told = new Set();
 	summary.addEventListener("click", () => row.removeAttribute("data-auto"));
 	for (const old of document.querySelectorAll("#log [data-auto]")) old.open = false;
-	if (Object.keys(asked).length) row.append(part(words.asked, asked, told));
+	const ask = asked => { entry.asked = asked; if (Object.keys(asked).length) row.append(part(words.asked, asked, told)); };
+	ask(asked);
 	byId("log").append(el("li", {}, row));
 	calls.push(entry);
 	show();
 	return {
+		ask,
 		close(result, answered, failed) {
 			const ms = performance.now() - began;
 			Object.assign(entry, { result, answered });

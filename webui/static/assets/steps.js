@@ -80,7 +80,7 @@ export function notice({ kind, sign, lead, text, detail, wait, actions: offered 
 export async function busily(step, work) {
 	const button = main(step), words = [...button.childNodes];
 	if (byId(step).ariaBusy) return;
-	const slow = setTimeout(() => button.replaceChildren(busy[step]), 400);
+	const slow = setTimeout(() => button.replaceChildren(busy), 400);
 	byId(step).ariaBusy = button.ariaDisabled = "true";
 	try {
 		await work();

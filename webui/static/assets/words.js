@@ -1,5 +1,7 @@
 // All the English the scripts can show. What never changes is in index.html.
 
+import { sentences } from "/stepkey.js";
+
 const say = (kind, sign) => (lead, text, ...actions) => ({ kind, sign, lead, text, actions });
 const plain = say("plain", "info");
 const ok = say("ok", "check");
@@ -8,38 +10,41 @@ const lock = say("plain", "lock");
 const shut = say("warn", "lock");
 const bad = say("bad", "warn");
 
-/** What is said in notices, with keys of `actions`. */
+/** What is said in notices, by the kind of a StepkeyError where it comes from one, with keys of `actions`. */
 export const notices = {
-	cancelled: plain("No passkey was used.", "You stopped, time ran out, or none was found here. Nothing has changed.", "again"),
-	unfocused: plain("Click here first.", "This page has to be in front when your device asks.", "again"),
-	silent: plain("Your device did not answer.", "Close its window if one is open, then try again.", "again"),
-	present: ok("This device is ready.", "It already has a passkey for this account.", "verify", "elsewhere"),
-	unsuited: warn("This device cannot make a passkey we accept.", "Try your phone or a security key.", "elsewhere"),
-	unverified: warn("This device cannot check it is you.", "Set a screen lock or a PIN on it, or use another device.", "again"),
-	address: bad("Passkeys do not work at this address.", "Open Stepkey at its own address instead."),
-	device: plain("Your device could not finish.", "Wait a moment, then try again.", "again"),
-	broken: bad("Something broke on our side.", "Try again in a minute.", "again"),
-	unsupported: warn("This browser cannot use passkeys.", "Your password still signs you in. For full level, use a current browser or your phone."),
-	insecure: bad("This page needs https.", "Passkeys work only over a secure connection."),
-	offline: warn("You are offline.", "What you typed is still here. Try again when you are back.", "again"),
-	unreachable: warn("We can’t reach the server.", "What you typed is still here.", "again"),
-	expired: plain("That took too long.", "Each request lasts a few minutes. Start again.", "restart"),
-	none: plain("You have no passkey yet.", "Add one to reach full level.", "add"),
-	refused: bad("This passkey did not work.", "It may have been removed from your account. Try another one.", "again"),
-	unproven: bad("This passkey was not added.", "The server could not check it. Make sure this page is at its usual address, then try again.", "again"),
-	foreign: bad("This passkey is taken.", "It already belongs to an account. Make one on another device.", "elsewhere"),
-	many: warn("This account holds all the passkeys it can.", "Verify with one of them.", "verify"),
-	first: plain("Verify first.", "1 of 2: verify a passkey you have. 2 of 2: make the new one.", "verify"),
+	cancelled: plain("", "You stopped, time ran out, or none was found here. Nothing has changed.", "again"),
+	unfocused: plain("", "This page has to be in front when your device asks.", "again"),
+	silent: plain("", "Close its window if one is open, then try again.", "again"),
+	exists: ok("", "It already has a passkey for this account.", "verify", "elsewhere"),
+	unsuited: warn("", "Try your phone or a security key.", "elsewhere"),
+	unverified: warn("", "Set a screen lock on it, or use another device.", "again"),
+	address: bad("", "Open Stepkey at its own address instead."),
+	device: plain("", "Wait a moment, then try again.", "again"),
+	internal: bad("", "Try again in a minute.", "again"),
+	unsupported: warn("", "Your password still signs you in. For full level, use a current browser or your phone."),
+	insecure: bad("", "Passkeys work only over a secure connection."),
+	offline: warn("", "What you typed is still here.", "again"),
+	unreachable: warn("", "What you typed is still here.", "again"),
+	challenge_expired: plain("", "Each request lasts a few minutes. Start again.", "restart"),
+	no_passkeys: plain("You have no passkey yet.", "Add one to reach full level.", "add"),
+	verification_failed: bad("This passkey did not work.", "It may have been removed. Try another one.", "again"),
+	unproven: bad("This passkey was not added.", "Make sure this page is at its usual address.", "again"),
+	passkey_exists: bad("This passkey is taken.", "It already belongs to an account. Make one on another device.", "elsewhere"),
+	too_many_passkeys: warn("This account holds all the passkeys it can.", "Verify with one of them.", "verify"),
+	step_up_required: plain("Verify first.", "1 of 2: verify a passkey you have. 2 of 2: make the new one.", "verify"),
 	second: ok("1 of 2 is done.", "2 of 2: make the new one.", "make"),
-	password: lock("Sign in once more.", "A first passkey needs a password from the last few minutes.", "signin"),
-	signedOut: lock("You have been signed out.", "Sign in to go on where you were.", "signin"),
+	reauthentication_required: lock("Sign in once more.", "A first passkey needs a password from the last few minutes.", "signin"),
+	unauthorized: lock("", "Sign in to go on where you were.", "signin"),
 	closedOut: lock("Sign in first.", "This page opens at full level, and you are signed out."),
 	closed: shut("This page needs full level.", "Verify your passkey, then it opens.", "verify"),
 	closedNone: shut("This page needs full level.", "Add a passkey, verify it, then try again.", "again"),
-	limited: warn("Too many tries.", "What you typed is still here.", "again"),
-	busy: warn("The server is busy.", "What you typed is still here.", "again"),
+	rate_limited: warn("", "What you typed is still here.", "again"),
+	overloaded: warn("The server is busy.", "", "again"),
 	opened: ok("Open.", "The server saw full level and let you in.", "reopen"),
 };
+
+// The client says the rest.
+for (const kind in notices) notices[kind].lead ||= sentences[kind];
 
 export const actions = {
 	again: "Try again",
@@ -65,7 +70,7 @@ export const fields = {
 	wrong: "Username or password is not right. Check both, then try again.",
 };
 
-export const busy = { signup: "Creating your account…", signin: "Signing in…", add: "One moment…", verify: "One moment…", open: "Opening…" };
+export const busy = "One moment…";
 
 export const levels = { out: "Signed out", password: "Password level", full: "Full level" };
 
@@ -92,7 +97,7 @@ export const status = {
 
 export const stand = {
 	out: "No token yet. Sign in to get one.",
-	ended: "Your session ended. Sign in to get a new token.",
+	ended: "Your session ended. Sign in again.",
 };
 
 export const waiting = {
@@ -134,7 +139,6 @@ export function waitFor(seconds) {
 
 export const title = (words, failed) => `${failed ? "Error: " : ""}${words} – Stepkey`;
 export const reference = id => `If it stays, tell us ${id}.`;
-export const openAt = origin => `Open ${origin}`;
 
 export const log = {
 	server: "Server",
@@ -156,19 +160,16 @@ const bound = "The passkey is bound to this name. A look-alike site gets no answ
 /** Notes on the calls, by the end of a path in their JSON. */
 export const notes = {
 	"body.password": "The password goes to the server and nowhere else, nor into this log.",
-	authorization: "The access token says who asks. A reload forgets it.",
+	authorization: "The access token says who asks. It is kept in memory alone.",
 	accessToken: "Signed by the server. What it says is shown above.",
 	challenge,
 	"publicKey.challenge": challenge,
 	"publicKey.rpId": bound,
 	"rp.id": bound,
-	pubKeyCredParams: "Signatures the server can check, best first.",
-	excludeCredentials: "Passkeys you have. A device that holds one makes no second.",
 	userVerification: "The device must check you. What it sees never leaves it.",
 	"clientDataJSON.challenge": "The same number comes back, now signed.",
 	"clientDataJSON.origin": "The browser writes the address. A page cannot forge it.",
 	flags: "UP: was someone there? UV: did the device check who? BE, BS: can it sync, does it?",
-	"response.publicKey": "The public half of the key. The private half stays with you.",
 	signature: "Made with the private half of the key. The server holds the other.",
 	code: "The reason, in a word that programs can rely on.",
 };

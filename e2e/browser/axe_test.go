@@ -1,0 +1,148 @@
+package browser
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// axe-core finds mistakes in how pages speak to assistive technology. It is fetched from npm once, by version and digest,
+// into the cache of whoever runs the tests; it is neither part of the project nor ever served.
+const (
+	axeURL       = "https://registry.npmjs.org/axe-core/-/axe-core-4.14.1.tgz"
+	axeIntegrity = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+)
+
+// axe returns the source of axe-core.
+func axe(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(cache, "stepkey", filepath.Base(axeURL))
+	archive, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		archive, err = fetch(axeURL)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := sha512.Sum512(archive); base64.StdEncoding.EncodeToString(sum[:]) != axeIntegrity {
+		t.Fatalf("%s is not what it was when it was chosen", axeURL)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, archive, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for files := tar.NewReader(unzipped); ; {
+		header, err := files.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header.Name == "package/axe.min.js" {
+			source, err := io.ReadAll(files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(source)
+		}
+	}
+}
+
+func fetch(url string) ([]byte, error) {
+	response, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return io.ReadAll(response.Body)
+}
+
+// accessible runs axe over the page as it is, light and dark, on a small phone and on a desk.
+func (p *tab) accessible(source, state string) {
+	p.t.Helper()
+	for _, width := range []int64{320, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.Look(width, scheme)
+			Eval[bool](p.Page, "(() => { if (!window.axe) { "+source+"\n } return true; })()")
+			found := Eval[[]string](p.Page, `axe.run(document, { resultTypes: ["violations"] }).then(r =>
+				r.violations.flatMap(v => v.nodes.map(n => v.id + " " + n.target + ": " + n.failureSummary)))`)
+			for _, violation := range found {
+				p.t.Errorf("%s, %d px, %s: %s", state, width, scheme, violation)
+			}
+		}
+	}
+}
+
+// No page is in a state that axe objects to.
+func TestAccessible(t *testing.T) {
+	source := axe(t)
+	p := start(t)
+	p.expect("403 /users/histories", "401 /auth/login", "400 /auth/signup")
+	device := p.Authenticator(true)
+	p.accessible(source, "start")
+	p.Type("new-name", "mira")
+	p.Type("new-password", "short")
+	p.Press("signup", "Create account")
+	p.See("signup", "Use at least 8 characters.")
+	p.accessible(source, "field error")
+	p.Type("new-password", password)
+	p.Press("signup", "Create account")
+	p.Current("signin")
+	p.accessible(source, "sign-in")
+	p.Type("password", "something else")
+	p.Press("signin", "Sign in")
+	p.See("signin", "Username or password is not right.")
+	p.accessible(source, "wrong password")
+	p.Type("password", password)
+	p.Press("signin", "Sign in")
+	p.Current("add")
+	p.accessible(source, "add")
+	device.Present(false)
+	p.Press("add", "Add a passkey")
+	p.See("add", "Follow your device")
+	p.accessible(source, "waiting")
+	p.Press("add", "Stop")
+	p.See("add", "Add a passkey")
+	device.Present(true)
+	device.Verified(false)
+	p.Press("add", "Add a passkey")
+	p.See("add", "No passkey was used.")
+	p.accessible(source, "cancelled")
+	device.Verified(true)
+	p.Press("add", "Try again")
+	p.Current("verify")
+	p.Press("open", "Open the page")
+	p.See("open", "This page needs full level.")
+	p.accessible(source, "refused")
+	p.Press("verify", "Verify with a passkey")
+	p.Current("open")
+	p.Press("log", "Device\nnavigator.credentials.get()")
+	p.Press("open", "Open the page")
+	p.See("open", "The server saw full level")
+	p.accessible(source, "open")
+	for _, page := range []string{"/docs", "/confirm-email", "/confirm-email#token", "/reset-password", "/reset-password#token", "/not-me#token"} {
+		p.Go("about:blank")
+		p.Go(p.server.URL() + page)
+		if page == "/docs" {
+			p.Wait("the list", `!document.getElementById("operations").hasAttribute("aria-busy")`)
+		}
+		p.accessible(source, page)
+	}
+}
