@@ -96,7 +96,8 @@ func mountPages(mux *http.ServeMux, pages http.Handler) {
 		return
 	}
 	for _, path := range []string{
-		"/{$}", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, "/favicon.ico", "/assets/",
+		"/{$}", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, stepkey.PathRecover, stepkey.PathRecoverByLink,
+		"/favicon.ico", "/assets/",
 		"/stepkey.js", "/stepkey.d.ts",
 	} {
 		mux.Handle(path, pages)

@@ -1,20 +1,21 @@
 package webui
 
 import (
-	"bytes"
 	"compress/gzip"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // pages are the URL paths of the HTML.
-var pages = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me"}
+var pages = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link"}
 
 func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -27,12 +28,15 @@ func get(t *testing.T, handler http.Handler, method, url string, headers ...stri
 	return recorder
 }
 
+// twice are the URL paths of files that are served at two, with the other one.
+var twice = map[string]string{"/favicon.ico": "/assets/favicon.svg", "/recover-by-link": "/recover"}
+
 // served is every URL path of the page with its content.
 func served(t *testing.T) map[string]string {
 	t.Helper()
 	contents := map[string]string{}
 	for url, f := range load() {
-		contents[url] = string(f.body)
+		contents[url] = string(f.plain.body)
 	}
 	return contents
 }
@@ -68,6 +72,7 @@ func TestPagesAreWhereTheyBelong(t *testing.T) {
 	for url, title := range map[string]string{
 		"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey", "/confirm-email": "Confirm your e-mail address – Stepkey",
 		"/reset-password": "Set a new password – Stepkey", "/not-me": "This was not me – Stepkey",
+		"/recover": "Get back into your account – Stepkey", "/recover-by-link": "Get back into your account – Stepkey",
 	} {
 		if body := get(t, handler, http.MethodGet, url).Body.String(); !strings.Contains(body, "<title>"+title+"</title>") {
 			t.Errorf("GET %s lacks the title %q", url, title)
@@ -102,7 +107,7 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 		if !regexp.MustCompile(`^"[\w-]{22}"$`).MatchString(tag) {
 			t.Errorf("GET %s: ETag %s is not a strong tag", url, tag)
 		}
-		if other, ok := tags[tag]; ok && url != "/favicon.ico" && other != "/favicon.ico" {
+		if other, ok := tags[tag]; ok && twice[url] != other && twice[other] != url {
 			t.Errorf("%s and %s have the same ETag", url, other)
 		}
 		tags[tag] = url
@@ -192,13 +197,13 @@ func references(t *testing.T, url string) []string {
 }
 
 func TestPagesAreWholeAndLight(t *testing.T) {
-	const limit = 60_000 // bytes, uncompressed
-	contents := served(t)
+	const limit = 30_000 // bytes, as browsers get them
+	contents, files := served(t), load()
 	used := []string{"/favicon.ico", "/stepkey.js", "/stepkey.d.ts"}
 	for _, page := range pages {
 		weight := 0
 		for _, url := range references(t, page) {
-			weight += len(contents[url])
+			weight += len(files[url].gzipped.body)
 			used = append(used, url)
 		}
 		t.Logf("%s weighs %d bytes", page, weight)
@@ -216,39 +221,58 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 // The client is light enough to be used where there are no passkeys yet.
 func TestClientIsLight(t *testing.T) {
 	const limit = 4_000 // bytes, as gzip makes it
-	script := served(t)["/stepkey.js"]
-	var compressed bytes.Buffer
-	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := writer.Write([]byte(script)); err != nil {
-		t.Fatal(err)
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("/stepkey.js weighs %d bytes, compressed %d", len(script), compressed.Len())
-	if compressed.Len() >= limit {
-		t.Errorf("/stepkey.js weighs %d bytes compressed, want less than %d", compressed.Len(), limit)
+	script, compressed := served(t)["/stepkey.js"], len(load()["/stepkey.js"].gzipped.body)
+	t.Logf("/stepkey.js weighs %d bytes, compressed %d", len(script), compressed)
+	if compressed >= limit {
+		t.Errorf("/stepkey.js weighs %d bytes compressed, want less than %d", compressed, limit)
 	}
 	if found := regexp.MustCompile(`(?m)^\s*import |import\(`).FindString(script); found != "" {
 		t.Errorf("/stepkey.js depends on something: %s", found)
 	}
 }
 
-// Scripts are served without comments, which a literal over several lines would not survive.
-func TestScriptsAreLean(t *testing.T) {
+// The client is served without comments, which a literal over several lines would not survive.
+func TestClientIsLean(t *testing.T) {
 	const script = "// Why.\n\nconst a = 1; // stays\n/**\n * Two\n * lines.\n */\nfunction b() {\n\t// Why.\n\treturn `/** ${a} */`;\n}\n"
 	if got, want := string(lean([]byte(script))), "const a = 1; // stays\nfunction b() {\nreturn `/** ${a} */`;\n}\n"; got != want {
 		t.Errorf("lean = %q, want %q", got, want)
 	}
-	for url, script := range served(t) {
-		for _, line := range strings.Split(script, "\n") {
-			quoted := strings.NewReplacer("\"`\"", "", "[^`]", "").Replace(line)
-			if path.Ext(url) == ".js" && strings.Count(quoted, "`")%2 != 0 {
-				t.Errorf("%s has a literal over several lines: %s", url, line)
-			}
+	for _, line := range strings.Split(served(t)["/stepkey.js"], "\n") {
+		if strings.Count(line, "`")%2 != 0 {
+			t.Errorf("there is a literal over several lines: %s", line)
+		}
+	}
+}
+
+func TestCompression(t *testing.T) {
+	handler := Handler()
+	plain := get(t, handler, http.MethodGet, "/")
+	for accepted, coding := range map[string]string{
+		"gzip": "gzip", "br, GZIP;q=0.5": "gzip", "gzip;q=1.0": "gzip", "gzip;q=0": "", "gzip; q=0.000": "", "br": "", "*": "", "": "",
+	} {
+		response := get(t, handler, http.MethodGet, "/", "Accept-Encoding", accepted)
+		if response.Header().Get("Content-Encoding") != coding || response.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: %v, want %q", accepted, response.Header(), coding)
+		}
+		if response.Header().Get("Content-Length") != strconv.Itoa(response.Body.Len()) {
+			t.Errorf("%q: length %s of %d", accepted, response.Header().Get("Content-Length"), response.Body.Len())
+		}
+		if coding == "" {
+			continue
+		}
+		if response.Header().Get("ETag") == plain.Header().Get("ETag") {
+			t.Errorf("%q: both codings have one tag", accepted)
+		}
+		reader, err := gzip.NewReader(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(reader); err != nil || string(body) != plain.Body.String() {
+			t.Errorf("%q: %d bytes, %v", accepted, len(body), err)
+		}
+		again := get(t, handler, http.MethodGet, "/", "Accept-Encoding", accepted, "If-None-Match", response.Header().Get("ETag"))
+		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+			t.Errorf("%q with its tag: %d", accepted, again.Code)
 		}
 	}
 }
@@ -312,7 +336,7 @@ func TestEmbeddedTreeHasNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(load()) - 1; got != count { // the icon is served twice
+	if got := len(load()) - len(twice); got != count {
 		t.Errorf("%d files are embedded and %d served", count, got)
 	}
 }

@@ -117,6 +117,14 @@ func (s *Server) Stop() error {
 	return s.exit
 }
 
+// Run runs another command of the program with the server's settings, and returns what it printed.
+func (s *Server) Run(arguments ...string) (string, error) {
+	command := exec.Command(s.process.Path, arguments...)
+	command.Dir, command.Env = s.process.Dir, s.process.Env
+	printed, err := command.Output()
+	return string(printed), err
+}
+
 // Log is what the process wrote so far.
 func (s *Server) Log() string {
 	text, err := os.ReadFile(s.output.Name())

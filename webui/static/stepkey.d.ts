@@ -144,6 +144,11 @@ export interface Stepkey {
 	refresh(): Promise<Session | null>;
 	/** Forgets the session here in any case; rejects when the server could not be told. */
 	signOut(): Promise<void>;
+	/**
+	 * Posts to a route of the service and yields its answer. If that is a session, this goes on with it: so it is with the
+	 * ways back for who has lost all passkeys, which yield level recovery, for registerPasskey alone.
+	 */
+	take(path: string, body?: unknown): Promise<any>;
 	/** Tells the browser which passkeys exist, so that deleted ones are no longer offered. Call it after deleting one. */
 	syncPasskeys(): Promise<void>;
 

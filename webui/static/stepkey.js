@@ -45,7 +45,7 @@ async function refusal(response) {
 	});
 }
 
-export const supported = () => typeof PublicKeyCredential === "function";
+export const supported = () => !!window.PublicKeyCredential;
 
 export const decode = text => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt());
 const encode = bytes => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
@@ -68,7 +68,7 @@ function toJSON({ id, type, authenticatorAttachment, response: given }) {
 
 // A passkey that the server does not know is offered no more, where the browser has a way (WebAuthn Level 3 section 5.1.10).
 function forget({ kind }, rpId, credentialId) {
-	if (kind === "verification_failed") PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId }).catch(() => {});
+	if (kind === "passkey_unknown") PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId }).catch(() => {});
 }
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
@@ -167,6 +167,10 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 	}
 	const bare = (path, body) => call("POST", path, body, {}, send);
 	const still = (path, body) => call("POST", path, body, { stepUp: false });
+	async function take(path, body) {
+		const answer = await still(path, body);
+		return answer.accessToken ? keep(answer) : answer;
+	}
 	const enter = async (path, body) => keep(await bare(path, { ...body, refresh: mode || undefined }));
 
 	function refresh() {
@@ -192,7 +196,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		if (!supported()) throw new StepkeyError(isSecureContext ? "unsupported" : "insecure");
 		await endList();
 		const report = self.on?.({ ceremony: kind, options, mediation });
-		const abort = new AbortController(), quiet = mediation === "conditional", { timeout = 300000 } = options;
+		const abort = new AbortController(), quiet = mediation === "conditional", { timeout = 3e5 } = options;
 		let clock;
 		// A browser's promise may never settle, and may ignore the signal.
 		const end = new Promise((_, reject) => {
@@ -227,7 +231,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 
 	const self = {
 		get session() { return session; },
-		fetch: authed, refresh, call,
+		fetch: authed, refresh, call, take,
 
 		signUp: ({ username, password }) => bare("/auth/signup", { username, password }),
 
@@ -261,8 +265,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		async stepUp({ action, options, signal } = {}) {
 			const path = "/passkeys/authenticate/";
 			options ??= await still(path + "options", action && { action });
-			const answer = await still(path + "verify", await ask("get", options, { signal }));
-			return answer.actionToken ? answer : keep(answer);
+			return take(path + "verify", await ask("get", options, { signal }));
 		},
 
 		async registerPasskey({ deviceName, options, signal } = {}) {

@@ -1,0 +1,153 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stepkey/stepkey/e2e/inbox"
+	"github.com/stepkey/stepkey/internal/pgtest"
+)
+
+// withCodes is a page that knows a user with a passkey, and the user's recovery codes.
+func withCodes(t *testing.T, settings ...string) (p *tab, device Authenticator, codes []string) {
+	t.Helper()
+	p = client(t, settings...)
+	device = p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey(); await s.stepUp();`)
+	codes = strings.Split(p.run(`return (await s.call("POST", "/account/recovery/codes")).codes.join(" ")`), " ")
+	if len(codes) != 10 {
+		t.Fatalf("the codes are %q", codes)
+	}
+	return p, device, codes
+}
+
+// signInToRecover fills in the first form of /recover.
+func (p *tab) signInToRecover(password string) {
+	p.t.Helper()
+	p.See("main", "Get back into your account")
+	p.Type("username", "mira")
+	p.Type("password", password)
+	p.Press("signin", "Go on")
+}
+
+func TestRecoverByCode(t *testing.T) {
+	p, _, codes := withCodes(t)
+	p.expect("401 /auth/login", "403 /recovery/code")
+	p.Go(p.server.URL() + "/recover")
+	p.Press("signin", "Go on")
+	p.See("signin", "Type your username.")
+	p.signInToRecover("something else")
+	p.See("signin", "Username or password is not right.")
+	p.Type("password", password)
+	p.Keys("\r")
+	p.See("mail", "No code?")
+	p.Press("code", "Use this code")
+	p.See("code", "Type a recovery code.")
+	p.Type("recovery-code", "0000-0000-0000-0000-0000-0000")
+	p.Press("code", "Use this code")
+	p.See("code", "This code does not work.")
+	p.Type("recovery-code", strings.ToUpper(codes[0]))
+	p.Press("code", "Use this code")
+	p.See("notice", "You are in, for a quarter of an hour.")
+	if hidden := Eval[bool](p.Page, `document.forms.code.hidden && document.forms.signin.hidden`); !hidden {
+		t.Error("forms are left that have done their work")
+	}
+	// Another device than the one that has a passkey already.
+	other := p.Authenticator(true)
+	defer other.Present(false)
+	p.Press("add", "Add a new passkey")
+	p.See("notice", "Passkey added.")
+	p.See("notice", "It works from ")
+}
+
+func TestRecoverByMail(t *testing.T) {
+	box, err := inbox.Start(inbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = box.Stop() })
+	dsn := pgtest.NewDatabase(t)
+	p, _, _ := withCodes(t, "SMTP_URL=smtp://"+box.Address, "STEPKEY_MAIL_FROM=no-reply@example.com", "DATABASE_URL="+dsn)
+	p.expect("403 /recovery/passkey", "400 /recovery/passkey/finish")
+	url := p.server.URL()
+	const address = "mira@example.net"
+	link := func(subject, page string) string {
+		t.Helper()
+		m, err := box.Wait(address, subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := m.Token(url, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return url + page + "#" + token
+	}
+	begin := func() {
+		t.Helper()
+		p.Go("about:blank")
+		p.Go(url + "/recover")
+		p.signInToRecover(password)
+		p.Press("mail", "Go on by e-mail")
+	}
+	begin()
+	p.See("notice", "There is no address to write to.")
+
+	p.load()
+	p.run(`await s.signIn(` + credentials + `); await s.stepUp(); await s.call("POST", "/account/email", { email: "` + address + `" })`)
+	p.Go(link("Confirm", "/confirm-email"))
+	p.Press("act", "Confirm this address")
+	p.See("notice", "Your address is confirmed.")
+	begin()
+	p.See("notice", "It takes until ")
+	link("Someone is recovering your account", "/not-me")
+
+	db, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), `UPDATE users SET recovery_ready_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	begin()
+	p.See("notice", "Look into your mailbox.")
+	back := link("Get back into your account", "/recover")
+	p.Go("about:blank")
+	p.Go(back)
+	p.signInToRecover(password)
+	p.See("notice", "You are in, for a quarter of an hour.")
+	p.Go("about:blank")
+	p.Go(back)
+	p.signInToRecover(password)
+	p.See("notice", "This link no longer works.")
+}
+
+func TestRecoverByAnOperatorsLink(t *testing.T) {
+	p, _, _ := withCodes(t)
+	p.expect("400 /recovery/link")
+	url := p.server.URL()
+	p.Go(url + "/recover-by-link")
+	p.See("notice", "This link no longer works.")
+
+	printed, err := p.server.Run("user", "recover", "mira")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, _, _ := strings.Cut(printed, "\n")
+	p.Go("about:blank")
+	p.Go(link)
+	p.Press("link", "Go on")
+	p.See("notice", "You are in, for a quarter of an hour.")
+	if hash := Eval[string](p.Page, "location.hash"); hash != "" {
+		t.Errorf("the token is still in the address: %s", hash)
+	}
+	p.Go("about:blank")
+	p.Go(link)
+	p.Press("link", "Go on")
+	p.See("notice", "This link no longer works.")
+}

@@ -1,0 +1,115 @@
+// /recover and /recover-by-link: ways back for who has lost all passkeys. Both end at level recovery, which adds a passkey
+// and opens nothing else. The token of a link stands behind the # of the address, as on the pages of link.js.
+
+import { createStepkey } from "/stepkey.js";
+import { announce, byId, el, icon } from "./dom.js";
+import { explain } from "./failures.js";
+import { added, dead, open, refused, sent, waiting, working, wrong } from "./recoverwords.js";
+import { fields, waitFor } from "./words.js";
+
+// What is reached here is for this page alone, and for a quarter of an hour.
+const stepkey = createStepkey({ refresh: false });
+const token = location.hash.slice(1), byLink = location.pathname.endsWith("-by-link");
+
+/** Puts a notice in its place and goes there. */
+function tell({ kind, sign, lead, text, links = [] }) {
+	const row = links.map(([address, words]) => el("a", { class: "btn second small", href: address }, words));
+	const box = el("div", { class: `notice ${kind}`, tabindex: "-1" }, icon(sign),
+		el("div", {}, el("b", {}, lead), el("p", {}, text), ...(row.length ? [el("div", { class: "row" }, ...row)] : [])));
+	byId("notice").replaceChildren(box);
+	box.focus();
+	announce(`${lead} ${text}`);
+}
+
+/** Says what is wrong below a field, and goes there. */
+function refuse(input, text) {
+	byId(input.getAttribute("aria-describedby").split(" ").pop()).replaceChildren(icon("warn"), el("span", {}, text));
+	input.setAttribute("aria-invalid", "true");
+	input.focus();
+}
+
+function clear(form) {
+	byId("notice").replaceChildren();
+	for (const row of form.querySelectorAll(".wrong")) row.replaceChildren();
+	for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
+}
+
+/** Shows these forms, and goes to the first field or button. */
+function show(...names) {
+	for (const form of document.forms) form.hidden = !names.includes(form.id);
+	document.forms[names[0]]?.querySelector("input, .btn").focus();
+}
+
+const when = text => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+
+/** Goes on at level recovery, or says until when to wait. */
+async function enter(path, body) {
+	const answer = await stepkey.take(path, body);
+	history.replaceState(null, "", location.pathname); // nobody needs the token any more
+	if (answer.readyAt) {
+		show();
+		tell(answer.linkSent ? sent : waiting(when(answer.readyAt)));
+		return;
+	}
+	show("add");
+	tell(open);
+}
+
+const acts = {
+	async signin({ username, password }) {
+		if (!username.value.trim()) return refuse(username, wrong.needUsername);
+		if (!password.value) return refuse(password, wrong.needPassword);
+		try {
+			await stepkey.signIn({ username: username.value, password: password.value });
+		} catch (error) {
+			if (error.kind !== "wrong_credentials") throw error;
+			return refuse(password, fields.wrong);
+		}
+		if (token) return enter("/recovery/passkey/finish", { token });
+		show("code", "mail");
+	},
+	async code({ code }) {
+		if (!code.value.trim()) return refuse(code, wrong.needCode);
+		try {
+			await enter("/recovery/code", { code: code.value });
+		} catch (error) {
+			if (error.kind !== "wrong_recovery_code") throw error;
+			refuse(code, wrong.wrong_recovery_code);
+		}
+	},
+	mail: () => enter("/recovery/passkey"),
+	link: () => enter("/recovery/link", { token }),
+	async add() {
+		const { usableFrom } = await stepkey.registerPasskey();
+		show();
+		tell(added(when(usableFrom)));
+	},
+};
+
+/** What was refused; who has to sign in again can do so here. */
+function failed(error) {
+	const words = refused[error.kind];
+	if (words === dead && byLink) show();
+	else if (words) show("signin");
+	const other = words ?? explain(error);
+	tell(other.wait ? { ...other, text: waitFor(other.wait) } : other);
+}
+
+for (const form of document.forms) {
+	const button = form.querySelector(".btn"), words = button.textContent;
+	form.addEventListener("submit", async event => {
+		event.preventDefault();
+		if (form.ariaBusy) return;
+		clear(form);
+		form.ariaBusy = button.ariaDisabled = "true";
+		button.textContent = working;
+		await acts[form.id](form.elements).catch(failed);
+		button.textContent = words;
+		form.ariaBusy = button.ariaDisabled = null;
+	});
+}
+
+addEventListener("hashchange", () => location.reload()); // another link, in the same tab
+if (!byLink) show("signin");
+else if (token) show("link");
+else tell(dead);
