@@ -29,6 +29,10 @@ var (
 	// up. Why it failed is recorded as an event.
 	ErrVerificationFailed = errors.New("stepkey: passkey verification failed")
 
+	// ErrPasskeyUnknown is the ErrVerificationFailed of a sign-in with a passkey alone that
+	// nobody has, or nobody any more.
+	ErrPasskeyUnknown = fmt.Errorf("%w: nobody has it", ErrVerificationFailed)
+
 	// ErrChallengeExpired is for a challenge that is unknown, used, too old, or
 	// made for another user, session or ceremony.
 	ErrChallengeExpired = errors.New("stepkey: challenge expired")

@@ -54,8 +54,11 @@ func logInChallengeKey(challenge []byte) ChallengeKey {
 // response. The password was not proved, and neither session nor token says so.
 //
 // A passkey that was added through recovery and has to wait yet is a PasskeyWaitsError.
-// Unknown passkey, user handle of somebody else, bad signature and disabled user are
-// answered alike, with ErrVerificationFailed, and the challenge is used up. Tries at the
+// User handle of somebody else, bad signature and disabled user are answered alike, with
+// ErrVerificationFailed, and the challenge is used up. A passkey that nobody has is told
+// apart, as ErrPasskeyUnknown, so that the page can have it offered no more: to be told
+// so of a passkey that somebody has would take the id of one, which is random and on the
+// device, and would say that it is registered, and not whose it is. Tries at the
 // password do not count here nor these there: an owner who is kept waiting because
 // somebody guesses signs in with the passkey. Tries that fail count for their address
 // (RateLimitedError).
@@ -124,7 +127,7 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 		return cause
 	}
 	if p.ID == uuid.Nil {
-		return ErrVerificationFailed
+		return ErrPasskeyUnknown
 	}
 	kind := EventPasskeyRefused
 	if refusal.Reason == ceremony.ReasonCounter {

@@ -137,7 +137,6 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 		}
 		nothing := func(*stepkey.AssertionResponse) {}
 		for what, response := range map[string]stepkey.AssertionResponse{
-			"unknown passkey":     spoilt(unknown, nothing),
 			"no user handle":      spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.UserHandle = nil }),
 			"foreign user handle": spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.UserHandle = handle }),
 			"bad signature":       spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.Signature[8] ^= 1 }),
@@ -146,6 +145,9 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 				f.Errorf("%s: %v, want exactly ErrVerificationFailed", what, err)
 			}
 			wantError(f.TB, what+", again", second(f.finishLogIn(response)), stepkey.ErrChallengeExpired)
+		}
+		if _, err := f.finishLogIn(spoilt(unknown, nothing)); err != stepkey.ErrPasskeyUnknown {
+			f.Errorf("unknown passkey: %v, want exactly ErrPasskeyUnknown", err)
 		}
 		if n := f.events(stepkey.EventPasskeyRefused); n != 3 {
 			f.Errorf("%d refusals recorded, want those of the known passkey", n)
@@ -174,7 +176,7 @@ func TestPasskeyLogInObeysDisabledAndDeletedUsers(t *testing.T) {
 		f.passkeyLogIn(device)
 		response = f.got(device, f.logInOptions())
 		wantError(f.TB, "DeleteUser", f.service.DeleteUser(f.Context(), id), nil)
-		wantError(f.TB, "deleted since", second(f.finishLogIn(response)), stepkey.ErrVerificationFailed)
+		wantError(f.TB, "deleted since", second(f.finishLogIn(response)), stepkey.ErrPasskeyUnknown)
 	})
 }
 

@@ -151,7 +151,7 @@ func allProblems() map[string]problem {
 		problemPasswordBlocked, problemPasswordContainsUsername, problemPasswordBreached, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys, problemLastPasskey, problemPasskeyLogInOff,
-		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemWrongRecoveryCode, problemRecoveryOnly,
+		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemWrongRecoveryCode, problemPasskeyUnknown, problemRecoveryOnly,
 		problemPasswordByMail, problemNoAddress, problemPasskeyWaits, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
@@ -181,6 +181,7 @@ func TestProblemOfEachKind(t *testing.T) {
 		{stepkey.ErrPasskeyLogInOff, 404, "passkey_login_off"},
 		{stepkey.ErrUnauthorized, 401, "unauthorized"},
 		{stepkey.ErrInvalidCredentials, 401, "unauthorized"},
+		{stepkey.ErrPasskeyUnknown, 401, "passkey_unknown"},
 		{stepkey.ErrVerificationFailed, 401, "verification_failed"},
 		{stepkey.ErrReauthenticationRequired, 403, "reauthentication_required"},
 		{&stepkey.StepUpRequiredError{MaxAge: time.Minute}, 403, "step_up_required"},

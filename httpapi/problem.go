@@ -98,6 +98,11 @@ var (
 		title:  "The passkey was not accepted",
 		detail: "This passkey did not work. Try again, or use another one.", challenge: "Bearer",
 	}
+	problemPasskeyUnknown = problem{
+		status: 401, code: "passkey_unknown", message: "Unauthorized",
+		title:  "Nobody has this passkey",
+		detail: "This passkey belongs to no account here, or no longer. Use another one, or the password.", challenge: "Bearer",
+	}
 	problemStepUpRequired = problem{
 		status: 403, code: "step_up_required", message: "Passkey verification required",
 		title:  "A passkey verification is needed",
@@ -260,6 +265,7 @@ func problemOf(err error) problem {
 		{stepkey.ErrWrongRecoveryCode, problemWrongRecoveryCode},
 		{stepkey.ErrPasswordByMail, problemPasswordByMail},
 		{stepkey.ErrNoAddress, problemNoAddress},
+		{stepkey.ErrPasskeyUnknown, problemPasskeyUnknown},
 		{stepkey.ErrVerificationFailed, problemVerificationFailed},
 		{stepkey.ErrChallengeExpired, problemChallengeExpired},
 		{stepkey.ErrReauthenticationRequired, problemReauthenticationRequired},

@@ -269,6 +269,16 @@ func (p *Page) Authenticator(verifies bool) Authenticator {
 	return Authenticator{p, added.AuthenticatorID}
 }
 
+// Remove takes the authenticator away, with what is on it.
+func (a Authenticator) Remove() {
+	a.page.tb.Helper()
+	a.page.call("remove the authenticator", func() error {
+		_, err := chromedp.Call(a.page.ctx, webauthn.RemoveVirtualAuthenticator,
+			webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: a.id})
+		return err
+	})
+}
+
 // Present says whether somebody touches the authenticator; without, it waits.
 func (a Authenticator) Present(present bool) {
 	a.page.tb.Helper()

@@ -33,7 +33,7 @@ func (p *tab) signInToRecover(password string) {
 }
 
 func TestRecoverByCode(t *testing.T) {
-	p, _, codes := withCodes(t)
+	p, device, codes := withCodes(t)
 	p.expect("401 /auth/login", "403 /recovery/code")
 	p.Go(p.server.URL() + "/recover")
 	p.Press("signin", "Go on")
@@ -54,9 +54,9 @@ func TestRecoverByCode(t *testing.T) {
 	if hidden := Eval[bool](p.Page, `document.forms.code.hidden && document.forms.signin.hidden`); !hidden {
 		t.Error("forms are left that have done their work")
 	}
-	// Another device than the one that has a passkey already.
-	other := p.Authenticator(true)
-	defer other.Present(false)
+	// The device was lost: this is another one.
+	device.Remove()
+	p.Authenticator(true)
 	p.Press("add", "Add a new passkey")
 	p.See("notice", "Passkey added.")
 	p.See("notice", "It works from ")

@@ -66,10 +66,8 @@ function toJSON({ id, type, authenticatorAttachment, response: given }) {
 	return { id, rawId: id, type, response, authenticatorAttachment };
 }
 
-// A passkey that the server does not know is offered no more, where the browser has a way (WebAuthn Level 3 section 5.1.10).
-function forget({ kind }, rpId, credentialId) {
-	if (kind === "passkey_unknown") PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId }).catch(() => {});
-}
+// Tells password managers, where the browser has a way (WebAuthn Level 3 section 5.1.10).
+const tell = (what, facts) => window.PublicKeyCredential?.[`signal${what}`]?.(facts).catch(() => {});
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
 // A page has one request to the device at a time. This ends the one behind the autofill list; its browser has half a second
@@ -105,7 +103,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 
 	function keep(answer) {
 		const claims = answer && JSON.parse(new TextDecoder().decode(decode(answer.accessToken.split(".")[1])));
-		const next = answer && { ...answer, claims, expiresAt: Date.now() + answer.expiresIn * 1000 };
+		const next = answer && { ...answer, claims, expiresAt: Date.now() + answer.expiresIn * 1e3 };
 		if (cookie) {
 			marked(answer ? 1 : "");
 			tabs?.postMessage(next);
@@ -135,7 +133,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		let used, response, error;
 		const attempt = async () => {
 			if (response && once) throw new StepkeyError("unrepeatable", { response });
-			if (session?.expiresAt < Date.now() + 5000) await refresh();
+			if (session?.expiresAt < Date.now() + 5e3) await refresh();
 			const request = once ? original : original.clone();
 			used = session;
 			if (used) request.headers.set("Authorization", `Bearer ${used.accessToken}`);
@@ -206,7 +204,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 				const at = document.activeElement;
 				at?.matches("[autocomplete~=webauthn]") ? at.addEventListener("blur", renew) : fail("TimeoutError");
 			};
-			clock = quiet ? setTimeout(renew, timeout * .75) : setTimeout(fail, timeout + 5000, "TimeoutError");
+			clock = quiet ? setTimeout(renew, timeout * .75) : setTimeout(fail, timeout + 5e3, "TimeoutError");
 			signal?.aborted ? halt() : signal?.addEventListener("abort", halt);
 		});
 		try {
@@ -254,7 +252,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 					answer = await ask("get", asked, { signal, mediation });
 					return await enter(path + "verify", answer);
 				} catch (error) {
-					forget(error, asked.rpId, answer?.id);
+					if (error.kind === "passkey_unknown") tell("UnknownCredential", { rpId: asked.rpId, credentialId: answer.id });
 					if (answer || !quiet) throw error;
 					// The list was closed, or another request took its place.
 					if (error.kind !== "silent") return null;
@@ -275,16 +273,15 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			try {
 				return { ...(await still(path + "verify", { ...credential, deviceName })).passkey, credential };
 			} catch (error) {
-				forget(error, options.rp.id, credential.id);
+				if (error.kind === "verification_failed") tell("UnknownCredential", { rpId: options.rp.id, credentialId: credential.id });
 				throw error;
 			}
 		},
 
 		async syncPasskeys() {
 			const { rpId, userHandle: userId, passkeys, username: name } = await call("GET", "/passkeys");
-			const signal = (what, facts) => rpId && window.PublicKeyCredential?.[what]?.({ rpId, userId, ...facts });
-			await signal("signalAllAcceptedCredentials", { allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
-			await signal("signalCurrentUserDetails", { name, displayName: name });
+			await tell("AllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
+			await tell("CurrentUserDetails", { rpId, userId, name, displayName: name });
 		},
 
 		async signOut() {
