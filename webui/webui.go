@@ -20,6 +20,7 @@
 //	stand.js     "Where you stand"
 //	demo.js      the flow that ties them together
 //	docs.js      /docs, drawn from /openapi.json
+//	card.js      what pages with one card share: notice, fields, forms
 //	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
 //	linkwords.js what those say beside words.js
 //	recover.js   /recover and /recover-by-link, for who has lost all passkeys

@@ -34,6 +34,20 @@ func post(t *testing.T, url, token string, body any, status int) map[string]any 
 	return answer
 }
 
+// mailed waits for a mail and returns its link to a page of the server.
+func (p *tab) mailed(box *inbox.Server, address, subject, page string) string {
+	p.t.Helper()
+	m, err := box.Wait(address, subject)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	token, err := m.Token(p.server.URL(), page)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.server.URL() + page + "#" + token
+}
+
 type object map[string]string
 
 // The pages behind links in mails: a person confirms an address, forgets the password, sets a new one, signs in with it,
@@ -48,18 +62,7 @@ func TestPagesBehindLinks(t *testing.T) {
 	p.expect("400 /recovery/password/finish", "400 /account/email/verify", "400 /recovery/password")
 	url := p.server.URL()
 	const address = "mira@example.net"
-	mail := func(subject, page string) string {
-		t.Helper()
-		m, err := box.Wait(address, subject)
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := m.Token(url, page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return url + page + "#" + token
-	}
+	mail := func(subject, page string) string { return p.mailed(box, address, subject, page) }
 
 	post(t, url+"/auth/signup", "", object{"username": "mira", "password": password}, 201)
 	token, _ := post(t, url+"/auth/login", "", object{"username": "mira", "password": password}, 201)["accessToken"].(string)

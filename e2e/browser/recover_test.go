@@ -73,18 +73,7 @@ func TestRecoverByMail(t *testing.T) {
 	p.expect("403 /recovery/passkey", "400 /recovery/passkey/finish")
 	url := p.server.URL()
 	const address = "mira@example.net"
-	link := func(subject, page string) string {
-		t.Helper()
-		m, err := box.Wait(address, subject)
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := m.Token(url, page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return url + page + "#" + token
-	}
+	link := func(subject, page string) string { return p.mailed(box, address, subject, page) }
 	begin := func() {
 		t.Helper()
 		p.Go("about:blank")

@@ -2,7 +2,7 @@
 // and opens nothing else. The token of a link stands behind the # of the address, as on the pages of link.js.
 
 import { createStepkey } from "/stepkey.js";
-import { announce, byId, el, icon } from "./dom.js";
+import { onSubmit, refuse, tell } from "./card.js";
 import { explain } from "./failures.js";
 import { added, dead, open, refused, sent, waiting, working, wrong } from "./recoverwords.js";
 import { fields, waitFor } from "./words.js";
@@ -10,29 +10,6 @@ import { fields, waitFor } from "./words.js";
 // What is reached here is for this page alone, and for a quarter of an hour.
 const stepkey = createStepkey({ refresh: false });
 const token = location.hash.slice(1), byLink = location.pathname.endsWith("-by-link");
-
-/** Puts a notice in its place and goes there. */
-function tell({ kind, sign, lead, text, links = [] }) {
-	const row = links.map(([address, words]) => el("a", { class: "btn second small", href: address }, words));
-	const box = el("div", { class: `notice ${kind}`, tabindex: "-1" }, icon(sign),
-		el("div", {}, el("b", {}, lead), el("p", {}, text), ...(row.length ? [el("div", { class: "row" }, ...row)] : [])));
-	byId("notice").replaceChildren(box);
-	box.focus();
-	announce(`${lead} ${text}`);
-}
-
-/** Says what is wrong below a field, and goes there. */
-function refuse(input, text) {
-	byId(input.getAttribute("aria-describedby").split(" ").pop()).replaceChildren(icon("warn"), el("span", {}, text));
-	input.setAttribute("aria-invalid", "true");
-	input.focus();
-}
-
-function clear(form) {
-	byId("notice").replaceChildren();
-	for (const row of form.querySelectorAll(".wrong")) row.replaceChildren();
-	for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
-}
 
 /** Shows these forms, and goes to the first field or button. */
 function show(...names) {
@@ -95,19 +72,7 @@ function failed(error) {
 	tell(other.wait ? { ...other, text: waitFor(other.wait) } : other);
 }
 
-for (const form of document.forms) {
-	const button = form.querySelector(".btn"), words = button.textContent;
-	form.addEventListener("submit", async event => {
-		event.preventDefault();
-		if (form.ariaBusy) return;
-		clear(form);
-		form.ariaBusy = button.ariaDisabled = "true";
-		button.textContent = working;
-		await acts[form.id](form.elements).catch(failed);
-		button.textContent = words;
-		form.ariaBusy = button.ariaDisabled = null;
-	});
-}
+onSubmit(working, form => acts[form.id](form.elements).catch(failed));
 
 addEventListener("hashchange", () => location.reload()); // another link, in the same tab
 if (!byLink) show("signin");

@@ -1,0 +1,43 @@
+// What the pages with one card share: a notice, answers at the fields, and forms that say that they are busy.
+
+import { announce, byId, el, icon } from "./dom.js";
+
+/** Puts a notice in its place and goes there. */
+export function tell({ kind, sign, lead, text, links = [] }) {
+	const row = links.map(([address, words]) => el("a", { class: "btn second small", href: address }, words));
+	const box = el("div", { class: `notice ${kind}`, tabindex: "-1" }, icon(sign),
+		el("div", {}, el("b", {}, lead), el("p", {}, text), ...(row.length ? [el("div", { class: "row" }, ...row)] : [])));
+	byId("notice").replaceChildren(box);
+	box.focus();
+	announce(`${lead} ${text}`);
+}
+
+/** Says what is wrong below a field, and goes there. */
+export function refuse(input, text) {
+	byId(input.getAttribute("aria-describedby").split(" ").pop()).replaceChildren(icon("warn"), el("span", {}, text));
+	input.setAttribute("aria-invalid", "true");
+	input.focus();
+}
+
+function clear(form) {
+	byId("notice").replaceChildren();
+	for (const row of form.querySelectorAll(".wrong")) row.replaceChildren();
+	for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
+}
+
+/** Has each form of the page do something when it is sent, once at a time. */
+export function onSubmit(working, act) {
+	for (const form of document.forms) {
+		const button = form.querySelector(".btn"), words = button.textContent;
+		form.addEventListener("submit", async event => {
+			event.preventDefault();
+			if (form.ariaBusy) return;
+			clear(form);
+			form.ariaBusy = button.ariaDisabled = "true";
+			button.textContent = working;
+			await act(form);
+			button.textContent = words;
+			form.ariaBusy = button.ariaDisabled = null;
+		});
+	}
+}
