@@ -118,6 +118,8 @@ func (s *Service) setPassword(
 		if err := mayChangePassword(locked, c, change, now); err != nil {
 			return nil, err
 		}
+		// A new password of who has a passkey, which was verified just now, is the owner's.
+		byMail := locked.User.PasswordByMail && len(locked.Passkeys) == 0
 		// Others first: ending them asks whether they are live, and with the new
 		// password they are not.
 		ended, err := s.endIn(ctx, tx, EndSessions{
@@ -126,7 +128,7 @@ func (s *Service) setPassword(
 		if err != nil {
 			return nil, err
 		}
-		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash, locked.User.PasswordByMail)
+		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash, byMail)
 		if err != nil {
 			return nil, err
 		}

@@ -153,10 +153,11 @@ func (s *Service) startRecovered(
 	return session, ended, s.notify(ctx, tx, noticeOf(mail.RecoveryUsed, session, now))
 }
 
-// settle is for when somebody has proved a passkey: that ends a recovery, of whomever,
-// and shows that the password of now is the owner's.
+// settle is for when somebody has proved a passkey: that ends a recovery, of whomever.
+// In a session that began with the password it also shows that the password of now is
+// the owner's.
 func (s *Service) settle(ctx context.Context, tx Tx, u User, session Session, now time.Time) error {
-	if u.PasswordByMail {
+	if u.PasswordByMail && !session.PasswordAt.IsZero() {
 		if err := tx.TrustPassword(ctx, u.ID); err != nil {
 			return err
 		}

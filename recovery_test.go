@@ -247,20 +247,27 @@ func TestPasswordByMailIsNoSecondProof(t *testing.T) {
 	})
 }
 
+// A sign-in with a passkey alone says nothing of a password that the mailbox gave. One
+// that its owner then sets is another matter.
 func TestChangedPasswordIsASecondProof(t *testing.T) {
 	f := newFixture(t)
 	l := newLost(f)
 	if err := f.reset(f.resetLink(l.box, "mira", miras), another); err != nil {
 		t.Fatal(err)
 	}
+	f.clock.Advance(time.Hour)
+	full := f.passkeyLogIn(l.device).Claims
 	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: another})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.service.ChangePassword(t.Context(), f.stepUp(g.Claims, l.device), stepkey.ChangePassword{New: password}); err != nil {
+	_, _, err = l.ask(g.Claims)
+	wantError(t, "after a passkey alone", err, stepkey.ErrPasswordByMail)
+	if _, err := f.service.ChangePassword(t.Context(), full, stepkey.ChangePassword{New: password}); err != nil {
 		t.Fatal(err)
 	}
 	f.received(l.box)
+	f.clock.Advance(time.Hour)
 	l.begin()
 }
 

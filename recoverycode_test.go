@@ -246,6 +246,18 @@ func TestRecoveryCodesThatAreWrong(t *testing.T) {
 	f.recovered(f.logIn("mira"), codes[0])
 }
 
+func TestRecoveryCodesGoWithTheirAccount(t *testing.T) {
+	f := newFixture(t)
+	full, _, codes := f.withCodes("mira")
+	if err := f.service.DeleteAccount(t.Context(), full); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Advance(stepkey.NameQuarantine + time.Second)
+	f.sweep()
+	f.signUp("mira")
+	wantError(t, "a code of who had the name before", second(f.useCode(f.logIn("mira"), codes[0])), stepkey.ErrWrongRecoveryCode)
+}
+
 // A session at level recovery that was left open is not the way around the rule that
 // adding a passkey to others takes one.
 func TestRecoveryLastsAQuarterOfAnHour(t *testing.T) {
