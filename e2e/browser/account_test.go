@@ -203,3 +203,42 @@ func TestAccountDeletion(t *testing.T) {
 	p.See("gate", "Account deleted.")
 	post(t, p.server.URL()+"/auth/login", "", object{"username": "mira", "password": password}, 401)
 }
+
+// No state of the page is objected to by axe, or wider than a small phone.
+func TestAccountAccessible(t *testing.T) {
+	source := axe(t)
+	p, device := account(t, true)
+	p.expect("403 /account/recovery/codes")
+	look := func(state string) {
+		t.Helper()
+		p.accessible(source, state)
+		p.Look(320, "light")
+		if width := Eval[int](p.Page, `document.documentElement.scrollWidth`); width > 320 {
+			t.Errorf("%s is %d px wide", state, width)
+		}
+	}
+	p.See("activity", "Passkey added")
+	look("account")
+	p.Press("passkeys", "Rename")
+	look("rename")
+	p.Keys("\x1b")
+	p.Press("passkeys", "Delete")
+	p.dialog("Delete your last passkey?")
+	look("delete")
+	p.Press("dialog", "Keep it")
+	p.Press("recovery", "Make codes")
+	p.dialog("Confirm it’s you")
+	look("step-up")
+	p.Press("dialog", "Verify with a passkey")
+	p.See("recovery", "Keep these now.")
+	look("codes")
+	p.Press("recovery", "I have saved them")
+	p.Press("password", "Change password")
+	p.dialog("New password")
+	look("password")
+	p.Press("dialog", "Cancel")
+	device.Present(false)
+	p.Press("top", "Sign out")
+	p.See("gate", "Sign in with a passkey")
+	look("sign-in")
+}

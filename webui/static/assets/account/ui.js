@@ -59,7 +59,7 @@ export async function attempt(section, button, work) {
 		return false;
 	} finally {
 		clearTimeout(slow);
-		button.replaceChildren(...words);
+		if (button.textContent === busy) button.replaceChildren(...words); // the work may have given it others
 		place.ariaBusy = button.ariaDisabled = null;
 	}
 }
