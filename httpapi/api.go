@@ -53,6 +53,8 @@ type api struct {
 	pageOrigins   []string
 	stopping      <-chan struct{}
 	introspection [sha256.Size]byte // digest of the secret; zero for none
+
+	pages http.Handler // nil for none
 }
 
 // New returns the handler. It is safe for concurrent use.
@@ -63,7 +65,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	if options.ClientIP == nil {
 		options.ClientIP = peerIP
 	}
-	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping}
+	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping, pages: options.Pages}
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
 	if options.IntrospectionSecret != "" {

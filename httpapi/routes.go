@@ -22,6 +22,10 @@ func (a *api) routes() []route {
 
 	registrationOptions := enrolment(handle(a.registrationOptions))
 	stepUpOptions := login(handle(a.stepUpOptions))
+	account := methods{"DELETE": login(handle(a.deleteAccount))}
+	if a.pages != nil {
+		account["GET"], account["HEAD"] = a.pages, a.pages
+	}
 	return []route{
 		{[]string{"/auth/signup"}, methods{"POST": handle(a.signUp)}},
 		{[]string{"/auth/login", "/auth/signin"}, methods{"POST": handle(a.logIn)}},
@@ -38,7 +42,7 @@ func (a *api) routes() []route {
 		{[]string{"/auth/revoke"}, methods{"POST": handle(a.revoke)}},
 		{[]string{"/auth/introspect"}, methods{"POST": handle(a.introspect)}},
 
-		{[]string{"/account"}, methods{"DELETE": login(handle(a.deleteAccount))}},
+		{[]string{pathAccount}, account},
 		{[]string{"/account/export"}, readable(login(handle(a.export)))},
 		{[]string{"/account/password"}, methods{"POST": login(handle(a.changePassword))}},
 

@@ -1,4 +1,4 @@
-// Package webui is Stepkey's web page: the demo at /, the readable API reference at /docs, the pages behind links in
+// Package webui is Stepkey's web page: the demo at /, the account at /account, the readable API reference at /docs, the pages behind links in
 // mails, with their style sheets, scripts and icons, and the client for pages of others, /stepkey.js; all embedded in the
 // binary.
 //
@@ -25,15 +25,16 @@
 //	linkwords.js what those say beside words.js
 //	recover.js   /recover and /recover-by-link, for who has lost all passkeys
 //	recoverwords.js what that says beside words.js
+//	account/     /account: page.js is the page and its sign-in, ui.js what its sections share, the rest a section or some each
+//	accountwords.js what that says beside words.js
 //
 // A page that needs somebody to be signed in imports the client from "/stepkey.js" and calls refresh once: the session
 // of another page or tab is taken up, or there is none. It sets confirm, to say why before a device is asked, and
 // onsession, since another tab may sign out. What rejects is a StepkeyError: explain of failures.js makes the words of a
 // notice from it. The page has a p#status for announce of dom.js, and the symbols of the icons it shows.
 //
-// The client is one module without dependencies, below 4 kB compressed; a test holds that too. It alone is served without
-// the comments and the indentation of its source, since pages of others load it too. What it promises is
-// written in its types, /stepkey.d.ts.
+// The client is one module without dependencies, below 4 kB compressed; a test holds that too. What it promises is
+// written in its types, /stepkey.d.ts. Scripts are served without the comments and the indentation of their source.
 package webui
 
 import (
@@ -73,7 +74,7 @@ type coded struct {
 	etag string
 }
 
-// Handler serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover and /recover-by-link, the files below /assets/, /favicon.ico,
+// Handler serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link and /account, the files below /assets/, /favicon.ico,
 // and the client with its types at /stepkey.js and /stepkey.d.ts. It answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use, by a strong entity tag over their
 // content (RFC 9110 section 8.8.3), so a new version of the binary is seen at once and an unchanged file costs a 304.
 // The handler is safe for concurrent use.
@@ -133,7 +134,7 @@ func load() map[string]file {
 		if err != nil {
 			return err
 		}
-		if name == "static/stepkey.js" {
+		if path.Ext(name) == ".js" {
 			body = lean(body)
 		}
 		gzipped, err := compress(body)
@@ -149,6 +150,7 @@ func load() map[string]file {
 	for url, name := range map[string]string{
 		"/": "/index.html", "/docs": "/docs.html",
 		"/confirm-email": "/confirm-email.html", "/reset-password": "/reset-password.html", "/not-me": "/not-me.html", "/recover": "/recover.html",
+		"/account": "/account.html",
 	} {
 		files[url] = files[name]
 		delete(files, name)

@@ -15,7 +15,7 @@ import (
 )
 
 // pages are the URL paths of the HTML.
-var pages = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link"}
+var pages = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/account"}
 
 func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -72,7 +72,7 @@ func TestPagesAreWhereTheyBelong(t *testing.T) {
 	for url, title := range map[string]string{
 		"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey", "/confirm-email": "Confirm your e-mail address – Stepkey",
 		"/reset-password": "Set a new password – Stepkey", "/not-me": "This was not me – Stepkey",
-		"/recover": "Get back into your account – Stepkey", "/recover-by-link": "Get back into your account – Stepkey",
+		"/recover": "Get back into your account – Stepkey", "/recover-by-link": "Get back into your account – Stepkey", "/account": "Your account – Stepkey",
 	} {
 		if body := get(t, handler, http.MethodGet, url).Body.String(); !strings.Contains(body, "<title>"+title+"</title>") {
 			t.Errorf("GET %s lacks the title %q", url, title)
@@ -231,15 +231,20 @@ func TestClientIsLight(t *testing.T) {
 	}
 }
 
-// The client is served without comments, which a literal over several lines would not survive.
-func TestClientIsLean(t *testing.T) {
+// Scripts are served without comments, which a literal over several lines would not survive.
+func TestScriptsAreLean(t *testing.T) {
 	const script = "// Why.\n\nconst a = 1; // stays\n/**\n * Two\n * lines.\n */\nfunction b() {\n\t// Why.\n\treturn `/** ${a} */`;\n}\n"
 	if got, want := string(lean([]byte(script))), "const a = 1; // stays\nfunction b() {\nreturn `/** ${a} */`;\n}\n"; got != want {
 		t.Errorf("lean = %q, want %q", got, want)
 	}
-	for _, line := range strings.Split(served(t)["/stepkey.js"], "\n") {
-		if strings.Count(line, "`")%2 != 0 {
-			t.Errorf("there is a literal over several lines: %s", line)
+	for url, script := range served(t) {
+		if path.Ext(url) != ".js" || url == "/assets/docs.js" { // which looks for single ones
+			continue
+		}
+		for _, line := range strings.Split(script, "\n") {
+			if strings.Count(line, "`")%2 != 0 {
+				t.Errorf("%s has a literal over several lines: %s", url, line)
+			}
 		}
 	}
 }
@@ -312,7 +317,7 @@ func TestIDsExist(t *testing.T) {
 
 // A form that is sent without its script must not put the password into an address.
 func TestFormsPost(t *testing.T) {
-	for page, want := range map[string]int{"/": 2, "/confirm-email": 1, "/reset-password": 2, "/not-me": 1} {
+	for page, want := range map[string]int{"/": 2, "/confirm-email": 1, "/reset-password": 2, "/not-me": 1, "/account": 1} {
 		forms := regexp.MustCompile(`<form[^>]*>`).FindAllString(served(t)[page], -1)
 		if len(forms) != want {
 			t.Fatalf("%s: %d forms, want %d", page, len(forms), want)

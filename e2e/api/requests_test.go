@@ -22,7 +22,7 @@ func testMethods(t *testing.T, c *client) {
 		"/auth/sessions/" + noSession:    "DELETE",
 		"/auth/revoke":                   "POST",
 		"/auth/introspect":               "POST",
-		"/account":                       "DELETE",
+		"/account":                       "DELETE, GET, HEAD",
 		"/account/export":                "GET, HEAD",
 		"/account/password":              "POST",
 		"/passkeys/register/options":     "GET, POST",

@@ -1,0 +1,170 @@
+// /account: sign in, then everything that belongs to an account.
+
+import { stepkey, supported } from "/stepkey.js";
+import { announce, byId, el, icon } from "/assets/dom.js";
+import { fields, levels, notices, status, title } from "/assets/words.js";
+import { said, titles, who } from "/assets/accountwords.js";
+import * as passkeys from "./passkeys.js";
+import * as recovery from "./recovery.js";
+import * as sessions from "./sessions.js";
+import * as settings from "./settings.js";
+import { attempt, confirmed, onPress, part, tell } from "./ui.js";
+
+/** Options for the passkey button older than this, in milliseconds, are not used. */
+const STALE = 240000;
+
+const form = byId("signin");
+let shown = null, name = "", ready = null, asking = false, quiet = false;
+
+function view(which) {
+	const moved = shown && shown !== which;
+	shown = which;
+	byId("gate").hidden = which !== "gate";
+	byId("account").hidden = byId("signout").hidden = which !== "account";
+	document.title = title(titles[which]);
+	if (moved) part(which, "h1").focus();
+}
+
+/** Also when another tab signed in or out, stepped up, or the server ended the session. */
+function changed(session) {
+	const before = name;
+	name = session?.claims.username ?? "";
+	const level = session?.authLevel in levels ? session.authLevel : "out";
+	byId("badge").dataset.level = level;
+	byId("level").textContent = levels[level];
+	line();
+	if (!session) return leave(before && !quiet ? notices.unauthorized : null, before);
+	if (shown !== "account" || before !== name) enter();
+	else if (shown === "account") sessions.show();
+}
+
+function enter() {
+	part("gate", ".tell").replaceChildren();
+	form.reset();
+	view("account");
+	for (const slot of document.querySelectorAll("#account :is(.tell, .in)")) slot.replaceChildren();
+	for (const show of [passkeys.show, sessions.show, recovery.show, settings.showEmail, settings.showActivity]) show();
+}
+
+function leave(words, username = "") {
+	byId("dialog")?.remove();
+	recovery.forget();
+	for (const slot of document.querySelectorAll("#account .in, #pending")) slot.replaceChildren();
+	view("gate");
+	form.elements.username.value ||= username;
+	part("gate", ".tell").replaceChildren();
+	if (words) tell("gate", { ...words, actions: [] });
+	look();
+}
+
+/** Under the heading: what a change takes. */
+function line() {
+	if (!stepkey.session) return;
+	const left = Math.ceil(settings.remaining() / 60000);
+	const words = passkeys.count === 0 ? who.none : left > 0 ? who.fresh(left) : who.passkey;
+	byId("who").textContent = `${name} · ${words}`;
+}
+
+/** Learns whether the service lets a passkey in alone, and offers those there are in the list of the username field. */
+async function look() {
+	if (!supported()) return;
+	try {
+		ready = { options: await stepkey.call("POST", "/passkeys/login/options", {}), at: Date.now() };
+	} catch {
+		return;
+	}
+	byId("or").hidden = byId("by-passkey").hidden = false;
+	offer();
+}
+
+async function offer() {
+	if (asking || stepkey.session) return;
+	asking = true;
+	try {
+		await stepkey.signInWithPasskey({ mediation: "conditional" });
+	} catch (error) {
+		if (!stepkey.session && error.problem) tell("gate", notices[error.kind] ?? notices.verification_failed);
+	} finally {
+		asking = false;
+	}
+}
+
+/** A field that lets go of its complaint when the form is sent again. */
+function wrong(text, ...inputs) {
+	byId("password-wrong").replaceChildren(...(text ? [icon("warn"), el("span", {}, text)] : []));
+	for (const input of [form.elements.username, form.elements.password]) input.ariaInvalid = inputs.includes(input) ? "true" : null;
+	document.title = title(titles.gate, !!text);
+	inputs[0]?.focus();
+}
+
+form.addEventListener("submit", async event => {
+	event.preventDefault();
+	const { username, password } = form.elements;
+	wrong();
+	if (!username.value.trim()) return wrong(fields.needName, username);
+	if (!password.value) return wrong(fields.needPassword, password);
+	const worked = await attempt("gate", form.querySelector(".btn:not(.small)"), async () => {
+		try {
+			await stepkey.signIn({ username: username.value, password: password.value });
+		} catch (error) {
+			if (error.kind !== "wrong_credentials") throw error;
+			return wrong(fields.wrong, username, password);
+		}
+		announce(status.signedIn);
+	});
+	if (!worked || !stepkey.session) offer();
+});
+
+onPress("by-passkey", async event => {
+	wrong();
+	await attempt("gate", event.currentTarget, async () => {
+		const { options, at } = ready ?? {};
+		ready = null;
+		await stepkey.signInWithPasskey({ options: Date.now() - at < STALE ? options : undefined });
+		announce(status.signedIn);
+	});
+	if (!stepkey.session) offer();
+});
+
+// The list of the username field was closed, or gave way to another request: it is there again where it is looked for.
+form.elements.username.addEventListener("focus", offer);
+form.querySelector(".secret button").addEventListener("click", ({ currentTarget: show }) => {
+	const { password } = form.elements, hidden = password.type === "password";
+	password.type = hidden ? "text" : "password";
+	show.ariaPressed = hidden;
+});
+
+/** Leaves without a word of being signed out. */
+async function goodbye(end) {
+	quiet = true;
+	await end().catch(() => {});
+	quiet = false;
+}
+
+onPress("signout", async () => {
+	await goodbye(stepkey.signOut);
+	announce(status.signedOut);
+});
+
+// The section in view is marked in the list at the side.
+const links = [...document.querySelectorAll(".side a")];
+const inView = new IntersectionObserver(entries => {
+	for (const { target, isIntersecting } of entries) {
+		if (!isIntersecting) continue;
+		for (const link of links) link.ariaCurrent = link.hash === `#${target.id}` ? "true" : null;
+	}
+}, { rootMargin: "-20% 0px -70%" });
+for (const section of document.querySelectorAll("section")) inView.observe(section);
+
+passkeys.start(line);
+sessions.start();
+recovery.start();
+settings.start(async () => {
+	await goodbye(stepkey.signOut); // so that other tabs learn of it
+	form.elements.username.value = "";
+	tell("gate", said.deleted);
+});
+setInterval(line, 15000);
+stepkey.confirm = confirmed;
+stepkey.onsession = changed;
+stepkey.refresh().catch(() => {}).then(() => { if (!shown) stepkey.session ? enter() : leave(); });

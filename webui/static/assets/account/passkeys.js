@@ -1,0 +1,128 @@
+// The list of passkeys: add, rename in place, delete.
+
+import { stepkey, supported } from "/stepkey.js";
+import { announce, byId, el, icon } from "/assets/dom.js";
+import { notices, passkey as kinds } from "/assets/words.js";
+import { dialogs, passkeys as words, said } from "/assets/accountwords.js";
+import { ask, attempt, dotted, load, notice, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
+
+/** How many there are; null until it is known. */
+export let count = null;
+
+let told = () => {};
+
+/** `changed` is called with each new list. */
+export function start(changed) {
+	told = changed;
+	byId("add").hidden = !supported();
+	onPress("add", add);
+}
+
+export const show = () => load("passkeys", async inside => {
+	const { passkeys } = await stepkey.call("GET", "/passkeys");
+	count = passkeys.length;
+	const [only] = passkeys;
+	inside.replaceChildren(...advice(passkeys.length, only), ...(count ? [el("ul", { class: "list", role: "list" }, ...passkeys.map(row))] : []));
+	told();
+});
+
+function advice(length, only) {
+	const found = !supported() ? notices.unsupported : !length ? words.offer : length === 1 && only.backupEligible === false ? words.lonely : null;
+	if (!found) return [];
+	const box = notice(found);
+	box.removeAttribute("role"); // it is part of the page, and no news
+	return [box];
+}
+
+function row(passkey) {
+	const { name, provider, backupEligible, synced, createdAt, lastUsedAt, usableFrom, transports } = passkey;
+	const sync = backupEligible === null ? "" : synced ? kinds.synced : backupEligible ? kinds.unsynced : kinds.bound;
+	const later = usableFrom && new Date(usableFrom) > new Date();
+	const key = transports.some(way => ["usb", "nfc", "ble"].includes(way));
+	const heading = el("h3", { tabindex: "-1" }, name);
+	const text = el("div", { class: "text" }, heading,
+		el("p", {}, ...dotted([provider !== name && provider, sync])),
+		el("p", {}, words.added, when(createdAt, true), " · ", ...(lastUsedAt ? [words.used, when(lastUsedAt, true)] : [words.unused])),
+		...(later ? [el("p", {}, el("b", {}, words.waits(until(usableFrom))))] : []));
+	const item = el("li", {}, el("span", { class: "glyph" }, icon(key ? "key" : phone(`${name} ${provider}`) ? "phone" : "device")), text,
+		el("div", { class: "row" },
+			rowButton(words.rename, name, button => rename(passkey, heading, button)),
+			rowButton(words.remove, name, button => remove(passkey, item, button))));
+	return item;
+}
+
+async function add() {
+	const before = count;
+	const worked = await attempt("passkeys", byId("add"), async () => {
+		let options = await stepkey.call("POST", "/passkeys/register/options");
+		const made = await ask(dialogs.add, {
+			device: true,
+			async submit(signal) {
+				const fresh = options;
+				options = undefined;
+				await stepkey.registerPasskey({ options: fresh, signal });
+			},
+		});
+		if (!made) return;
+		await show();
+		if (before === 0) tell("passkeys", words.first);
+		announce(said.added);
+		await stepkey.syncPasskeys().catch(() => {});
+	});
+	return worked;
+}
+
+function rename({ id, name }, heading, button) {
+	const input = el("input", { "aria-label": words.name, autocomplete: "off", maxlength: "64", value: name });
+	const save = el("button", { class: "btn small" }, words.save);
+	const end = () => { form.replaceWith(heading); button.hidden = false; button.focus(); };
+	const cancel = el("button", { type: "button", class: "btn quiet small" }, words.cancel);
+	const form = el("form", { method: "post" }, input, save, cancel);
+	cancel.addEventListener("click", end);
+	form.addEventListener("keydown", event => { if (event.key === "Escape") end(); });
+	form.addEventListener("submit", async event => {
+		event.preventDefault();
+		const typed = input.value.trim();
+		if (!typed) return input.focus();
+		const worked = typed === name || await attempt("passkeys", save, async () => {
+			const answer = await stepkey.call("PATCH", `/passkeys/${id}`, { name: typed });
+			heading.textContent = answer.passkey.name;
+			announce(said.renamed);
+		});
+		if (worked) end();
+		if (worked && typed !== name) {
+			await show();
+			part("passkeys", `[data-rename="${id}"]`)?.focus();
+		}
+	});
+	button.dataset.rename = id;
+	heading.replaceWith(form);
+	button.hidden = true;
+	input.select();
+}
+
+async function remove({ id, name }, item, button) {
+	const last = count === 1;
+	if (!await ask(last ? dialogs.last : dialogs.remove(name))) return;
+	const place = [...item.parentNode.children].indexOf(item);
+	await attempt("passkeys", button, async () => {
+		let left;
+		try {
+			left = await stepkey.call("DELETE", `/passkeys/${id}${last ? "?last=true" : ""}`);
+		} catch (error) {
+			if (error.kind === "not_found") await show();
+			throw error;
+		}
+		await signal(left);
+		await stepkey.refresh(); // the session may have lost its level with the passkey
+		await show();
+		announce(said.removed);
+		(byId("passkeys").querySelectorAll("h3")[Math.min(place, count - 1)] ?? byId("passkeys-title")).focus();
+	});
+}
+
+/** What syncPasskeys does, from the answer to a deletion: below level full the list comes without the names it takes. */
+async function signal({ rpId, userHandle: userId, passkeys }) {
+	const allAcceptedCredentialIds = passkeys.map(passkey => passkey.credentialId);
+	await window.PublicKeyCredential?.signalAllAcceptedCredentials?.({ rpId, userId, allAcceptedCredentialIds }).catch(() => {});
+}

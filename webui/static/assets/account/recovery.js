@@ -1,0 +1,70 @@
+// Recovery codes, shown once, and the warning that a recovery is going on.
+
+import { stepkey } from "/stepkey.js";
+import { announce, byId, copy, el, press } from "/assets/dom.js";
+import { status } from "/assets/words.js";
+import { codes as words, dialogs, pending, said, stop } from "/assets/accountwords.js";
+import { ask, attempt, load, notice, onPress, until } from "./ui.js";
+
+let left = 0, fresh = null;
+
+export function start() {
+	onPress("make-codes", make);
+	addEventListener("beforeunload", event => { if (fresh) event.preventDefault(); });
+}
+
+/** Codes that were shown go with who they belong to. */
+export function forget() { fresh = null; }
+
+export const show = () => load("recovery", async inside => {
+	const { codesLeft, codesCreatedAt, pending: running } = await stepkey.call("GET", "/account/recovery");
+	left = codesLeft;
+	byId("codes-left").textContent = codesCreatedAt ? words.left(left, until(codesCreatedAt).split(",")[0]) : words.none;
+	byId("make-codes").textContent = codesCreatedAt ? words.renew : words.make;
+	if (!fresh) inside.replaceChildren(...(codesCreatedAt && left <= 3 ? [quiet(words.few)] : []));
+	byId("pending").replaceChildren(...(running ? [notice(pending(until(running.startedAt)), press(stop, "second small", event => halt(event.target)))] : []));
+});
+
+function quiet(text) {
+	const box = notice(text);
+	box.removeAttribute("role");
+	return box;
+}
+
+const halt = button => attempt("recovery", button, async () => {
+	await stepkey.call("DELETE", "/recovery/passkey");
+	await show();
+	announce(said.recovery);
+	byId("recovery-title").focus();
+});
+
+async function make() {
+	if (left && !await ask(dialogs.codes)) return;
+	await attempt("recovery", byId("make-codes"), async () => {
+		fresh = (await stepkey.call("POST", "/account/recovery/codes")).codes;
+		await show();
+		reveal(fresh);
+	});
+}
+
+function reveal(codes) {
+	const text = `${codes.join("\n")}\n`;
+	const first = notice(words.once);
+	const copying = press(words.copy, "second small", () => copy(text, copying, status.copied));
+	const box = el("div", { class: "codes" }, first,
+		el("div", { class: "paper" }, el("h2", {}, words.paper), el("p", {}, `${location.origin} · ${stepkey.session.claims.username} · ${until(Date.now())}`), el("p", {}, words.rule)),
+		el("ol", { role: "list" }, ...codes.map(code => el("li", {}, code))),
+		el("div", { class: "row" }, copying,
+			press(words.download, "second small", () => download(text, words.file, "text/plain")),
+			press(words.print, "second small", () => print()),
+			press(words.saved, "small", () => { fresh = null; box.remove(); byId("recovery-title").focus(); })));
+	byId("recovery").querySelector(".in").replaceChildren(box);
+	copying.focus();
+}
+
+/** A file made here. The policy need not allow it: a download loads nothing into the page. */
+export function download(text, name, type) {
+	const url = URL.createObjectURL(new Blob([text], { type }));
+	el("a", { href: url, download: name }).click();
+	setTimeout(() => URL.revokeObjectURL(url), 10000);
+}

@@ -1,0 +1,47 @@
+// Where the person is signed in: this one first, end one, end all others.
+
+import { stepkey } from "/stepkey.js";
+import { announce, byId, el, icon } from "/assets/dom.js";
+import { dialogs, said, sessions as words } from "/assets/accountwords.js";
+import { ask, attempt, dotted, load, onPress, phone, rowButton, when } from "./ui.js";
+
+let others = 0;
+
+export const start = () => onPress("end-others", endOthers);
+
+export const show = () => load("sessions", async inside => {
+	const { sessions } = await stepkey.call("GET", "/auth/sessions");
+	sessions.sort((a, b) => b.current - a.current || b.lastSeenAt.localeCompare(a.lastSeenAt));
+	others = sessions.filter(session => !session.current).length;
+	byId("end-others").hidden = !others;
+	inside.replaceChildren(el("ul", { class: "list", role: "list" }, ...sessions.map(row)));
+});
+
+function row({ id, current, device, address, authLevel, createdAt, lastSeenAt }) {
+	const name = device || words.unknown;
+	const heading = el("h3", { tabindex: "-1" }, name, ...(current ? [" ", el("span", { class: "tag" }, words.here)] : []));
+	const time = el("span", {}, ...(current ? [words.signedIn, when(createdAt, true)] : [words.active, when(lastSeenAt, true)]));
+	return el("li", {}, el("span", { class: "glyph" }, icon(phone(name) ? "phone" : "device")),
+		el("div", { class: "text" }, heading, el("p", {}, ...dotted([words.levels[authLevel], address, time]))),
+		...(current ? [] : [el("div", { class: "row" }, rowButton(words.end, name, button => end(id, button)))]));
+}
+
+const end = (id, button) => attempt("sessions", button, async () => {
+	try {
+		await stepkey.call("DELETE", `/auth/sessions/${id}`);
+		announce(said.ended(1));
+	} finally {
+		await show();
+		byId("sessions-title").focus();
+	}
+});
+
+async function endOthers() {
+	if (!await ask(dialogs.others(others))) return;
+	await attempt("sessions", byId("end-others"), async () => {
+		const { ended } = await stepkey.call("DELETE", "/auth/sessions");
+		await show();
+		announce(said.ended(ended));
+		byId("sessions-title").focus();
+	});
+}

@@ -1,0 +1,149 @@
+// Password, e-mail, recent activity, and the end of the account.
+
+import { stepkey } from "/stepkey.js";
+import { announce, byId, el, icon, press } from "/assets/dom.js";
+import { fields } from "/assets/words.js";
+import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "/assets/accountwords.js";
+import * as passkeys from "./passkeys.js";
+import { download } from "./recovery.js";
+import { ask, attempt, confirmed, field, load, onPress, tell, when } from "./ui.js";
+
+/** How long a passkey check counts, in milliseconds. The server decides; this only saves a refusal. */
+export const WINDOW = 300000;
+
+/** What is left of the last passkey check, in milliseconds. */
+export const remaining = () => (stepkey.session?.claims.passkey_time ?? 0) * 1000 + WINDOW - Date.now();
+
+/** `deleted` is called when the account is no more. */
+export function start(deleted) {
+	onPress("change-password", changePassword);
+	onPress("change-email", changeEmail);
+	onPress("export", () => attempt("activity", byId("export"), async () => {
+		download(JSON.stringify(await stepkey.call("GET", "/account/export"), null, 2), file, "application/json");
+	}));
+	onPress("delete-account", () => erase(deleted));
+}
+
+/** With passkeys, one is verified before anything is typed. */
+async function ready() {
+	if (passkeys.count && remaining() < 60000) await confirmed();
+}
+
+async function changePassword() {
+	const words = dialogs.password;
+	await attempt("password", byId("change-password"), async () => {
+		await ready();
+		const name = el("input", { class: "vh", autocomplete: "username", value: stepkey.session.claims.username, tabindex: "-1", readonly: "", "aria-hidden": "true" });
+		const current = field("current", words.current, { type: "password", autocomplete: "current-password" }, passkeys.count ? words.optional : undefined);
+		const next = field("next", words.next, { type: "password", autocomplete: "new-password" }, words.hint);
+		const changed = await ask(words, {
+			body: [name, current.row, next.row], focus: current.input,
+			async submit() {
+				if (!current.input.value && !passkeys.count) return current.refuse(words.needCurrent);
+				if (!next.input.value) return next.refuse(words.needNext);
+				try {
+					await stepkey.take("/account/password", { currentPassword: current.input.value || undefined, newPassword: next.input.value });
+				} catch (error) {
+					if (error.kind === "wrong_password") return current.refuse(words.wrong);
+					const text = fields[error.kind] ?? (error.kind.startsWith("password_") && error.problem?.detail);
+					if (text) return next.refuse(text);
+					throw error;
+				}
+			},
+		});
+		if (changed) tell("password", said.password);
+	});
+}
+
+export const showEmail = () => load("email", async inside => {
+	let state;
+	try {
+		state = await stepkey.call("GET", "/account/email");
+	} catch (error) {
+		if (error.kind !== "email_off") throw error;
+		byId("change-email").hidden = true;
+		return inside.replaceChildren(mail.off);
+	}
+	const { email, pending } = state, button = byId("change-email");
+	button.hidden = false;
+	button.textContent = email || pending ? mail.change : mail.add;
+	const line = (address, tag, ...buttons) => el("div", { class: "row" }, el("span", {}, address, " ", el("span", { class: "tag" }, tag)), ...buttons);
+	const small = (words, act) => { const made = press(words, "quiet small", () => attempt("email", made, act)); return made; };
+	inside.replaceChildren(
+		...(email ? [line(email, mail.confirmed, ...(pending ? [] : [small(mail.remove, () => forget(true))]))] : []),
+		...(pending ? [line(pending, mail.waiting, small(mail.again, () => send(pending)), small(mail.cancel, () => forget(!!email)))] : []),
+		...(email || pending ? [] : [mail.none]));
+});
+
+async function send(address) {
+	await stepkey.call("POST", "/account/email", { email: address });
+	await showEmail();
+	tell("email", said.sent(address));
+}
+
+/** Takes away the address and what waits to become one. */
+async function forget(sure) {
+	if (sure && !await ask(dialogs.forget)) return;
+	await stepkey.call("DELETE", "/account/email");
+	await showEmail();
+	announce(said.forgotten);
+	byId("email-title").focus();
+}
+
+async function changeEmail() {
+	const words = dialogs.email;
+	await attempt("email", byId("change-email"), async () => {
+		await ready();
+		const address = field("address", words.label, { type: "email", autocomplete: "email" });
+		await ask(words, {
+			body: [address.row], focus: address.input,
+			async submit() {
+				if (!address.input.value.trim()) return address.refuse(words.wrong);
+				try {
+					await send(address.input.value.trim());
+				} catch (error) {
+					if (error.kind !== "email_invalid") throw error;
+					return address.refuse(words.wrong);
+				}
+			},
+		});
+	});
+}
+
+export const showActivity = () => load("activity", async inside => {
+	const { events: all } = await stepkey.call("GET", "/account/export");
+	const list = el("ol", { class: "events", role: "list" });
+	const next = press(more, "quiet small", () => show(20, true));
+	let shown = 0;
+	function show(count, focused) {
+		const rows = all.slice(shown, shown + count).map(row);
+		shown += rows.length;
+		list.append(...rows);
+		next.hidden = shown >= all.length;
+		if (focused) rows[0].focus();
+	}
+	show(10);
+	inside.replaceChildren(...(all.length ? [list, next] : [empty]));
+});
+
+function row({ kind, at }) {
+	const strange = odd.includes(kind);
+	return el("li", { tabindex: "-1", class: strange ? "odd" : "" }, icon(strange ? "warn" : kind.startsWith("passkey") ? "key" : "check"),
+		el("span", {}, el("b", {}, events[kind] ?? kind), ...(strange ? [` (${unusual})`] : [])), when(at));
+}
+
+async function erase(deleted) {
+	const words = dialogs.erase;
+	await attempt("delete", byId("delete-account"), async () => {
+		await ready();
+		const { username } = stepkey.session.claims;
+		const name = field("erase-name", words.label(username), { autocomplete: "off" });
+		const sure = await ask(words, {
+			body: [name.row], focus: name.input,
+			submit: () => name.input.value.trim() === username || name.refuse(words.wrong),
+		});
+		if (!sure) return;
+		await stepkey.call("DELETE", "/account");
+		await deleted();
+	});
+}

@@ -1,0 +1,230 @@
+// What the sections of /account share: notices, busy buttons, rows, and the one dialog.
+
+import { StepkeyError, stepkey } from "/stepkey.js";
+import { announce, byId, el, icon, press } from "/assets/dom.js";
+import { explain } from "/assets/failures.js";
+import { actions, busy, status, title, waitFor, waiting } from "/assets/words.js";
+import { at, dialogs, gone } from "/assets/accountwords.js";
+
+export const part = (section, what) => byId(section).querySelector(what);
+export const onPress = (id, act) => byId(id).addEventListener("click", act);
+
+/** Notices of words.js that can be tried again say how, by one of these. */
+const retries = ["again", "restart", "elsewhere"];
+
+/** Builds a notice; `buttons` are what can be done about it. One with a `wait`, in seconds, counts down. */
+export function notice({ kind, sign, lead, text, wait }, ...buttons) {
+	const bold = el("b", {}, lead), row = el("div", { class: "row" }, ...buttons);
+	const box = el("div", { class: `notice ${kind}`, role: "alert" }, icon(sign), el("div", {}, bold, el("p", {}, text), row));
+	const until = Date.now() + 1000 * wait;
+	const tick = () => {
+		const rest = Math.ceil((until - Date.now()) / 1000);
+		bold.textContent = rest > 0 ? `${lead} ${waitFor(rest)}` : lead;
+		row.hidden = rest > 0 || !buttons.length;
+		if (rest > 0 && box.isConnected !== false) setTimeout(tick, 1000);
+	};
+	row.hidden = !buttons.length;
+	if (wait) setTimeout(tick);
+	setTimeout(() => box.removeAttribute("role"), 900); // said once, not at each count
+	return box;
+}
+
+/** Puts a notice into a section, in place of the one before. */
+export function tell(section, words, ...buttons) {
+	part(section, ".tell").replaceChildren(notice(words, ...buttons));
+	buttons[0]?.focus();
+}
+
+/**
+ * Runs what a button of a section does, with what it takes to be allowed to: deaf to a second press meanwhile, and saying
+ * there what stopped it. Yields whether nothing did.
+ */
+export async function attempt(section, button, work) {
+	const place = byId(section);
+	if (place.ariaBusy) return false;
+	const words = [...button.childNodes], slow = setTimeout(() => button.replaceChildren(busy), 400);
+	place.ariaBusy = button.ariaDisabled = "true";
+	part(section, ".tell").replaceChildren();
+	try {
+		await allowed(work);
+		return true;
+	} catch (error) {
+		if (!(error instanceof StepkeyError)) throw error;
+		if (error.kind === "stopped") announce(status.stopped);
+		else if (stepkey.session || section === "gate") {
+			const known = error.status === 404 && error.kind === "not_found" ? gone : explain(error);
+			const name = known.actions.find(action => retries.includes(action));
+			tell(section, known, ...(name ? [press(actions[name], "second small", () => attempt(section, button, work))] : []));
+		}
+		return false;
+	} finally {
+		clearTimeout(slow);
+		if (button.textContent === busy) button.replaceChildren(...words); // the work may have given it others
+		place.ariaBusy = button.ariaDisabled = null;
+	}
+}
+
+/** Asks again for what a refusal says is missing, a passkey or the password, and carries on. */
+async function allowed(work) {
+	for (;;) {
+		try {
+			return await work();
+		} catch (error) {
+			if (error.stepUp) await confirmed();
+			else if (error.kind === "reauthentication_required") await typedAgain();
+			else throw error;
+		}
+	}
+}
+
+const stopped = () => new StepkeyError("stopped");
+
+/** Has a passkey verified; rejects when the person would rather not. */
+export async function confirmed() {
+	const ways = el("p", { class: "fine" }, dialogs.confirm.hint, " ", el("a", { href: "/recover" }, dialogs.confirm.ways));
+	const whom = el("p", { class: "whom" }, stepkey.session?.claims.username ?? "");
+	if (!await ask(dialogs.confirm, { body: [whom, ways], device: true, submit: signal => stepkey.stepUp({ signal }) })) throw stopped();
+}
+
+/** Has the password typed again. The session that goes on is a new one, so the old one is ended. */
+async function typedAgain() {
+	const { username, sid } = stepkey.session.claims;
+	const name = el("input", { class: "vh", autocomplete: "username", value: username, tabindex: "-1", readonly: "", "aria-hidden": "true" });
+	const password = field("again", dialogs.again.label, { type: "password", autocomplete: "current-password" });
+	const worked = await ask(dialogs.again, {
+		body: [name, password.row], focus: password.input,
+		async submit() {
+			if (!password.input.value) return password.refuse(dialogs.again.missing);
+			try {
+				await stepkey.signIn({ username, password: password.input.value });
+			} catch (error) {
+				if (error.kind === "wrong_credentials") return password.refuse(dialogs.again.wrong);
+				throw error;
+			}
+			await stepkey.call("DELETE", `/auth/sessions/${sid}`, undefined, { stepUp: false }).catch(() => {});
+		},
+	});
+	if (!worked) throw stopped();
+}
+
+/** A field of a dialog. `refuse` says what is wrong with it, goes there, and yields false. */
+export function field(id, label, attributes, hint) {
+	const about = `${id}-wrong`, wrong = el("p", { class: "wrong", id: about, role: "alert" });
+	const input = el("input", { id, spellcheck: "false", autocapitalize: "none", "aria-describedby": hint ? `${id}-hint ${about}` : about, ...attributes });
+	const row = el("div", { class: "field" }, el("label", { for: id }, label), input,
+		...(hint ? [el("p", { class: "hint", id: `${id}-hint` }, hint)] : []), wrong);
+	const refuse = text => {
+		wrong.replaceChildren(icon("warn"), el("span", {}, text));
+		input.setAttribute("aria-invalid", "true");
+		input.focus();
+		return false;
+	};
+	return { row, input, refuse };
+}
+
+/**
+ * Opens the dialog and yields whether its act was done. `submit` does it: it yields false where something is wrong with a
+ * field. With `device`, it is shown that the device is asking, and Stop and Escape abort the signal that submit gets.
+ */
+export function ask({ heading, text, act, safe, look = "" }, { body = [], focus, device, submit = () => {} } = {}) {
+	const opener = document.activeElement, before = document.title;
+	const slot = el("div", {}), middle = el("div", {}, el("p", {}, text), ...body);
+	const keep = press(safe ?? dialogs.keep, "second", () => stop ? stop.abort() : close(false));
+	const go = el("button", { class: `btn ${look}` }, act);
+	const row = el("div", { class: "row" }, ...(device ? [go, keep] : [keep, go]));
+	const form = el("form", { method: "dialog", novalidate: "" }, el("h2", { id: "dialog-title" }, heading), middle, slot, row);
+	const box = el("dialog", { id: "dialog", "aria-labelledby": "dialog-title" }, form);
+	let stop, settle, fail;
+	const result = new Promise((resolve, reject) => { [settle, fail] = [resolve, reject]; });
+	function close(value) {
+		box.close();
+		box.remove();
+		document.title = before;
+		if (opener?.isConnected) opener.focus();
+		settle(value);
+	}
+	box.addEventListener("cancel", event => { event.preventDefault(); keep.click(); });
+	form.addEventListener("submit", async event => {
+		event.preventDefault();
+		if (form.ariaBusy) return;
+		form.ariaBusy = go.ariaDisabled = "true";
+		slot.replaceChildren();
+		for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+		for (const line of form.querySelectorAll(".wrong")) line.replaceChildren();
+		const words = keep.textContent, line = el("p", { class: "fine" }, waiting.text);
+		const slow = setTimeout(() => { line.textContent = waiting.slow; }, 20000);
+		if (device) {
+			stop = new AbortController();
+			slot.replaceChildren(el("div", { class: "wait", role: "status" }, el("div", { class: "ring" }, icon("finger")), el("b", {}, waiting.lead), line));
+			middle.hidden = go.hidden = true;
+			keep.textContent = actions.stop;
+			keep.focus();
+		}
+		try {
+			if (await submit(stop?.signal) !== false) close(true);
+		} catch (error) {
+			slot.replaceChildren();
+			if (!(error instanceof StepkeyError) || error.stepUp || error.kind === "reauthentication_required" || error.status === 401 && !stepkey.session) {
+				close(false);
+				fail(error);
+			} else if (error.kind === "stopped") announce(status.stopped);
+			else slot.replaceChildren(notice(explain(error)));
+		} finally {
+			clearTimeout(slow);
+			stop = null;
+			middle.hidden = go.hidden = false;
+			keep.textContent = words;
+			form.ariaBusy = go.ariaDisabled = null;
+			if (device && box.open) go.focus();
+		}
+	});
+	byId("main").append(box);
+	box.showModal();
+	document.title = title(heading);
+	(focus ?? (device ? go : keep)).focus();
+	return result;
+}
+
+/** Loads a section: three grey rows after 300 ms, and on failure a way to try again. */
+export async function load(section, work) {
+	const place = byId(section), inside = part(section, ".in");
+	place.ariaBusy = "true";
+	const slow = setTimeout(() => inside.childElementCount || inside.replaceChildren(el("ul", { class: "list bones", "aria-hidden": "true" }, el("li"), el("li"), el("li"))), 300);
+	try {
+		await work(inside);
+	} catch (error) {
+		if (!(error instanceof StepkeyError)) throw error;
+		inside.replaceChildren();
+		const again = press(actions.again, "second small", () => { part(section, ".tell").replaceChildren(); load(section, work); });
+		if (stepkey.session) part(section, ".tell").replaceChildren(notice({ ...explain(error), ...at.unloaded }, again));
+	} finally {
+		clearTimeout(slow);
+		place.ariaBusy = null;
+	}
+}
+
+const midnight = days => new Date().setHours(0, 0, 0, 0) - days * 86400000;
+const format = (date, options) => new Intl.DateTimeFormat("en-GB", options).format(date);
+
+/** A moment, as in "Today, 14:03", "Yesterday, 21:40" and "3 Sep 2026"; `small` begins with a small letter. */
+export function when(text, small) {
+	const date = new Date(text), time = format(date, { timeStyle: "short" });
+	const day = date >= midnight(-1) ? "" : date >= midnight(0) ? at.today : date >= midnight(1) ? at.yesterday : "";
+	const words = day ? `${small ? day.toLowerCase() : day}, ${time}` : format(date, { dateStyle: "medium" });
+	return el("time", { datetime: date.toISOString(), title: format(date, { dateStyle: "full", timeStyle: "medium" }) }, words);
+}
+
+/** A moment to come, with its time of day. */
+export const until = text => format(new Date(text), { dateStyle: "medium", timeStyle: "short" });
+
+/** Parts of a line, with a dot after each but the last. */
+export const dotted = parts => parts.filter(Boolean).flatMap((one, i) => i ? [" · ", one] : [one]);
+
+/** A button in a row; what it is about is only heard. */
+export function rowButton(words, about, act) {
+	const button = press(words, "quiet small", () => act(button));
+	button.append(el("span", { class: "vh" }, ` ${about}`));
+	return button;
+}
+
+export const phone = name => /phone|android|ios/i.test(name);
