@@ -137,7 +137,7 @@ func TestAccessible(t *testing.T) {
 	p.Press("open", "Open the page")
 	p.See("open", "The server saw full level")
 	p.accessible(source, "open")
-	for _, page := range []string{"/docs", "/confirm-email", "/confirm-email#token", "/reset-password", "/reset-password#token", "/not-me#token"} {
+	for _, page := range []string{"/docs", "/confirm-email", "/confirm-email#token", "/reset-password", "/reset-password#token", "/not-me#token", "/recover", "/recover-by-link", "/recover-by-link#token"} {
 		p.Go("about:blank")
 		p.Go(p.server.URL() + page)
 		if page == "/docs" {

@@ -48,9 +48,11 @@ func TestRecoverByCode(t *testing.T) {
 	p.Type("recovery-code", "0000-0000-0000-0000-0000-0000")
 	p.Press("code", "Use this code")
 	p.See("code", "This code does not work.")
+	p.accessible(axe(t), "a wrong recovery code")
 	p.Type("recovery-code", strings.ToUpper(codes[0]))
 	p.Press("code", "Use this code")
 	p.See("notice", "You are in, for a quarter of an hour.")
+	p.accessible(axe(t), "level recovery")
 	if hidden := Eval[bool](p.Page, `document.forms.code.hidden && document.forms.signin.hidden`); !hidden {
 		t.Error("forms are left that have done their work")
 	}
