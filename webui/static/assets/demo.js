@@ -4,9 +4,10 @@ import { StepkeyError, stepkey, supported } from "/stepkey.js";
 import { announce, byId, clock, copy } from "./dom.js";
 import { atFields, explain } from "./failures.js";
 import { inspect, observe, startLog } from "./log.js";
+import * as offer from "./offer.js";
 import * as stand from "./stand.js";
 import * as steps from "./steps.js";
-import { fields, levels, notices, passkey, status } from "./words.js";
+import { actions, fields, levels, notices, passkey, status } from "./words.js";
 
 /** Options older than this, in milliseconds, are not used. */
 const STALE = 240000;
@@ -17,6 +18,7 @@ const here = {
 	name: "",
 	session: null,
 	passkey: "",    // a line about it, if there is one
+	later: false,   // whether a first one was refused for now
 	ready: null,    // options fetched ahead, and when
 	leaving: null,  // while the server is told that somebody signed out
 	listed: false,  // whether passkeys are offered in the list of the username field
@@ -27,10 +29,12 @@ const here = {
 function changed(session) {
 	const before = here.session;
 	here.session = session && { ...session, level: session.authLevel, ends: session.expiresAt / 1000 };
-	if (session && session.claims.username !== here.name) {
+	const another = session && session.claims.username !== here.name;
+	if (another) {
 		here.name = session.claims.username;
 		here.passkey = "";
 	}
+	if (another || session && !before) here.later = offer.declined(session);
 	if (session && session.claims.passkey_time) here.passkey ||= passkey.yours;
 	if (here.working) return;
 	if (session) show();
@@ -48,8 +52,10 @@ function show(ended) {
 		if (here.passkey) results.add = here.passkey;
 		if (now.level === "full") results.verify = `${levels.full}, ${clock(passkey_time ?? iat)}`;
 	}
-	steps.show(!now ? here.form : results.verify ? "open" : results.add ? "verify" : "add", results);
-	byId("another").hidden = !results.add || !supported();
+	const later = now && !results.add && here.later;
+	steps.show(!now ? here.form : results.verify || later ? "open" : results.add ? "verify" : "add", results);
+	byId("another").hidden = !results.add && !later || !supported();
+	byId("another").textContent = later ? actions.add : actions.another;
 	if (now && !supported()) {
 		for (const step of ["add", "verify"]) {
 			tell(step, notices.unsupported);
@@ -95,9 +101,15 @@ async function attempt(step, work, again) {
 	return worked;
 }
 
+/** Offers a passkey after all. */
+function welcome() {
+	here.later = false;
+	show();
+}
+
 /** Puts a notice into a step. Actions that are not named here try again. */
 function tell(step, words, again) {
-	const run = { verify: () => verify(step, words === notices.step_up_required), add: () => show(), signin: () => leave() };
+	const run = { verify: () => verify(step, words === notices.step_up_required), add: welcome, signin: () => leave() };
 	for (const name of words.actions) run[name] ??= again;
 	steps.tell(step, words, run);
 }
@@ -241,7 +253,8 @@ async function visit() {
 			const answer = await stepkey.call("GET", "/users/histories", undefined, { stepUp: false });
 			tell("open", { ...notices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
 		} catch (error) {
-			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
+			const none = here.later ? { ...notices.closedNone, actions: ["add"] } : notices.closedNone;
+			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : none)
 				: error.status === 401 ? notices.closedOut : null;
 			if (!needs) throw error;
 			tell("open", { ...needs, detail: `${error.status} ${error.kind}` }, visit);
@@ -265,7 +278,12 @@ for (const event of ["focus", "click"]) steps.form("signin").elements.username.a
 onPress(steps.main("add"), add);
 onPress(steps.main("verify"), () => verify("verify"));
 onPress(steps.main("open"), visit);
-onPress(byId("another"), add);
+onPress(byId("another"), () => { if (here.later) welcome(); add(); });
+onPress(byId("not-now"), () => {
+	offer.decline(here.session);
+	here.later = true;
+	show();
+});
 onPress(byId("signout"), () => {
 	// Gone from here in any case; a server that is away lets the session run out.
 	here.session = null;

@@ -53,6 +53,7 @@ export const actions = {
 	verify: "Verify with a passkey",
 	elsewhere: "Use another device",
 	add: "Add a passkey",
+	another: "Add another passkey",
 	make: "Make the new one",
 	signin: "Sign in",
 	reopen: "Open it again",
@@ -72,6 +73,9 @@ export const fields = {
 };
 
 export const busy = "One moment…";
+
+/** What says more, by the step of the demo. */
+export const busyIn = { signup: "Creating your account…", signin: "Signing in…", open: "Opening…" };
 
 export const levels = { out: "Signed out", password: "Password level", full: "Full level", recovery: "Recovery level" };
 
@@ -175,6 +179,8 @@ export const notes = {
 	"publicKey.challenge": challenge,
 	"publicKey.rpId": bound,
 	"rp.id": bound,
+	pubKeyCredParams: "Signatures the server can check, best first.",
+	excludeCredentials: "Passkeys you have. A device that holds one makes no second.",
 	userVerification: "The device must check you. What it sees never leaves it.",
 	"clientDataJSON.challenge": "The same number comes back, now signed.",
 	"clientDataJSON.origin": "The browser writes the address. A page cannot forge it.",
