@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -55,7 +56,7 @@ const asked = `[...document.querySelectorAll("#log pre")].filter(pre => pre.text
 // looked for.
 func TestSignInFromAutofillList(t *testing.T) {
 	p, device := passkeyAlone(t)
-	p.Wait("the list", asked+" > 0")
+	p.Wait("the list after signing up and after signing out", asked+" === 2")
 	if got := Eval[string](p.Page, `document.getElementById("name").autocomplete`); got != "username webauthn" {
 		t.Errorf("autocomplete = %q", got)
 	}
@@ -94,9 +95,10 @@ func TestAutofillListOffersDeletedPasskey(t *testing.T) {
 		await stepkey.call("DELETE", "/passkeys/" + passkeys[0].id + "?last=true");
 		return true;
 	})`)
+	before := Eval[int](p.Page, asked)
 	p.Press("top", "Sign out")
 	p.See("signin", "It may have been removed from your account.")
-	p.Wait("the list again", asked+" > 1")
+	p.Wait("the list again", fmt.Sprintf("%s === %d", asked, before+2))
 	if held := device.Credentials(); len(held) != 0 {
 		t.Errorf("the device still offers %d passkeys that the server does not know", len(held))
 	}
