@@ -50,7 +50,7 @@ func TestNotNow(t *testing.T) {
 	p.Current("add")
 	p.reload(0)
 	p.Current("open")
-	p.Press("add", "Add a passkey")
+	p.Press("add", "Add one now")
 	p.Current("verify")
 	p.Press("verify", "Verify with a passkey")
 	p.See("badge", "Full level")

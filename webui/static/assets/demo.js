@@ -55,7 +55,7 @@ function show(ended) {
 	const later = now && !results.add && here.later;
 	steps.show(!now ? here.form : results.verify || later ? "open" : results.add ? "verify" : "add", results);
 	byId("another").hidden = !results.add && !later || !supported();
-	byId("another").textContent = later ? actions.add : actions.another;
+	byId("another").textContent = later ? actions.after : actions.another;
 	if (now && !supported()) {
 		for (const step of ["add", "verify"]) {
 			tell(step, notices.unsupported);

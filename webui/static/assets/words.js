@@ -54,6 +54,7 @@ export const actions = {
 	elsewhere: "Use another device",
 	add: "Add a passkey",
 	another: "Add another passkey",
+	after: "Add one now",
 	make: "Make the new one",
 	signin: "Sign in",
 	reopen: "Open it again",
