@@ -17,6 +17,7 @@
 //	log.js       "Behind the scenes": every call of /stepkey.js, taken apart and masked
 //	failures.js  how a StepkeyError looks: its notice, or the field it belongs to
 //	steps.js     the five steps as they look
+//	offer.js     who has refused a first passkey for now
 //	stand.js     "Where you stand"
 //	demo.js      the flow that ties them together
 //	docs.js      /docs, drawn from /openapi.json

@@ -242,7 +242,7 @@ func TestWrongAddress(t *testing.T) {
 // Tabs share one session: what is done in one is seen in the other.
 func TestTwoTabs(t *testing.T) {
 	first := start(t)
-	first.Authenticator(true)
+	device := first.Authenticator(true)
 	first.addPasskey("mira")
 
 	page, cancel := first.Beside()
@@ -252,6 +252,7 @@ func TestTwoTabs(t *testing.T) {
 	first.Press("verify", "Verify with a passkey")
 	first.See("badge", "Full level")
 	second.See("badge", "Full level")
+	device.Present(false)
 	second.Press("top", "Sign out")
 	first.See("signin", "You have been signed out.")
 	first.See("badge", "Signed out")

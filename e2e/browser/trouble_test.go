@@ -16,13 +16,15 @@ func TestUsedChallenge(t *testing.T) {
 			if (!request.url.endsWith("/passkeys/authenticate/options") || !response.ok) return response;
 			return new Response(options ??= await response.text(), { status: 200 });
 		};`)
-	p.Authenticator(true)
+	device := p.Authenticator(true)
 	p.Go(p.server.URL())
 	p.addPasskey("mira")
 	p.Press("verify", "Verify with a passkey")
 	p.Current("open")
+	device.Present(false)
 	p.Press("top", "Sign out")
 	p.signInAgain("mira")
+	device.Present(true)
 	p.Current("verify")
 	p.Press("verify", "Verify with a passkey")
 	p.See("verify", "That took too long.")

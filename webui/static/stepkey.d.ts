@@ -166,6 +166,9 @@ export interface Stepkey {
 /** A client. Most pages need only the one that is exported. */
 export function createStepkey(options?: Options): Stepkey;
 
+/** The sentence for people, in English, by the kind of what can happen in a browser. */
+export const sentences: Readonly<Record<string, string>>;
+
 /** Whether the browser knows passkeys at all. */
 export function supported(): boolean;
 

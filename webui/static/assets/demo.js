@@ -4,9 +4,10 @@ import { StepkeyError, stepkey, supported } from "/stepkey.js";
 import { announce, byId, clock, copy } from "./dom.js";
 import { atFields, explain } from "./failures.js";
 import { inspect, observe, startLog } from "./log.js";
+import * as offer from "./offer.js";
 import * as stand from "./stand.js";
 import * as steps from "./steps.js";
-import { fields, levels, notices, passkey, status } from "./words.js";
+import { actions, fields, levels, notices, passkey, status } from "./words.js";
 
 /** Options older than this, in milliseconds, are not used. */
 const STALE = 240000;
@@ -17,17 +18,23 @@ const here = {
 	name: "",
 	session: null,
 	passkey: "",    // a line about it, if there is one
+	later: false,   // whether a first one was refused for now
 	ready: null,    // options fetched ahead, and when
+	leaving: null,  // while the server is told that somebody signed out
+	listed: false,  // whether passkeys are offered in the list of the username field
+	alone: supported(), // whether a passkey alone may sign in, as far as is known
 };
 
 /** Also when another tab signed in, stepped up or signed out. */
 function changed(session) {
 	const before = here.session;
 	here.session = session && { ...session, level: session.authLevel, ends: session.expiresAt / 1000 };
-	if (session && session.claims.username !== here.name) {
+	const another = session && session.claims.username !== here.name;
+	if (another) {
 		here.name = session.claims.username;
 		here.passkey = "";
 	}
+	if (another || session && !before) here.later = offer.declined(session);
 	if (session && session.claims.passkey_time) here.passkey ||= passkey.yours;
 	if (here.working) return;
 	if (session) show();
@@ -39,12 +46,16 @@ function show(ended) {
 	if (here.name) results.signup = here.name;
 	if (now) {
 		const { password_time, passkey_time, iat } = now.claims;
-		results.signin = `${levels.password}, ${clock(password_time ?? iat)}`;
+		results.signin = now.level === "recovery" ? `${levels.recovery}, ${clock(iat)}`
+			: now.claims.amr.includes("pwd") ? `${levels.password}, ${clock(password_time ?? iat)}`
+			: `${passkey.alone}, ${clock(passkey_time ?? now.claims.auth_time)}`;
 		if (here.passkey) results.add = here.passkey;
 		if (now.level === "full") results.verify = `${levels.full}, ${clock(passkey_time ?? iat)}`;
 	}
-	steps.show(!now ? here.form : results.verify ? "open" : results.add ? "verify" : "add", results);
-	byId("another").hidden = !results.add || !supported();
+	const later = now && !results.add && here.later;
+	steps.show(!now ? here.form : results.verify || later ? "open" : results.add ? "verify" : "add", results);
+	byId("another").hidden = !results.add && !later || !supported();
+	byId("another").textContent = later ? actions.after : actions.another;
 	if (now && !supported()) {
 		for (const step of ["add", "verify"]) {
 			tell(step, notices.unsupported);
@@ -52,6 +63,7 @@ function show(ended) {
 		}
 	}
 	stand.show(now, ended, expire);
+	if (!now && here.form === "signin") list();
 }
 
 /** The access token has run out: the next one, or the end. */
@@ -76,7 +88,7 @@ async function attempt(step, work, again) {
 			worked = true;
 		} catch (error) {
 			if (!(error instanceof StepkeyError)) throw error;
-			if (error.kind === "stopped") return steps.main(step).focus();
+			if (refused(error) || error.kind === "stopped") return steps.main(step).focus();
 			const at = atFields(error, step), words = explain(error, step);
 			if (error.kind === "no_passkeys") here.passkey = "";
 			if (at) steps.wrong(step, ...at);
@@ -89,9 +101,15 @@ async function attempt(step, work, again) {
 	return worked;
 }
 
+/** Offers a passkey after all. */
+function welcome() {
+	here.later = false;
+	show();
+}
+
 /** Puts a notice into a step. Actions that are not named here try again. */
 function tell(step, words, again) {
-	const run = { verify: () => verify(step, words === notices.step_up_required), add: () => show(), signin: () => leave() };
+	const run = { verify: () => verify(step, words === notices.step_up_required), add: welcome, signin: () => leave() };
 	for (const name of words.actions) run[name] ??= again;
 	steps.tell(step, words, run);
 }
@@ -138,10 +156,54 @@ async function signin() {
 		fields.password.value = "";
 		await look();
 	});
-	if (!worked) return;
+	if (!worked) return list();
 	steps.clear("open");
 	show();
 	announce(status.signedIn);
+}
+
+async function signinWithPasskey() {
+	const worked = await attempt("signin", () => steps.waitIn("signin", signal => stepkey.signInWithPasskey({ signal })), signinWithPasskey);
+	if (!worked) return list();
+	steps.form("signin").elements.password.value = "";
+	steps.clear("open");
+	show();
+	announce(status.signedIn);
+}
+
+/**
+ * Offers passkeys in the list of the username field, for as long as nobody is signed in. Nothing is said when the list is
+ * closed; it is there again when somebody turns to the field.
+ */
+async function list() {
+	await here.leaving;
+	byId("by-passkey").hidden = !here.alone;
+	if (here.listed || here.working || here.session || !here.alone) return;
+	here.listed = true;
+	let picked;
+	try {
+		if (await stepkey.signInWithPasskey({ mediation: "conditional" })) {
+			steps.clear("open");
+			announce(status.signedIn);
+		}
+	} catch (error) {
+		if (!(error instanceof StepkeyError)) throw error;
+		refused(error);
+		// Before a passkey is picked nobody has asked for anything, and nothing is said.
+		picked = error.response?.url.endsWith("/verify");
+		if (picked) tell("signin", { ...explain(error, "signin"), actions: [] });
+	} finally {
+		here.listed = false;
+	}
+	if (picked) list();
+}
+
+/** Whether the service lets no passkey in alone: then it is not offered again. */
+function refused({ kind }) {
+	if (kind !== "passkey_login_off") return false;
+	here.alone = false;
+	byId("by-passkey").hidden = true;
+	return true;
 }
 
 /** Fetches request options ahead: they tell whether there is a passkey, and the device is then asked at once. */
@@ -160,6 +222,8 @@ async function add() {
 		const { name, credential } = await steps.waitIn("add", signal => stepkey.registerPasskey({ signal }));
 		here.passkey = [name, synced(credential)].filter(Boolean).join(" · ");
 		here.ready = null;
+		// Password managers learn of it where it may be told: at full level.
+		if (here.session.level === "full") stepkey.syncPasskeys().catch(() => {});
 	}, add);
 	if (!worked) return;
 	show();
@@ -189,7 +253,8 @@ async function visit() {
 			const answer = await stepkey.call("GET", "/users/histories", undefined, { stepUp: false });
 			tell("open", { ...notices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
 		} catch (error) {
-			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
+			const none = here.later ? { ...notices.closedNone, actions: ["add"] } : notices.closedNone;
+			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : none)
 				: error.status === 401 ? notices.closedOut : null;
 			if (!needs) throw error;
 			tell("open", { ...needs, detail: `${error.status} ${error.kind}` }, visit);
@@ -208,14 +273,21 @@ const onSubmit = (step, act) => steps.form(step).addEventListener("submit", even
 
 onSubmit("signup", signup);
 onSubmit("signin", signin);
+onPress(byId("by-passkey"), signinWithPasskey);
+for (const event of ["focus", "click"]) steps.form("signin").elements.username.addEventListener(event, list);
 onPress(steps.main("add"), add);
 onPress(steps.main("verify"), () => verify("verify"));
 onPress(steps.main("open"), visit);
-onPress(byId("another"), add);
+onPress(byId("another"), () => { if (here.later) welcome(); add(); });
+onPress(byId("not-now"), () => {
+	offer.decline(here.session);
+	here.later = true;
+	show();
+});
 onPress(byId("signout"), () => {
 	// Gone from here in any case; a server that is away lets the session run out.
 	here.session = null;
-	stepkey.signOut().catch(() => {});
+	here.leaving = stepkey.signOut().catch(() => {});
 	leave();
 	announce(status.signedOut);
 });

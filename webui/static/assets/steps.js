@@ -1,7 +1,7 @@
 // The five steps as they look.
 
 import { announce, byId, el, icon, press } from "./dom.js";
-import { actions, busy, status, title, waitFor, waiting } from "./words.js";
+import { actions, busy, busyIn, status, title, waitFor, waiting } from "./words.js";
 
 const names = ["signup", "signin", "add", "verify", "open"];
 const find = (step, what) => byId(step).querySelector(what);
@@ -80,7 +80,7 @@ export function notice({ kind, sign, lead, text, detail, wait, actions: offered 
 export async function busily(step, work) {
 	const button = main(step), words = [...button.childNodes];
 	if (byId(step).ariaBusy) return;
-	const slow = setTimeout(() => button.replaceChildren(busy), 400);
+	const slow = setTimeout(() => button.replaceChildren(busyIn[step] ?? busy), 400);
 	byId(step).ariaBusy = button.ariaDisabled = "true";
 	try {
 		await work();

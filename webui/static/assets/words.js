@@ -27,6 +27,7 @@ export const notices = {
 	unreachable: warn("", "What you typed is still here.", "again"),
 	challenge_expired: plain("", "Each request lasts a few minutes. Start again.", "restart"),
 	no_passkeys: plain("You have no passkey yet.", "Add one to reach full level.", "add"),
+	passkey_unknown: bad("This passkey did not work.", "It may have been removed from your account. Choose another one, or use your password.", "again"),
 	verification_failed: bad("This passkey did not work.", "It may have been removed. Try another one.", "again"),
 	unproven: bad("This passkey was not added.", "Make sure this page is at its usual address.", "again"),
 	passkey_exists: bad("This passkey is taken.", "It already belongs to an account. Make one on another device.", "elsewhere"),
@@ -52,6 +53,8 @@ export const actions = {
 	verify: "Verify with a passkey",
 	elsewhere: "Use another device",
 	add: "Add a passkey",
+	another: "Add another passkey",
+	after: "Add one now",
 	make: "Make the new one",
 	signin: "Sign in",
 	reopen: "Open it again",
@@ -72,12 +75,16 @@ export const fields = {
 
 export const busy = "One moment…";
 
-export const levels = { out: "Signed out", password: "Password level", full: "Full level" };
+/** What says more, by the step of the demo. */
+export const busyIn = { signup: "Creating your account…", signin: "Signing in…", open: "Opening…" };
+
+export const levels = { out: "Signed out", password: "Password level", full: "Full level", recovery: "Recovery level" };
 
 export const stairs = {
 	out: "You are signed out. Two steps up: password, full.",
 	password: "You are at password level. One step up: full.",
 	full: "You are at full level, the highest step.",
+	recovery: "You are at recovery level. It can add a passkey, no more.",
 };
 
 /** Said once, politely, after something went well. */
@@ -108,6 +115,7 @@ export const waiting = {
 
 export const passkey = {
 	yours: "You have one",
+	alone: "With a passkey",
 	synced: "Synced",
 	unsynced: "Can sync, not synced yet",
 	bound: "This device only",
@@ -125,7 +133,13 @@ export const claims = {
 	passkey_time: "when you verified the passkey",
 };
 
-export const factors = amr => amr.length > 1 || amr[0] !== "pwd" ? "a password, then a passkey" : "a password, nothing more";
+/** What a token rests on, by the methods of RFC 8176: "pop" is a passkey, "otp" a code or link that works once. */
+export function factors(amr) {
+	const [password, key, once] = ["pwd", "pop", "otp"].map(method => amr.includes(method));
+	if (once) return password ? "a password, then a recovery code or link" : "a recovery link alone";
+	if (key) return password ? "a password, then a passkey" : "a passkey alone";
+	return "a password, nothing more";
+}
 
 export function left(seconds) {
 	const s = Math.round(seconds), min = `${Math.floor(s / 60)} min`;
@@ -166,6 +180,8 @@ export const notes = {
 	"publicKey.challenge": challenge,
 	"publicKey.rpId": bound,
 	"rp.id": bound,
+	pubKeyCredParams: "Signatures the server can check, best first.",
+	excludeCredentials: "Passkeys you have. A device that holds one makes no second.",
 	userVerification: "The device must check you. What it sees never leaves it.",
 	"clientDataJSON.challenge": "The same number comes back, now signed.",
 	"clientDataJSON.origin": "The browser writes the address. A page cannot forge it.",

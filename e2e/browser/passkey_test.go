@@ -1,0 +1,117 @@
+package browser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// passkeyAlone is a page on which mira, who has a passkey, has signed out; nobody is at her device.
+func passkeyAlone(t *testing.T) (p *tab, device Authenticator) {
+	t.Helper()
+	p = start(t)
+	device = p.Authenticator(true)
+	p.addPasskey("mira")
+	device.Present(false)
+	p.Press("top", "Sign out")
+	p.Current("signin")
+	return p, device
+}
+
+// A passkey alone does what a password and a passkey do, and the page claims no password that nobody typed.
+func (p *tab) seePasskeyAlone() {
+	p.t.Helper()
+	p.Current("open")
+	p.See("badge", "Full level")
+	p.See("signin", "With a passkey")
+	p.See("add", "You have one")
+	p.See("verify", "Full level")
+	p.See("claims", "a passkey alone")
+	if said := Eval[string](p.Page, `document.querySelector(".stand").innerText`); strings.Contains(said, "a password") {
+		p.t.Errorf("where you stand speaks of a password: %s", said)
+	}
+}
+
+func TestSignInWithPasskey(t *testing.T) {
+	p, device := passkeyAlone(t)
+	p.Press("signin", "Sign in with a passkey")
+	p.See("signin", "Follow your device")
+	p.Press("signin", "Stop")
+	p.See("status", "Stopped.")
+	device.Present(true)
+	device.Verified(false)
+	p.Press("signin", "Sign in with a passkey")
+	p.See("signin", "No passkey was used.")
+	device.Verified(true)
+	p.Press("signin", "Try again")
+	p.seePasskeyAlone()
+	p.Press("open", "Open the page")
+	p.See("open", "The server saw full level and let you in.")
+}
+
+// asked is how often the autofill list was begun.
+const asked = `[...document.querySelectorAll("#log pre")].filter(pre => pre.textContent.includes('"mediation": "conditional"')).length`
+
+// The list of the username field offers the passkey; a list that was closed says nothing and is there again when it is
+// looked for.
+func TestSignInFromAutofillList(t *testing.T) {
+	p, device := passkeyAlone(t)
+	p.Wait("the list after signing up and after signing out", asked+" === 2")
+	if got := Eval[string](p.Page, `document.getElementById("name").autocomplete`); got != "username webauthn" {
+		t.Errorf("autocomplete = %q", got)
+	}
+	// A button's request ends the list, and so does a password that is sent.
+	p.Press("signin", "Sign in with a passkey")
+	p.Press("signin", "Stop")
+	p.See("status", "Stopped.")
+	p.expect("401 /auth/login")
+	p.Type("password", "something else")
+	p.Press("signin", "Sign in")
+	p.See("signin", "Username or password is not right.")
+
+	device.Present(true)
+	device.Verified(false)
+	p.Go(p.server.URL())
+	p.Press("signup", "Sign in")
+	p.Wait("the list to be closed", `document.querySelector("#log .out.bad")?.textContent.startsWith("NotAllowedError")`)
+	if got := Eval[string](p.Page, `document.querySelector("#signin .slot").innerText`); got != "" {
+		t.Errorf("a list that was closed says %q", got)
+	}
+	device.Verified(true)
+	Eval[bool](p.Page, `(document.activeElement.blur(), document.getElementById("name").focus(), true)`)
+	p.seePasskeyAlone()
+}
+
+// A passkey that was deleted says so, and the list is there again.
+func TestAutofillListOffersDeletedPasskey(t *testing.T) {
+	p := start(t)
+	p.expect("401 /passkeys/login/verify")
+	device := p.Authenticator(true)
+	p.addPasskey("mira")
+	p.Press("verify", "Verify with a passkey")
+	p.Current("open")
+	Eval[bool](p.Page, `import("/stepkey.js").then(async ({ stepkey }) => {
+		const { passkeys } = await stepkey.call("GET", "/passkeys");
+		await stepkey.call("DELETE", "/passkeys/" + passkeys[0].id + "?last=true");
+		return true;
+	})`)
+	before := Eval[int](p.Page, asked)
+	p.Press("top", "Sign out")
+	p.See("signin", "It may have been removed from your account.")
+	p.Wait("the list again", fmt.Sprintf("%s === %d", asked, before+2))
+	if held := device.Credentials(); len(held) != 0 {
+		t.Errorf("the device still offers %d passkeys that the server does not know", len(held))
+	}
+}
+
+// Where a passkey alone lets nobody in, there is no button for it, and no word.
+func TestPasskeyLoginOff(t *testing.T) {
+	p := start(t, "STEPKEY_PASSKEY_LOGIN=off")
+	p.expect("404 /passkeys/login/options")
+	p.Press("signup", "Sign in")
+	p.See("log", "404")
+	p.Wait("no button", `document.getElementById("by-passkey").hidden`)
+	if got := Eval[string](p.Page, `document.querySelector("#signin .slot").innerText`); got != "" {
+		t.Errorf("the page says %q", got)
+	}
+}
