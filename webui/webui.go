@@ -10,24 +10,20 @@
 //
 // All that a page takes stays below 40 kB as browsers get it, compressed; a test holds that.
 //
-// The demo is split by concern, each file a module under /assets/:
+// Below /assets/ each page has its folder or its file, and what several share stands beside them:
 //
-//	words.js     the English that the demo's scripts show beside the sentences of /stepkey.js
+//	stepkey.css  the look of every page
+//	words/       the English of all scripts: common.js for more than one page, the rest for a page each
 //	dom.js       making elements, announcing, copying
-//	log.js       "Behind the scenes": every call of /stepkey.js, taken apart and masked
+//	notice.js    what happened, and what can be done about it
 //	failures.js  how a StepkeyError looks: its notice, or the field it belongs to
-//	steps.js     the five steps as they look
-//	offer.js     who has refused a first passkey for now
-//	stand.js     "Where you stand"
-//	demo.js      the flow that ties them together
-//	docs.js      /docs, drawn from /openapi.json
+//	demo/        /: page.js is the flow, steps.js the five steps as they look, offer.js who has refused a first passkey for
+//	             now, stand.js "Where you stand", log.js "Behind the scenes": every call of /stepkey.js, taken apart and masked
+//	account/     /account: page.js is the page and its sign-in, ui.js what its sections share, the rest a section or some each
 //	card.js      what pages with one card share: notice, fields, forms
 //	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
-//	linkwords.js what those say beside words.js
 //	recover.js   /recover and /recover-by-link, for who has lost all passkeys
-//	recoverwords.js what that says beside words.js
-//	account/     /account: page.js is the page and its sign-in, ui.js what its sections share, the rest a section or some each
-//	accountwords.js what that says beside words.js
+//	docs.js      /docs, drawn from /openapi.json
 //
 // A page that needs somebody to be signed in imports the client from "/stepkey.js" and calls refresh once: the session
 // of another page or tab is taken up, or there is none. It sets confirm, to say why before a device is asked, and

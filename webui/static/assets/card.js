@@ -1,15 +1,16 @@
 // What the pages with one card share: a notice, answers at the fields, and forms that say that they are busy.
 
 import { announce, byId, el, icon } from "./dom.js";
+import { note } from "./notice.js";
 
 /** Puts a notice in its place and goes there. */
-export function tell({ kind, sign, lead, text, links = [] }) {
-	const row = links.map(([address, words]) => el("a", { class: "btn second small", href: address }, words));
-	const box = el("div", { class: `notice ${kind}`, tabindex: "-1" }, icon(sign),
-		el("div", {}, el("b", {}, lead), el("p", {}, text), ...(row.length ? [el("div", { class: "row" }, ...row)] : [])));
+export function tell(words) {
+	const links = (words.links ?? []).map(([address, label]) => el("a", { class: "btn second small", href: address }, label));
+	const box = note(words, ...links);
+	box.tabIndex = -1;
 	byId("notice").replaceChildren(box);
 	box.focus();
-	announce(`${lead} ${text}`);
+	announce(`${words.lead} ${words.text}`);
 }
 
 /** Says what is wrong below a field, and goes there. */

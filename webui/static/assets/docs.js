@@ -1,16 +1,8 @@
 // /docs: the OpenAPI document, readable. The problems below the calls are in docs.html, so that links to them always work.
 
-import { byId, el, icon } from "./dom.js";
-
-const words = {
-	anyone: "Anyone",
-	asks: "Body",
-	parameters: "Parameters",
-	answers: "Answers",
-	needs: "Needs",
-	optional: "optional",
-	failed: ["We can’t load the calls.", "Reload the page to try again."],
-};
+import { byId, el } from "./dom.js";
+import { notice } from "./notice.js";
+import { words } from "./words/docs.js";
 
 const methods = ["get", "post", "put", "patch", "delete"];
 
@@ -20,9 +12,7 @@ async function load() {
 		if (!response.ok) throw new Error(String(response.status));
 		draw(await response.json());
 	} catch {
-		const [lead, text] = words.failed;
-		byId("operations").replaceChildren(el("div", { class: "notice bad", role: "alert" }, icon("warn"),
-			el("div", {}, el("b", {}, lead), el("p", {}, text))));
+		byId("operations").replaceChildren(notice(words.failed));
 	} finally {
 		byId("operations").removeAttribute("aria-busy");
 	}

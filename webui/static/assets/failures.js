@@ -1,6 +1,6 @@
 // How a StepkeyError looks: the notice, or the fields it belongs to. A browser's own text is never shown.
 
-import { fields, notices, reference } from "./words.js";
+import { fields, notices, reference } from "./words/common.js";
 
 /** Names of the fields a refusal belongs to, and the words; null for other refusals. */
 export function atFields(error, step) {

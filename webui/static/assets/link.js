@@ -2,8 +2,8 @@
 // opening the page uses nothing up. Pressing the button does.
 
 import { onSubmit, refuse, tell } from "./card.js";
-import { dead, deadReset, done, off, working, wrong } from "./linkwords.js";
-import { fields, notices, waitFor } from "./words.js";
+import { dead, deadReset, done, off, working, wrong } from "./words/links.js";
+import { fields, notices, waitFor } from "./words/common.js";
 
 const token = location.hash.slice(1);
 const { act, ask } = document.forms;

@@ -4,8 +4,8 @@
 import { createStepkey } from "/stepkey.js";
 import { onSubmit, refuse, tell } from "./card.js";
 import { explain } from "./failures.js";
-import { added, dead, open, refused, sent, waiting, working, wrong } from "./recoverwords.js";
-import { fields, waitFor } from "./words.js";
+import { added, dead, open, refused, sent, waiting, working, wrong } from "./words/recover.js";
+import { fields, waitFor } from "./words/common.js";
 
 // What is reached here is for this page alone, and for a quarter of an hour.
 const stepkey = createStepkey({ refresh: false });

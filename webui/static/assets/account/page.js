@@ -2,8 +2,8 @@
 
 import { stepkey, supported } from "/stepkey.js";
 import { announce, byId, el, icon } from "/assets/dom.js";
-import { fields, levels, notices, status, title } from "/assets/words.js";
-import { said, titles, who } from "/assets/accountwords.js";
+import { fields, levels, notices, status, title } from "/assets/words/common.js";
+import { said, titles, who } from "/assets/words/account.js";
 import * as passkeys from "./passkeys.js";
 import * as recovery from "./recovery.js";
 import * as sessions from "./sessions.js";

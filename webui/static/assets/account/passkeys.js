@@ -2,9 +2,10 @@
 
 import { stepkey, supported } from "/stepkey.js";
 import { announce, byId, el, icon } from "/assets/dom.js";
-import { notices, passkey as kinds } from "/assets/words.js";
-import { dialogs, passkeys as words, said } from "/assets/accountwords.js";
-import { ask, attempt, dotted, load, notice, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
+import { note } from "/assets/notice.js";
+import { notices, passkey as kinds } from "/assets/words/common.js";
+import { dialogs, passkeys as words, said } from "/assets/words/account.js";
+import { ask, attempt, dotted, load, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
 
 /** How many there are; null until it is known. */
 export let count = null;
@@ -28,10 +29,7 @@ export const show = () => load("passkeys", async inside => {
 
 function advice(length, only) {
 	const found = !supported() ? notices.unsupported : !length ? words.offer : length === 1 && only.backupEligible === false ? words.lonely : null;
-	if (!found) return [];
-	const box = notice(found);
-	box.removeAttribute("role"); // it is part of the page, and no news
-	return [box];
+	return found ? [note(found)] : [];
 }
 
 function row(passkey) {

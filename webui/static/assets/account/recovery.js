@@ -2,9 +2,10 @@
 
 import { stepkey } from "/stepkey.js";
 import { announce, byId, copy, el, press } from "/assets/dom.js";
-import { status } from "/assets/words.js";
-import { codes as words, dialogs, pending, said, stop } from "/assets/accountwords.js";
-import { ask, attempt, load, notice, onPress, until } from "./ui.js";
+import { note, notice } from "/assets/notice.js";
+import { status } from "/assets/words/common.js";
+import { codes as words, dialogs, pending, said, stop } from "/assets/words/account.js";
+import { ask, attempt, load, onPress, until } from "./ui.js";
 
 let left = 0, fresh = null;
 
@@ -21,15 +22,9 @@ export const show = () => load("recovery", async inside => {
 	left = codesLeft;
 	byId("codes-left").textContent = codesCreatedAt ? words.left(left, until(codesCreatedAt).split(",")[0]) : words.none;
 	byId("make-codes").textContent = codesCreatedAt ? words.renew : words.make;
-	if (!fresh) inside.replaceChildren(...(codesCreatedAt && left <= 3 ? [quiet(words.few)] : []));
+	if (!fresh) inside.replaceChildren(...(codesCreatedAt && left <= 3 ? [note(words.few)] : []));
 	byId("pending").replaceChildren(...(running ? [notice(pending(until(running.startedAt)), press(stop, "second small", event => halt(event.target)))] : []));
 });
-
-function quiet(text) {
-	const box = notice(text);
-	box.removeAttribute("role");
-	return box;
-}
 
 const halt = button => attempt("recovery", button, async () => {
 	await stepkey.call("DELETE", "/recovery/passkey");

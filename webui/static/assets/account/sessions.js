@@ -2,7 +2,7 @@
 
 import { stepkey } from "/stepkey.js";
 import { announce, byId, el, icon } from "/assets/dom.js";
-import { dialogs, said, sessions as words } from "/assets/accountwords.js";
+import { dialogs, said, sessions as words } from "/assets/words/account.js";
 import { ask, attempt, dotted, load, onPress, phone, rowButton, when } from "./ui.js";
 
 let others = 0;

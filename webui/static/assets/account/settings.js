@@ -2,8 +2,8 @@
 
 import { stepkey } from "/stepkey.js";
 import { announce, byId, el, icon, press } from "/assets/dom.js";
-import { fields } from "/assets/words.js";
-import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "/assets/accountwords.js";
+import { fields } from "/assets/words/common.js";
+import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "/assets/words/account.js";
 import * as passkeys from "./passkeys.js";
 import { download } from "./recovery.js";
 import { ask, attempt, confirmed, field, load, onPress, tell, when } from "./ui.js";

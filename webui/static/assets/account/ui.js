@@ -3,31 +3,15 @@
 import { StepkeyError, stepkey } from "/stepkey.js";
 import { announce, byId, el, icon, press } from "/assets/dom.js";
 import { explain } from "/assets/failures.js";
-import { actions, busy, status, title, waitFor, waiting } from "/assets/words.js";
-import { at, dialogs, gone } from "/assets/accountwords.js";
+import { notice } from "/assets/notice.js";
+import { actions, busy, status, title, waiting } from "/assets/words/common.js";
+import { at, dialogs, gone } from "/assets/words/account.js";
 
 export const part = (section, what) => byId(section).querySelector(what);
 export const onPress = (id, act) => byId(id).addEventListener("click", act);
 
-/** Notices of words.js that can be tried again say how, by one of these. */
+/** Notices of words/common.js that can be tried again say how, by one of these. */
 const retries = ["again", "restart", "elsewhere"];
-
-/** Builds a notice; `buttons` are what can be done about it. One with a `wait`, in seconds, counts down. */
-export function notice({ kind, sign, lead, text, wait }, ...buttons) {
-	const bold = el("b", {}, lead), row = el("div", { class: "row" }, ...buttons);
-	const box = el("div", { class: `notice ${kind}`, role: "alert" }, icon(sign), el("div", {}, bold, el("p", {}, text), row));
-	const until = Date.now() + 1000 * wait;
-	const tick = () => {
-		const rest = Math.ceil((until - Date.now()) / 1000);
-		bold.textContent = rest > 0 ? `${lead} ${waitFor(rest)}` : lead;
-		row.hidden = rest > 0 || !buttons.length;
-		if (rest > 0 && box.isConnected !== false) setTimeout(tick, 1000);
-	};
-	row.hidden = !buttons.length;
-	if (wait) setTimeout(tick);
-	setTimeout(() => box.removeAttribute("role"), 900); // said once, not at each count
-	return box;
-}
 
 /** Puts a notice into a section, in place of the one before. */
 export function tell(section, words, ...buttons) {

@@ -1,4 +1,4 @@
-// The English of /account, beside what words.js has for every page. What never changes is in account.html.
+// The English of /account, beside what common.js has for every page. What never changes is in account.html.
 
 const say = (kind, sign) => (lead, text) => ({ kind, sign, lead, text, actions: [] });
 const plain = say("plain", "info"), ok = say("ok", "check"), warn = say("warn", "warn");

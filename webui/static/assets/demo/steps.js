@@ -1,7 +1,9 @@
 // The five steps as they look.
 
-import { announce, byId, el, icon, press } from "./dom.js";
-import { actions, busy, busyIn, status, title, waitFor, waiting } from "./words.js";
+import { announce, byId, el, icon, press } from "/assets/dom.js";
+import { notice } from "/assets/notice.js";
+import { actions, busy, status, title, waiting } from "/assets/words/common.js";
+import { busyIn } from "/assets/words/demo.js";
 
 const names = ["signup", "signin", "add", "verify", "open"];
 const find = (step, what) => byId(step).querySelector(what);
@@ -50,30 +52,12 @@ export function wrong(step, fields, text) {
 
 /** Puts a notice into a step. One with actions replaces the body, unless that is a form. */
 export function tell(step, words, run) {
-	const box = notice(words, run), body = find(step, ".body");
+	const buttons = words.actions.map(name => press(actions[name] ?? name, "second small", run[name]));
+	const box = notice(words, ...buttons), body = find(step, ".body");
 	find(step, ".slot").replaceChildren(box);
 	if (body.tagName !== "FORM" && words.actions.length) body.hidden = true;
 	retitle(words.kind !== "ok");
 	box.querySelector(".row:not([hidden]) button")?.focus();
-}
-
-/** Builds a notice. One with a `wait`, in seconds, counts down before it offers actions. */
-export function notice({ kind, sign, lead, text, detail, wait, actions: offered }, run) {
-	const bold = el("b", {}, lead);
-	const row = el("div", { class: "row" }, ...offered.map(name => press(actions[name] ?? name, "second small", run[name])));
-	const line = el("p", {}, text, ...(detail ? [" ", el("code", {}, detail)] : []));
-	const box = el("div", { class: `notice ${kind}`, role: "alert" }, icon(sign), el("div", {}, bold, line, row));
-	const until = Date.now() + 1000 * wait;
-	const tick = () => {
-		const rest = Math.ceil((until - Date.now()) / 1000);
-		bold.textContent = rest > 0 ? `${lead} ${waitFor(rest)}` : lead;
-		row.hidden = rest > 0 || !offered.length;
-		if (rest > 0) setTimeout(tick, 1000);
-	};
-	if (wait) tick();
-	else row.hidden = !offered.length;
-	setTimeout(() => box.removeAttribute("role"), 900); // said once, not at each count
-	return box;
 }
 
 /** Runs work with the button busy: still focusable, deaf to a second press. */

@@ -1,7 +1,8 @@
 // Where you stand: the stair, the time left, and what the token says.
 
-import { announce, byId, clock, el } from "./dom.js";
-import { claims as meanings, factors, left, levels, stairs, stand, status } from "./words.js";
+import { announce, byId, clock, el } from "/assets/dom.js";
+import { levels, status } from "/assets/words/common.js";
+import { claims as meanings, factors, left, stairs, stand } from "/assets/words/demo.js";
 
 /** How long full level is fresh, in seconds. The server decides; this only shows it. */
 const FRESH = 300;

@@ -1,4 +1,4 @@
-// The English of the pages behind links in mails, beside what words.js has for every page.
+// The English of the pages behind links in mails, beside what common.js has for every page.
 
 const say = (kind, sign) => (lead, text, ...links) => ({ kind, sign, lead, text, links });
 const plain = say("plain", "info");

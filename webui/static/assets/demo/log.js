@@ -2,8 +2,9 @@
 // screenshot.
 
 import { decode } from "/stepkey.js";
-import { announce, byId, copy, el, icon } from "./dom.js";
-import { log as words, notes, status } from "./words.js";
+import { announce, byId, copy, el, icon } from "/assets/dom.js";
+import { status } from "/assets/words/common.js";
+import { log as words, notes } from "/assets/words/demo.js";
 
 let calls = [];
 

@@ -1,13 +1,14 @@
 // The demo: five steps from a new account to a page that only a passkey opens.
 
 import { StepkeyError, stepkey, supported } from "/stepkey.js";
-import { announce, byId, clock, copy } from "./dom.js";
-import { atFields, explain } from "./failures.js";
+import { announce, byId, clock, copy } from "/assets/dom.js";
+import { atFields, explain } from "/assets/failures.js";
+import { notice } from "/assets/notice.js";
+import { actions, fields, levels, notices, passkey, status } from "/assets/words/common.js";
 import { inspect, observe, startLog } from "./log.js";
 import * as offer from "./offer.js";
 import * as stand from "./stand.js";
 import * as steps from "./steps.js";
-import { actions, fields, levels, notices, passkey, status } from "./words.js";
 
 /** Options older than this, in milliseconds, are not used. */
 const STALE = 240000;
@@ -302,8 +303,8 @@ for (const show of document.querySelectorAll(".secret button")) {
 }
 
 function connection() {
-	byId("notices").replaceChildren(...(isSecureContext ? [] : [steps.notice(notices.insecure)]),
-		...(navigator.onLine ? [] : [steps.notice({ ...notices.offline, actions: [] })]));
+	byId("notices").replaceChildren(...(isSecureContext ? [] : [notice(notices.insecure)]),
+		...(navigator.onLine ? [] : [notice(notices.offline)]));
 }
 addEventListener("offline", connection);
 addEventListener("online", () => { connection(); announce(status.online); });
