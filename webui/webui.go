@@ -14,8 +14,10 @@
 //
 //	stepkey.css  the look of every page
 //	words/       the English of all scripts: common.js for more than one page, the rest for a page each
+//	autofill.js  passkeys in the list of a username field
 //	dom.js       making elements, announcing, copying
 //	notice.js    what happened, and what can be done about it
+//	wait.js      waiting for the device, with a way out
 //	failures.js  how a StepkeyError looks: its notice, or the field it belongs to
 //	demo/        /: page.js is the flow, steps.js the five steps as they look, offer.js who has refused a first passkey for
 //	             now, stand.js "Where you stand", log.js "Behind the scenes": every call of /stepkey.js, taken apart and masked

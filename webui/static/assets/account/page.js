@@ -1,7 +1,10 @@
 // /account: sign in, then everything that belongs to an account.
 
 import { stepkey, supported } from "/stepkey.js";
+import { passkeyList } from "/assets/autofill.js";
 import { announce, byId, el, icon } from "/assets/dom.js";
+import { explain } from "/assets/failures.js";
+import { wait } from "/assets/wait.js";
 import { fields, levels, notices, status, title } from "/assets/words/common.js";
 import { said, titles, who } from "/assets/words/account.js";
 import * as passkeys from "./passkeys.js";
@@ -13,8 +16,8 @@ import { attempt, confirmed, onPress, part, tell } from "./ui.js";
 /** Options for the passkey button older than this, in milliseconds, are not used. */
 const STALE = 240000;
 
-const form = byId("signin");
-let shown = null, name = "", ready = null, asking = false, quiet = false;
+const form = byId("signin"), submit = form.querySelector(".btn:not(.small)");
+let shown = null, name = "", proof = 0, ready = null, quiet = false;
 
 function view(which) {
 	const moved = shown && shown !== which;
@@ -27,15 +30,19 @@ function view(which) {
 
 /** Also when another tab signed in or out, stepped up, or the server ended the session. */
 function changed(session) {
-	const before = name;
+	const before = name, verified = session?.claims.passkey_time > proof;
 	name = session?.claims.username ?? "";
+	proof = session?.claims.passkey_time ?? 0;
 	const level = session?.authLevel in levels ? session.authLevel : "out";
 	byId("badge").dataset.level = level;
 	byId("level").textContent = levels[level];
 	line();
 	if (!session) return leave(before && !quiet ? notices.unauthorized : null, before);
 	if (shown !== "account" || before !== name) enter();
-	else if (shown === "account") sessions.show();
+	else if (shown === "account") {
+		sessions.show();
+		if (verified) passkeys.renew();
+	}
 }
 
 function enter() {
@@ -44,6 +51,8 @@ function enter() {
 	view("account");
 	for (const slot of document.querySelectorAll("#account :is(.tell, .in)")) slot.replaceChildren();
 	for (const show of [passkeys.show, sessions.show, recovery.show, settings.showEmail, settings.showActivity]) show();
+	// The sections were hidden when the browser looked for the one in the address.
+	if (location.hash) document.querySelector(`section[id="${CSS.escape(location.hash.slice(1))}"]`)?.scrollIntoView();
 }
 
 function leave(words, username = "") {
@@ -77,17 +86,17 @@ async function look() {
 	offer();
 }
 
-async function offer() {
-	if (asking || stepkey.session) return;
-	asking = true;
-	try {
-		await stepkey.signInWithPasskey({ mediation: "conditional" });
-	} catch (error) {
-		if (!stepkey.session && error.problem) tell("gate", notices[error.kind] ?? notices.verification_failed);
-	} finally {
-		asking = false;
-	}
-}
+const offer = passkeyList({
+	wanted: () => !stepkey.session && !byId("by-passkey").hidden,
+	entering(answer) {
+		announce(status.signingIn);
+		attempt("gate", submit, () => answer);
+	},
+	entered: () => announce(status.signedIn),
+	failed(error, picked) {
+		if (picked) tell("gate", explain(error));
+	},
+});
 
 /** A field that lets go of its complaint when the form is sent again. */
 function wrong(text, ...inputs) {
@@ -103,7 +112,7 @@ form.addEventListener("submit", async event => {
 	wrong();
 	if (!username.value.trim()) return wrong(fields.needName, username);
 	if (!password.value) return wrong(fields.needPassword, password);
-	const worked = await attempt("gate", form.querySelector(".btn:not(.small)"), async () => {
+	const worked = await attempt("gate", submit, async () => {
 		try {
 			await stepkey.signIn({ username: username.value, password: password.value });
 		} catch (error) {
@@ -120,7 +129,8 @@ onPress("by-passkey", async event => {
 	await attempt("gate", event.currentTarget, async () => {
 		const { options, at } = ready ?? {};
 		ready = null;
-		await stepkey.signInWithPasskey({ options: Date.now() - at < STALE ? options : undefined });
+		const fresh = Date.now() - at < STALE ? options : undefined;
+		await wait(part("gate", ".tell"), form, signal => stepkey.signInWithPasskey({ options: fresh, signal }));
 		announce(status.signedIn);
 	});
 	if (!stepkey.session) offer();
@@ -167,4 +177,8 @@ settings.start(async () => {
 setInterval(line, 15000);
 stepkey.confirm = confirmed;
 stepkey.onsession = changed;
+addEventListener("pageshow", event => {
+	// A page that the browser kept for the back button has not heard what other tabs said.
+	if (event.persisted && stepkey.session) stepkey.refresh().catch(() => {});
+});
 stepkey.refresh().catch(() => {}).then(() => { if (!shown) stepkey.session ? enter() : leave(); });

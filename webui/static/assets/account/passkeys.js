@@ -27,6 +27,11 @@ export const show = () => load("passkeys", async inside => {
 	told();
 });
 
+/** Shows what a verification changed, unless somebody is at work in the list. */
+export function renew() {
+	if (!byId("passkeys").ariaBusy && !part("passkeys", "form")) show();
+}
+
 function advice(length, only) {
 	const found = !supported() ? notices.unsupported : !length ? words.offer : length === 1 && only.backupEligible === false ? words.lonely : null;
 	return found ? [note(found)] : [];

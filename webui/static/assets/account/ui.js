@@ -4,7 +4,8 @@ import { StepkeyError, stepkey } from "/stepkey.js";
 import { announce, byId, el, icon, press } from "/assets/dom.js";
 import { explain } from "/assets/failures.js";
 import { notice } from "/assets/notice.js";
-import { actions, busy, status, title, waiting } from "/assets/words/common.js";
+import { waitingFor } from "/assets/wait.js";
+import { actions, busy, status, title } from "/assets/words/common.js";
 import { at, dialogs, gone } from "/assets/words/account.js";
 
 export const part = (section, what) => byId(section).querySelector(what);
@@ -34,8 +35,10 @@ export async function attempt(section, button, work) {
 		return true;
 	} catch (error) {
 		if (!(error instanceof StepkeyError)) throw error;
-		if (error.kind === "stopped") announce(status.stopped);
-		else if (stepkey.session || section === "gate") {
+		if (error.kind === "stopped") {
+			announce(status.stopped);
+			button.focus();
+		} else if (stepkey.session || section === "gate") {
 			const known = error.status === 404 && error.kind === "not_found" ? gone : explain(error);
 			const name = known.actions.find(action => retries.includes(action));
 			tell(section, known, ...(name ? [press(actions[name], "second small", () => attempt(section, button, work))] : []));
@@ -135,11 +138,10 @@ export function ask({ heading, text, act, safe, look = "" }, { body = [], focus,
 		slot.replaceChildren();
 		for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 		for (const line of form.querySelectorAll(".wrong")) line.replaceChildren();
-		const words = keep.textContent, line = el("p", { class: "fine" }, waiting.text);
-		const slow = setTimeout(() => { line.textContent = waiting.slow; }, 20000);
+		const words = keep.textContent, asking = device && waitingFor();
 		if (device) {
 			stop = new AbortController();
-			slot.replaceChildren(el("div", { class: "wait", role: "status" }, el("div", { class: "ring" }, icon("finger")), el("b", {}, waiting.lead), line));
+			slot.replaceChildren(el("div", { class: "wait" }, asking.ring, asking.words));
 			middle.hidden = go.hidden = true;
 			keep.textContent = actions.stop;
 			keep.focus();
@@ -154,7 +156,7 @@ export function ask({ heading, text, act, safe, look = "" }, { body = [], focus,
 			} else if (error.kind === "stopped") announce(status.stopped);
 			else slot.replaceChildren(notice(explain(error)));
 		} finally {
-			clearTimeout(slow);
+			asking?.end();
 			stop = null;
 			middle.hidden = go.hidden = false;
 			keep.textContent = words;

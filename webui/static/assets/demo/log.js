@@ -13,6 +13,7 @@ export function observe({ request, ceremony, options, mediation }) {
 	if (ceremony) {
 		const row = record("device", `navigator.credentials.${ceremony}()`, { mediation, publicKey: options }, words.asking);
 		return outcome => outcome.kind === "stopped" ? row.close(words.stopped)
+			: outcome.kind === "cancelled" && mediation ? row.close(words.closed) // nobody has asked for anything
 			: outcome.kind ? row.close(outcome.cause.name, null, true) : row.close(words[ceremony], readable(outcome));
 	}
 	const authorization = request.headers.get("Authorization") ?? undefined;

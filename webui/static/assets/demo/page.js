@@ -2,6 +2,7 @@
 
 import { StepkeyError, stepkey, supported } from "/stepkey.js";
 import { announce, byId, clock, copy } from "/assets/dom.js";
+import { passkeyList } from "/assets/autofill.js";
 import { atFields, explain } from "/assets/failures.js";
 import { notice } from "/assets/notice.js";
 import { actions, fields, levels, notices, passkey, status } from "/assets/words/common.js";
@@ -19,10 +20,11 @@ const here = {
 	name: "",
 	session: null,
 	passkey: "",    // a line about it, if there is one
+	spare: false,   // whether a second way back is called for, since the first passkey was just made
 	later: false,   // whether a first one was refused for now
-	ready: null,    // options fetched ahead, and when
+	ready: null,    // options for verifying fetched ahead, and when
+	entry: null,    // the same for signing in with a passkey alone
 	leaving: null,  // while the server is told that somebody signed out
-	listed: false,  // whether passkeys are offered in the list of the username field
 	alone: supported(), // whether a passkey alone may sign in, as far as is known
 };
 
@@ -34,6 +36,7 @@ function changed(session) {
 	if (another) {
 		here.name = session.claims.username;
 		here.passkey = "";
+		here.spare = false;
 	}
 	if (another || session && !before) here.later = offer.declined(session);
 	if (session && session.claims.passkey_time) here.passkey ||= passkey.yours;
@@ -55,6 +58,7 @@ function show(ended) {
 	}
 	const later = now && !results.add && here.later;
 	steps.show(!now ? here.form : results.verify || later ? "open" : results.add ? "verify" : "add", results);
+	byId("spare").hidden = !results.add || !here.spare;
 	byId("another").hidden = !results.add && !later || !supported();
 	byId("another").textContent = later ? actions.after : actions.another;
 	if (now && !supported()) {
@@ -117,9 +121,10 @@ function tell(step, words, again) {
 
 /** Forgets the session and goes back to step 2. */
 function leave(words, ended) {
-	here.session = here.ready = null;
+	here.session = here.ready = here.entry = null;
 	here.form = "signin";
 	here.passkey = "";
+	here.spare = false;
 	steps.form("signin").elements.username.value ||= here.name;
 	steps.clear("open");
 	show(ended);
@@ -164,7 +169,9 @@ async function signin() {
 }
 
 async function signinWithPasskey() {
-	const worked = await attempt("signin", () => steps.waitIn("signin", signal => stepkey.signInWithPasskey({ signal })), signinWithPasskey);
+	const options = fresh(here.entry);
+	here.entry = null;
+	const worked = await attempt("signin", () => steps.waitIn("signin", signal => stepkey.signInWithPasskey({ options, signal })), signinWithPasskey);
 	if (!worked) return list();
 	steps.form("signin").elements.password.value = "";
 	steps.clear("open");
@@ -172,32 +179,42 @@ async function signinWithPasskey() {
 	announce(status.signedIn);
 }
 
-/**
- * Offers passkeys in the list of the username field, for as long as nobody is signed in. Nothing is said when the list is
- * closed; it is there again when somebody turns to the field.
- */
+const offerList = passkeyList({
+	observe,
+	wanted: () => here.alone && !here.session && !here.working,
+	entering(answer) {
+		announce(status.signingIn);
+		steps.busily("signin", () => answer);
+	},
+	entered() {
+		steps.clear("open");
+		announce(status.signedIn);
+	},
+	failed(error, picked) {
+		refused(error);
+		if (picked) tell("signin", { ...explain(error, "signin"), actions: [] });
+	},
+});
+
+/** Offers passkeys in the list of the username field, once the server knows that who was there before has left. */
 async function list() {
 	await here.leaving;
 	byId("by-passkey").hidden = !here.alone;
-	if (here.listed || here.working || here.session || !here.alone) return;
-	here.listed = true;
-	let picked;
+	offerList();
+}
+
+/** Fetches what the button for a passkey alone asks the device with, so that the press itself waits for nobody. */
+async function prepare() {
+	if (fresh(here.entry) || here.session) return;
 	try {
-		if (await stepkey.signInWithPasskey({ mediation: "conditional" })) {
-			steps.clear("open");
-			announce(status.signedIn);
-		}
+		here.entry = { options: await stepkey.call("POST", "/passkeys/login/options", {}), at: Date.now() };
 	} catch (error) {
 		if (!(error instanceof StepkeyError)) throw error;
 		refused(error);
-		// Before a passkey is picked nobody has asked for anything, and nothing is said.
-		picked = error.response?.url.endsWith("/verify");
-		if (picked) tell("signin", { ...explain(error, "signin"), actions: [] });
-	} finally {
-		here.listed = false;
 	}
-	if (picked) list();
 }
+
+const fresh = fetched => Date.now() - fetched?.at < STALE ? fetched.options : undefined;
 
 /** Whether the service lets no passkey in alone: then it is not offered again. */
 function refused({ kind }) {
@@ -222,22 +239,22 @@ async function add() {
 	const worked = await attempt("add", async () => {
 		const { name, credential } = await steps.waitIn("add", signal => stepkey.registerPasskey({ signal }));
 		here.passkey = [name, synced(credential)].filter(Boolean).join(" · ");
+		here.spare = here.session.level !== "full";
 		here.ready = null;
 		// Password managers learn of it where it may be told: at full level.
 		if (here.session.level === "full") stepkey.syncPasskeys().catch(() => {});
 	}, add);
 	if (!worked) return;
 	show();
-	announce(status.added);
+	announce(here.spare ? status.addedFirst : status.added);
 }
 
 /** Verifies a passkey in the step that asked for it, then goes on there. */
 async function verify(step, more) {
 	const worked = await attempt(step, async () => {
-		const { options, at } = here.ready ?? {};
-		const fresh = Date.now() - at < STALE ? options : undefined;
+		const options = fresh(here.ready);
 		here.ready = null;
-		await steps.waitIn(step, signal => stepkey.stepUp({ options: fresh, signal }));
+		await steps.waitIn(step, signal => stepkey.stepUp({ options, signal }));
 		here.passkey ||= passkey.yours;
 	}, () => verify(step, more));
 	if (!worked) return;
@@ -275,6 +292,7 @@ const onSubmit = (step, act) => steps.form(step).addEventListener("submit", even
 onSubmit("signup", signup);
 onSubmit("signin", signin);
 onPress(byId("by-passkey"), signinWithPasskey);
+for (const event of ["focus", "pointerenter"]) byId("by-passkey").addEventListener(event, prepare);
 for (const event of ["focus", "click"]) steps.form("signin").elements.username.addEventListener(event, list);
 onPress(steps.main("add"), add);
 onPress(steps.main("verify"), () => verify("verify"));
@@ -311,7 +329,6 @@ addEventListener("online", () => { connection(); announce(status.online); });
 connection();
 startLog();
 stand.show();
-stepkey.on = observe;
 stepkey.onsession = changed;
 here.working = true;
 stepkey.refresh().then(async session => {
@@ -319,4 +336,12 @@ stepkey.refresh().then(async session => {
 }).catch(() => {}).finally(() => {
 	here.working = false;
 	if (here.session) show();
+	else if (here.form === "signin") list();
+});
+
+// A page that the browser kept for the back button has not heard what other tabs said.
+addEventListener("pageshow", event => {
+	if (!event.persisted) return;
+	here.ready = here.entry = null;
+	if (here.session) stepkey.refresh().catch(() => {});
 });

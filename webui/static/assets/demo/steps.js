@@ -1,8 +1,9 @@
 // The five steps as they look.
 
-import { announce, byId, el, icon, press } from "/assets/dom.js";
+import { byId, el, icon, press } from "/assets/dom.js";
 import { notice } from "/assets/notice.js";
-import { actions, busy, status, title, waiting } from "/assets/words/common.js";
+import { wait } from "/assets/wait.js";
+import { actions, busy, title } from "/assets/words/common.js";
 import { busyIn } from "/assets/words/demo.js";
 
 const names = ["signup", "signin", "add", "verify", "open"];
@@ -75,24 +76,11 @@ export async function busily(step, work) {
 	}
 }
 
-/** Shows that the device is asking while work runs. Stop and Escape abort the signal it gets. */
+/** Waits for the device in a step. */
 export async function waitIn(step, work) {
-	const stop = new AbortController();
-	const halt = () => { stop.abort(); announce(status.stopped); };
-	const escape = event => event.key === "Escape" && halt();
-	const text = el("p", { class: "fine" }, waiting.text);
-	const words = el("div", { role: "status", tabindex: "-1" }, el("b", {}, waiting.lead), text);
-	const slow = setTimeout(() => { text.textContent = waiting.slow; }, 20000);
-	find(step, ".slot").replaceChildren(
-		el("div", { class: "wait" }, el("div", { class: "ring" }, icon("finger")), words, press(actions.stop, "second", halt)));
-	find(step, ".body").hidden = true;
-	words.focus();
-	document.addEventListener("keydown", escape);
 	try {
-		return await work(stop.signal);
+		return await wait(find(step, ".slot"), find(step, ".body"), work);
 	} finally {
-		clearTimeout(slow);
-		document.removeEventListener("keydown", escape);
 		clear(step);
 	}
 }

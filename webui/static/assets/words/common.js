@@ -81,8 +81,10 @@ export const levels = { out: "Signed out", password: "Password level", full: "Fu
 /** Said once, politely, after something went well. */
 export const status = {
 	created: "Account created. Your name and password are filled in.",
+	signingIn: "Signing you in…",
 	signedIn: "Signed in.",
 	added: "Passkey added.",
+	addedFirst: "Passkey added. Add a second on another device, or make recovery codes, so that losing this one costs you nothing.",
 	full: "Full level.",
 	signedOut: "Signed out.",
 	stopped: "Stopped.",

@@ -52,6 +52,7 @@ export const log = {
 	get: "signed",
 	lost: "no answer",
 	stopped: "stopped",
+	closed: "not used",
 };
 
 const challenge = "A random number, good for one answer. The device signs it; an old answer is worth nothing.";
