@@ -73,7 +73,7 @@ func TestSignInFromAutofillList(t *testing.T) {
 	device.Verified(false)
 	p.Go(p.server.URL())
 	p.Press("signup", "Sign in")
-	p.Wait("the list to be closed", `[...document.querySelectorAll("#log .out")].at(-1).textContent.startsWith("not used")`)
+	p.Wait("the list to be closed", `[...document.querySelectorAll("#log .out")].at(-1)?.textContent.startsWith("not used")`)
 	if got := Eval[string](p.Page, `document.querySelector("#signin .slot").innerText`); got != "" {
 		t.Errorf("a list that was closed says %q", got)
 	}

@@ -61,6 +61,7 @@ function show(ended) {
 	byId("spare").hidden = !results.add || !here.spare;
 	byId("another").hidden = !results.add && !later || !supported();
 	byId("another").textContent = later ? actions.after : actions.another;
+	byId("not-now").hidden = !supported();
 	if (now && !supported()) {
 		for (const step of ["add", "verify"]) {
 			tell(step, notices.unsupported);
