@@ -2,6 +2,7 @@
 
 import { announce, byId, el, icon } from "./dom.js";
 import { note } from "./notice.js";
+import { busy } from "./words/common.js";
 
 /** Puts a notice in its place and goes there. */
 export function tell(words) {
@@ -27,7 +28,7 @@ function clear(form) {
 }
 
 /** Has each form of the page do something when it is sent, once at a time. */
-export function onSubmit(working, act) {
+export function onSubmit(act) {
 	for (const form of document.forms) {
 		const button = form.querySelector(".btn"), words = button.textContent;
 		form.addEventListener("submit", async event => {
@@ -35,7 +36,7 @@ export function onSubmit(working, act) {
 			if (form.ariaBusy) return;
 			clear(form);
 			form.ariaBusy = button.ariaDisabled = "true";
-			button.textContent = working;
+			button.textContent = busy;
 			await act(form);
 			button.textContent = words;
 			form.ariaBusy = button.ariaDisabled = null;

@@ -2,7 +2,7 @@
 // opening the page uses nothing up. Pressing the button does.
 
 import { onSubmit, refuse, tell } from "./card.js";
-import { dead, deadReset, done, off, working, wrong } from "./words/links.js";
+import { dead, deadReset, done, off, wrong } from "./words/links.js";
 import { fields, notices, waitFor } from "./words/common.js";
 
 const token = location.hash.slice(1);
@@ -48,7 +48,7 @@ function end() {
 	tell(ask ? deadReset : dead);
 }
 
-onSubmit(working, async form => {
+onSubmit(async form => {
 	const body = bodyOf(form);
 	if (typeof body === "string") refuse(form.querySelector("input"), body);
 	else await send(form, body);

@@ -4,7 +4,7 @@
 import { createStepkey } from "/stepkey.js";
 import { onSubmit, refuse, tell } from "./card.js";
 import { explain } from "./failures.js";
-import { added, dead, open, refused, sent, waiting, working, wrong } from "./words/recover.js";
+import { added, dead, open, refused, sent, waiting, wrong } from "./words/recover.js";
 import { fields, waitFor } from "./words/common.js";
 
 // What is reached here is for this page alone, and for a quarter of an hour.
@@ -72,7 +72,7 @@ function failed(error) {
 	tell(other.wait ? { ...other, text: waitFor(other.wait) } : other);
 }
 
-onSubmit(working, form => acts[form.id](form.elements).catch(failed));
+onSubmit(form => acts[form.id](form.elements).catch(failed));
 
 addEventListener("hashchange", () => location.reload()); // another link, in the same tab
 if (!byLink) show("signin");

@@ -23,5 +23,3 @@ export const wrong = {
 	email_invalid: "This is not an e-mail address we can write to.",
 	username_invalid: "This is neither an e-mail address nor a username.",
 };
-
-export const working = "One moment…";

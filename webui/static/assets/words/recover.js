@@ -28,5 +28,3 @@ export const wrong = {
 	needPassword: "Type your password.",
 	wrong_recovery_code: "This code does not work. It is not quite right, or was used before.",
 };
-
-export const working = "One moment…";
