@@ -234,6 +234,22 @@ func TestFailedPasskeyLogInsCountForTheirAddress(t *testing.T) {
 	}
 	wantLimited(t, "one more", try("198.51.100.1", false), 6*time.Second)
 	wantError(t, "from elsewhere", try("198.51.100.2", false), nil)
+	used, unknown := f.got(device, f.logInOptions()), stranger(f)
+	wantError(t, "success", second(f.finishLogIn(used)), nil)
+	for what, failing := range map[string]struct {
+		address  string
+		response func() stepkey.AssertionResponse
+		want     error
+	}{
+		"a passkey that nobody has": {"198.51.100.3", func() stepkey.AssertionResponse { return f.got(unknown, f.logInOptions()) }, stepkey.ErrPasskeyUnknown},
+		"a challenge that is used":  {"198.51.100.4", func() stepkey.AssertionResponse { return used }, stepkey.ErrChallengeExpired},
+	} {
+		for range 20 {
+			try := stepkey.PasskeyLogIn{Response: failing.response(), Client: from(failing.address)}
+			wantError(t, what, second(f.service.FinishPasskeyLogIn(t.Context(), try)), failing.want)
+		}
+		wantLimited(t, "after "+what, try(failing.address, false), 6*time.Second)
+	}
 	wantError(t, "the password from there", second(f.service.LogIn(t.Context(), stepkey.LogIn{
 		Username: "mira", Password: password, Client: from("198.51.100.1"),
 	})), nil)

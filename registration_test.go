@@ -151,6 +151,35 @@ func TestAtMost20Passkeys(t *testing.T) {
 	wantError(t, "21st", second(f.service.BeginRegistration(t.Context(), full)), stepkey.ErrTooManyPasskeys)
 }
 
+// The number is counted again under the lock: of those that begin while there is room
+// for one, one gets it.
+func TestOf4TwentiethPasskeysOneWins(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		claims, first := f.enrolled("mira", authenticator.Config{})
+		full := f.stepUp(claims, first)
+		for range stepkey.MaxPasskeys - 2 {
+			f.register(full, device())
+		}
+		responses := make([]stepkey.RegistrationResponse, 4)
+		for i := range responses {
+			responses[i] = f.created(device(), f.registrationOptions(full))
+		}
+		won := 0
+		for _, err := range race(len(responses), func(i int) error {
+			return second(f.service.FinishRegistration(f.Context(), full, responses[i], ""))
+		}) {
+			if err == nil {
+				won++
+				continue
+			}
+			wantError(f.TB, "loser", err, stepkey.ErrTooManyPasskeys)
+		}
+		if n := len(f.passkeys(full).Passkeys); won != 1 || n != stepkey.MaxPasskeys {
+			f.Errorf("%d were added, there are %d, want 1 and %d", won, n, stepkey.MaxPasskeys)
+		}
+	})
+}
+
 func TestPasskeyName(t *testing.T) {
 	f := newFixture(t)
 	for i, test := range []struct {
