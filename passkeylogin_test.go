@@ -197,6 +197,7 @@ func TestLogInChallengesDoNotCrowdEachOther(t *testing.T) {
 	_, device := f.enrolled("mira", authenticator.Config{})
 	response := f.got(device, f.logInOptions())
 	for range 2 * stepkey.MaxChallenges {
+		f.clock.Advance(time.Millisecond) // so that the first is the oldest
 		f.logInOptions()
 	}
 	if _, err := f.finishLogIn(response); err != nil {

@@ -2,6 +2,7 @@ package stepkey_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,21 @@ func TestAtMost20Passkeys(t *testing.T) {
 		f.register(full, device())
 	}
 	wantError(t, "21st", second(f.service.BeginRegistration(t.Context(), full)), stepkey.ErrTooManyPasskeys)
+}
+
+// A device is asked for no second passkey, whoever asks.
+func TestRegistrationExcludesWhatThereIs(t *testing.T) {
+	f := newFixture(t)
+	claims, first := f.enrolled("mira", authenticator.Config{Transports: []string{"usb", "nfc"}})
+	full := f.stepUp(claims, first)
+	options, err := f.service.BeginRegistration(t.Context(), full)
+	if err != nil || len(options.ExcludeCredentials) != 1 {
+		t.Fatalf("%+v, %v", options.ExcludeCredentials, err)
+	}
+	got := options.ExcludeCredentials[0]
+	if string(got.ID) != string(first.CredentialIDs()[0]) || !slices.Equal(got.Transports, []string{"usb", "nfc"}) {
+		t.Errorf("%+v", got)
+	}
 }
 
 // The number is counted again under the lock: of those that begin while there is room
