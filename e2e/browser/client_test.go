@@ -216,6 +216,98 @@ func TestClientTabsShareOneRefresh(t *testing.T) {
 	second.Wait("the end of the session", `window.told === null && s.session === null`)
 }
 
+// answering has /app answer from `answers`, each a function of the request, and then with 200.
+const answering = `const real = fetch; window.answers = [];
+	window.fetch = async request => {
+		if (new URL(request.url).pathname !== "/app") return real(request);
+		return await answers.shift()?.(request) ?? new Response("fine");
+	};
+	window.refused = (status, code) => new Response(JSON.stringify({ code, detail: code }), { status, headers: { "Content-Type": "application/problem+json" } });`
+
+// What one person asked for is not done in the name of who signs in meanwhile.
+func TestClientRepeatsForTheSamePersonAlone(t *testing.T) {
+	p := client(t)
+	p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey();` + answering + `
+		const noor = { username: "noor", password: "` + password + `" };
+		await s.signUp(noor);
+		window.swap = async () => { await createStepkey().signIn(noor); while (s.session.claims.username !== "noor") await new Promise(done => later(done, 10)); };`)
+	for _, refusal := range []string{`refused(401, "unauthorized")`, `refused(403, "step_up_required")`} {
+		p.want(`await s.signIn(`+credentials+`); let repeated = 0;
+			answers.push(async () => { await swap(); return `+refusal+`; }, () => { repeated++; });
+			const end = await s.fetch("/app", { method: "POST", body: "b" }).then(r => "status " + r.status, e => e.kind);
+			answers.length = 0; return end + " " + repeated`, "unrepeatable 0")
+	}
+}
+
+// A token that was renewed while the request was on its way raises nothing: the device is asked all the same.
+func TestClientStepsUpAfterARefreshMeanwhile(t *testing.T) {
+	p := client(t)
+	p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey();` + answering + `calls.splice(0);`)
+	p.want(`const refuse = () => refused(403, "step_up_required");
+		answers.push(async () => { await s.refresh(); return refuse(); }, refuse);
+		return (await s.fetch("/app")).status`, "200")
+	p.made("GET /app", "POST /auth/refresh", "GET /app", "POST /passkeys/authenticate/options", "get", "POST /passkeys/authenticate/verify", "GET /app")
+}
+
+// A refresh that ends late brings back neither who has signed out nor who signed in before.
+func TestClientForgetsALateRefresh(t *testing.T) {
+	for what, meanwhile := range map[string]string{
+		"signed out":             `await s.signOut();`,
+		"somebody else signs in": `await s.signIn({ username: "noor", password: "` + password + `" });`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			p := client(t)
+			p.run(`const { on } = s; s = createStepkey({ refresh: "body" }); s.on = on; await s.signUp({ username: "noor", password: "` + password + `" });` + enter + `
+				const real = fetch; window.fetch = async request => {
+					const response = await real(request);
+					if (request.url.endsWith("/auth/refresh")) await new Promise(done => { window.release = done; });
+					return response;
+				};
+				window.late = s.refresh(); while (!window.release) await new Promise(done => later(done, 10));` + meanwhile)
+			p.want(`const before = s.session; release(); return [await late === before, s.session === before]`, `[true,true]`)
+		})
+	}
+}
+
+// Where the page's own code or the browser fails, refresh says so, and the next one works.
+func TestClientRefreshAlwaysEnds(t *testing.T) {
+	p := client(t)
+	p.run(enter)
+	p.want(`const { request } = LockManager.prototype; LockManager.prototype.request = () => Promise.reject(new DOMException("", "InvalidStateError"));
+		const end = await Promise.race([s.refresh().catch(error => error.name), new Promise(done => later(done, 3000, "no end"))]);
+		LockManager.prototype.request = request; return end + " " + (await s.refresh()).claims.username`, "InvalidStateError mira")
+}
+
+// A passkey that was made and then refused is nobody's: the device is told to drop it. One that may be stored, it keeps.
+func TestClientDropsAPasskeyThatWasRefused(t *testing.T) {
+	p := client(t)
+	device := p.Authenticator(true)
+	p.run(enter + `const real = fetch; window.fetch = async request =>
+		request.url.endsWith("/passkeys/register/verify") ? new Response(JSON.stringify({ code: refusal }), { status: 403 }) : real(request);`)
+	for code, dropped := range map[string]bool{
+		"verification_failed": true, "step_up_required": true, "reauthentication_required": true, "too_many_passkeys": true,
+		"passkey_exists": false, "challenge_expired": false, "internal": false, "rate_limited": false,
+	} {
+		p.want(`window.refusal = "`+code+`"; return s.registerPasskey().catch(error => error.kind)`, code)
+		if left := len(device.Credentials()); (left == 0) != dropped { // there is one for the account at most
+			t.Errorf("%s: %d passkeys on the device, want dropped: %t", code, left, dropped)
+		}
+	}
+}
+
+// The answer to a deletion names what is left, when the list no longer does: the session rested on what was deleted.
+func TestClientTellsOfItsOwnPasskeyDeleted(t *testing.T) {
+	p := client(t)
+	device := p.Authenticator(true)
+	p.want(enter+`const { id } = await s.registerPasskey(); await s.stepUp();
+		await s.syncPasskeys(await s.call("DELETE", "/passkeys/" + id + "?last=true")); return ""`, "")
+	if held := device.Credentials(); len(held) != 0 {
+		t.Errorf("the device still offers %d passkeys", len(held))
+	}
+}
+
 // What the device reports, as a kind and a sentence. The text of the browser is kept as the cause alone.
 func TestClientNamesFailures(t *testing.T) {
 	p := client(t)

@@ -54,6 +54,8 @@ export interface ActionToken {
 export interface Passkey {
 	id: string;
 	name: string;
+	/** From when it works, in the format of RFC 3339. Only where it was added at level recovery. */
+	usableFrom?: string;
 	/** What the device answered, in the JSON of WebAuthn Level 3 section 5.1. */
 	credential: Record<string, unknown>;
 }
@@ -149,13 +151,16 @@ export interface Stepkey {
 	 * ways back for who has lost all passkeys, which yield level recovery, for registerPasskey alone.
 	 */
 	take(path: string, body?: unknown): Promise<any>;
-	/** Tells the browser which passkeys exist, so that deleted ones are no longer offered. Call it after deleting one. */
-	syncPasskeys(): Promise<void>;
+	/**
+	 * Tells the browser which passkeys exist, so that deleted ones are no longer offered. After deleting one give it the answer
+	 * to that: a session that rested on the deleted passkey is not at level full any more, and below that nothing is told.
+	 */
+	syncPasskeys(left?: object): Promise<void>;
 
 	/**
 	 * fetch with the access token. A token that has expired is refreshed and a refusal for want of a passkey (RFC 9470) is
-	 * answered with one ceremony; after either the request is repeated, once. A body that is a stream cannot be: kind
-	 * "unrepeatable". An answer that is a problem document is thrown, every other returned. Other origins than the page's, the
+	 * answered with one ceremony; after either the request is repeated, once. A body that is a stream cannot be, nor a request
+	 * that another user's session would repeat: kind "unrepeatable". An answer that is a problem document is thrown, every other returned. Other origins than the page's, the
 	 * service's and Options.origins get no token.
 	 */
 	fetch(input: RequestInfo | URL, init?: FetchOptions): Promise<Response>;

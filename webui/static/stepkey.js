@@ -41,7 +41,7 @@ async function refusal(response) {
 	const { status, headers } = response, problem = await response.clone().json().catch(() => {}) ?? {}, { code } = problem;
 	return new StepkeyError(code ?? { 401: "unauthorized", 429: "rate_limited" }[status] ?? "internal", {
 		status, problem, response, retryAfter: +headers.get("Retry-After") || 0,
-		stepUp: code !== "action_required" && (code === "step_up_required" || /insufficient_user_authentication/.test(headers.get("WWW-Authenticate"))),
+		stepUp: code !== "action_required" && (code === "step_up_required" || /insufficient_user/.test(headers.get("WWW-Authenticate"))),
 	});
 }
 
@@ -51,10 +51,10 @@ export const decode = text => Uint8Array.from(atob(text.replace(/-/g, "+").repla
 const encode = bytes => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 
 // JSON both ways by hand, since browsers learned it late and some password managers never did (WebAuthn Level 3 section 5.1).
-const ids = list => list?.map(item => ({ ...item, id: decode(item.id) }));
+const fromId = item => item && { ...item, id: decode(item.id) };
 const fromJSON = options => ({
-	...options, challenge: decode(options.challenge), user: options.user && { ...options.user, id: decode(options.user.id) },
-	excludeCredentials: ids(options.excludeCredentials), allowCredentials: ids(options.allowCredentials),
+	...options, challenge: decode(options.challenge), user: fromId(options.user),
+	excludeCredentials: options.excludeCredentials?.map(fromId), allowCredentials: options.allowCredentials?.map(fromId),
 });
 
 function toJSON({ id, type, authenticatorAttachment, response: given }) {
@@ -83,7 +83,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 	const cookie = mode === "cookie", mark = `stepkey:${base}`, ours = [location.origin, new URL(base || "/", location).origin, ...origins];
 
 	// Tabs share the cookie, so they share the session. It stays in memory; what is stored is that there is one.
-	const tabs = cookie && window.BroadcastChannel ? new BroadcastChannel(mark) : null;
+	const tabs = cookie && window.BroadcastChannel && new BroadcastChannel(mark);
 	if (tabs) tabs.onmessage = event => adopt(event.data);
 
 	// Where storage is forbidden, there may always be one.
@@ -102,8 +102,9 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 	}
 
 	function keep(answer) {
-		const claims = answer && JSON.parse(new TextDecoder().decode(decode(answer.accessToken.split(".")[1])));
-		const next = answer && { ...answer, claims, expiresAt: Date.now() + answer.expiresIn * 1e3 };
+		const next = answer && {
+			...answer, claims: JSON.parse(new TextDecoder().decode(decode(answer.accessToken.split(".")[1]))), expiresAt: Date.now() + answer.expiresIn * 1e3,
+		};
 		if (cookie) {
 			marked(answer ? 1 : "");
 			tabs?.postMessage(next);
@@ -129,11 +130,11 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		const original = new Request(input, init);
 		// The token is nobody else's.
 		if (!ours.includes(new URL(original.url).origin)) return send(original);
-		const once = init.body instanceof ReadableStream;
-		let used, response, error;
+		let used, response, error, once = init.body instanceof ReadableStream;
 		const attempt = async () => {
-			if (response && once) throw new StepkeyError("unrepeatable", { response });
 			if (session?.expiresAt < Date.now() + 5e3) await refresh();
+			// What one person asked for is not done in the name of who signed in meanwhile.
+			if (response && (once || used && session && used.claims.sub !== session.claims.sub)) throw new StepkeyError("unrepeatable", { response });
 			const request = once ? original : original.clone();
 			used = session;
 			if (used) request.headers.set("Authorization", `Bearer ${used.accessToken}`);
@@ -142,8 +143,9 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		};
 		await attempt();
 		if (error?.kind === "unauthorized" && !error.stepUp && await refresh() && session !== used) await attempt();
+		if (error?.stepUp && stepUp && session !== used) await attempt();
 		if (error?.stepUp && stepUp) {
-			if (session === used) await climb(error);
+			await climb(error);
 			await attempt();
 		}
 		if (error && /problem\+json/.test(response.headers.get("Content-Type"))) throw error;
@@ -177,8 +179,9 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			const rotate = async () => {
 				try {
 					const { refreshToken } = session ?? {};
-					if (session === before && (cookie ? marked() : refreshToken)) keep(await bare("/auth/refresh", { refreshToken }));
-					resolve(session);
+					const answer = session === before && (cookie ? marked() : refreshToken) && await bare("/auth/refresh", { refreshToken });
+					// Who signed in or out meanwhile stays so.
+					resolve(answer && session === before ? keep(answer) : session);
 				} catch (error) {
 					if (error.status !== 401) return reject(error);
 					resolve(session === before ? keep(null) : session);
@@ -186,7 +189,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 				// Other tabs will have heard of it when their turn comes.
 				await pause(100);
 			};
-			cookie && navigator.locks ? navigator.locks.request(mark, rotate) : rotate();
+			(cookie && navigator.locks ? navigator.locks.request(mark, rotate) : rotate()).catch(reject);
 		}).finally(() => { refreshing = null; });
 	}
 
@@ -194,11 +197,11 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		if (!supported()) throw new StepkeyError(isSecureContext ? "unsupported" : "insecure");
 		await endList();
 		const report = self.on?.({ ceremony: kind, options, mediation });
-		const abort = new AbortController(), quiet = mediation === "conditional", { timeout = 3e5 } = options;
+		const abort = new AbortController(), quiet = mediation === "conditional", timeout = options.timeout ?? 3e5;
 		let clock;
 		// A browser's promise may never settle, and may ignore the signal.
 		const end = new Promise((_, reject) => {
-			const fail = name => reject(new DOMException("", name));
+			const fail = name => reject({ name });
 			const halt = () => { abort.abort(); setTimeout(fail, 500, "AbortError"); };
 			const renew = () => {
 				const at = document.activeElement;
@@ -273,13 +276,14 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			try {
 				return { ...(await still(path + "verify", { ...credential, deviceName })).passkey, credential };
 			} catch (error) {
-				if (error.kind === "verification_failed") tell("UnknownCredential", { rpId: options.rp.id, credentialId: credential.id });
+				// Refused for sure. Where it may be stored after all, the device keeps it.
+				if (/_(failed|req|many)/.test(error.kind)) tell("UnknownCredential", { rpId: options.rp.id, credentialId: credential.id });
 				throw error;
 			}
 		},
 
-		async syncPasskeys() {
-			const { rpId, userHandle: userId, passkeys, username: name } = await call("GET", "/passkeys");
+		async syncPasskeys(list) {
+			const { rpId, userHandle: userId, username: name, passkeys } = list ?? await call("GET", "/passkeys");
 			await tell("AllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
 			await tell("CurrentUserDetails", { rpId, userId, name, displayName: name });
 		},
