@@ -47,6 +47,9 @@ func TestMethodsTellHardwareFromSoftware(t *testing.T) {
 			if again := f.refresh(first); !slices.Equal(again.Claims.Methods, test.want) {
 				f.Errorf("%s: methods when the refresh is repeated: %v", name, again.Claims.Methods)
 			}
+			if alone := f.passkeyLogIn(device).Claims.Methods; !slices.Equal(alone, test.want[1:]) {
+				f.Errorf("%s: methods of a sign-in with it alone: %v, want all but pwd of %v", name, alone, test.want)
+			}
 		}
 
 		// A step-up with another key says what that one is.

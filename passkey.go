@@ -60,10 +60,13 @@ func passkeyName(sent string) (string, error) {
 const unnamed = "Passkey"
 
 // defaultName is what a new passkey is called that its owner gave no name: after its
-// provider, which people recognise.
-func defaultName(c ceremony.Credential) string {
+// provider, or else the browser and system of the session, which people recognise.
+func defaultName(c ceremony.Credential, device string) string {
 	if provider := aaguid.Name(c.AAGUID); provider != "" {
 		return provider
+	}
+	if device != "" && device != UnknownDevice {
+		return device
 	}
 	return unnamed
 }

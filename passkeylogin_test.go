@@ -154,6 +154,9 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 		}
 		wantError(f.TB, "no assertion at all", second(f.finishLogIn(spoilt(mira, func(r *stepkey.AssertionResponse) { r.Type = "password" }))), stepkey.ErrInvalidRequest)
 
+		_, err := f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogIn{Response: spoilt(mira, nothing), Refresh: "x", Client: f.stranger()})
+		wantError(f.TB, "no way of keeping a session", err, stepkey.ErrInvalidRequest)
+
 		older := f.got(mira, f.logInOptions())
 		f.passkeyLogIn(mira)
 		wantError(f.TB, "counter that stands still", second(f.finishLogIn(older)), stepkey.ErrVerificationFailed)

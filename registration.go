@@ -90,8 +90,8 @@ func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (Creati
 }
 
 // FinishRegistration adds the passkey that the device made. What deviceName says
-// becomes its name, or else what its provider is called; with a number, if the user has
-// one of that name. The rule of BeginRegistration is asked again under the lock
+// becomes its name, or else what its provider is called, or else the browser and system of
+// the session; with a number, if the user has one of that name. The rule of BeginRegistration is asked again under the lock
 // on the user's row: of several first passkeys that race, one wins and the others
 // need a step-up.
 func (s *Service) FinishRegistration(
@@ -119,7 +119,7 @@ func (s *Service) FinishRegistration(
 		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
 	}
 	if name == "" {
-		name = defaultName(credential)
+		name = defaultName(credential, a.Session.Client.Device)
 	}
 	return s.addPasskey(ctx, c, a, key, credential, name, now)
 }

@@ -152,6 +152,27 @@ func TestAtMost20Passkeys(t *testing.T) {
 	wantError(t, "21st", second(f.service.BeginRegistration(t.Context(), full)), stepkey.ErrTooManyPasskeys)
 }
 
+// One whose provider is not known is called after browser and system, which its owner
+// recognises better than nothing.
+func TestPasskeyIsNamedAfterItsDevice(t *testing.T) {
+	f := newFixture(t)
+	for on, want := range map[string]string{
+		"Firefox on Linux": "Firefox on Linux", stepkey.UnknownDevice: "Passkey", "": "Passkey",
+	} {
+		name := "on" + strings.ToLower(strings.ReplaceAll(on, " ", "-"))
+		f.signUp(name)
+		g := f.logInOn(name, on)
+		if got := f.register(g.Claims, device()).Name; got != want {
+			t.Errorf("%q: %q, want %q", on, got, want)
+		}
+		icloud := authenticator.New(authenticator.Config{AAGUID: uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")})
+		f.exec(`DELETE FROM passkeys`)
+		if got := f.register(g.Claims, icloud).Name; got != "iCloud Keychain" {
+			t.Errorf("of a known provider: %q", got)
+		}
+	}
+}
+
 // A device is asked for no second passkey, whoever asks.
 func TestRegistrationExcludesWhatThereIs(t *testing.T) {
 	f := newFixture(t)

@@ -61,6 +61,9 @@ type Client struct {
 	IP netip.Addr
 }
 
+// UnknownDevice is the Device of a client that says nothing of itself.
+const UnknownDevice = "Unknown device"
+
 // MaxDevice is how many characters of a device's description are kept.
 const MaxDevice = 64
 

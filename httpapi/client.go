@@ -67,7 +67,7 @@ func deviceOf(userAgent string) string {
 	browser, system := firstMatch(browsers, userAgent), firstMatch(systems, userAgent)
 	switch {
 	case browser == "" && system == "":
-		return "Unknown device"
+		return stepkey.UnknownDevice
 	case browser == "":
 		return system
 	case system == "":
