@@ -18,7 +18,7 @@ import (
 //
 // Meanwhile the owner is told three times, and once more at the end. The wait ends
 // without effect by any use of a passkey, by CancelRecovery, by the link of a notice,
-// and by a new password.
+// by a new password, and by a recovery code or an operator's link.
 //
 // ErrNoAddress is for a user without a confirmed address, ErrPasswordByMail for one whose
 // password was set by a link to the mailbox: that password proves the mailbox a second

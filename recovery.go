@@ -125,7 +125,8 @@ func (u User) pendingRecovery(now time.Time) *PendingRecovery {
 }
 
 // startRecovered ends all of the user's sessions and starts one at level recovery. Whoever has
-// the lost device is signed out by that.
+// the lost device is signed out by that. A recovery by mail that waits is stopped: its owner
+// has got back in, so it is of no more use to anybody but somebody else.
 func (s *Service) startRecovered(
 	ctx context.Context, tx Tx, u User, by RecoveryProof, from Client, now time.Time,
 ) (Session, []uuid.UUID, error) {
@@ -141,6 +142,9 @@ func (s *Service) startRecovered(
 	}
 	ended, err := s.endIn(ctx, tx, EndSessions{UserID: u.ID, At: now, Reason: EndedByRecovery})
 	if err != nil {
+		return Session{}, nil, err
+	}
+	if _, err := s.stopRecovery(ctx, tx, u.ID, now); err != nil {
 		return Session{}, nil, err
 	}
 	if err := tx.CreateSession(ctx, session); err != nil {

@@ -11,20 +11,22 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// lost is somebody with a confirmed address and a passkey.
+// lost is somebody with a confirmed address, a passkey and recovery codes.
 type lost struct {
 	*fixture
 	box    *mailbox
 	device *authenticator.Authenticator
+	codes  []string
 }
 
 const miras = "mira@example.com"
 
 func newLost(f *fixture) lost {
 	f.Helper()
-	l := lost{f, f.withMail(), authenticator.New(authenticator.Config{})}
+	l := lost{fixture: f, box: f.withMail(), device: authenticator.New(authenticator.Config{})}
 	p := f.withEmail(l.box, "mira", miras)
 	f.register(p.claims, l.device)
+	l.codes = f.newCodes(f.stepUp(f.logIn("mira"), l.device))
 	f.received(l.box)
 	return l
 }
@@ -111,11 +113,14 @@ func TestRecoveryByMail(t *testing.T) {
 		f.wantNothingButEnrolment(g)
 		wantError(f.TB, "again", second(l.finish(f.logIn("mira"), link)), stepkey.ErrLinkExpired)
 		f.wantWaits(g.Claims)
+		if n := f.events(stepkey.EventRecoveryCancelled); n != 0 {
+			f.Errorf("%d events say that it was cancelled; it was finished", n)
+		}
 	})
 }
 
-// Whatever the owner does puts a stop to it: no link works any more, no further notice
-// comes, and who wants to go on begins anew.
+// Whatever the owner does puts a stop to it, and so does another way back: no link works
+// any more, no further notice comes, and who wants to go on begins anew.
 func TestRecoveryByMailIsStopped(t *testing.T) {
 	stops := map[string]func(l lost, notice stepkey.Mail) error{
 		"by the owner, signed in": func(l lost, _ stepkey.Mail) error {
@@ -135,6 +140,14 @@ func TestRecoveryByMailIsStopped(t *testing.T) {
 		"by consent with a passkey": func(l lost, _ stepkey.Mail) error {
 			l.confirm(l.logIn("mira"), l.device, &token.Action{Name: "payout.create"})
 			return nil
+		},
+		"by a recovery code": func(l lost, _ stepkey.Mail) error {
+			return second(l.useCode(l.logIn("mira"), l.codes[0]))
+		},
+		"by an operator's link": func(l lost, _ stepkey.Mail) error {
+			link := l.operatorsLink(time.Hour)
+			l.one(l.box, miras, "Someone made a way back into your account")
+			return second(l.service.RecoverByLink(l.Context(), link, l.stranger()))
 		},
 	}
 	for name, stop := range stops {
@@ -204,8 +217,6 @@ func TestRecoveryByMailNeeds(t *testing.T) {
 func TestPasswordByMailIsNoSecondProof(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		l := newLost(f)
-		codes := f.newCodes(f.stepUp(f.logIn("mira"), l.device))
-		f.received(l.box)
 		l.begin()
 		if err := f.reset(f.resetLink(l.box, "mira", miras), another); err != nil {
 			f.Fatal(err)
@@ -222,7 +233,7 @@ func TestPasswordByMailIsNoSecondProof(t *testing.T) {
 		wantError(f.TB, "mailbox and mailbox; and what was begun before is gone", err, stepkey.ErrPasswordByMail)
 
 		asking := logIn()
-		g, pending, err := f.service.UseRecoveryCode(f.Context(), asking, codes[0], stepkey.Client{})
+		g, pending, err := f.service.UseRecoveryCode(f.Context(), asking, l.codes[0], stepkey.Client{})
 		if err != nil || g.AccessToken != "" || pending == nil || !pending.ReadyAt.Equal(f.clock.Now().Add(stepkey.RecoveryWait)) {
 			f.Fatalf("a code: %+v, %+v, %v; want a wait", g.Claims, pending, err)
 		}
@@ -275,9 +286,7 @@ func TestChangedPasswordIsASecondProof(t *testing.T) {
 func TestVeto(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		l := newLost(f)
-		codes := f.newCodes(f.stepUp(f.logIn("mira"), l.device))
-		f.received(l.box)
-		thief := f.recovered(f.logIn("mira"), codes[0])
+		thief := f.recovered(f.logIn("mira"), l.codes[0])
 		gained := authenticator.New(authenticator.Config{})
 		f.register(thief, gained)
 		mails := f.received(l.box)
