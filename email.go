@@ -9,15 +9,16 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Email returns the user's address, and the one that waits to be confirmed.
+// Email returns the user's address, and the one that waits to be confirmed. Where no
+// e-mail is sent it is ErrEmailOff, to who is signed in.
 func (s *Service) Email(ctx context.Context, c token.Claims) (EmailState, error) {
-	if s.mailer == nil {
-		return EmailState{}, ErrEmailOff
-	}
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
 		return EmailState{}, err
+	}
+	if s.mailer == nil {
+		return EmailState{}, ErrEmailOff
 	}
 	return s.store.Email(ctx, a.User.ID, now)
 }

@@ -348,6 +348,12 @@ func TestWithoutMailer(t *testing.T) {
 	} {
 		wantError(t, what, err, stepkey.ErrEmailOff)
 	}
+	ended := f.logIn("mira")
+	if err := f.service.LogOut(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	_, state = f.service.Email(t.Context(), ended)
+	wantError(t, "Email in a session that has ended", state, stepkey.ErrUnauthorized)
 	f.register(p.claims, authenticator.New(authenticator.Config{}))
 	if dump := f.dump("outbox", "mail_links"); dump != "" {
 		t.Errorf("a mail is queued that nobody sends: %q", dump)

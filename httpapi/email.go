@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/stepkey/stepkey"
@@ -13,8 +14,14 @@ type emailBody struct {
 
 // emailAnswer has null for an address that there is not.
 type emailAnswer struct {
-	Email   *string `json:"email"`
-	Pending *string `json:"pending"`
+	Available bool    `json:"available"`
+	Email     *string `json:"email"`
+	Pending   *string `json:"pending"`
+}
+
+// emailOffAnswer is for where no e-mail is sent.
+type emailOffAnswer struct {
+	Available bool `json:"available"`
 }
 
 func orNull(text string) *string {
@@ -24,14 +31,21 @@ func orNull(text string) *string {
 	return &text
 }
 
+// email answers with 200 also where no e-mail is sent: a page asks to learn that, and a
+// browser shows every other status as an error.
 func (a *api) email(w http.ResponseWriter, r *http.Request) {
 	claims, _ := guard.FromContext(r.Context())
 	state, err := a.service.Email(r.Context(), claims)
-	if err != nil {
+	switch {
+	case errors.Is(err, stepkey.ErrEmailOff):
+		writeJSON(w, http.StatusOK, emailOffAnswer{})
+	case err != nil:
 		a.fail(w, r, err)
-		return
+	default:
+		writeJSON(w, http.StatusOK, emailAnswer{
+			Available: true, Email: orNull(state.Address), Pending: orNull(state.Pending),
+		})
 	}
-	writeJSON(w, http.StatusOK, emailAnswer{Email: orNull(state.Address), Pending: orNull(state.Pending)})
 }
 
 // requestEmail answers before the mail is sent: how that goes is nothing that the

@@ -87,11 +87,11 @@ func TestEmailAndReset(t *testing.T) {
 			t.Errorf("GET /account/email: %s, want %s", got, want)
 		}
 	}
-	email(`{"email":null,"pending":null}`)
+	email(`{"available":true,"email":null,"pending":null}`)
 	wantStatus(t, "ask", send(m, "POST", "/account/email", `{"email":"mira@example.com"}`, bearer...), 202, "")
-	email(`{"email":null,"pending":"mira@example.com"}`)
+	email(`{"available":true,"email":null,"pending":"mira@example.com"}`)
 	wantStatus(t, "confirm", send(m, "POST", "/account/email/verify", fmt.Sprintf(`{"token":%q}`, m.last())), 200, "")
-	email(`{"email":"mira@example.com","pending":null}`)
+	email(`{"available":true,"email":"mira@example.com","pending":null}`)
 	wantStatus(t, "confirm nothing", send(m, "POST", "/account/email/verify", `{"token":"x"}`), 400, "link_expired")
 
 	wantStatus(t, "forgot", send(m, "POST", "/recovery/password", `{"username":"mira"}`), 202, "")

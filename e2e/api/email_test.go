@@ -282,7 +282,11 @@ func TestNoticeSurvivesDeadServerAndCrash(t *testing.T) {
 func TestWithoutMailServer(t *testing.T) {
 	c := newClient(t, start(t))
 	token := c.signedIn()
-	for _, method := range []string{"GET", "POST", "DELETE"} {
+	a := c.do("GET", "/account/email", nil, bearer(token)).want(t, http.StatusOK)
+	if got := strings.TrimSpace(string(a.body)); got != `{"available":false}` {
+		t.Errorf("GET /account/email: %s", got)
+	}
+	for _, method := range []string{"POST", "DELETE"} {
 		c.do(method, "/account/email", object("email", "mira@example.net"), bearer(token)).wantProblem(t, 404, "email_off")
 	}
 	c.do("POST", "/recovery/password", object("username", "mira")).wantProblem(t, 404, "email_off")

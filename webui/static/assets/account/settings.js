@@ -56,16 +56,9 @@ async function changePassword() {
 }
 
 export const showEmail = () => load("email", async inside => {
-	let state;
-	try {
-		state = await stepkey.call("GET", "/account/email");
-	} catch (error) {
-		if (error.kind !== "email_off") throw error;
-		byId("change-email").hidden = true;
-		return inside.replaceChildren(mail.off);
-	}
-	const { email, pending } = state, button = byId("change-email");
-	button.hidden = false;
+	const { available, email, pending } = await stepkey.call("GET", "/account/email"), button = byId("change-email");
+	button.hidden = !available;
+	if (!available) return inside.replaceChildren(mail.off);
 	button.textContent = email || pending ? mail.change : mail.add;
 	const line = (address, tag, ...buttons) => el("div", { class: "row" }, el("span", {}, address, " ", el("span", { class: "tag" }, tag)), ...buttons);
 	const small = (words, act) => { const made = press(words, "quiet small", () => attempt("email", made, act)); return made; };
