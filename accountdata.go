@@ -30,7 +30,7 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	if err != nil {
 		return AccountData{}, err
 	}
-	events, err := s.store.Events(ctx, a.User.ID, MaxExportedEvents)
+	events, err := s.store.Events(ctx, a.User.ID, nil, MaxExportedEvents)
 	if err != nil {
 		return AccountData{}, err
 	}

@@ -51,3 +51,10 @@ type Event struct {
 	PasskeyID uuid.UUID // zero where no passkey is concerned
 	Reason    string    // one of the project's own words, such as "signature"
 }
+
+// EventPlace is the place of an event in the record of a user: the id decides between
+// those of one time.
+type EventPlace struct {
+	At time.Time
+	ID uuid.UUID
+}

@@ -45,8 +45,9 @@ type Store interface {
 	// idleSince, the newest first.
 	Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]Session, error)
 
-	// Events returns what is recorded of a user, the newest first, at most limit.
-	Events(ctx context.Context, userID uuid.UUID, limit int) ([]Event, error)
+	// Events returns what is recorded of a user, the newest first and of one time by id, at
+	// most limit. With before it begins behind that place, whether or not an event is there.
+	Events(ctx context.Context, userID uuid.UUID, before *EventPlace, limit int) ([]Event, error)
 
 	// EndedSessions returns the sessions that were ended at or after since, before
 	// their time.

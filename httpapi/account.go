@@ -54,7 +54,7 @@ type exportAnswer struct {
 	} `json:"user"`
 	Passkeys []exportedPasskey `json:"passkeys"`
 	Sessions []sessionAnswer   `json:"sessions"`
-	Events   []exportedEvent   `json:"events"`
+	Events   []eventAnswer     `json:"events"`
 }
 
 type exportedPasskey struct {
@@ -67,12 +67,6 @@ type exportedPasskey struct {
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
 
-type exportedEvent struct {
-	Kind   string    `json:"kind"`
-	At     time.Time `json:"at"`
-	Reason string    `json:"reason,omitzero"`
-}
-
 // export answers with what is known of the user.
 func (a *api) export(w http.ResponseWriter, r *http.Request) {
 	claims, _ := guard.FromContext(r.Context())
@@ -82,7 +76,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := exportAnswer{
-		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID), Events: []exportedEvent{},
+		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID), Events: eventAnswers(e.Events),
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
 	answer.User.Email = orNull(e.Email.Address)
@@ -92,9 +86,6 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 			Transports: append([]string{}, p.Credential.Transports...), Hardware: p.Credential.HardwareBound(),
 			CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
 		})
-	}
-	for _, event := range e.Events {
-		answer.Events = append(answer.Events, exportedEvent{Kind: string(event.Kind), At: event.At, Reason: event.Reason})
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
 	writeJSON(w, http.StatusOK, answer)

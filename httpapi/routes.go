@@ -44,6 +44,7 @@ func (a *api) routes() []route {
 
 		{[]string{pathAccount}, account},
 		{[]string{"/account/export"}, readable(login(handle(a.export)))},
+		{[]string{"/account/events"}, readable(login(handle(a.events)))},
 		{[]string{"/account/password"}, methods{"POST": login(handle(a.changePassword))}},
 
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD

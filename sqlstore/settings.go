@@ -96,13 +96,21 @@ func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
 	return nil
 }
 
-// Events implements stepkey.Store.
-func (s *Store) Events(ctx context.Context, userID uuid.UUID, limit int) ([]stepkey.Event, error) {
+// Events implements stepkey.Store. The first condition on the time is for the index, which
+// knows no ids; the second tells those of one time apart.
+func (s *Store) Events(
+	ctx context.Context, userID uuid.UUID, before *stepkey.EventPlace, limit int,
+) ([]stepkey.Event, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	condition, args := `user_id = $1`, []any{userID, limit}
+	if before != nil {
+		condition += ` AND at <= $3 AND (at < $3 OR id > $4)`
+		args = append(args, before.At, before.ID)
+	}
 	rows, err := s.db.read.QueryContext(ctx, `
 		SELECT id, kind, at, user_id, session_id, passkey_id, reason FROM events
-		WHERE user_id = $1 ORDER BY at DESC, id LIMIT $2`, userID, limit)
+		WHERE `+condition+` ORDER BY at DESC, id LIMIT $2`, args...)
 	if err != nil {
 		return nil, s.translate(err)
 	}

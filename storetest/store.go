@@ -39,6 +39,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("disabling", disabling)
 	run("deleting", deleting)
 	run("events", eventsOfUser)
+	run("events, page by page", eventsInPages)
 	run("a new password ends sessions but the one that adopts it", newPassword)
 	run("attempts wait longer and longer", attemptsWait)
 	run("attempts end at a hundred", attemptsEnd)

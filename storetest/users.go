@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -144,12 +145,64 @@ func eventsOfUser(t *testing.T, s stepkey.Store) {
 		}
 		return err
 	})
-	got, err := s.Events(t.Context(), user, 3)
+	got, err := s.Events(t.Context(), user, nil, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want[:3], got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// Pages of any size make up the whole, also where they end between events of one time, and
+// whatever is recorded meanwhile. A place of somebody else's event yields nothing of it.
+func eventsInPages(t *testing.T, s stepkey.Store) {
+	user, somebody := uuid.New(), uuid.New()
+	var events []stepkey.Event
+	for i := range 12 {
+		at := epoch.Add(time.Duration(i/5) * time.Second) // five of one time
+		for _, whose := range []uuid.UUID{user, somebody} {
+			events = append(events, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: at, UserID: whose})
+		}
+	}
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvents(ctx, events) })
+	page := func(before *stepkey.EventPlace, limit int) []stepkey.Event {
+		t.Helper()
+		got, err := s.Events(t.Context(), user, before, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	want := page(nil, 100)
+	if len(want) != 12 {
+		t.Fatalf("%d events, want 12", len(want))
+	}
+	for limit := 1; limit <= len(want); limit++ {
+		var got []stepkey.Event
+		next := page(&stepkey.EventPlace{At: epoch.Add(time.Minute)}, limit)
+		for len(next) > 0 && len(got) <= len(want) {
+			got = append(got, next...)
+			late := stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSignedIn, At: epoch.Add(time.Hour), UserID: user}
+			inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvent(ctx, late) })
+			last := got[len(got)-1]
+			next = page(&stepkey.EventPlace{At: last.At, ID: last.ID}, limit)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("pages of %d (-want +got):\n%s", limit, diff)
+		}
+	}
+	others := events[len(events)-1]
+	for _, e := range page(&stepkey.EventPlace{At: others.At, ID: others.ID}, 100) {
+		if e.UserID != user {
+			t.Errorf("behind an event of somebody else: %+v", e)
+		}
+	}
+	if got := page(&stepkey.EventPlace{At: time.UnixMicro(0)}, 1); len(got) != 0 {
+		t.Errorf("before all time: %+v", got)
+	}
+	if got := page(&stepkey.EventPlace{At: time.UnixMicro(math.MaxInt64)}, 1); len(got) != 1 {
+		t.Errorf("after all time: %d events, want the newest", len(got))
 	}
 }
 

@@ -169,7 +169,7 @@ func (c *userShowCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
-		events, err := store.Events(ctx, r.User.ID, shownEvents)
+		events, err := store.Events(ctx, r.User.ID, nil, shownEvents)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package api_test
 import (
 	"net/http"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const otherPassword = "quiet heron ladder"
@@ -17,6 +19,7 @@ func TestAccount(t *testing.T) {
 			"account is deleted":                  accountDeleted,
 			"account with passkey is deleted":     accountWithPasskeyDeleted,
 			"export":                              exported,
+			"events, page by page":                eventsInPages,
 		} {
 			t.Run(name, func(t *testing.T) {
 				of := *c
@@ -104,5 +107,34 @@ func exported(t *testing.T, c *client) {
 	a.decode(t, &export)
 	if export.User.Username != username || len(export.Passkeys) != 1 || len(export.Sessions) != 1 || len(export.Events) != 3 {
 		t.Errorf("export: %s", a.body)
+	}
+}
+
+func eventsInPages(t *testing.T, c *client) {
+	username := c.newUser()
+	token := c.logIn(username)
+	c.enrol(token)
+	c.logIn(c.newUser())
+	type page struct {
+		Events []struct{ Kind string }
+		Next   string
+	}
+	var kinds []string
+	for next := "?limit=2"; ; {
+		got := decoded[page](t, c.do("GET", "/account/events"+next, nil, bearer(token)).want(t, http.StatusOK))
+		for _, event := range got.Events {
+			kinds = append(kinds, event.Kind)
+		}
+		if got.Next == "" {
+			break
+		}
+		next = "?limit=2&before=" + got.Next
+	}
+	want := []string{"passkey.registered", "session.started", "user.signed_up"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, query := range []string{"limit=0", "limit=101", "before=mira"} {
+		c.do("GET", "/account/events?"+query, nil, bearer(token)).wantProblem(t, 400, "invalid_request")
 	}
 }

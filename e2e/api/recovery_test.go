@@ -79,6 +79,7 @@ func wantRecoveryOnly(t *testing.T, c *client, recovery string) {
 		{"POST", "/account/recovery/codes"},
 		{"POST", "/recovery/passkey"},
 		{"GET", "/account/export"},
+		{"GET", "/account/events"},
 		{"DELETE", "/account"},
 	} {
 		c.do(route[0], route[1], nil, bearer(recovery)).wantProblem(t, 403, "recovery_only")

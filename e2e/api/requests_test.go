@@ -24,6 +24,7 @@ func testMethods(t *testing.T, c *client) {
 		"/auth/introspect":               "POST",
 		"/account":                       "DELETE, GET, HEAD",
 		"/account/export":                "GET, HEAD",
+		"/account/events":                "GET, HEAD",
 		"/account/password":              "POST",
 		"/passkeys/register/options":     "GET, POST",
 		"/passkeys/register/verify":      "POST",

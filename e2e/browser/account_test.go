@@ -186,6 +186,40 @@ func TestAccountPassword(t *testing.T) {
 	post(t, p.server.URL()+"/auth/login", "", object{"username": "mira", "password": "another keyhole and stairs"}, 201)
 }
 
+// The newest come first, and more when they are asked for; a page that does not come can be asked for again.
+func TestAccountActivity(t *testing.T) {
+	p, _ := account(t, false)
+	p.See("activity", "Signed in")
+	if Eval[bool](p.Page, `!document.querySelector("#activity .in button").hidden`) {
+		t.Error("more is offered where there is none")
+	}
+	for range 30 {
+		post(t, p.server.URL()+"/auth/login", "", object{"username": "mira", "password": password}, 201)
+	}
+	p.Go(p.server.URL() + "/account")
+	rows := func(shown, focused int, offered bool) {
+		t.Helper()
+		p.Wait(fmt.Sprintf("%d events", shown), fmt.Sprintf(`document.querySelectorAll("#activity li").length === %d`, shown))
+		p.Wait("the offer of more", fmt.Sprintf(`document.querySelector("#activity .in button").hidden === %t`, !offered))
+		if focused > 0 {
+			p.Wait("the focus", fmt.Sprintf(`document.activeElement === document.querySelectorAll("#activity li")[%d]`, focused-1))
+		}
+	}
+	rows(10, 0, true)
+	p.act(`globalThis.honest = fetch; globalThis.fetch = () => Promise.reject(new TypeError())`)
+	p.Press("activity", "Show more")
+	p.Wait("the way to try again", `document.querySelector("#activity .tell button")`)
+	rows(10, 0, true)
+	p.act(`globalThis.fetch = honest`)
+	p.Press("activity", "Try again")
+	rows(30, 11, true)
+	p.Press("activity", "Show more")
+	rows(32, 31, false)
+	if calls := Eval[int](p.Page, `performance.getEntriesByName(location.origin + "/account/export").length`); calls != 0 {
+		t.Errorf("the whole export was loaded %d times", calls)
+	}
+}
+
 func TestAccountDeletion(t *testing.T) {
 	p, device := account(t, true)
 	p.expect("401 /auth/logout", "401 /auth/refresh")

@@ -104,19 +104,19 @@ async function changeEmail() {
 }
 
 export const showActivity = () => load("activity", async inside => {
-	const { events: all } = await stepkey.call("GET", "/account/export");
 	const list = el("ol", { class: "events", role: "list" });
-	const next = press(more, "quiet small", () => show(20, true));
-	let shown = 0;
-	function show(count, focused) {
-		const rows = all.slice(shown, shown + count).map(row);
-		shown += rows.length;
+	const button = press(more, "quiet small", () => attempt("activity", button, () => show(20, true)));
+	let before = "";
+	async function show(limit, focused) {
+		const { events: page, next } = await stepkey.call("GET", `/account/events?limit=${limit}${before}`);
+		const rows = page.map(row);
 		list.append(...rows);
-		next.hidden = shown >= all.length;
-		if (focused) rows[0].focus();
+		before = `&before=${next}`;
+		button.hidden = !next;
+		if (focused) rows[0]?.focus();
 	}
-	show(10);
-	inside.replaceChildren(...(all.length ? [list, next] : [empty]));
+	await show(10);
+	inside.replaceChildren(...(list.childElementCount ? [list, button] : [empty]));
 });
 
 function row({ kind, at }) {

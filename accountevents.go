@@ -1,0 +1,31 @@
+package stepkey
+
+import (
+	"context"
+
+	"github.com/stepkey/stepkey/token"
+)
+
+// MaxEvents is how many events Events returns at most.
+const MaxEvents = 100
+
+// Events returns what is recorded of who asks, the newest first, at most limit, which is 1
+// to MaxEvents (ErrInvalidRequest). With before it begins behind that place. next is the
+// place to go on from, or nil at the end; what is recorded meanwhile moves nothing behind it.
+func (s *Service) Events(
+	ctx context.Context, c token.Claims, before *EventPlace, limit int,
+) (events []Event, next *EventPlace, err error) {
+	if limit < 1 || limit > MaxEvents {
+		return nil, nil, ErrInvalidRequest
+	}
+	a, err := s.account(ctx, c, s.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	events, err = s.store.Events(ctx, a.User.ID, before, limit+1)
+	if err != nil || len(events) <= limit {
+		return events, nil, err
+	}
+	last := events[limit-1]
+	return events[:limit], &EventPlace{At: last.At, ID: last.ID}, nil
+}

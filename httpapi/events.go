@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+)
+
+// defaultEvents is how many events come without a limit.
+const defaultEvents = 20
+
+// eventAnswer says of an event what its user may know.
+type eventAnswer struct {
+	Kind   string    `json:"kind"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitzero"`
+}
+
+func eventAnswers(events []stepkey.Event) []eventAnswer {
+	answers := []eventAnswer{}
+	for _, e := range events {
+		answers = append(answers, eventAnswer{Kind: string(e.Kind), At: e.At, Reason: e.Reason})
+	}
+	return answers
+}
+
+type eventsAnswer struct {
+	Events []eventAnswer `json:"events"`
+	Next   string        `json:"next,omitzero"`
+}
+
+// events answers with a page of what is recorded of the user.
+func (a *api) events(w http.ResponseWriter, r *http.Request) {
+	before, limit, err := eventsQuery(r.URL.RawQuery)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	claims, _ := guard.FromContext(r.Context())
+	events, next, err := a.service.Events(r.Context(), claims, before, limit)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, eventsAnswer{Events: eventAnswers(events), Next: cursorOf(next)})
+}
+
+func eventsQuery(raw string) (before *stepkey.EventPlace, limit int, err error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil || len(query["limit"]) > 1 || len(query["before"]) > 1 {
+		return nil, 0, stepkey.ErrInvalidRequest
+	}
+	limit = defaultEvents
+	if query.Has("limit") {
+		if limit, err = strconv.Atoi(query.Get("limit")); err != nil {
+			return nil, 0, stepkey.ErrInvalidRequest
+		}
+	}
+	if query.Has("before") {
+		before, err = parseCursor(query.Get("before"))
+	}
+	return before, limit, err
+}
+
+// A cursor is the place of an event: its time in microseconds, as stores keep it, and its
+// id. It needs no signature: whoever makes one up goes on reading at another place of the
+// same record.
+const cursorBytes = 8 + len(uuid.UUID{})
+
+func cursorOf(place *stepkey.EventPlace) string {
+	if place == nil {
+		return ""
+	}
+	raw := binary.BigEndian.AppendUint64(nil, uint64(place.At.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(raw, place.ID[:]...))
+}
+
+// parseCursor refuses times before 1970, of which PostgreSQL does not know all.
+func parseCursor(cursor string) (*stepkey.EventPlace, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(raw) != cursorBytes {
+		return nil, stepkey.ErrInvalidRequest
+	}
+	at := int64(binary.BigEndian.Uint64(raw))
+	if at < 0 {
+		return nil, stepkey.ErrInvalidRequest
+	}
+	return &stepkey.EventPlace{At: time.UnixMicro(at).UTC(), ID: uuid.UUID(raw[8:])}, nil
+}
