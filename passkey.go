@@ -56,19 +56,28 @@ func passkeyName(sent string) (string, error) {
 	return name, nil
 }
 
-// unnamed is what a passkey is called of which nothing is known.
-const unnamed = "Passkey"
+const (
+	// unnamed is what a passkey is called of which nothing is known.
+	unnamed = "Passkey"
+
+	securityKey = "Security key"
+)
 
 // defaultName is what a new passkey is called that its owner gave no name: after its
-// provider, or else the browser and system of the session, which people recognise.
+// provider, which people recognise, else after what it is plugged into or held to; else
+// after the browser and system of the session, on which most are made.
 func defaultName(c ceremony.Credential, device string) string {
-	if provider := aaguid.Name(c.AAGUID); provider != "" {
+	onKey := slices.Contains(c.Transports, "usb") || slices.Contains(c.Transports, "nfc")
+	switch provider := aaguid.Name(c.AAGUID); {
+	case provider != "":
 		return provider
-	}
-	if device != "" && device != UnknownDevice {
+	case onKey:
+		return securityKey
+	case device != "" && device != UnknownDevice:
 		return device
+	default:
+		return unnamed
 	}
-	return unnamed
 }
 
 // numbered is name, or name and the smallest number from 2 on that makes it differ from

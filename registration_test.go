@@ -165,10 +165,14 @@ func TestPasskeyIsNamedAfterItsDevice(t *testing.T) {
 		if got := f.register(g.Claims, device()).Name; got != want {
 			t.Errorf("%q: %q, want %q", on, got, want)
 		}
-		icloud := authenticator.New(authenticator.Config{AAGUID: uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")})
-		f.exec(`DELETE FROM passkeys`)
-		if got := f.register(g.Claims, icloud).Name; got != "iCloud Keychain" {
-			t.Errorf("of a known provider: %q", got)
+		for name, c := range map[string]authenticator.Config{
+			"iCloud Keychain": {AAGUID: uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")},
+			"Security key":    {Transports: []string{"nfc", "usb"}},
+		} {
+			f.exec(`DELETE FROM passkeys`)
+			if got := f.register(g.Claims, authenticator.New(c)).Name; got != name {
+				t.Errorf("%q, want %q", got, name)
+			}
 		}
 	}
 }

@@ -116,16 +116,10 @@ async function remove({ id, name }, item, button) {
 			if (error.kind === "not_found") await show();
 			throw error;
 		}
-		await signal(left);
+		await stepkey.syncPasskeys(left);
 		await stepkey.refresh(); // the session may have lost its level with the passkey
 		await show();
 		announce(said.removed);
 		(byId("passkeys").querySelectorAll("h3")[Math.min(place, count - 1)] ?? byId("passkeys-title")).focus();
 	});
-}
-
-/** What syncPasskeys does, from the answer to a deletion: below level full the list comes without the names it takes. */
-async function signal({ rpId, userHandle: userId, passkeys }) {
-	const allAcceptedCredentialIds = passkeys.map(passkey => passkey.credentialId);
-	await window.PublicKeyCredential?.signalAllAcceptedCredentials?.({ rpId, userId, allAcceptedCredentialIds }).catch(() => {});
 }
