@@ -353,49 +353,21 @@ func TestReloadComesBack(t *testing.T) {
 	p.See("badge", "Signed out")
 }
 
-// Whoever comes back with the browser's button finds the session as it is.
-func TestBackButton(t *testing.T) {
-	p := start(t)
-	p.signIn("mira")
-	p.Go(p.server.URL() + "/docs")
-	Eval[bool](p.Page, "(history.back(), true)")
-	p.Wait("the demo", `location.pathname === "/" && document.getElementById("badge")`)
-	p.See("badge", "Password level")
-	p.Current("add")
-}
-
 // Nothing is cut off or needs sideways scrolling on a small phone, in any state of the path.
 func TestNarrowScreen(t *testing.T) {
 	p := start(t)
 	p.expect("403 /users/histories")
 	p.Authenticator(true)
 	p.Look(320, "light")
-	fits := func() {
-		t.Helper()
-		if over := Eval[int](p.Page, "document.documentElement.scrollWidth - innerWidth"); over > 0 {
-			t.Errorf("the page is %d px too wide", over)
-		}
-		cut := Eval[[]string](p.Page, `[...document.querySelectorAll("body *")]
-			.filter(e => e.scrollWidth > e.clientWidth + 1 && /hidden|clip/.test(getComputedStyle(e).overflowX) && !e.matches(".vh"))
-			.map(e => e.tagName + "." + e.className)`)
-		if len(cut) > 0 {
-			t.Errorf("cut off: %q", cut)
-		}
-		small := Eval[[]string](p.Page, `[...document.querySelectorAll("main .btn, nav a, footer a")]
-			.filter(b => b.checkVisibility() && !b.matches(".small") && b.getBoundingClientRect().height < 44).map(b => b.innerText)`)
-		if len(small) > 0 {
-			t.Errorf("lower than 44 px: %q", small)
-		}
-	}
-	fits()
+	p.fits("a step of the demo")
 	p.addPasskey("a-rather-long-name-that-somebody-may-well-have-chosen@example")
-	fits()
+	p.fits("a step of the demo")
 	p.Press("open", "Open the page")
 	p.See("open", "This page needs full level.")
-	fits()
+	p.fits("a step of the demo")
 	p.Press("open", "Verify with a passkey")
 	p.See("open", "The server saw full level")
-	fits()
+	p.fits("a step of the demo")
 }
 
 func TestReference(t *testing.T) {

@@ -7,9 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -339,18 +336,10 @@ func TestClientNamesFailures(t *testing.T) {
 func TestClientOffline(t *testing.T) {
 	p := client(t)
 	p.run(enter)
-	offline := func(yes bool) {
-		t.Helper()
-		p.call("go offline", func() error {
-			command := cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
-			_, err := chromedp.Call(p.ctx, command, network.OverrideNetworkStateParams{Offline: yes, DownloadThroughput: -1, UploadThroughput: -1})
-			return err
-		})
-	}
-	offline(true)
+	p.Offline(true)
 	p.want(`return s.fetch("/users/profile")`, "error offline: You are offline.")
 	p.want(`const stop = new AbortController(); stop.abort(); return s.fetch("/users/profile", { signal: stop.signal })`, "error stopped: Stopped.")
-	offline(false)
+	p.Offline(false)
 	p.want(`return (await s.fetch("/users/profile")).status`, "200")
 	p.want(`window.fetch = async () => { throw new TypeError("library text"); }; return s.fetch("/users/profile")`,
 		"error unreachable: We can’t reach the server.")

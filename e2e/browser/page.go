@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -78,6 +79,7 @@ type Page struct {
 
 	mu         sync.Mutex
 	complaints []string
+	events     []string
 }
 
 // Open opens a tab in a profile of its own, without cookies, storage or cache.
@@ -108,10 +110,22 @@ func open(tb TB, ctx context.Context, options ...chromedp.ContextOption) (*Page,
 }
 
 // listen keeps what the browser holds against the page: exceptions, console errors, and its own log, in which
-// violations of the Content-Security-Policy and of Trusted Types appear.
+// violations of the Content-Security-Policy and of Trusted Types appear. It keeps besides what authenticators report.
 func (p *Page) listen(event any) {
 	var text string
 	switch e := event.(type) {
+	case *webauthn.EventCredentialAdded:
+		p.happened("added")
+		return
+	case *webauthn.EventCredentialAsserted:
+		p.happened("asserted")
+		return
+	case *webauthn.EventCredentialUpdated:
+		p.happened("updated")
+		return
+	case *webauthn.EventCredentialDeleted:
+		p.happened("deleted")
+		return
 	case *runtime.EventExceptionThrown:
 		text = "exception: " + e.ExceptionDetails.Text
 		if e.ExceptionDetails.Exception != nil {
@@ -134,6 +148,32 @@ func (p *Page) listen(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.complaints = append(p.complaints, text)
+}
+
+func (p *Page) happened(event string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = append(p.events, event)
+}
+
+// Happened waits until the passkeys on the tab's authenticators were "added", "asserted", "updated" or "deleted" as often and
+// in the order that want says, and forgets it.
+func (p *Page) Happened(want ...string) {
+	p.tb.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		p.mu.Lock()
+		got := slices.Clone(p.events)
+		if slices.Equal(got, want) {
+			p.events = nil
+		}
+		p.mu.Unlock()
+		if slices.Equal(got, want) {
+			return
+		}
+		if time.Now().After(end) {
+			p.tb.Fatalf("on the authenticator happened %q, want %q", got, want)
+		}
+	}
 }
 
 // Complaints returns what the browser held against the page so far. A refusal by the server that the test expects is
@@ -166,6 +206,82 @@ func (p *Page) Look(width int64, scheme string) {
 		}})
 		return err
 	})
+}
+
+// Media sets the medium, "screen" or "print", and a feature of it.
+func (p *Page) Media(medium, feature, value string) {
+	p.tb.Helper()
+	p.call("set the medium", func() error {
+		_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Media: medium, Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
+		})
+		return err
+	})
+}
+
+// Offline takes the tab off the network, or back to it.
+func (p *Page) Offline(yes bool) {
+	p.tb.Helper()
+	p.call("go offline", func() error {
+		command := cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+		_, err := chromedp.Call(p.ctx, command, network.OverrideNetworkStateParams{Offline: yes, DownloadThroughput: -1, UploadThroughput: -1})
+		return err
+	})
+}
+
+// told are the roles by which a screen reader leads through a page. The text between is read along.
+var told = []string{
+	"alert", "banner", "button", "contentinfo", "dialog", "form", "heading", "link", "list", "main", "navigation", "region",
+	"status", "textbox",
+}
+
+// Heard is the page as the browser gives it to a screen reader, in that order: roles and names, and the states that hold.
+func (p *Page) Heard() (lines []string) {
+	p.tb.Helper()
+	tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	if err != nil {
+		p.tb.Fatalf("get the accessibility tree: %v", err)
+	}
+	nodes := map[accessibility.NodeID]*accessibility.Node{}
+	for _, node := range tree.Nodes {
+		nodes[node.NodeID] = node
+	}
+	var read func(id accessibility.NodeID)
+	read = func(id accessibility.NodeID) {
+		node := nodes[id]
+		if node == nil {
+			return
+		}
+		if role := text(node.Role); !node.Ignored && slices.Contains(told, role) {
+			line := strings.TrimSpace(role + " " + text(node.Name))
+			for _, property := range node.Properties {
+				switch property.Name {
+				case "busy", "disabled", "pressed", "invalid", "modal":
+					if text(property.Value) != "false" {
+						line += ", " + string(property.Name)
+					}
+				}
+			}
+			lines = append(lines, line)
+		}
+		for _, child := range node.ChildIDs {
+			read(child)
+		}
+	}
+	read(tree.Nodes[0].NodeID)
+	return lines
+}
+
+// text is the value of a node or property, a string or a truth, in words.
+func text(v *accessibility.Value) string {
+	if v == nil {
+		return ""
+	}
+	var value any
+	if err := json.Unmarshal(v.Value, &value); err != nil {
+		return ""
+	}
+	return fmt.Sprint(value)
 }
 
 // Picture is a PNG of the whole page.
@@ -209,10 +325,10 @@ func (p *Page) Wait(what, expression string) {
 	}
 }
 
-// See waits until a text is visible in the element with the id.
+// See waits until a text is visible in the element with the id. That of an element that is not shown would count as its innerText.
 func (p *Page) See(id, text string) {
 	p.tb.Helper()
-	p.Wait(fmt.Sprintf("%q in #%s", text, id), fmt.Sprintf(`document.getElementById(%q).innerText.includes(%q)`, id, text))
+	p.Wait(fmt.Sprintf("%q in #%s", text, id), fmt.Sprintf(`(at => at.checkVisibility() && at.innerText.includes(%q))(document.getElementById(%q))`, text, id))
 }
 
 // Current waits until the step with the id is the current one.
@@ -249,8 +365,19 @@ type Authenticator struct {
 	id   webauthn.AuthenticatorID
 }
 
-// Authenticator gives the tab an authenticator that stores passkeys. verifies says whether it can check who is there.
+// Backup says of the passkeys of an authenticator whether they can be synced, and whether they are: the flags BE and BS
+// (WebAuthn Level 3 section 6.1.3).
+type Backup struct{ Eligible, State bool }
+
+// Authenticator gives the tab an authenticator that stores passkeys, for this device only. verifies says whether it can check
+// who is there. A tab has one at most.
 func (p *Page) Authenticator(verifies bool) Authenticator {
+	p.tb.Helper()
+	return p.BackedUp(verifies, Backup{})
+}
+
+// BackedUp gives the tab an authenticator whose passkeys may be elsewhere as well.
+func (p *Page) BackedUp(verifies bool, backup Backup) Authenticator {
 	p.tb.Helper()
 	if _, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
 		p.tb.Fatalf("enable WebAuthn: %v", err)
@@ -260,6 +387,7 @@ func (p *Page) Authenticator(verifies bool) Authenticator {
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21,
 			Transport: webauthn.AuthenticatorTransportInternal, HasResidentKey: true,
 			HasUserVerification: verifies, IsUserVerified: verifies,
+			DefaultBackupEligibility: backup.Eligible, DefaultBackupState: backup.State,
 			AutomaticPresenceSimulation: true, // false, Go's zero value, would never answer
 		},
 	})
@@ -309,6 +437,17 @@ func (a Authenticator) Override(bogusSignature, noVerification bool) {
 	})
 }
 
+// Back sets what a passkey says of its backup from its next use on.
+func (a Authenticator) Back(id []byte, backup Backup) {
+	a.page.tb.Helper()
+	a.page.call("set the backup flags", func() error {
+		_, err := chromedp.Call(a.page.ctx, webauthn.SetCredentialProperties, webauthn.SetCredentialPropertiesParams{
+			AuthenticatorID: a.id, CredentialID: id, BackupEligibility: &backup.Eligible, BackupState: &backup.State,
+		})
+		return err
+	})
+}
+
 // Credentials are the passkeys the authenticator holds.
 func (a Authenticator) Credentials() []*webauthn.Credential {
 	a.page.tb.Helper()
@@ -341,6 +480,8 @@ type credential struct {
 	PrivateKey           []byte  `json:"privateKey"`
 	UserHandle           []byte  `json:"userHandle,omitempty"`
 	SignCount            float64 `json:"signCount"`
+	UserName             string  `json:"userName,omitempty"`
+	UserDisplayName      string  `json:"userDisplayName,omitempty"`
 }
 
 type addCredential struct {
@@ -354,7 +495,7 @@ func (a Authenticator) Add(c *webauthn.Credential) {
 	a.page.call("add a passkey", func() error {
 		command := cdp.Command[addCredential, cdp.Empty]{Method: webauthn.CommandAddCredential}
 		_, err := chromedp.Call(a.page.ctx, command, addCredential{a.id, credential{
-			c.CredentialID, c.IsResidentCredential, c.RpID, c.PrivateKey, c.UserHandle, c.SignCount,
+			c.CredentialID, c.IsResidentCredential, c.RpID, c.PrivateKey, c.UserHandle, c.SignCount, c.UserName, c.UserDisplayName,
 		}})
 		return err
 	})

@@ -82,6 +82,81 @@ func TestSignInFromAutofillList(t *testing.T) {
 	p.seePasskeyAlone()
 }
 
+// slow holds the server's answers to a passkey alone back until the page is told to go on.
+const slow = `const quick = fetch; window.fetch = async request => {
+	const response = await quick(request);
+	if (request.url.endsWith("/passkeys/login/verify")) await new Promise(done => { window.goOn = done; });
+	return response;
+};`
+
+// Between the pick and the server's answer the form says that it is at work, and takes no second press.
+func TestPickFromAutofillListIsAtWork(t *testing.T) {
+	for path, at := range map[string]struct{ form, place, words string }{
+		"/":        {"signin", "signin", "Signing in…"},
+		"/account": {"signin", "gate", "One moment…"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			p := client(t)
+			p.Authenticator(true)
+			p.run(enter + `await s.registerPasskey(); await s.signOut();`)
+			p.Before(slow)
+			p.Go(p.server.URL() + path)
+			if path == "/" {
+				p.Press("signup", "Sign in")
+			}
+			p.said("Signing you in…")
+			p.See(at.form, at.words)
+			p.Wait("the place to be busy", `document.querySelector("#`+at.place+`[aria-busy=true], #`+at.place+` [aria-busy=true]")`)
+			p.Press(at.form, at.words)
+			p.Wait("the answer", `window.goOn`)
+			Eval[bool](p.Page, `(goOn(), true)`)
+			p.See("top", "Full level")
+			if calls := p.calls("/passkeys/login/verify") + p.calls("/auth/login"); calls != 1 {
+				t.Errorf("%d sign-ins, want one", calls)
+			}
+		})
+	}
+}
+
+// calls counts the requests of the page for a path.
+func (p *tab) calls(path string) int {
+	p.t.Helper()
+	return Eval[int](p.Page, `performance.getEntriesByName(location.origin + "`+path+`").length`)
+}
+
+// The button asks the device at once, with options that came before the press: a browser may want to be asked within the press.
+func TestOptionsAreFetchedAhead(t *testing.T) {
+	for path, show := range map[string]func(*tab){
+		"/":        func(p *tab) { p.Press("signup", "Sign in") },
+		"/account": func(p *tab) { p.See("gate", "Sign in with a passkey") },
+	} {
+		t.Run(path, func(t *testing.T) {
+			p := client(t)
+			device := p.Authenticator(true)
+			p.run(enter + `await s.registerPasskey(); await s.signOut();`)
+			device.Present(false)
+			p.Before(lists)
+			p.Go(p.server.URL() + path)
+			show(p)
+			p.Wait("the list", `lists === 1`)
+			Eval[bool](p.Page, `(document.getElementById("by-passkey").focus(), true)`)
+			p.Wait("options for the list and the button", `performance.getEntriesByName(location.origin + "/passkeys/login/options").length === 2`)
+			Eval[bool](p.Page, `(performance.clearResourceTimings(), true)`)
+			p.Press("signin", "Sign in with a passkey")
+			p.See("main", "Follow your device")
+			if calls := p.calls("/passkeys/login/options"); calls != 0 {
+				t.Errorf("the press asked the server for options %d times", calls)
+			}
+			// Stop leads back to the form; then there are options again, fresh ones.
+			p.Press("main", "Stop")
+			p.said("Stopped.")
+			device.Present(true)
+			p.Press("signin", "Sign in with a passkey")
+			p.See("top", "Full level")
+		})
+	}
+}
+
 // A passkey that was deleted says so, and the list is there again.
 func TestAutofillListOffersDeletedPasskey(t *testing.T) {
 	p := start(t)

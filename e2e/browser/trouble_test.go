@@ -63,6 +63,8 @@ func TestFormsSayWhatIsWrong(t *testing.T) {
 	p.Press("signin", "Create an account")
 	refused("signup", "Mira", password, "name", "This username is taken. Try another one.")
 	p.Press("signup", "Sign in")
+	refused("signin", "", password, "name", "Type a username.")
+	refused("signin", "mira", "", "password", "Type a password.")
 	refused("signin", "mira", "not "+password, "name", "Username or password is not right. Check both, then try again.")
 	refused("signin", "nobody", password, "name", "Username or password is not right. Check both, then try again.")
 }

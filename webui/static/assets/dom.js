@@ -40,10 +40,16 @@ export function clock(seconds, exact) {
 	return new Intl.DateTimeFormat(undefined, { timeStyle: exact ? "medium" : "short" }).format(seconds * 1000);
 }
 
-export async function copy(text, button, said) {
-	await navigator.clipboard.writeText(text);
+/** Copies, and says on the button with one of two words whether that worked: a browser may forbid it. */
+export async function copy(text, button, { copied, uncopied }) {
 	const words = [...button.childNodes];
+	let said = copied;
+	try {
+		await navigator.clipboard.writeText(text);
+	} catch {
+		said = uncopied;
+	}
 	button.replaceChildren(said);
 	announce(said);
-	setTimeout(() => button.replaceChildren(...words), 2000);
+	setTimeout(() => button.replaceChildren(...words), said === copied ? 2000 : 6000);
 }

@@ -108,6 +108,7 @@ function wrong(text, ...inputs) {
 
 form.addEventListener("submit", async event => {
 	event.preventDefault();
+	if (byId("gate").ariaBusy) return;
 	const { username, password } = form.elements;
 	wrong();
 	if (!username.value.trim()) return wrong(fields.needName, username);

@@ -19,8 +19,10 @@ export function start(changed) {
 	onPress("add", add);
 }
 
+/** Shows the list and, at full level, where it comes with what that takes, tells password managers of it. */
 export const show = () => load("passkeys", async inside => {
-	const { passkeys } = await stepkey.call("GET", "/passkeys");
+	const list = await stepkey.call("GET", "/passkeys"), { passkeys } = list;
+	if (list.rpId) stepkey.syncPasskeys(list);
 	count = passkeys.length;
 	const [only] = passkeys;
 	inside.replaceChildren(...advice(passkeys.length, only), ...(count ? [el("ul", { class: "list", role: "list" }, ...passkeys.map(row))] : []));
@@ -70,7 +72,6 @@ async function add() {
 		await show();
 		if (before === 0) tell("passkeys", words.first);
 		announce(said.added);
-		await stepkey.syncPasskeys().catch(() => {});
 	});
 	return worked;
 }
@@ -80,23 +81,23 @@ function rename({ id, name }, heading, button) {
 	const save = el("button", { class: "btn small" }, words.save);
 	const end = () => { form.replaceWith(heading); button.hidden = false; button.focus(); };
 	const cancel = el("button", { type: "button", class: "btn quiet small" }, words.cancel);
-	const form = el("form", { method: "post" }, input, save, cancel);
+	const wrong = el("p", { class: "wrong", role: "alert" });
+	const form = el("form", { method: "post" }, input, save, cancel, wrong);
 	cancel.addEventListener("click", end);
 	form.addEventListener("keydown", event => { if (event.key === "Escape") end(); });
-	form.addEventListener("submit", async event => {
+	form.addEventListener("submit", event => {
 		event.preventDefault();
 		const typed = input.value.trim();
+		if (typed === name) return end();
+		wrong.replaceChildren(...(typed ? [] : [icon("warn"), el("span", {}, words.needName)]));
+		input.ariaInvalid = typed ? null : "true";
 		if (!typed) return input.focus();
-		const worked = typed === name || await attempt("passkeys", save, async () => {
-			const answer = await stepkey.call("PATCH", `/passkeys/${id}`, { name: typed });
-			heading.textContent = answer.passkey.name;
+		attempt("passkeys", save, async () => {
+			await stepkey.call("PATCH", `/passkeys/${id}`, { name: typed });
 			announce(said.renamed);
-		});
-		if (worked) end();
-		if (worked && typed !== name) {
 			await show();
 			part("passkeys", `[data-rename="${id}"]`)?.focus();
-		}
+		});
 	});
 	button.dataset.rename = id;
 	heading.replaceWith(form);

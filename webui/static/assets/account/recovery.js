@@ -45,7 +45,7 @@ async function make() {
 function reveal(codes) {
 	const text = `${codes.join("\n")}\n`;
 	const first = notice(words.once);
-	const copying = press(words.copy, "second small", () => copy(text, copying, status.copied));
+	const copying = press(words.copy, "second small", () => copy(text, copying, status));
 	const box = el("div", { class: "codes" }, first,
 		el("div", { class: "paper" }, el("h2", {}, words.paper), el("p", {}, `${location.origin} · ${stepkey.session.claims.username} · ${until(Date.now())}`), el("p", {}, words.rule)),
 		el("ol", { role: "list" }, ...codes.map(code => el("li", {}, code))),

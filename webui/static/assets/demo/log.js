@@ -117,7 +117,7 @@ function show() {
 
 /** Binds Copy and Clear. */
 export function startLog() {
-	byId("copy-log").addEventListener("click", event => copy(JSON.stringify(calls, null, 2), event.currentTarget, status.copied));
+	byId("copy-log").addEventListener("click", event => copy(JSON.stringify(calls, null, 2), event.currentTarget, status));
 	byId("clear-log").addEventListener("click", () => {
 		calls = [];
 		byId("log").replaceChildren();

@@ -24,6 +24,7 @@ const here = {
 	later: false,   // whether a first one was refused for now
 	ready: null,    // options for verifying fetched ahead, and when
 	entry: null,    // the same for signing in with a passkey alone
+	preparing: false, // while those are fetched
 	leaving: null,  // while the server is told that somebody signed out
 	alone: supported(), // whether a passkey alone may sign in, as far as is known
 };
@@ -206,12 +207,15 @@ async function list() {
 
 /** Fetches what the button for a passkey alone asks the device with, so that the press itself waits for nobody. */
 async function prepare() {
-	if (fresh(here.entry) || here.session) return;
+	if (here.preparing || fresh(here.entry) || here.session) return;
+	here.preparing = true;
 	try {
 		here.entry = { options: await stepkey.call("POST", "/passkeys/login/options", {}), at: Date.now() };
 	} catch (error) {
 		if (!(error instanceof StepkeyError)) throw error;
 		refused(error);
+	} finally {
+		here.preparing = false;
 	}
 }
 
@@ -288,7 +292,10 @@ function synced({ response: { authenticatorData: data } }) {
 }
 
 const onPress = (node, act) => node.addEventListener("click", () => act(node));
-const onSubmit = (step, act) => steps.form(step).addEventListener("submit", event => { event.preventDefault(); act(); });
+const onSubmit = (step, act) => steps.form(step).addEventListener("submit", event => {
+	event.preventDefault();
+	if (!byId(step).ariaBusy) act();
+});
 
 onSubmit("signup", signup);
 onSubmit("signin", signin);
@@ -311,7 +318,7 @@ onPress(byId("signout"), () => {
 	leave();
 	announce(status.signedOut);
 });
-onPress(byId("copy-token"), button => copy(here.session.accessToken, button, status.copied));
+onPress(byId("copy-token"), button => copy(here.session.accessToken, button, status));
 for (const link of document.querySelectorAll("[data-form]")) onPress(link, () => { here.form = link.dataset.form; show(); });
 for (const show of document.querySelectorAll(".secret button")) {
 	onPress(show, () => {

@@ -42,10 +42,10 @@ export function clear(step) {
 	retitle();
 }
 
-/** Says what is wrong below the last of the fields, and goes to the first. */
+/** Says what is wrong at the place that the last of the fields names, and goes to the first. */
 export function wrong(step, fields, text) {
 	const inputs = fields.map(name => form(step).elements[name]);
-	byId(`${inputs.at(-1).id}-wrong`).replaceChildren(icon("warn"), el("span", {}, text));
+	byId(inputs.at(-1).getAttribute("aria-describedby").split(" ").pop()).replaceChildren(icon("warn"), el("span", {}, text));
 	for (const input of inputs) input.setAttribute("aria-invalid", "true");
 	retitle(true);
 	inputs[0].focus();

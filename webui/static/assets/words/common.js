@@ -92,6 +92,7 @@ export const status = {
 	soon: "Your access token ends in one minute.",
 	online: "You are back online.",
 	copied: "Copied.",
+	uncopied: "Copying failed. Select the text instead.",
 	cleared: "Cleared.",
 };
 

@@ -1,0 +1,174 @@
+package browser
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// list is what the rows of a section of /account say, a row to a string, without what differs by the hour.
+func (p *tab) list(section string) []string {
+	p.t.Helper()
+	return Eval[[]string](p.Page, `[...document.querySelectorAll("#`+section+` li .text")].map(row => [...row.children].map(line =>
+		line.innerText.replace(/today, \d\d:\d\d/g, "today")).join(" | "))`)
+}
+
+// rows waits until a section of /account lists what want says.
+func (p *tab) rows(section string, want ...string) {
+	p.t.Helper()
+	p.Wait("the rows", `document.querySelectorAll("#`+section+` li .text").length === `+strconv.Itoa(len(want))+` && !document.getElementById("`+section+`").ariaBusy`)
+	if diff := cmp.Diff(want, p.list(section)); diff != "" {
+		p.t.Errorf("#%s (-want +got):\n%s", section, diff)
+	}
+}
+
+// Which passkey is which can be told, and what losing its device would mean. Deleting keeps the place in the list.
+func TestAccountListsPasskeys(t *testing.T) {
+	p := client(t)
+	p.run(enter)
+	for _, made := range []struct {
+		name string
+		on   Backup
+	}{
+		{"Phone", Backup{Eligible: true, State: true}},
+		{"Tablet", Backup{Eligible: true}},
+		{"Laptop", Backup{}},
+	} {
+		device := p.BackedUp(true, made.on)
+		p.want(`return (await s.registerPasskey({ deviceName: "`+made.name+`" })).name`, made.name)
+		p.run(`await s.stepUp();`)
+		if made.name != "Laptop" {
+			device.Remove()
+		}
+	}
+	p.Go(p.server.URL() + "/account")
+	const (
+		phone  = "Phone | Synced | Added today · Used today"
+		tablet = "Tablet | Can sync, not synced yet | Added today · Used today"
+		laptop = "Laptop | This device only | Added today · Used today"
+		lonely = "Your only passkey is on one device."
+	)
+	focused := func(name string) {
+		t.Helper()
+		p.Wait("the focus at "+name, `document.activeElement.textContent === "`+name+`"`)
+	}
+	p.rows("passkeys", phone, tablet, laptop)
+	remove := func(name string) {
+		t.Helper()
+		p.dialog("Delete “" + name + "”?")
+		p.Press("dialog", "Delete passkey")
+		p.said("Passkey deleted.")
+	}
+	p.Press("passkeys", "Delete\nPhone")
+	remove("Phone")
+	p.rows("passkeys", tablet, laptop)
+	focused("Tablet")
+	if said := Eval[string](p.Page, `document.getElementById("passkeys").innerText`); strings.Contains(said, lonely) {
+		t.Error("two passkeys are called lonely")
+	}
+	p.Press("passkeys", "Delete\nTablet")
+	remove("Tablet")
+	p.rows("passkeys", laptop)
+	focused("Laptop")
+	p.See("passkeys", lonely)
+	p.See("passkeys", "Add a second one on another device, or make recovery codes.")
+}
+
+// A passkey that its provider begins to sync is not the one that is lost with a device any more.
+func TestAccountSeesPasskeyGetSynced(t *testing.T) {
+	p := client(t)
+	device := p.BackedUp(true, Backup{Eligible: true})
+	p.run(enter + `await s.registerPasskey({ deviceName: "Phone" });`)
+	p.Go(p.server.URL() + "/account")
+	p.rows("passkeys", "Phone | Can sync, not synced yet | Added today · Not used yet")
+	device.Back(device.Credentials()[0].CredentialID, Backup{Eligible: true, State: true})
+	p.act(`await stepkey.stepUp()`)
+	p.See("passkeys", "Synced")
+	p.rows("passkeys", "Phone | Synced | Added today · Used today")
+}
+
+// A passkey that came by recovery says from when it works.
+func TestAccountShowsPasskeyThatWaits(t *testing.T) {
+	p, device, codes := withCodes(t)
+	p.expect("403 /passkeys/authenticate/options")
+	p.Go(p.server.URL() + "/recover")
+	p.signInToRecover(password)
+	p.See("mail", "No code?")
+	p.Type("recovery-code", codes[0])
+	p.Press("code", "Use this code")
+	p.See("notice", "You are in, for a quarter of an hour.")
+	device.Remove()
+	p.Authenticator(true)
+	p.Press("add", "Add a new passkey")
+	p.See("notice", "Passkey added.")
+	p.load()
+	p.run(`await s.signIn(` + credentials + `);`)
+	p.Go(p.server.URL() + "/account")
+	p.See("passkeys", "Works from ")
+	p.See("passkeys", ", since it came by recovery")
+}
+
+// What was changed in another tab meanwhile is said so, and the list is the one there is.
+func TestAccountPasskeyGoneElsewhere(t *testing.T) {
+	p := client(t)
+	p.run(enter)
+	for _, name := range []string{"Phone", "Laptop"} {
+		device := p.Authenticator(true)
+		p.run(`await s.registerPasskey({ deviceName: "` + name + `" }); await s.stepUp();`)
+		if name == "Phone" {
+			device.Remove()
+		}
+	}
+	p.Go(p.server.URL() + "/account")
+	p.See("passkeys", "Phone")
+	id := p.act(`return (await stepkey.call("GET", "/passkeys")).passkeys.find(p => p.name === "Phone").id`)
+	other, closeOther := p.Beside()
+	defer closeOther()
+	other.Go(p.server.URL() + "/account")
+	other.Press("passkeys", "Delete\nPhone")
+	other.Press("dialog", "Delete passkey")
+	other.Wait("the row to go", `document.querySelectorAll("#passkeys li").length === 1`)
+	p.expect("404 /passkeys/" + id)
+	p.Press("passkeys", "Delete\nPhone")
+	p.Press("dialog", "Delete passkey")
+	p.See("passkeys", "Already gone.")
+	p.rows("passkeys", "Laptop | This device only | Added today · Used today")
+}
+
+// Password managers are told what happened here (the Signal API), and what the device was asked for is what it did.
+func TestDeviceHearsWhatHappens(t *testing.T) {
+	p, device := account(t, false)
+	p.expect("403 /passkeys/register/options", "401 /passkeys/login/verify")
+	p.Press("passkeys", "Add a passkey")
+	p.Press("dialog", "Make the new one")
+	p.said("Passkey added.")
+	p.Happened("added")
+	id := p.act(`return (await stepkey.call("GET", "/passkeys")).passkeys[0].id`)
+	p.expect("403 /passkeys/" + id)
+	p.Press("passkeys", "Rename")
+	p.Keys("\bLaptop\r")
+	p.dialog("Confirm it’s you")
+	p.Press("dialog", "Verify with a passkey")
+	p.said("Renamed.")
+	p.Happened("asserted", "updated")
+
+	// A device that has it under another name hears the right one, after a rename too.
+	kept := device.Credentials()[0]
+	device.Remove()
+	device = p.Authenticator(true)
+	kept.UserName = "somebody"
+	device.Add(kept)
+	p.Press("passkeys", "Rename")
+	p.Keys("\bDesk\r")
+	p.said("Renamed.")
+	p.Happened("updated")
+	if name := device.Credentials()[0].UserName; name != "mira" {
+		t.Errorf("the device has it under the name %q", name)
+	}
+	p.Press("passkeys", "Delete")
+	p.Press("dialog", "Delete passkey")
+	p.said("Passkey deleted.")
+	p.Happened("deleted")
+}

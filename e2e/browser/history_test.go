@@ -1,0 +1,71 @@
+package browser
+
+import (
+	"fmt"
+	"testing"
+)
+
+// lists counts the lists of passkeys that were opened at a username field.
+const lists = `window.lists = 0; const ask = CredentialsContainer.prototype.get; CredentialsContainer.prototype.get = function (options) {
+	if (options.mediation === "conditional") window.lists++;
+	return ask.call(this, options);
+};`
+
+// leave goes to another page of the service, does there what while says, and comes back with the browser's button to the page
+// as it was left: out of the browser's back/forward cache, without loading it again.
+func (p *tab) leave(while func()) {
+	p.t.Helper()
+	path := Eval[string](p.Page, `(window.left = true, location.pathname)`)
+	p.Go(p.server.URL() + "/openapi.json")
+	while()
+	Eval[bool](p.Page, `(history.back(), true)`)
+	p.Wait("the page as it was left", fmt.Sprintf(`location.pathname === %q && document.readyState === "complete" && window.left`, path))
+}
+
+// Whoever comes back with the browser's button finds the session as it is by now.
+func TestBackButton(t *testing.T) {
+	for path, seen := range map[string][3]string{
+		"/":        {"badge", "Password level", "Signed out"},
+		"/account": {"level", "Password level", "Signed out"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			p := start(t)
+			p.expect("401 /auth/refresh")
+			p.signIn("mira")
+			p.Go(p.server.URL() + path)
+			p.See(seen[0], seen[1])
+			p.leave(func() {})
+			p.See(seen[0], seen[1])
+			p.leave(func() {
+				answer := post(t, p.server.URL()+"/auth/login", "", object{"username": "mira", "password": password}, 201)
+				token, _ := answer["accessToken"].(string)
+				post(t, p.server.URL()+"/auth/logout/all", token, object{}, 200)
+			})
+			p.See(seen[0], seen[2])
+		})
+	}
+}
+
+// The browser ends the list of passkeys when a page is left; it is there again afterwards.
+func TestListIsThereAfterTheBackButton(t *testing.T) {
+	for path, show := range map[string]func(*tab){
+		"/":        func(p *tab) { p.Press("signup", "Sign in") },
+		"/account": func(p *tab) { p.See("gate", "Sign in with a passkey") },
+	} {
+		t.Run(path, func(t *testing.T) {
+			p := client(t)
+			device := p.Authenticator(true)
+			p.run(enter + `await s.registerPasskey(); await s.signOut();`)
+			device.Present(false)
+			p.Before(lists)
+			p.Go(p.server.URL() + path)
+			show(p)
+			p.Wait("the list", `lists === 1`)
+			p.leave(func() {})
+			p.Wait("the list again", `lists === 2`)
+			device.Present(true)
+			p.leave(func() {})
+			p.See("top", "Full level")
+		})
+	}
+}
