@@ -328,7 +328,7 @@ func (p *Page) Wait(what, expression string) {
 // See waits until a text is visible in the element with the id. That of an element that is not shown would count as its innerText.
 func (p *Page) See(id, text string) {
 	p.tb.Helper()
-	p.Wait(fmt.Sprintf("%q in #%s", text, id), fmt.Sprintf(`(at => at.checkVisibility() && at.innerText.includes(%q))(document.getElementById(%q))`, text, id))
+	p.Wait(fmt.Sprintf("%q in #%s", text, id), fmt.Sprintf(`(at => at?.checkVisibility() && at.innerText.includes(%q))(document.getElementById(%q))`, text, id))
 }
 
 // Current waits until the step with the id is the current one.

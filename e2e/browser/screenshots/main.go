@@ -3,7 +3,7 @@
 //	cd e2e && go run ./browser/screenshots
 //
 // It serves the page from a fresh build, on SQLite in a temporary folder, and writes to e2e/screenshots: each state at
-// 320, 390, 768 and 1280 px, light and dark.
+// 320, 390, 768 and 1280 px, light and dark, and once in forced colours.
 package main
 
 import (
@@ -62,9 +62,17 @@ func run(folder string) (err error) {
 	return nil
 }
 
-// states goes through the page as a person would and takes a picture wherever it looks different.
+// states goes through the pages as a person would and takes a picture wherever they look different.
 func states(p *browser.Page, url string, pictures *album) {
 	device := p.Authenticator(true)
+	demo(p, device, url, pictures)
+	account(p, device, url, pictures)
+	waysBack(p, url, pictures)
+	others(p, url, pictures)
+}
+
+// demo ends with somebody at full level.
+func demo(p *browser.Page, device browser.Authenticator, url string, pictures *album) {
 	p.Go(url)
 	pictures.take("start")
 	p.Press("open", "Open the page")
@@ -136,20 +144,81 @@ func states(p *browser.Page, url string, pictures *album) {
 	p.Press("signin", "Try again")
 	p.See("claims", "a passkey alone")
 	pictures.take("passkey-alone")
+}
+
+// account begins at full level, and ends signed out.
+func account(p *browser.Page, device browser.Authenticator, url string, pictures *album) {
 	p.Go(url + "/account")
 	p.Wait("the account", `document.querySelector("#activity li")`)
 	pictures.take("account")
+	p.Press("passkeys", "Rename")
+	pictures.take("account-rename")
+	p.Keys("\b\r")
+	p.See("passkeys", "Type a name.")
+	pictures.take("account-rename-empty")
+	p.Keys("\x1b")
+	p.Press("passkeys", "Add a passkey")
+	p.See("dialog", "It stays on your device")
+	pictures.take("account-add")
+	p.Press("dialog", "Cancel")
 	p.Press("passkeys", "Delete")
 	pictures.take("account-delete-last")
+	p.Press("dialog", "Keep it")
+	p.Press("password", "Change password")
+	p.See("dialog", "New password")
+	p.Press("dialog", "Change password")
+	pictures.take("account-password")
+	p.Press("dialog", "Cancel")
+	p.Press("delete", "Delete account")
+	p.See("dialog", "Delete this account?")
+	pictures.take("account-delete")
 	p.Press("dialog", "Keep it")
 	p.Press("recovery", "Make codes")
 	p.See("recovery", "Keep these now.")
 	pictures.take("account-codes")
+	p.Media("print", "prefers-color-scheme", "light")
+	pictures.one("account-codes-printed")
+	p.Media("screen", "prefers-color-scheme", "light")
 	p.Press("recovery", "I have saved them")
+	p.Offline(true)
+	p.Press("recovery", "Make new codes")
+	p.Press("dialog", "Make new codes")
+	p.See("recovery", "You are offline.")
+	pictures.take("account-offline")
+	p.Offline(false)
+
+	// At password level again, with a second passkey that is elsewhere: a change asks for one first.
 	device.Present(false)
 	p.Press("top", "Sign out")
 	p.See("gate", "Sign in with a passkey")
 	pictures.take("account-sign-in")
+	p.Press("gate", "Sign in with a passkey")
+	p.See("gate", "Follow your device")
+	pictures.take("account-sign-in-waiting")
+	p.Press("gate", "Stop")
+	p.Type("username", "mira")
+	p.Type("password-now", "something else")
+	p.Press("signin", "Sign in")
+	p.See("gate", "Username or password is not right.")
+	pictures.take("account-sign-in-refused")
+	p.Type("password-now", password)
+	p.Press("signin", "Sign in")
+	p.Wait("the account", `document.querySelector("#activity li")`)
+	p.Press("passkeys", "Rename")
+	p.Keys("\bLaptop\r")
+	p.See("dialog", "Confirm it’s you")
+	pictures.take("account-step-up")
+	p.Press("dialog", "Verify with a passkey")
+	p.See("dialog", "Follow your device")
+	pictures.take("account-step-up-waiting")
+	p.Press("dialog", "Stop")
+	p.Press("dialog", "Cancel")
+	p.Press("top", "Sign out")
+	p.See("gate", "Sign in")
+}
+
+// waysBack are the pages behind links in mails, and those for who has lost all passkeys.
+func waysBack(p *browser.Page, url string, pictures *album) {
 	p.Go(url + "/recover")
 	p.See("main", "Get back into your account")
 	pictures.take("recover")
@@ -162,6 +231,20 @@ func states(p *browser.Page, url string, pictures *album) {
 	p.Go(url + "/recover-by-link#token")
 	p.See("main", "Get back into your account")
 	pictures.take("recover-by-link")
+	for _, page := range []string{"confirm-email", "reset-password", "not-me"} {
+		p.Go("about:blank")
+		p.Go(url + "/" + page + "#token")
+		p.Wait("the page", `document.querySelector("main h1")`)
+		pictures.take(page)
+	}
+	p.Go("about:blank")
+	p.Go(url + "/reset-password")
+	p.Wait("the page", `document.querySelector("main h1")`)
+	pictures.take("reset-password-ask")
+}
+
+// others are a new account that wants no passkey, and the reference.
+func others(p *browser.Page, url string, pictures *album) {
 	p.Go(url)
 	p.Press("signup", "Sign in")
 	p.Press("signin", "Create an account")
@@ -190,13 +273,27 @@ func (a *album) take(name string) {
 	for _, width := range []int64{320, 390, 768, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			a.page.Look(width, scheme)
-			file := filepath.Join(a.folder, fmt.Sprintf("%02d-%s-%d-%s.png", a.count, name, width, scheme))
-			if err := os.WriteFile(file, a.page.Picture(), 0o644); err != nil {
-				tb{}.Fatalf("%v", err)
-			}
+			a.save(fmt.Sprintf("%s-%d-%s", name, width, scheme))
 		}
 	}
+	a.page.Media("screen", "forced-colors", "active")
+	a.save(name + "-1280-forced")
+	a.page.Media("screen", "forced-colors", "none")
 	fmt.Println(name)
+}
+
+// one takes a single picture, of the page as it is.
+func (a *album) one(name string) {
+	a.count++
+	a.save(name)
+	fmt.Println(name)
+}
+
+func (a *album) save(name string) {
+	file := filepath.Join(a.folder, fmt.Sprintf("%02d-%s.png", a.count, name))
+	if err := os.WriteFile(file, a.page.Picture(), 0o644); err != nil {
+		tb{}.Fatalf("%v", err)
+	}
 }
 
 // tb ends the run where a test would end.
