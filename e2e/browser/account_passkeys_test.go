@@ -74,6 +74,8 @@ func TestAccountListsPasskeys(t *testing.T) {
 	focused("Laptop")
 	p.See("passkeys", lonely)
 	p.See("passkeys", "Add a second one on another device, or make recovery codes.")
+	p.Press("recovery", "Make codes")
+	p.See("passkeys", "Until then, your recovery codes are the way back.")
 }
 
 // A passkey that its provider begins to sync is not the one that is lost with a device any more.

@@ -176,3 +176,32 @@ func TestAccountTabOrder(t *testing.T) {
 		}
 	}
 }
+
+// Nothing that has been seen moves while a page loads, also when it finds a session (Layout Instability API). The pages wait
+// 300 ms before they show grey rows instead; here they have all the time they need.
+func TestNothingJumps(t *testing.T) {
+	p := client(t)
+	p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey(); await s.stepUp();`)
+	p.Before(`const soon = setTimeout; window.setTimeout = (act, ms, ...more) => soon(act, ms === 300 ? 60000 : ms, ...more);
+		window.shifts = []; new PerformanceObserver(list => { for (const { value, sources } of list.getEntries())
+			shifts.push(value.toFixed(3) + " " + sources.map(({ node }) => node?.id || node?.className || node?.nodeName)); }).observe({ type: "layout-shift", buffered: true });`)
+	for path, loaded := range map[string]string{
+		"/":               `document.querySelector("#open[aria-current=step]")`,
+		"/account":        `document.querySelector("#activity li")`,
+		"/docs":           `document.querySelector(".operation")`,
+		"/recover":        `!document.forms.signin.hidden`,
+		"/reset-password": `document.querySelector("form:not([hidden])")`,
+	} {
+		for _, width := range []int64{320, 1280} {
+			p.Look(width, "light")
+			p.Go("about:blank")
+			p.Go(p.server.URL() + path)
+			p.Wait("the page", loaded+` && document.querySelector("main").checkVisibility({ visibilityProperty: true })`)
+			Eval[bool](p.Page, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => soon(done, 50, true))))`)
+			if shifts := Eval[[]string](p.Page, `shifts`); len(shifts) > 0 {
+				t.Errorf("%s, %d px: %q", path, width, shifts)
+			}
+		}
+	}
+}

@@ -294,6 +294,18 @@ func (p *Page) Picture() []byte {
 	return png
 }
 
+// View is a PNG of what a window of that size shows, from the top.
+func (p *Page) View(width, height int64) []byte {
+	p.tb.Helper()
+	Eval[bool](p, `(scrollTo({ top: 0, behavior: "instant" }), true)`)
+	p.do("set the size", chromedp.EmulateViewport(width, height))
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.tb.Fatalf("take a picture: %v", err)
+	}
+	return png
+}
+
 // Before runs a script in every document of the tab before the page's own.
 func (p *Page) Before(script string) {
 	p.tb.Helper()
@@ -346,10 +358,10 @@ func (p *Page) Press(id, words string) {
 	p.do("press "+words, chromedp.MouseClickXY(at[0], at[1]))
 }
 
-// Type replaces what a field holds by typing.
+// Type replaces what a field holds by typing, once the field is there to be typed in.
 func (p *Page) Type(id, text string) {
 	p.tb.Helper()
-	Eval[bool](p, fmt.Sprintf(`(() => { const i = document.getElementById(%q); i.focus(); i.select(); return true; })()`, id))
+	p.Wait("the field "+id, fmt.Sprintf(`(i => { i?.focus(); i?.select(); return i && document.activeElement === i; })(document.getElementById(%q))`, id))
 	p.Keys("\b" + text)
 }
 

@@ -160,8 +160,8 @@ export interface Stepkey {
 	/**
 	 * fetch with the access token. A token that has expired is refreshed and a refusal for want of a passkey (RFC 9470) is
 	 * answered with one ceremony; after either the request is repeated, once. A body that is a stream cannot be, nor a request
-	 * that another user's session would repeat: kind "unrepeatable". An answer that is a problem document is thrown, every other returned. Other origins than the page's, the
-	 * service's and Options.origins get no token.
+	 * that another user's session would repeat: kind "unrepeatable". An answer that is a problem document is thrown, every other
+	 * returned. Other origins than the page's, the service's and Options.origins get no token.
 	 */
 	fetch(input: RequestInfo | URL, init?: FetchOptions): Promise<Response>;
 	/** The same for the service's own API: JSON both ways; every refusal is thrown. */

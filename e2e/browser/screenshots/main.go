@@ -46,6 +46,15 @@ func run(folder string) (err error) {
 		return err
 	}
 	defer cancel()
+	old, err := filepath.Glob(filepath.Join(folder, "*.png"))
+	if err != nil {
+		return err
+	}
+	for _, picture := range old {
+		if err := os.Remove(picture); err != nil {
+			return err
+		}
+	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
@@ -121,6 +130,7 @@ func demo(p *browser.Page, device browser.Authenticator, url string, pictures *a
 	p.Current("open")
 	p.Press("log", "Device\nnavigator.credentials.get()")
 	pictures.take("full-level")
+	pictures.forDocs("demo")
 	p.Press("open", "Open the page")
 	p.See("open", "The server saw full level")
 	pictures.take("open")
@@ -151,6 +161,7 @@ func account(p *browser.Page, device browser.Authenticator, url string, pictures
 	p.Go(url + "/account")
 	p.Wait("the account", `document.querySelector("#activity li")`)
 	pictures.take("account")
+	pictures.forDocs("account")
 	p.Press("passkeys", "Rename")
 	pictures.take("account-rename")
 	p.Keys("\b\r")
@@ -289,9 +300,18 @@ func (a *album) one(name string) {
 	fmt.Println(name)
 }
 
+// forDocs takes the picture of which docs/images keeps a copy.
+func (a *album) forDocs(name string) {
+	a.page.Look(1280, "light")
+	a.write("docs-"+name, a.page.View(1280, 1060))
+}
+
 func (a *album) save(name string) {
-	file := filepath.Join(a.folder, fmt.Sprintf("%02d-%s.png", a.count, name))
-	if err := os.WriteFile(file, a.page.Picture(), 0o644); err != nil {
+	a.write(fmt.Sprintf("%02d-%s", a.count, name), a.page.Picture())
+}
+
+func (a *album) write(name string, png []byte) {
+	if err := os.WriteFile(filepath.Join(a.folder, name+".png"), png, 0o644); err != nil {
 		tb{}.Fatalf("%v", err)
 	}
 }

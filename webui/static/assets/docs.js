@@ -1,6 +1,6 @@
 // /docs: the OpenAPI document, readable. The problems below the calls are in docs.html, so that links to them always work.
 
-import { byId, el } from "./dom.js";
+import { byId, el, settled } from "./dom.js";
 import { notice } from "./notice.js";
 import { words } from "./words/docs.js";
 
@@ -15,6 +15,7 @@ async function load() {
 		byId("operations").replaceChildren(notice(words.failed));
 	} finally {
 		byId("operations").removeAttribute("aria-busy");
+		settled();
 	}
 	// The target of the address was not there when the browser looked for it.
 	if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();

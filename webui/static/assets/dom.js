@@ -40,6 +40,11 @@ export function clock(seconds, exact) {
 	return new Intl.DateTimeFormat(undefined, { timeStyle: exact ? "medium" : "short" }).format(seconds * 1000);
 }
 
+/** Shows what was kept back until it is known how the page begins, so that nothing jumps. */
+export function settled() {
+	for (const node of document.querySelectorAll(".unsettled")) node.classList.remove("unsettled");
+}
+
 /** Copies, and says on the button with one of two words whether that worked: a browser may forbid it. */
 export async function copy(text, button, { copied, uncopied }) {
 	const words = [...button.childNodes];

@@ -2,7 +2,7 @@
 
 import { stepkey, supported } from "/stepkey.js";
 import { passkeyList } from "/assets/autofill.js";
-import { announce, byId, el, icon } from "/assets/dom.js";
+import { announce, byId, el, icon, settled } from "/assets/dom.js";
 import { explain } from "/assets/failures.js";
 import { wait } from "/assets/wait.js";
 import { fields, levels, notices, status, title } from "/assets/words/common.js";
@@ -19,9 +19,12 @@ const STALE = 240000;
 const form = byId("signin"), submit = form.querySelector(".btn:not(.small)");
 let shown = null, name = "", proof = 0, ready = null, quiet = false;
 
-function view(which) {
-	const moved = shown && shown !== which;
+/** The account is shown when its sections are filled, or after this time in milliseconds, so that nothing jumps. */
+const FILLED = 300;
+
+function view(which, moved = shown && shown !== which) {
 	shown = which;
+	settled();
 	byId("gate").hidden = which !== "gate";
 	byId("account").hidden = byId("signout").hidden = which !== "account";
 	document.title = title(titles[which]);
@@ -45,12 +48,15 @@ function changed(session) {
 	}
 }
 
-function enter() {
+async function enter() {
+	const moved = shown === "gate", late = new Promise(done => setTimeout(done, FILLED));
+	shown = "account";
+	for (const slot of document.querySelectorAll("#account :is(.tell, .in)")) slot.replaceChildren();
+	await Promise.race([late, Promise.all([passkeys, sessions, recovery].map(section => section.show()).concat(settings.showEmail(), settings.showActivity()))]);
+	if (shown !== "account") return;
 	part("gate", ".tell").replaceChildren();
 	form.reset();
-	view("account");
-	for (const slot of document.querySelectorAll("#account :is(.tell, .in)")) slot.replaceChildren();
-	for (const show of [passkeys.show, sessions.show, recovery.show, settings.showEmail, settings.showActivity]) show();
+	view("account", moved);
 	// The sections were hidden when the browser looked for the one in the address.
 	if (location.hash) document.querySelector(`section[id="${CSS.escape(location.hash.slice(1))}"]`)?.scrollIntoView();
 }
@@ -169,7 +175,7 @@ for (const section of document.querySelectorAll("section")) inView.observe(secti
 
 passkeys.start(line);
 sessions.start();
-recovery.start();
+recovery.start(passkeys.backed);
 settings.start(async () => {
 	await goodbye(stepkey.signOut); // so that other tabs learn of it
 	form.elements.username.value = "";

@@ -10,7 +10,7 @@ import { ask, attempt, dotted, load, onPress, part, phone, rowButton, tell, unti
 /** How many there are; null until it is known. */
 export let count = null;
 
-let told = () => {};
+let told = () => {}, only = null, codes = 0;
 
 /** `changed` is called with each new list. */
 export function start(changed) {
@@ -24,8 +24,9 @@ export const show = () => load("passkeys", async inside => {
 	const list = await stepkey.call("GET", "/passkeys"), { passkeys } = list;
 	if (list.rpId) stepkey.syncPasskeys(list);
 	count = passkeys.length;
-	const [only] = passkeys;
-	inside.replaceChildren(...advice(passkeys.length, only), ...(count ? [el("ul", { class: "list", role: "list" }, ...passkeys.map(row))] : []));
+	only = count === 1 ? passkeys[0] : null;
+	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? [el("ul", { class: "list", role: "list" }, ...passkeys.map(row))] : []));
+	advise();
 	told();
 });
 
@@ -34,9 +35,16 @@ export function renew() {
 	if (!byId("passkeys").ariaBusy && !part("passkeys", "form")) show();
 }
 
-function advice(length, only) {
-	const found = !supported() ? notices.unsupported : !length ? words.offer : length === 1 && only.backupEligible === false ? words.lonely : null;
-	return found ? [note(found)] : [];
+/** Takes how many recovery codes there are: they are the other way not to lose the account with a device. */
+export function backed(left) {
+	codes = left;
+	advise();
+}
+
+function advise() {
+	const lonely = only?.backupEligible === false && (codes ? words.backed : words.lonely);
+	const found = !supported() ? notices.unsupported : count === 0 ? words.offer : lonely;
+	part("passkeys", ".advice")?.replaceChildren(...(found ? [note(found)] : []));
 }
 
 function row(passkey) {

@@ -7,9 +7,11 @@ import { status } from "/assets/words/common.js";
 import { codes as words, dialogs, pending, said, stop } from "/assets/words/account.js";
 import { ask, attempt, load, onPress, until } from "./ui.js";
 
-let left = 0, fresh = null;
+let left = 0, fresh = null, told = () => {};
 
-export function start() {
+/** `counted` is called with how many codes are left. */
+export function start(counted) {
+	told = counted;
 	onPress("make-codes", make);
 	addEventListener("beforeunload", event => { if (fresh) event.preventDefault(); });
 }
@@ -20,6 +22,7 @@ export function forget() { fresh = null; }
 export const show = () => load("recovery", async inside => {
 	const { codesLeft, codesCreatedAt, pending: running } = await stepkey.call("GET", "/account/recovery");
 	left = codesLeft;
+	told(left);
 	byId("codes-left").textContent = codesCreatedAt ? words.left(left, until(codesCreatedAt).split(",")[0]) : words.none;
 	byId("make-codes").textContent = codesCreatedAt ? words.renew : words.make;
 	if (!fresh) inside.replaceChildren(...(codesCreatedAt && left <= 3 ? [note(words.few)] : []));

@@ -1,7 +1,7 @@
 // The demo: five steps from a new account to a page that only a passkey opens.
 
 import { StepkeyError, stepkey, supported } from "/stepkey.js";
-import { announce, byId, clock, copy } from "/assets/dom.js";
+import { announce, byId, clock, copy, settled } from "/assets/dom.js";
 import { passkeyList } from "/assets/autofill.js";
 import { atFields, explain } from "/assets/failures.js";
 import { notice } from "/assets/notice.js";
@@ -343,6 +343,7 @@ stepkey.refresh().then(async session => {
 	if (session) await look();
 }).catch(() => {}).finally(() => {
 	here.working = false;
+	settled();
 	if (here.session) show();
 	else if (here.form === "signin") list();
 });
