@@ -88,6 +88,9 @@ func TestAccountSeesPasskeyGetSynced(t *testing.T) {
 	device.Back(device.Credentials()[0].CredentialID, Backup{Eligible: true, State: true})
 	p.act(`await stepkey.stepUp()`)
 	p.See("passkeys", "Synced")
+	if said := Eval[string](p.Page, `document.getElementById("passkeys").innerText`); strings.Contains(said, "Your only passkey is on one device.") {
+		t.Error("a passkey that is synced is called lonely")
+	}
 	p.rows("passkeys", "Phone | Synced | Added today · Used today")
 }
 
@@ -173,4 +176,53 @@ func TestDeviceHearsWhatHappens(t *testing.T) {
 	p.Press("dialog", "Delete passkey")
 	p.said("Passkey deleted.")
 	p.Happened("deleted")
+}
+
+// Whoever signs in with a phone beside the computer is offered a passkey here, until "Not now". A security key is left alone.
+func TestAccountOffersPasskeyHere(t *testing.T) {
+	const offer = "This passkey came from another device."
+	for name, test := range map[string]struct {
+		device  func(*tab) Authenticator
+		offered bool
+	}{
+		"phone":        {func(p *tab) Authenticator { return p.Phone() }, true},
+		"security key": {func(p *tab) Authenticator { return p.SecurityKey() }, false},
+		"this device":  {func(p *tab) Authenticator { return p.Authenticator(true) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := client(t)
+			spare := p.Authenticator(true) // another one, so that nobody is warned of losing the only one
+			p.run(enter + `await s.registerPasskey({ deviceName: "Spare" }); await s.stepUp();`)
+			spare.Remove()
+			device := test.device(p)
+			p.run(`await s.registerPasskey({ deviceName: "Used" }); await s.signOut();`)
+			signIn := func() {
+				t.Helper()
+				device.Present(false)
+				p.Go("about:blank")
+				p.Go(p.server.URL() + "/account")
+				p.See("gate", "Sign in with a passkey")
+				device.Present(true)
+				p.Press("gate", "Sign in with a passkey")
+				p.See("passkeys", "Used today")
+			}
+			offered := func(want bool) {
+				t.Helper()
+				if got := Eval[bool](p.Page, `document.querySelector(".advice").innerText.includes("`+offer+`")`); got != want {
+					t.Errorf("offered: %t, want %t", got, want)
+				}
+			}
+			signIn()
+			offered(test.offered)
+			if !test.offered {
+				return
+			}
+			p.accessible(axe(t), "the offer of a passkey here")
+			p.Press("passkeys", "Not now")
+			offered(false)
+			p.act(`await stepkey.signOut()`)
+			signIn()
+			offered(false)
+		})
+	}
 }

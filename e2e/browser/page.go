@@ -382,7 +382,7 @@ type Authenticator struct {
 type Backup struct{ Eligible, State bool }
 
 // Authenticator gives the tab an authenticator that stores passkeys, for this device only. verifies says whether it can check
-// who is there. A tab has one at most.
+// who is there. A tab has one such device at most.
 func (p *Page) Authenticator(verifies bool) Authenticator {
 	p.tb.Helper()
 	return p.BackedUp(verifies, Backup{})
@@ -391,13 +391,30 @@ func (p *Page) Authenticator(verifies bool) Authenticator {
 // BackedUp gives the tab an authenticator whose passkeys may be elsewhere as well.
 func (p *Page) BackedUp(verifies bool, backup Backup) Authenticator {
 	p.tb.Helper()
+	return p.authenticator(webauthn.AuthenticatorTransportInternal, verifies, backup)
+}
+
+// Phone gives the tab an authenticator on another device, which is reached through the air, with passkeys that are synced.
+func (p *Page) Phone() Authenticator {
+	p.tb.Helper()
+	return p.authenticator(webauthn.AuthenticatorTransportHybrid, true, Backup{Eligible: true, State: true})
+}
+
+// SecurityKey gives the tab an authenticator that is plugged in.
+func (p *Page) SecurityKey() Authenticator {
+	p.tb.Helper()
+	return p.authenticator(webauthn.AuthenticatorTransportUsb, true, Backup{})
+}
+
+func (p *Page) authenticator(transport webauthn.AuthenticatorTransport, verifies bool, backup Backup) Authenticator {
+	p.tb.Helper()
 	if _, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
 		p.tb.Fatalf("enable WebAuthn: %v", err)
 	}
 	added, err := chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
 		Options: &webauthn.VirtualAuthenticatorOptions{
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21,
-			Transport: webauthn.AuthenticatorTransportInternal, HasResidentKey: true,
+			Transport: transport, HasResidentKey: true,
 			HasUserVerification: verifies, IsUserVerified: verifies,
 			DefaultBackupEligibility: backup.Eligible, DefaultBackupState: backup.State,
 			AutomaticPresenceSimulation: true, // false, Go's zero value, would never answer

@@ -7,6 +7,7 @@ import { explain } from "/assets/failures.js";
 import { wait } from "/assets/wait.js";
 import { fields, levels, notices, status, title } from "/assets/words/common.js";
 import { said, titles, who } from "/assets/words/account.js";
+import { backed, observe } from "./advice.js";
 import * as passkeys from "./passkeys.js";
 import * as recovery from "./recovery.js";
 import * as sessions from "./sessions.js";
@@ -93,6 +94,7 @@ async function look() {
 }
 
 const offer = passkeyList({
+	observe,
 	wanted: () => !stepkey.session && !byId("by-passkey").hidden,
 	entering(answer) {
 		announce(status.signingIn);
@@ -175,7 +177,7 @@ for (const section of document.querySelectorAll("section")) inView.observe(secti
 
 passkeys.start(line);
 sessions.start();
-recovery.start(passkeys.backed);
+recovery.start(backed);
 settings.start(async () => {
 	await goodbye(stepkey.signOut); // so that other tabs learn of it
 	form.elements.username.value = "";

@@ -1,16 +1,16 @@
 // The list of passkeys: add, rename in place, delete.
 
 import { stepkey, supported } from "/stepkey.js";
-import { announce, byId, el, icon } from "/assets/dom.js";
-import { note } from "/assets/notice.js";
-import { notices, passkey as kinds } from "/assets/words/common.js";
+import { announce, byId, el, icon, press } from "/assets/dom.js";
+import { passkey as kinds } from "/assets/words/common.js";
 import { dialogs, passkeys as words, said } from "/assets/words/account.js";
+import { advise } from "./advice.js";
 import { ask, attempt, dotted, load, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
 
 /** How many there are; null until it is known. */
 export let count = null;
 
-let told = () => {}, only = null, codes = 0;
+let told = () => {};
 
 /** `changed` is called with each new list. */
 export function start(changed) {
@@ -21,30 +21,17 @@ export function start(changed) {
 
 /** Shows the list and, at full level, where it comes with what that takes, tells password managers of it. */
 export const show = () => load("passkeys", async inside => {
-	const list = await stepkey.call("GET", "/passkeys"), { passkeys } = list;
-	if (list.rpId) stepkey.syncPasskeys(list);
-	count = passkeys.length;
-	only = count === 1 ? passkeys[0] : null;
-	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? [el("ul", { class: "list", role: "list" }, ...passkeys.map(row))] : []));
-	advise();
+	const answer = await stepkey.call("GET", "/passkeys");
+	if (answer.rpId) stepkey.syncPasskeys(answer);
+	count = answer.passkeys.length;
+	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? [el("ul", { class: "list", role: "list" }, ...answer.passkeys.map(row))] : []));
+	advise(answer.passkeys);
 	told();
 });
 
 /** Shows what a verification changed, unless somebody is at work in the list. */
 export function renew() {
 	if (!byId("passkeys").ariaBusy && !part("passkeys", "form")) show();
-}
-
-/** Takes how many recovery codes there are: they are the other way not to lose the account with a device. */
-export function backed(left) {
-	codes = left;
-	advise();
-}
-
-function advise() {
-	const lonely = only?.backupEligible === false && (codes ? words.backed : words.lonely);
-	const found = !supported() ? notices.unsupported : count === 0 ? words.offer : lonely;
-	part("passkeys", ".advice")?.replaceChildren(...(found ? [note(found)] : []));
 }
 
 function row(passkey) {

@@ -69,6 +69,8 @@ export const passkeys = {
 	offer: plain("Skip the password next time.", "A passkey signs you in with your fingerprint, face or screen lock. It also opens what a password cannot. Your fingerprint or face stays on your device."),
 	lonely: warn("Your only passkey is on one device.", "Lose the device, and the passkey is lost. Add a second one on another device, or make recovery codes."),
 	backed: warn("Your only passkey is on one device.", "Add a second one on another device. Until then, your recovery codes are the way back."),
+	foreign: plain("This passkey came from another device.", "Add one here, and this device is all you need next time."),
+	later: "Not now",
 	first: ok("Passkey added.", "Add a second on another device, or make recovery codes, so that losing this one costs you nothing."),
 	added: "Added ",
 	used: "Used ",
