@@ -5,10 +5,12 @@ import (
 	"testing"
 )
 
-// lists counts the lists of passkeys that were opened at a username field.
-const lists = `window.lists = 0; const ask = CredentialsContainer.prototype.get; CredentialsContainer.prototype.get = function (options) {
-	if (options.mediation === "conditional") window.lists++;
-	return ask.call(this, options);
+// lists counts the lists of passkeys that were opened at a username field, and the other requests to the device as asks. With
+// unused, nobody picks from a list.
+const lists = `window.lists = window.asks = 0; const ask = CredentialsContainer.prototype.get; CredentialsContainer.prototype.get = function (options) {
+	const list = options.mediation === "conditional";
+	list ? window.lists++ : window.asks++;
+	return list && window.unused ? new Promise(() => {}) : ask.call(this, options);
 };`
 
 // leave goes to another page of the service, does there what while says, and comes back with the browser's button to the page

@@ -108,6 +108,9 @@ func TestPickFromAutofillListIsAtWork(t *testing.T) {
 			p.See(at.form, at.words)
 			p.Wait("the place to be busy", `document.querySelector("#`+at.place+`[aria-busy=true], #`+at.place+` [aria-busy=true]")`)
 			p.Press(at.form, at.words)
+			if said := Eval[string](p.Page, `[...document.querySelectorAll("#`+at.form+` .wrong")].map(e => e.innerText).join("")`); said != "" {
+				t.Errorf("a second press is answered with %q", said)
+			}
 			p.Wait("the answer", `window.goOn`)
 			Eval[bool](p.Page, `(goOn(), true)`)
 			p.See("top", "Full level")
@@ -144,6 +147,7 @@ func TestOptionsAreFetchedAhead(t *testing.T) {
 			Eval[bool](p.Page, `(performance.clearResourceTimings(), true)`)
 			p.Press("signin", "Sign in with a passkey")
 			p.See("main", "Follow your device")
+			p.Wait("the device to be asked", `asks === 1`)
 			if calls := p.calls("/passkeys/login/options"); calls != 0 {
 				t.Errorf("the press asked the server for options %d times", calls)
 			}
