@@ -189,8 +189,9 @@ func TestAccountChallengeTooLate(t *testing.T) {
 	// The same at the gate, with the options that were fetched ahead for the button.
 	p.act(`window.unused = true`)
 	for _, late := range []bool{false, true} {
-		p.act(fmt.Sprintf(`window.stale = %t`, late))
+		p.act(fmt.Sprintf(`window.stale = %t; window.lists = 0`, late))
 		p.Press("top", "Sign out")
+		p.Wait("the list, which comes after the options for the button", `lists === 1`)
 		p.Press("gate", "Sign in with a passkey")
 		if late {
 			p.See("gate", "That took too long.")

@@ -305,6 +305,22 @@ func TestClientTellsOfItsOwnPasskeyDeleted(t *testing.T) {
 	}
 }
 
+// A pick from the list that comes as a button ends the list signs nobody in: the button does.
+func TestClientSignsInOnceWhereListAndButtonMeet(t *testing.T) {
+	p := client(t)
+	p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey(); await s.signOut(); calls.splice(0);
+		const { get } = CredentialsContainer.prototype;
+		CredentialsContainer.prototype.get = function ({ signal, mediation, ...rest }) {
+			if (mediation !== "conditional") return get.call(this, { signal, ...rest });
+			return new Promise(done => { window.open = true; signal.onabort = () => done(get.call(this, rest)); });
+		};`)
+	p.want(`const list = s.signInWithPasskey({ mediation: "conditional" });
+		while (window.open !== true) await new Promise(done => later(done, 10));
+		const [fromList, fromButton] = await Promise.all([list, s.signInWithPasskey()]);
+		return [fromList, fromButton.authLevel, calls.filter(call => call.endsWith("/verify")).length]`, `[null,"full",1]`)
+}
+
 // What the device reports, as a kind and a sentence. The text of the browser is kept as the cause alone.
 func TestClientNamesFailures(t *testing.T) {
 	p := client(t)

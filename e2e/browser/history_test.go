@@ -10,7 +10,8 @@ import (
 const lists = `window.lists = window.asks = 0; const ask = CredentialsContainer.prototype.get; CredentialsContainer.prototype.get = function (options) {
 	const list = options.mediation === "conditional";
 	list ? window.lists++ : window.asks++;
-	return list && window.unused ? new Promise(() => {}) : ask.call(this, options);
+	if (!list || !window.unused) return ask.call(this, options);
+	return new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(options.signal.reason)));
 };`
 
 // counted counts the requests that are under way. A browser keeps no page that has some.

@@ -80,7 +80,7 @@ function endList() {
 
 export function createStepkey({ base = "", refresh: mode = "cookie", origins = [] } = {}) {
 	let session = null, refreshing, climbing;
-	const cookie = mode === "cookie", mark = `stepkey:${base}`, ours = [location.origin, new URL(base || "/", location).origin, ...origins];
+	const cookie = mode === "cookie", mark = `stepkey:${base}`, ours = [location.origin, new URL(base, location).origin, ...origins];
 
 	// Tabs share the cookie, so they share the session. It stays in memory; what is stored is that there is one.
 	const tabs = cookie && window.BroadcastChannel && new BroadcastChannel(mark);
@@ -202,7 +202,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		// A browser's promise may never settle, and may ignore the signal.
 		const end = new Promise((_, reject) => {
 			const fail = name => reject({ name });
-			const halt = () => { abort.abort(); setTimeout(fail, 500, "AbortError"); };
+			const halt = () => { abort.abort(); setTimeout(fail, 500); };
 			const renew = () => {
 				const at = document.activeElement;
 				at?.matches("[autocomplete~=webauthn]") ? at.addEventListener("blur", renew) : fail("TimeoutError");
@@ -214,6 +214,8 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			const asked = navigator.credentials[kind]({ publicKey: fromJSON(options), signal: abort.signal, mediation });
 			if (quiet) list = { abort, ended: asked.catch(() => {}) };
 			const answer = toJSON(await Promise.race([asked, end]));
+			// One that came as it was ended is not used: another request may have taken its place.
+			abort.signal.throwIfAborted?.();
 			report?.(answer);
 			return answer;
 		} catch (cause) {
