@@ -1,7 +1,7 @@
 // The list of passkeys: add, rename in place, delete.
 
 import { stepkey, supported } from "/stepkey.js";
-import { announce, byId, el, icon, press } from "/assets/dom.js";
+import { announce, byId, el, icon } from "/assets/dom.js";
 import { passkey as kinds } from "/assets/words/common.js";
 import { dialogs, passkeys as words, said } from "/assets/words/account.js";
 import { advise } from "./advice.js";
