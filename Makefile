@@ -1,6 +1,6 @@
 # Every target is one line that can be typed by hand. `make` alone lists them.
 
-.PHONY: help build test check faults bench screenshots
+.PHONY: help build test race check faults reliability bench screenshots
 
 # More flags for go test, such as TESTFLAGS='-run StepUp -v'.
 TESTFLAGS =
@@ -11,11 +11,16 @@ help: ## list the targets
 build: ## build the static binary bin/stepkey
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/stepkey ./cmd/stepkey
 
-test: ## set up what the tests need and run all of them: unit, store, API, race, browser
+# Packages of e2e drive servers, databases and a browser: one at a time, or the machine is busy with the tests.
+test: ## set up what the tests need and run them: unit, store, API and browser tests
 	tools/setup
-	go test -race $(TESTFLAGS) ./...
+	go test $(TESTFLAGS) ./...
 	go -C tools test $(TESTFLAGS) ./...
-	go -C e2e test -timeout 30m $(TESTFLAGS) ./...
+	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./inbox ./proxy
+
+race: ## the unit and store tests again, with the race detector and longer games
+	tools/setup
+	go test -race -p 1 -timeout 30m $(TESTFLAGS) ./...
 
 check: ## format, vet and staticcheck in all modules
 	go -C tools build -o ../bin/ tool
@@ -23,7 +28,11 @@ check: ## format, vet and staticcheck in all modules
 	go vet ./... && go -C tools vet ./... && go -C e2e vet ./...
 	bin/staticcheck ./... && cd tools && ../bin/staticcheck ./... && cd ../e2e && ../bin/staticcheck ./...
 
-faults: ## break what the service stands on, for minutes, and write docs/reliability.md
+faults: ## break what the service stands on, a few seconds for each fault
+	tools/setup
+	go -C e2e test -timeout 20m $(TESTFLAGS) ./faults
+
+reliability: ## the same for minutes, on a quiet machine, and write docs/reliability.md
 	go -C e2e test -count=1 -timeout 20m $(TESTFLAGS) ./faults -args -long -report ../../docs/reliability.md
 
 bench: ## measure CPU, memory and start beside bare handlers, as a Markdown table

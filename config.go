@@ -121,6 +121,12 @@ type Config struct {
 	// CPU and 19 MiB. The default is one less than there are CPUs, at least one.
 	HashSlots int
 
+	// HashWait bounds how long a password waits for its turn to be hashed; the
+	// answer is then an OverloadedError. People try again after a few seconds, so
+	// a longer wait spends CPU on answers that nobody reads. The default is 1.5
+	// seconds; a negative value is refused.
+	HashWait time.Duration
+
 	// Clock is the time by which everything is decided, Random the source of
 	// every secret and id. The defaults are time.Now and crypto/rand. With
 	// several instances, pass the clock of the database they share.
@@ -169,6 +175,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.DangerNoLimits {
 		c.Limiter = nil
+	}
+	if c.HashWait == 0 {
+		c.HashWait = password.DefaultMaxWait
 	}
 	if c.KeyLifetime == 0 {
 		c.KeyLifetime = KeyLifetime
@@ -252,6 +261,8 @@ func (c Config) checkLimits() error {
 			c.MinPasswordLength, password.DefaultMinLength, maxMinPasswordLength)
 	case c.RecoveryCoolOff < 0:
 		return errors.New("STEPKEY_RECOVERY_COOL_OFF is less than nothing: set it to hours, such as 24h")
+	case c.HashWait < 0:
+		return errors.New("STEPKEY_HASH_WAIT must not be negative: set it to seconds, such as 1.5s")
 	case c.Limiter == nil && !c.DangerNoLimits:
 		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
 	case c.DangerNoLimits && !c.onlyLocalhost():

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stepkey/stepkey"
 )
@@ -36,7 +37,7 @@ func TestLoginsAreNoCrowdInTheDatabase(t *testing.T) {
 	known := f.mustLogInFrom("at first", from("192.0.2.7"))
 	store := &heldStore{Store: f.store, asked: make(chan struct{}), goOn: make(chan struct{})}
 	config := f.config()
-	config.Store, config.HashSlots = store, 1
+	config.Store, config.HashSlots, config.HashWait = store, 1, 1500*time.Millisecond
 	service := f.newService(config)
 	var all sync.WaitGroup
 	refused := make(chan error)

@@ -76,7 +76,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		store: c.Store, challenges: c.Challenges, clock: c.Clock, random: c.Random, log: c.Log,
 		challengesApart: any(c.Challenges) != any(c.Store),
 
-		gate:     password.NewGate(hashSlots(c.HashSlots), maxHashWait),
+		gate:     password.NewGate(hashSlots(c.HashSlots), c.HashWait),
 		origins:  c.pageOrigins(),
 		related:  slices.Clone(c.RelatedOrigins),
 		issuer:   c.Issuer,
@@ -129,11 +129,6 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	})
 	return s, err
 }
-
-// maxHashWait is how long a password waits for its turn to be hashed. People
-// try again after a few seconds, and an answer that nobody waits for any more is
-// work for nothing.
-const maxHashWait = 1500 * time.Millisecond
 
 // hashSlots leaves one CPU for everything else, so that a flood of logins does
 // not stop those who are signed in.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
@@ -62,7 +63,7 @@ func onBoth(t *testing.T, test func(f *fixture)) {
 func fixtureOn(t testing.TB, url string) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, clock: storetest.NewClock()}
-	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: f.clock.Now})
+	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: f.clock.Now, Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func fixtureOn(t testing.TB, url string) *fixture {
 func (f *fixture) config() stepkey.Config {
 	return stepkey.Config{
 		Store: f.store, Challenges: f.store, Limiter: f.store, Clock: f.clock.Now,
-		Secret: rootSecret, Origins: []string{origin},
+		Secret: rootSecret, Origins: []string{origin}, HashWait: patience.Long,
 	}
 }
 

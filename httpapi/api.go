@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
@@ -33,6 +34,11 @@ type Options struct {
 	// HSTS tells browsers to come back over https only. Set it where the service
 	// is reached over https.
 	HSTS bool
+
+	// RequestTimeout bounds the time from the end of a request's headers to the
+	// decision about it; a slower one is answered with 503. The default is
+	// [DefaultRequestTimeout]. Pass the same to [NewServer].
+	RequestTimeout time.Duration
 
 	// Stopping is closed when the service is about to stop. From then on /readyz
 	// answers 503 and every answer closes its connection, so that a proxy sends its
@@ -62,6 +68,9 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
+	if options.RequestTimeout <= 0 {
+		options.RequestTimeout = DefaultRequestTimeout
+	}
 	if options.ClientIP == nil {
 		options.ClientIP = peerIP
 	}
@@ -88,7 +97,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	handler = closeConnections(options.Stopping, handler)
 	handler = secureHeaders(options.HSTS, handler)
 	handler = logRequests(options.Log, handler)
-	return limitTime(withRequestID(handler))
+	return limitTime(options.RequestTimeout, withRequestID(handler))
 }
 
 // mountPages gives the pages their own paths, so that everything else that is not

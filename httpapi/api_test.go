@@ -17,6 +17,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/memstore"
 	"github.com/stepkey/stepkey/sqlstore"
 )
@@ -36,14 +37,14 @@ func newServiceAt(t *testing.T, origins []string, related ...string) *stepkey.Se
 
 func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{})
+	store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
 	config := stepkey.Config{
 		Store: store, Challenges: memstore.NewChallenges(0, nil), DangerNoLimits: true,
-		Secret: strings.Repeat("c2VjcmV0", 5) + "c2U=", Origins: []string{"http://localhost:3000"},
+		Secret: strings.Repeat("c2VjcmV0", 5) + "c2U=", Origins: []string{"http://localhost:3000"}, HashWait: patience.Long,
 	}
 	change(&config)
 	service, err := stepkey.New(t.Context(), config)
@@ -314,13 +315,13 @@ func TestStopping(t *testing.T) {
 // Every request has a deadline, which what it asks of the database goes by.
 func TestRequestsHaveADeadline(t *testing.T) {
 	var within time.Duration
-	limitTime(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	limitTime(DefaultRequestTimeout, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if deadline, ok := r.Context().Deadline(); ok {
 			within = time.Until(deadline)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-	if within <= 0 || within > requestTime {
-		t.Errorf("the deadline is in %s, want %s", within, requestTime)
+	if within <= 0 || within > DefaultRequestTimeout {
+		t.Errorf("the deadline is in %s, want %s", within, DefaultRequestTimeout)
 	}
 }
 
@@ -335,7 +336,7 @@ func TestHSTSOnlyWhereItIsSet(t *testing.T) {
 }
 
 func TestServerIsBounded(t *testing.T) {
-	s := NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler), 0)
+	s := NewServer(http.NotFoundHandler(), ServerOptions{})
 	for what, bound := range map[string]time.Duration{
 		"read header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout,
 	} {

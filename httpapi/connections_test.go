@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -14,10 +13,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// patience bounds the wait for what is about to happen.
-const patience = 10 * time.Second
+	"github.com/stepkey/stepkey/internal/patience"
+)
 
 // bounded is a real server with room for few connections and a clock that the
 // test sets.
@@ -55,7 +53,7 @@ func newBounded(t *testing.T, limit int) *bounded {
 			}
 		}
 	})
-	server := NewServer(mux, slog.New(slog.DiscardHandler), 1)
+	server := NewServer(mux, ServerOptions{MaxConnections: 1})
 	b.all = newConnections(limit)
 	b.all.now = b.time
 	server.Handler = mux
@@ -108,7 +106,7 @@ func (b *bounded) dial(text string, next phase) *client {
 // until waits until so many connections are in a phase.
 func (b *bounded) until(p phase, count int) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); b.count(p) != count; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience.Long); b.count(p) != count; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatalf("%d connections in phase %d, want %d", b.count(p), p, count)
 		}
@@ -138,7 +136,7 @@ func (c *client) send(text string) {
 // answers reads one answer and fails the test unless it has this body.
 func (c *client) answers(body string) {
 	c.t.Helper()
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience.Long))
 	response, err := http.ReadResponse(c.read, nil)
 	if err != nil {
 		c.t.Fatal(err)
@@ -152,7 +150,7 @@ func (c *client) answers(body string) {
 // isClosed fails the test unless the server has closed the connection.
 func (c *client) isClosed() {
 	c.t.Helper()
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience.Long))
 	if n, err := io.Copy(io.Discard, c.read); errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Fatalf("the connection is open (%d bytes)", n)
 	}
@@ -291,7 +289,7 @@ func TestCrowdOfSilentConnections(t *testing.T) {
 func TestNoHTTP2(t *testing.T) {
 	b := newBounded(t, 4)
 	c := b.dialBeside("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience.Long))
 	answer, _ := io.ReadAll(c.read)
 	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
 		t.Errorf("the preface of HTTP/2 is answered with %q, want 400", answer)

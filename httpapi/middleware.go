@@ -120,14 +120,14 @@ func recoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// requestTime is within which every request is answered: what has not been found
-// out by then is answered with 503. Each statement has a bound of its own, but some
-// requests need several.
-const requestTime = 5 * time.Second
+// DefaultRequestTimeout is the default of Options.RequestTimeout.
+const DefaultRequestTimeout = 5 * time.Second
 
-func limitTime(next http.Handler) http.Handler {
+// limitTime bounds every request. Each statement has a bound of its own, but some
+// requests need several.
+func limitTime(timeout time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

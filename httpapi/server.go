@@ -6,17 +6,39 @@ import (
 	"time"
 )
 
+// ServerOptions change the bounds of an http.Server.
+type ServerOptions struct {
+	// MaxConnections is how many clients may be connected at once. The default is
+	// [DefaultMaxConnections].
+	MaxConnections int
+
+	// RequestTimeout is that of [Options]. The answer may take ten seconds more to
+	// be written.
+	RequestTimeout time.Duration
+
+	// Log takes what goes wrong on connections. nil means no log.
+	Log *slog.Logger
+}
+
+// writing is how long an answer may take to be written once it is decided.
+const writing = 10 * time.Second
+
 // NewServer returns an http.Server for handler with every bound set: on the time
 // to read and to write, on idle connections, on headers and on the number of
 // connections, so that a slow or silent client holds nothing for long and any
-// number of them does not keep others out. maxConnections is 0 for
-// [DefaultMaxConnections].
+// number of them does not keep others out.
 //
 // It speaks HTTP/1.1 only. A connection is then one request at a time, which is
 // what the bounds count; HTTP/2 belongs to the proxy in front.
-func NewServer(handler http.Handler, log *slog.Logger, maxConnections int) *http.Server {
-	if maxConnections <= 0 {
-		maxConnections = DefaultMaxConnections
+func NewServer(handler http.Handler, options ServerOptions) *http.Server {
+	if options.MaxConnections <= 0 {
+		options.MaxConnections = DefaultMaxConnections
+	}
+	if options.RequestTimeout <= 0 {
+		options.RequestTimeout = DefaultRequestTimeout
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -25,11 +47,11 @@ func NewServer(handler http.Handler, log *slog.Logger, maxConnections int) *http
 		Protocols:         protocols,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      15 * time.Second,
+		WriteTimeout:      options.RequestTimeout + writing,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(options.Log.Handler(), slog.LevelWarn),
 	}
-	newConnections(maxConnections).follow(server)
+	newConnections(options.MaxConnections).follow(server)
 	return server
 }

@@ -1,7 +1,7 @@
 // Package redisstore keeps outstanding challenges and counts attempts in Redis or
 // Valkey, for instances that would rather not ask their database for that.
 //
-//	store, err := redisstore.Open(ctx, "rediss://stepkey:password@redis:6379/0")
+//	store, err := redisstore.Open(ctx, "rediss://stepkey:password@redis:6379/0", redisstore.Options{})
 //
 // A [Store] is a stepkey.Challenges and a stepkey.Limiter. It needs Redis 6.2 or any
 // Valkey, and of an ACL user the commands EVAL, EVALSHA, PING and INFO, those in the
@@ -25,7 +25,7 @@
 //
 // # Faults
 //
-// Every operation ends within [Timeout]. What cannot be done, whatever the reason
+// Every operation ends within Options.Timeout. What cannot be done, whatever the reason
 // (no connection, no answer, no memory, a read-only replica, a server that loads its
 // data), is stepkey.ErrUnavailable; nothing may be concluded from it. The client
 // connects again by itself. An operation that was given up may still be carried out

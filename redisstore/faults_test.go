@@ -59,7 +59,7 @@ func eventually(t *testing.T, what string, try func() error) {
 // answer, however many ask.
 func TestPausedServer(t *testing.T) {
 	server := redistest.New(t, redistest.Options{})
-	store := open(t, server)
+	store := openWithin(t, server, redisstore.Timeout)
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
@@ -274,12 +274,15 @@ func TestEvictionPolicy(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
+	if _, err := redisstore.Open(t.Context(), "redis://redis:6379", redisstore.Options{Timeout: time.Millisecond}); err == nil {
+		t.Error("a timeout too short for the queue is accepted")
+	}
 	for url, want := range map[string]string{
 		"http://redis:6379":                    "is not a Redis URL",
 		"redis://stepkey:hunter2@local host/0": "is not a Redis URL",
 		"redis://stepkey:hunter2@redis/x/y":    "is not a Redis URL",
 	} {
-		_, err := redisstore.Open(t.Context(), url)
+		_, err := redisstore.Open(t.Context(), url, redisstore.Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want it to say %q", url, err, want)
 		}
@@ -288,7 +291,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	for _, url := range []string{"redis://127.0.0.1:1", "rediss://127.0.0.1:1", "unix:///does/not/exist.sock"} {
-		if _, err := redisstore.Open(t.Context(), url); !errors.Is(err, stepkey.ErrUnavailable) {
+		if _, err := redisstore.Open(t.Context(), url, redisstore.Options{}); !errors.Is(err, stepkey.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", url, err)
 		}
 	}
@@ -296,14 +299,14 @@ func TestOpen(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := redisstore.Open(t.Context(), server.URL()); !errors.Is(err, stepkey.ErrUnavailable) {
+	if _, err := redisstore.Open(t.Context(), server.URL(), redisstore.Options{}); !errors.Is(err, stepkey.ErrUnavailable) {
 		t.Errorf("a killed server: %v, want ErrUnavailable", err)
 	}
 }
 
 func TestClusterIsRefused(t *testing.T) {
 	server := redistest.New(t, redistest.Options{Settings: []string{"--cluster-enabled", "yes"}})
-	_, err := redisstore.Open(t.Context(), server.URL())
+	_, err := redisstore.Open(t.Context(), server.URL(), redisstore.Options{})
 	if err == nil || !strings.Contains(err.Error(), "Redis Cluster, which is not supported") {
 		t.Errorf("Open: %v, want it to refuse a cluster", err)
 	}

@@ -12,11 +12,19 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// Timeout bounds every operation, the wait for a connection included. What is kept
-// here is asked for before every login: who waits longer would rather be told.
+// Timeout is the default of Options.Timeout. Every login asks Redis first, so an
+// early refusal serves people better than a long wait.
 const Timeout = 250 * time.Millisecond
 
-// startTimeout bounds the first connection.
+// minTimeout keeps what hangs within rueidis' queue; see maxInFlight.
+const minTimeout = 125 * time.Millisecond
+
+// giveUp is how long a connection may leave a command unanswered before it is
+// closed.
+const giveUp = time.Second
+
+// startTimeout bounds, unless Timeout is longer, the first connection and what is
+// asked on it: nobody waits for a server that starts, and it may be a busy moment.
 const startTimeout = 2 * time.Second
 
 // connections is how many there are, as a power of two: commands of many callers
@@ -26,8 +34,15 @@ const connections = 1
 // maxInFlight bounds how many operations wait for the server at once. While it hangs,
 // those that were given up stay in rueidis' queues until it gives up the connection,
 // after two seconds; in a full queue the next would wait without looking at its
-// deadline. A queue takes 1024, and 64 every 250 ms never fill it.
+// deadline. A queue takes 1024, and 64 every minTimeout never fill it.
 const maxInFlight = 64
+
+// Options change how a Store is opened.
+type Options struct {
+	// Timeout bounds every operation, the wait for a connection included. The
+	// default is [Timeout]; less than 125 ms is refused.
+	Timeout time.Duration
+}
 
 // Store is a stepkey.Challenges and a stepkey.Limiter. It is safe for concurrent
 // use.
@@ -35,6 +50,7 @@ type Store struct {
 	client                    rueidis.Client
 	put, take, charge, refund *rueidis.Lua
 	inFlight                  chan struct{}
+	timeout                   time.Duration
 }
 
 var (
@@ -49,14 +65,20 @@ var (
 //	unix:///run/redis/redis.sock?db=0
 //
 // The caller closes the Store.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string, options Options) (*Store, error) {
+	if options.Timeout == 0 {
+		options.Timeout = Timeout
+	}
+	if options.Timeout < minTimeout {
+		return nil, fmt.Errorf("redisstore: Options.Timeout is %s: use at least %s", options.Timeout, minTimeout)
+	}
 	option, err := rueidis.ParseURL(url)
 	if err != nil {
 		// The error may quote the URL, and with it the password.
 		return nil, errors.New("redisstore: REDIS_URL is not a Redis URL: " +
 			"write it like redis://user:password@host:6379/0, rediss://… for TLS, or unix:///path/to/socket")
 	}
-	client, err := rueidis.NewClient(configure(option))
+	client, err := rueidis.NewClient(configure(option, options.Timeout))
 	if err != nil {
 		if client != nil {
 			client.Close()
@@ -68,15 +90,17 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		put:    rueidis.NewLuaScript(putScript), take: rueidis.NewLuaScript(takeScript),
 		charge: rueidis.NewLuaScript(chargeScript), refund: rueidis.NewLuaScript(refundScript),
 		inFlight: make(chan struct{}, maxInFlight),
+		timeout:  max(startTimeout, options.Timeout),
 	}
 	if err := s.check(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
+	s.timeout = options.Timeout
 	return s, nil
 }
 
-func configure(option rueidis.ClientOption) rueidis.ClientOption {
+func configure(option rueidis.ClientOption, timeout time.Duration) rueidis.ClientOption {
 	option.ForceSingleClient = true
 	option.PipelineMultiplex = connections
 	option.ReadBufferEachConn, option.WriteBufferEachConn = 1<<16, 1<<16
@@ -88,8 +112,8 @@ func configure(option rueidis.ClientOption) rueidis.ClientOption {
 	// command.
 	option.AlwaysPipelining = true
 	// One that does not answer for so long is given up, so that the next one can.
-	option.ConnWriteTimeout = time.Second
-	option.Dialer.Timeout = startTimeout
+	option.ConnWriteTimeout = max(giveUp, timeout)
+	option.Dialer.Timeout = max(startTimeout, timeout)
 	if option.ClientName == "" {
 		option.ClientName = "stepkey"
 	}
@@ -159,7 +183,7 @@ func (s *Store) run(ctx context.Context, script *rueidis.Lua, keys, args []strin
 // The caller leaves at the deadline also if rueidis does not: closing a connection
 // whose handshake was not answered takes it a second.
 func (s *Store) do(ctx context.Context, ask func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
 	select {
 	case s.inFlight <- struct{}{}:

@@ -13,14 +13,21 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/redistest"
 	"github.com/stepkey/stepkey/redisstore"
 	"github.com/stepkey/stepkey/storetest"
 )
 
+// open returns a store whose deadline no load reaches.
 func open(t testing.TB, server *redistest.Server) *redisstore.Store {
 	t.Helper()
-	store, err := redisstore.Open(t.Context(), server.URL())
+	return openWithin(t, server, patience.Long)
+}
+
+func openWithin(t testing.TB, server *redistest.Server, timeout time.Duration) *redisstore.Store {
+	t.Helper()
+	store, err := redisstore.Open(t.Context(), server.URL(), redisstore.Options{Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}

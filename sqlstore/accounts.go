@@ -27,7 +27,7 @@ const selectAccount = `
 
 // Account implements stepkey.Store.
 func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	a, err := account(ctx, s.db.read, userID, sessionID, now)
 	return a, s.translate(err)

@@ -34,7 +34,7 @@ const inARow = `(CASE WHEN login_attempts.last_at <= $3 - $7 THEN 1 ELSE login_a
 
 // ChargeAttempt implements stepkey.Store.
 func (s *Store) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := a.At.UnixMicro()
 	var failures int
@@ -76,7 +76,7 @@ func wait(failures int, until, now int64) time.Duration {
 // RefundAttempt implements stepkey.Store. That the attempt was charged says that
 // nothing was to be waited for then; so nothing is now, unless others came since.
 func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx, `
 		UPDATE login_attempts SET failures = failures - 1, in_a_row = in_a_row - 1,

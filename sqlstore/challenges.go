@@ -17,7 +17,7 @@ import (
 // is there; so of the challenges that anybody knows, never more than the cap can
 // be taken.
 func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now()
 	_, err := s.db.write.ExecContext(ctx, `
@@ -39,7 +39,7 @@ func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte,
 // returns, whatever becomes of the ceremony. A challenge whose time is over is
 // removed as well, and then refused.
 func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var state []byte
 	var expiresAt time.Time

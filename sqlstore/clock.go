@@ -26,15 +26,16 @@ const resync = 15 * time.Second
 // follower is the server's time as measured at the last look, carried on by this
 // machine's monotonic clock.
 type follower struct {
-	last atomic.Pointer[reading]
-	end  context.CancelFunc
-	done sync.WaitGroup
+	timeout time.Duration // of one look
+	last    atomic.Pointer[reading]
+	end     context.CancelFunc
+	done    sync.WaitGroup
 }
 
 type reading struct{ server, local time.Time }
 
-func followServer(ctx context.Context, db databases) (*follower, error) {
-	f := &follower{}
+func followServer(ctx context.Context, db databases, timeout time.Duration) (*follower, error) {
+	f := &follower{timeout: timeout}
 	if err := f.look(ctx, db); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func (f *follower) follow(ctx context.Context, db databases) {
 }
 
 func (f *follower) look(ctx context.Context, db databases) error {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	server, local, err := postgresNow(ctx, db)
 	if err != nil {

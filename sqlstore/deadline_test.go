@@ -2,11 +2,13 @@ package sqlstore_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/sqlstore"
 )
 
 // A caller's deadline ends an operation; that the caller has gone does not.
@@ -29,6 +31,43 @@ func TestDeadlineOfTheCaller(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Errorf("%s: InTx: %v, want %v", test.name, err, test.want)
 			}
+		}
+	})
+}
+
+// The store's own deadline ends an operation that waits for a lock.
+func TestTimeout(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		d := empty(t)
+		if _, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Timeout: -1}); err == nil {
+			t.Error("a negative timeout is accepted")
+		}
+		session := addSession(t, open(t, d.url, nil))
+		store, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+
+		db, err := sql.Open(d.driver, d.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		lock, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = lock.Rollback() }()
+		if _, err := lock.ExecContext(t.Context(), `UPDATE users SET username = 'mira'`); err != nil {
+			t.Fatal(err)
+		}
+		err = store.InTx(t.Context(), func(tx stepkey.Tx) error {
+			_, err := tx.LockAccount(t.Context(), session.UserID, session.ID, epoch)
+			return err
+		})
+		if !errors.Is(err, stepkey.ErrUnavailable) {
+			t.Errorf("behind a lock: %v, want ErrUnavailable", err)
 		}
 	})
 }

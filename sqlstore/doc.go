@@ -20,6 +20,6 @@
 //
 // # Bounds
 //
-// Every operation ends within [Timeout]. What cannot be done in time, or for want
+// Every operation ends within Options.Timeout. What cannot be done in time, or for want
 // of a connection, disk space or a server, is stepkey.ErrUnavailable.
 package sqlstore

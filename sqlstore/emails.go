@@ -36,7 +36,7 @@ func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at 
 
 // Email implements stepkey.MailStore.
 func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (stepkey.EmailState, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var state stepkey.EmailState
 	err := s.db.read.QueryRowContext(ctx, `

@@ -16,7 +16,7 @@ import (
 // that refuses undoes the others, by rolling their transaction back, and is then
 // asked how long to wait: refusing costs no write, however many come.
 func (s *Store) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Duration, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now().UnixMicro()
 	err := s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error { return chargeBucket(ctx, q, c, now) })
@@ -28,7 +28,7 @@ func (s *Store) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Dur
 
 // Refund implements stepkey.Limiter.
 func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	return s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error {
 		_, err := q.ExecContext(ctx,

@@ -48,7 +48,7 @@ func (t *tx) TakeLink(
 func (s *Store) LinkOwner(
 	ctx context.Context, digest stepkey.LinkDigest, purpose stepkey.LinkPurpose, now time.Time,
 ) (stepkey.User, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	u, err := scanUser(s.db.read.QueryRowContext(ctx, `
 		SELECT `+userColumns+` FROM mail_links l JOIN users u ON u.id = l.user_id WHERE `+linkHolds,

@@ -21,7 +21,7 @@ func (t *tx) QueueMail(ctx context.Context, m stepkey.QueuedMail) error {
 // ClaimMail implements stepkey.MailStore. Rows that another instance is claiming at
 // this moment are left to it; MATERIALIZED has them chosen once, as the limit wants it.
 func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]stepkey.QueuedMail, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.write.QueryContext(ctx, `
 		WITH due AS MATERIALIZED (
@@ -49,7 +49,7 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 
 // PutOffMail implements stepkey.MailStore.
 func (s *Store) PutOffMail(ctx context.Context, id uuid.UUID, tries int, until time.Time) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx,
 		`UPDATE outbox SET next_try_at = $1 WHERE id = $2 AND tries = $3`, until, id, tries)

@@ -50,7 +50,7 @@ func (t *tx) DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) err
 
 // PasskeyOwner implements stepkey.Store.
 func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (stepkey.UserRecord, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var r stepkey.UserRecord
 	var p passkeyRow

@@ -20,7 +20,7 @@ import (
 // (pool_max_conns).
 const maxConnections = 16
 
-func openPostgres(ctx context.Context, url string) (databases, error) {
+func openPostgres(ctx context.Context, url string, timeout time.Duration) (databases, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx's own text may quote the URL, and with it the password.
@@ -30,10 +30,10 @@ func openPostgres(ctx context.Context, url string) (databases, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = maxConnections
 	}
-	config.ConnConfig.ConnectTimeout = Timeout
+	config.ConnConfig.ConnectTimeout = timeout
 	// The server gives up as well, so that a statement does not outlive whoever
 	// waited for it.
-	milliseconds := strconv.FormatInt(Timeout.Milliseconds(), 10)
+	milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
 	config.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
 	config.ConnConfig.RuntimeParams["application_name"] = "stepkey"

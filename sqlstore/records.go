@@ -14,7 +14,7 @@ import (
 // UserRecords implements stepkey.Store. Two looks read a user and the passkeys of a
 // moment later.
 func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	records, err := s.records(ctx, `u.id > $1 AND u.deleted_at IS NULL`, after, limit)
 	return records, s.translate(err)
@@ -22,7 +22,7 @@ func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]
 
 // UserRecord implements stepkey.Store.
 func (s *Store) UserRecord(ctx context.Context, canonicalName string) (stepkey.UserRecord, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	records, err := s.records(ctx, `u.canonical_name = $1`, canonicalName, 1)
 	if err != nil {
@@ -115,7 +115,7 @@ func addPasskeys(
 // LastSignIns implements stepkey.Store. A statement that returns the column, and no
 // aggregate of it, gets a time from SQLite's driver.
 func (s *Store) LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	last := make(map[uuid.UUID]time.Time)
 	for chunk := range slices.Chunk(userIDs, chunkRows) {

@@ -24,7 +24,7 @@ func (r recoveryRow) pending() *stepkey.PendingRecovery {
 // RecoveryCodes implements stepkey.RecoveryStore. All codes of a user are of one time;
 // its maximum has no type under SQLite, so the count takes a look of its own.
 func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `SELECT created_at FROM recovery_codes WHERE user_id = $1`, userID)
 	if err != nil {

@@ -75,7 +75,7 @@ func (t *tx) AdoptPassword(ctx context.Context, s stepkey.Session, at time.Time)
 
 // RefreshSession implements stepkey.Store.
 func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Session, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var session stepkey.Session
 	err := s.db.read.QueryRowContext(ctx,
@@ -88,7 +88,7 @@ func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Sessi
 // RotateSession implements stepkey.Store. The statement compares and swaps the
 // generation; everything else that has to hold is asked in the same breath.
 func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.Rotated, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var rotated stepkey.Rotated
 	err := s.db.write.QueryRowContext(ctx, `
@@ -111,7 +111,7 @@ func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.
 
 // Sessions implements stepkey.Store.
 func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]stepkey.Session, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `
 		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
@@ -183,7 +183,7 @@ func ids(rows *sql.Rows) ([]uuid.UUID, error) {
 
 // EndedSessions implements stepkey.Store.
 func (s *Store) EndedSessions(ctx context.Context, since time.Time) ([]stepkey.EndedSession, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `SELECT id, ended_at FROM sessions WHERE ended_at >= $1`, since)
 	if err != nil {

@@ -45,7 +45,7 @@ func (t *tx) RevokeSigningKey(ctx context.Context, id string, at time.Time) erro
 
 // SigningKeys implements stepkey.Store.
 func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx,
 		`SELECT id, sealed, created_at, activates_at, revoked_at FROM signing_keys ORDER BY activates_at DESC, id`)
@@ -67,7 +67,7 @@ func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
 
 // SpendAction implements stepkey.Store.
 func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bool, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	first, err := changed(ctx, s.db.write,
 		`INSERT INTO spent_actions (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, until)
@@ -101,7 +101,7 @@ func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
 func (s *Store) Events(
 	ctx context.Context, userID uuid.UUID, before *stepkey.EventPlace, limit int,
 ) ([]stepkey.Event, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	condition, args := `user_id = $1`, []any{userID, limit}
 	if before != nil {

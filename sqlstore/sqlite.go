@@ -7,12 +7,13 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-func openSQLite(path string) (databases, error) {
+func openSQLite(path string, timeout time.Duration) (databases, error) {
 	// SQLite gives its other files the mode of the first: nobody else may read
 	// password hashes, whatever the umask says.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -22,11 +23,11 @@ func openSQLite(path string) (databases, error) {
 	if err := file.Close(); err != nil {
 		return databases{}, fmt.Errorf("sqlstore: open SQLite: %w", err)
 	}
-	write, err := sql.Open("sqlite", sqliteURL(path))
+	write, err := sql.Open("sqlite", sqliteURL(path, timeout))
 	if err != nil {
 		return databases{}, fmt.Errorf("sqlstore: open SQLite: %w", err)
 	}
-	read, err := sql.Open("sqlite", sqliteURL(path))
+	read, err := sql.Open("sqlite", sqliteURL(path, timeout))
 	if err != nil {
 		return databases{}, errors.Join(fmt.Errorf("sqlstore: open SQLite: %w", err), write.Close())
 	}
@@ -39,10 +40,10 @@ func openSQLite(path string) (databases, error) {
 	}}, nil
 }
 
-func sqliteURL(path string) string {
+func sqliteURL(path string, timeout time.Duration) string {
 	settings := url.Values{
 		"_pragma": {
-			"busy_timeout(2000)",
+			fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()),
 			"journal_mode(WAL)",
 			"foreign_keys(1)",
 			// FULL: what was acknowledged survives a power cut. NORMAL may lose the

@@ -11,8 +11,7 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// Timeout bounds every operation, the wait for a connection included. The deadline
-// of a caller's context, where it is earlier, does so as well.
+// Timeout is the default of Options.Timeout.
 const Timeout = 2 * time.Second
 
 // maxAttempts bounds how often a transaction is run that the database rolled
@@ -24,6 +23,11 @@ type Options struct {
 	// Clock replaces the store's clock. The default is the PostgreSQL server's
 	// time, and time.Now for SQLite.
 	Clock func() time.Time
+
+	// Timeout bounds every operation, the wait for a connection included. The
+	// deadline of the caller's context applies as well if it is earlier. The
+	// default is [Timeout]; a negative value is refused.
+	Timeout time.Duration
 }
 
 // Store is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. It is safe
@@ -32,6 +36,7 @@ type Store struct {
 	db      databases
 	dialect dialect
 	clock   clock
+	timeout time.Duration
 }
 
 var (
@@ -43,7 +48,13 @@ var (
 // Open opens the database that url names, postgres://… or sqlite:PATH, and
 // brings its schema up to date. The caller closes the Store.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
-	s, err := connect(ctx, url)
+	if options.Timeout < 0 {
+		return nil, errors.New("sqlstore: Options.Timeout must not be negative")
+	}
+	if options.Timeout == 0 {
+		options.Timeout = Timeout
+	}
+	s, err := connect(ctx, url, options.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +64,14 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	return s, nil
 }
 
-func connect(ctx context.Context, url string) (*Store, error) {
+func connect(ctx context.Context, url string, timeout time.Duration) (*Store, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		db, err := openSQLite(path)
-		return &Store{db: db, dialect: sqliteDialect}, err
+		db, err := openSQLite(path, timeout)
+		return &Store{db: db, dialect: sqliteDialect, timeout: timeout}, err
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		db, err := openPostgres(ctx, url)
-		return &Store{db: db, dialect: postgresDialect}, err
+		db, err := openPostgres(ctx, url, timeout)
+		return &Store{db: db, dialect: postgresDialect, timeout: timeout}, err
 	}
 	return nil, errors.New("sqlstore: DATABASE_URL is neither postgres://… nor sqlite:PATH")
 }
@@ -77,7 +88,7 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 		s.clock = fixedClock(time.Now)
 		return nil
 	}
-	follower, err := followServer(ctx, s.db)
+	follower, err := followServer(ctx, s.db, s.timeout)
 	if err != nil {
 		return s.translate(err)
 	}
@@ -96,7 +107,7 @@ func (s *Store) Now() time.Time { return s.clock.now() }
 
 // Ping implements stepkey.Store.
 func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	return s.translate(s.db.read.PingContext(ctx))
 }
@@ -117,7 +128,7 @@ func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 }
 
 func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	sqlTx, err := s.db.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -131,8 +142,8 @@ func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 
 // bounded returns a context that ends by a deadline, its own or an earlier one of
 // ctx, and not because the client has gone: a half-known outcome helps nobody.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	end := time.Now().Add(Timeout)
+func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	end := time.Now().Add(s.timeout)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
 		end = deadline
 	}

@@ -14,6 +14,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storetest"
@@ -35,7 +36,7 @@ func sqlite(t *testing.T) database {
 
 func postgres(t *testing.T) database {
 	dsn := pgtest.Clone(t, "sqlstore", func(dsn string) error {
-		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{})
+		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func onBoth(t *testing.T, test func(t *testing.T, empty func(*testing.T) databas
 
 func open(t *testing.T, url string, clock func() time.Time) *sqlstore.Store {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: clock})
+	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: clock, Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestThreeInstancesMigrateAtOnce(t *testing.T) {
 	stores := make(chan error, 3)
 	for range 3 {
 		go func() {
-			store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{})
+			store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
 			if err == nil {
 				err = store.Close()
 			}

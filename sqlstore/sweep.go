@@ -26,7 +26,7 @@ const keepUnsent = 24 * time.Hour
 // over, and sessions that ended a day ago. Correctness does not depend on it; call it
 // every few minutes so that tables stay small.
 func (s *Store) Sweep(ctx context.Context) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now()
 	for _, sweep := range []struct {

@@ -25,7 +25,7 @@ func (t *tx) CreateUser(ctx context.Context, u stepkey.User) error {
 
 // UserByName implements stepkey.Store.
 func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.User, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	u, err := scanUser(s.db.read.QueryRowContext(ctx,
 		`SELECT `+userColumns+` FROM users u WHERE u.canonical_name = $1`, canonicalName))
@@ -66,7 +66,7 @@ func scanUser(row *sql.Row) (stepkey.User, error) {
 
 // ReplacePasswordHash implements stepkey.Store.
 func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	replaced, err := changed(ctx, s.db.write,
 		`UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3`, replacement, userID, old)
@@ -75,7 +75,7 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, 
 
 // HasLegacyHashes implements stepkey.Store.
 func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var found bool
 	err := s.db.read.QueryRowContext(ctx,

@@ -32,8 +32,14 @@ type userCommands struct {
 	Import  userImportCommand  `cmd:"" help:"Take users over from JSON lines, with hashes of argon2id, bcrypt, scrypt or PBKDF2. Without --yes it only reports."`
 }
 
+// commandTimeout is the least that a command waits for the database in one
+// operation. Nobody holds a connection open for a command, and a batch of an import
+// takes longer than anything that serve does.
+const commandTimeout = time.Minute
+
 // withService opens what the settings name for the time of one command.
 func (s *settings) withService(ctx context.Context, work func(*stepkey.Service, stepkey.Store) error) error {
+	s.DBTimeout = max(s.DBTimeout, commandTimeout)
 	store, config, err := s.open(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err

@@ -13,11 +13,13 @@ import (
 type healthcheckCommand struct {
 	Port int    `env:"PORT" default:"3000" help:"Port that the service listens on."`
 	Host string `env:"STEPKEY_HOST" default:"localhost" help:"Address that the service listens on."`
+
+	Timeout time.Duration `name:"request-timeout" env:"STEPKEY_REQUEST_TIMEOUT" default:"5s" help:"Longest time to wait for the answer."`
 }
 
 // Run asks /livez.
 func (c *healthcheckCommand) Run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	host := c.Host
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {

@@ -15,7 +15,7 @@ func (c *serveCommand) openRedis(ctx context.Context, log *slog.Logger, config *
 	if c.RedisURL == "" {
 		return func() {}, nil
 	}
-	store, err := redisstore.Open(ctx, c.RedisURL.Reveal())
+	store, err := redisstore.Open(ctx, c.RedisURL.Reveal(), redisstore.Options{Timeout: c.RedisTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the Redis of REDIS_URL: %w", err)
 	}

@@ -65,6 +65,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	handler := httpapi.New(service, httpapi.Options{
 		Pages: webui.Handler(), CORSOrigins: c.CORSOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
 		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP, Stopping: ctx.Done(),
+		RequestTimeout: c.RequestTimeout,
 	})
 	_, described, _ := c.database()
 	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)
@@ -76,11 +77,16 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	defer end()
 	running.Go(func() { service.Run(background) })
 	go sweep(background, store, log)
-	return serve(ctx, httpapi.NewServer(handler, log, c.maxConnections()), listener, c.ShutdownDelay)
+	return serve(ctx, httpapi.NewServer(handler, httpapi.ServerOptions{
+		MaxConnections: c.maxConnections(), RequestTimeout: c.RequestTimeout, Log: log,
+	}), listener, c.ShutdownDelay)
 }
 
 // open opens what the service stands on.
 func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store, stepkey.Config, error) {
+	if err := c.checkTimeouts(); err != nil {
+		return nil, stepkey.Config{}, err
+	}
 	if c.needsDataFolder() {
 		if err := openDataFolder(c.Data); err != nil {
 			return nil, stepkey.Config{}, err
@@ -106,7 +112,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
-	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{})
+	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Timeout: c.DBTimeout})
 	if err != nil {
 		return nil, stepkey.Config{}, fmt.Errorf("cannot use %s: %w", described, err)
 	}
@@ -117,7 +123,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), RPID: c.RPID, RPName: c.RPName,
-		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, AttestationRoots: attestationRoots,
+		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, HashWait: c.HashWait, AttestationRoots: attestationRoots,
 		Mailer: mailer, PublicURL: c.PublicURL, Breaches: breaches,
 	}, nil
 }

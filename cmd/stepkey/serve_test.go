@@ -16,13 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // atHome makes the test run in an empty folder with none of the service's
-// settings in the environment.
+// settings in the environment, except for deadlines that no load reaches.
 func atHome(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -33,6 +34,10 @@ func atHome(t *testing.T) {
 				unset(t, name)
 			}
 		}
+	}
+	for _, setting := range patience.Settings() {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv(name, value)
 	}
 }
 
@@ -237,6 +242,10 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"weak JWT_SECRET with https", map[string]string{"RP_ORIGIN": "https://app.example.com", "JWT_SECRET": "thel@stFlyD0g"}, []string{"JWT_SECRET has 13 bytes", "openssl rand -base64 32"}},
 		{"short STEPKEY_SECRET", map[string]string{"STEPKEY_SECRET": "c2hvcnQ="}, []string{"STEPKEY_SECRET", "openssl rand -base64 32"}},
 		{"short introspection secret", map[string]string{"STEPKEY_INTROSPECTION_SECRET": "hunter2"}, []string{"has 7 bytes"}},
+		{"no time for the database", map[string]string{"STEPKEY_DB_TIMEOUT": "0s"}, []string{"STEPKEY_DB_TIMEOUT", "between"}},
+		{"no end of waiting for Redis", map[string]string{"STEPKEY_REDIS_TIMEOUT": "1h"}, []string{"STEPKEY_REDIS_TIMEOUT", "between"}},
+		{"negative time for a request", map[string]string{"STEPKEY_REQUEST_TIMEOUT": "-5s"}, []string{"STEPKEY_REQUEST_TIMEOUT", "between"}},
+		{"time that is none", map[string]string{"STEPKEY_HASH_WAIT": "soon"}, []string{"hash-wait"}},
 		{"algorithm that is none", map[string]string{"STEPKEY_TOKEN_ALGORITHM": "none"}, []string{"HS256"}},
 		{"shared secret without an end", map[string]string{"JWT_SECRET": strings.Repeat("s", 32), "STEPKEY_TOKEN_ALGORITHM": "ES256"}, []string{"STEPKEY_JWT_SECRET_UNTIL"}},
 		{"keys that live too short", map[string]string{"STEPKEY_KEY_LIFETIME": "1m"}, []string{"STEPKEY_KEY_LIFETIME"}},
@@ -422,6 +431,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
 		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
 		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_LIMITS", "STEPKEY_PASSKEY_LOGIN", "STEPKEY_RECOVERY_COOL_OFF", "STEPKEY_ATTACK_FAILURES", "STEPKEY_MIN_PASSWORD_LENGTH",
+		"STEPKEY_DB_TIMEOUT", "STEPKEY_REDIS_TIMEOUT", "STEPKEY_REQUEST_TIMEOUT", "STEPKEY_HASH_WAIT",
 		"SMTP_URL", "STEPKEY_MAIL_FROM", "STEPKEY_PUBLIC_URL", "STEPKEY_BREACHED_PASSWORDS",
 	} {
 		if !strings.Contains(stdout.String(), "$"+name) {

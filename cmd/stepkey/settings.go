@@ -63,6 +63,10 @@ type settings struct {
 	LogFormat      string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
 
 	MaxConnections  int           `name:"max-connections" env:"STEPKEY_MAX_CONNECTIONS" help:"Connections from clients at once. Default: 4096, or three quarters of the open files that the system allows."`
+	DBTimeout       time.Duration `name:"db-timeout" env:"STEPKEY_DB_TIMEOUT" default:"2s" help:"Longest wait for the database in one operation; then the answer is 503. Commands other than serve wait at least a minute."`
+	RedisTimeout    time.Duration `name:"redis-timeout" env:"STEPKEY_REDIS_TIMEOUT" default:"250ms" help:"Longest wait for Redis in one operation, at least 125ms; then the answer is 503."`
+	RequestTimeout  time.Duration `name:"request-timeout" env:"STEPKEY_REQUEST_TIMEOUT" default:"5s" help:"Longest time to answer a request; then the answer is 503."`
+	HashWait        time.Duration `name:"hash-wait" env:"STEPKEY_HASH_WAIT" default:"1.5s" help:"Longest wait of a password for its turn to be hashed; then the answer is 503 with Retry-After."`
 	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"For how long a passkey that was added through recovery cannot be used, so that the owner has the time to stop it."`
 	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"How long to go on serving, with /readyz answering 503, when told to stop. Behind a load balancer: longer than between two of its checks."`
 }
@@ -166,6 +170,27 @@ func (s settings) attestationRoots() (*x509.CertPool, error) {
 			"put the makers' root certificates there, in PEM", s.AttestationRoots)
 	}
 	return roots, nil
+}
+
+// maxTimeout bounds the timeouts that can be set: what waits longer is stuck.
+const maxTimeout = 10 * time.Minute
+
+func (s settings) checkTimeouts() error {
+	for _, setting := range []struct {
+		name  string
+		value time.Duration
+		least time.Duration
+	}{
+		{"STEPKEY_DB_TIMEOUT", s.DBTimeout, time.Millisecond},
+		{"STEPKEY_REDIS_TIMEOUT", s.RedisTimeout, 125 * time.Millisecond},
+		{"STEPKEY_REQUEST_TIMEOUT", s.RequestTimeout, time.Millisecond},
+		{"STEPKEY_HASH_WAIT", s.HashWait, time.Millisecond},
+	} {
+		if setting.value < setting.least || setting.value > maxTimeout {
+			return fmt.Errorf("%s is %s: set it between %s and %s", setting.name, setting.value, setting.least, maxTimeout)
+		}
+	}
+	return nil
 }
 
 // needsDataFolder reports whether anything is to be kept there.

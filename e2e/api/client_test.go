@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
 
@@ -26,7 +27,7 @@ type client struct {
 
 func newClient(t testing.TB, s *server) *client {
 	return &client{t, &http.Client{
-		Transport: newTransport(t), Timeout: patience,
+		Transport: newTransport(t), Timeout: patience.Long,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, s.origin}
 }

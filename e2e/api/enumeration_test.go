@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
 
@@ -88,7 +89,7 @@ func rawPost(t *testing.T, s *server, path, body string, headers ...string) stri
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := connection.SetDeadline(time.Now().Add(patience.Long)); err != nil {
 		t.Fatal(err)
 	}
 	lines := append([]string{

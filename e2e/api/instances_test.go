@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
@@ -49,7 +50,7 @@ func (c *cluster) clients() []*client { return []*client{c.a, c.b} }
 // eventually waits for what is about to happen.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for until := time.Now().Add(patience); !happened(); {
+	for until := time.Now().Add(patience.Long); !happened(); {
 		if time.Now().After(until) {
 			t.Fatalf("still not so: %s", what)
 		}
@@ -248,7 +249,7 @@ func refreshUntilKilled(t *testing.T, victim *server, kept *[crashKept]string) {
 	}
 	select {
 	case <-reached:
-	case <-time.After(patience):
+	case <-time.After(patience.Long):
 		t.Error("too few refreshes")
 	}
 	victim.kill(t)

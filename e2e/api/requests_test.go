@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/patience"
 )
 
 func testMethods(t *testing.T, c *client) {
@@ -165,7 +167,7 @@ func testBrokenRequests(t *testing.T, s *server) {
 				t.Fatal(err)
 			}
 			defer connection.Close()
-			if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+			if err := connection.SetDeadline(time.Now().Add(patience.Long)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.WriteString(connection, raw); err != nil {

@@ -14,12 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
-
-// patience bounds waiting for something that is about to happen. It is no
-// measure of speed: the machine may be busy.
-const patience = 30 * time.Second
 
 // server is a running Stepkey.
 type server struct {
@@ -41,7 +38,7 @@ func start(t *testing.T, settings ...string) *server {
 	s.origin = "http://localhost:" + s.port
 	s.environment = append([]string{
 		"PORT=" + s.port, "RP_ORIGIN=" + s.origin, "STEPKEY_DATA=" + t.TempDir(), "STEPKEY_LIMITS=off",
-	}, settings...)
+	}, append(patience.Settings(), settings...)...)
 	s.command = exec.Command(serverPath, "serve")
 	s.command.Dir = t.TempDir()
 	s.command.Env = s.environment
@@ -103,7 +100,7 @@ func (s *server) terminate(t *testing.T) {
 	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("stop the server: %v", err)
 	}
-	ended := time.AfterFunc(patience, func() { _ = s.command.Process.Kill() })
+	ended := time.AfterFunc(patience.Long, func() { _ = s.command.Process.Kill() })
 	defer ended.Stop()
 	if err := s.command.Wait(); err != nil {
 		t.Errorf("the server ended with %v", err)

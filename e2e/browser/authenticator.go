@@ -7,6 +7,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/stepkey/stepkey/internal/patience"
 )
 
 // Authenticator is a virtual authenticator of one tab.
@@ -165,7 +167,7 @@ func (p *Page) happened(event string) {
 // in the order that want says, and forgets it.
 func (p *Page) Happened(want ...string) {
 	p.tb.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience.Long); ; time.Sleep(20 * time.Millisecond) {
 		p.mu.Lock()
 		got := slices.Clone(p.events)
 		if slices.Equal(got, want) {

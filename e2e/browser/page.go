@@ -26,11 +26,9 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
-)
 
-// patience is how long a page may take to show what is waited for. It bounds a hang and is no measure of speed: the
-// machine may be busy with other tests.
-const patience = 20 * time.Second
+	"github.com/stepkey/stepkey/internal/patience"
+)
 
 // TB is the part of testing.TB used here, so that a command can drive pages too. Fatalf must not return.
 type TB interface {
@@ -302,7 +300,7 @@ func Eval[T any](p *Page, expression string) T {
 // Wait waits until an expression is true.
 func (p *Page) Wait(what, expression string) {
 	p.tb.Helper()
-	end := time.Now().Add(patience)
+	end := time.Now().Add(patience.Long)
 	for !Eval[bool](p, "Boolean("+expression+")") {
 		if time.Now().After(end) {
 			p.tb.Fatalf("waited in vain for %s; the page says:\n%s", what, Eval[string](p, "document.querySelector('main').innerText"))

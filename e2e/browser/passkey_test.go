@@ -34,14 +34,18 @@ func (p *tab) seePasskeyAlone() {
 
 func TestSignInWithPasskey(t *testing.T) {
 	p, device := passkeyAlone(t)
+	p.Wait("the list", listed)
 	p.Press("signin", "Sign in with a passkey")
 	p.See("signin", "Follow your device")
 	p.Press("signin", "Stop")
 	p.See("status", "Stopped.")
-	device.Present(true)
+	// The device would answer a list as soon as somebody is there, so nobody is until the list waits.
+	p.Wait("the list again", listed)
 	device.Verified(false)
+	device.Present(true)
 	p.Press("signin", "Sign in with a passkey")
 	p.See("signin", "No passkey was used.")
+	p.Wait("the list to be closed", closed)
 	device.Verified(true)
 	p.Press("signin", "Try again")
 	p.seePasskeyAlone()
@@ -52,11 +56,18 @@ func TestSignInWithPasskey(t *testing.T) {
 // asked is how often the autofill list was begun.
 const asked = `[...document.querySelectorAll("#log pre")].filter(pre => pre.textContent.includes('"mediation": "conditional"')).length`
 
+// listed tells whether the last request to the device is a list that waits.
+const listed = `(last => last?.querySelector(".out").textContent.startsWith("waiting") &&
+	last.querySelector("pre").textContent.includes('"mediation": "conditional"'))(document.querySelector("#log > li:last-child"))`
+
+// closed tells whether the last request to the device was a list that was closed.
+const closed = `[...document.querySelectorAll("#log .out")].at(-1)?.textContent.startsWith("not used")`
+
 // The list of the username field offers the passkey; a list that was closed says nothing and is there again when it is
 // looked for.
 func TestSignInFromAutofillList(t *testing.T) {
 	p, device := passkeyAlone(t)
-	p.Wait("the list after signing up and after signing out", asked+" === 2")
+	p.Wait("the list", listed)
 	if got := Eval[string](p.Page, `document.getElementById("name").autocomplete`); got != "username webauthn" {
 		t.Errorf("autocomplete = %q", got)
 	}
@@ -73,7 +84,7 @@ func TestSignInFromAutofillList(t *testing.T) {
 	device.Verified(false)
 	p.Go(p.server.URL())
 	p.Press("signup", "Sign in")
-	p.Wait("the list to be closed", `[...document.querySelectorAll("#log .out")].at(-1)?.textContent.startsWith("not used")`)
+	p.Wait("the list to be closed", closed)
 	if got := Eval[string](p.Page, `document.querySelector("#signin .slot").innerText`); got != "" {
 		t.Errorf("a list that was closed says %q", got)
 	}
@@ -193,4 +204,36 @@ func TestPasskeyLoginOff(t *testing.T) {
 	if got := Eval[string](p.Page, `document.querySelector("#signin .slot").innerText`); got != "" {
 		t.Errorf("the page says %q", got)
 	}
+}
+
+// lingering has the browser take its time to end a request to the device.
+const lingering = `const get = navigator.credentials.get.bind(navigator.credentials);
+window.lists = 0; window.ending = 0;
+navigator.credentials.get = options => {
+	if (options.mediation === "conditional") lists++;
+	return get(options).catch(async error => {
+		ending++;
+		await new Promise(done => { const at = window.goOn; window.goOn = () => { at?.(); done(); }; });
+		throw error;
+	});
+};`
+
+// A list that is asked for while the browser still ends the last one comes after it.
+func TestListAfterOneThatEndsSlowly(t *testing.T) {
+	p := client(t)
+	device := p.Authenticator(true)
+	p.run(enter + `await s.registerPasskey(); await s.signOut();`)
+	device.Present(false)
+	p.Before(lingering)
+	p.Go(p.server.URL() + "/account")
+	p.Wait("the list", `lists === 1`)
+	p.Type("username", "mira")
+	p.Type("password-now", password)
+	p.Press("signin", "Sign in")
+	p.See("passkeys", "Added today")
+	p.Press("top", "Sign out")
+	p.See("gate", "Sign in with a passkey")
+	p.Wait("the first list to be ending", `ending === 1 && document.getElementById("by-passkey").checkVisibility()`)
+	Eval[bool](p.Page, `(goOn(), true)`)
+	p.Wait("the list again", `lists === 2`)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/patience"
 )
 
 // Build compiles the stepkey command of this repository into dir and returns its path. The working directory has to be
@@ -60,6 +62,7 @@ func Serve(program, dir string, settings ...string) (*Server, error) {
 	server := &Server{Port: port, process: exec.Command(program, "serve"), output: output}
 	server.process.Dir = dir
 	server.process.Env = []string{"PORT=" + port, "STEPKEY_DATA=" + filepath.Join(dir, "data"), "STEPKEY_LIMITS=off"}
+	server.process.Env = append(server.process.Env, patience.Settings()...)
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
 		server.process.Env = append(server.process.Env, name+"="+strings.ReplaceAll(value, "PORT", port))
@@ -84,7 +87,7 @@ func Serve(program, dir string, settings ...string) (*Server, error) {
 func (s *Server) URL() string { return "http://localhost:" + s.Port }
 
 func (s *Server) ready() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Long)
 	defer cancel()
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/readyz", nil)
@@ -101,7 +104,7 @@ func (s *Server) ready() error {
 		case <-s.exited:
 			return fmt.Errorf("stepkey did not start: %v", s.exit)
 		case <-ctx.Done():
-			return fmt.Errorf("stepkey was not ready within %v", patience)
+			return fmt.Errorf("stepkey was not ready within %v", patience.Long)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

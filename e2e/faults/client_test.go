@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/patience"
 )
 
 // answerWithin is within what every request has to be answered. The service's own
@@ -205,7 +207,7 @@ func (c *client) profile(token string) answer { return c.do("GET", "/users/profi
 
 // insist repeats what the service has no time for just now.
 func (c *client) insist(request func() answer) answer {
-	for until := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for until := time.Now().Add(patience.Long); ; time.Sleep(100 * time.Millisecond) {
 		if a := request(); !a.unknown() || time.Now().After(until) {
 			return a
 		}

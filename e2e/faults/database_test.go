@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
@@ -111,7 +112,6 @@ func (l *ledger) blind(c *client, since time.Time) {
 }
 
 func TestF02DatabaseSlow(t *testing.T) {
-	besideOthers(t)
 	r := try(t, row{
 		2, "The database is slow, then silent",
 		"a proxy before PostgreSQL delays everything by 5 s, then passes nothing on",
@@ -119,7 +119,7 @@ func TestF02DatabaseSlow(t *testing.T) {
 	})
 	_, dsn := ownDatabase(r)
 	p, through := databaseProxy(t, dsn)
-	s := start(t, "DATABASE_URL="+through)
+	s := start(t, append(deadlines, "DATABASE_URL="+through)...)
 	c := newClient(t, s)
 	l := newLedger(r, c)
 	l.run()
@@ -239,7 +239,6 @@ func TestF03DatabaseReadOnly(t *testing.T) {
 }
 
 func TestF04ConnectionsExhausted(t *testing.T) {
-	besideOthers(t)
 	r := try(t, row{
 		4, "The database has no connection left",
 		"the service's connections are cut and every new one is refused with 53300 (the role's connection limit)",
@@ -248,7 +247,7 @@ func TestF04ConnectionsExhausted(t *testing.T) {
 	_, dsn := ownDatabase(r)
 	execute(t, dsn, `CREATE ROLE narrow LOGIN`, `GRANT ALL ON DATABASE stepkey TO narrow`, `GRANT ALL ON SCHEMA public TO narrow`)
 	p, through := databaseProxy(t, dsn)
-	c := newClient(t, start(t, "DATABASE_URL="+asRole(t, through, "narrow")))
+	c := newClient(t, start(t, append(deadlines, "DATABASE_URL="+asRole(t, through, "narrow"))...))
 	l := newLedger(r, c)
 	l.run()
 	execute(t, dsn, `ALTER ROLE narrow CONNECTION LIMIT 0`)
@@ -364,7 +363,7 @@ func TestF32Partition(t *testing.T) {
 	p, through := databaseProxy(t, dsn)
 	secret := newSecret()
 	a := start(t, "DATABASE_URL="+dsn, "STEPKEY_SECRET="+secret)
-	b := start(t, "DATABASE_URL="+through, "STEPKEY_SECRET="+secret, "RP_ORIGIN="+a.url)
+	b := start(t, append(deadlines, "DATABASE_URL="+through, "STEPKEY_SECRET="+secret, "RP_ORIGIN="+a.url)...)
 	c := newClient(t, a)
 	onB := c.beside()
 	onB.urls = []string{b.url}
@@ -383,7 +382,7 @@ func TestF32Partition(t *testing.T) {
 	r.observe("on A meanwhile: %s", text)
 	p.heal()
 	healed := time.Now()
-	for until := healed.Add(patience); !onB.profile(l.people[0].password).ok(); time.Sleep(20 * time.Millisecond) {
+	for until := healed.Add(patience.Long); !onB.profile(l.people[0].password).ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("B does not recover")
 		}

@@ -15,6 +15,7 @@
 //
 // Times are generous bounds or figures in the report, never measures of speed.
 //
-// "make test" runs each row for a few seconds. "make faults" runs the long form and
-// writes docs/reliability.md.
+// "make faults" runs each row for a few seconds, with deadlines that no load reaches
+// unless the row is about a deadline. "make reliability" runs the long form, with the
+// deadlines that a service has, and writes docs/reliability.md.
 package faults

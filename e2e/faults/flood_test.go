@@ -35,7 +35,7 @@ func TestF25LoginFlood(t *testing.T) {
 		fmt.Sprintf("wrong passwords from ever new addresses for accounts that exist and that do not, half of them with forged device cookies: %d times as many a second as can be hashed, open loop, from the same machine", floodTimes),
 		"the excess is refused (503 or 429, Retry-After); hashing goes on at 80 % of its capacity; known devices sign in; the p99 of guarded routes and refreshes stays below 3 times the usual; memory stays below what it was, 19 MiB for each turn to hash and 128 MiB; all is normal 5 s after",
 	})
-	s := start(t, append(slices.Clone(limitsOn), "DATABASE_URL="+pgtest.NewDatabase(t))...)
+	s := start(t, append(slices.Concat(limitsOn, deadlines), "DATABASE_URL="+pgtest.NewDatabase(t))...)
 	c := newClient(t, s)
 	c.address = anyAddress
 	l := newLedger(r, c)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
@@ -85,7 +86,7 @@ func isTimeout(err error) bool {
 
 // outlast waits until the server has ended n connections, but not for ever.
 func (x *strangers) outlast(n int) {
-	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+	for until := time.Now().Add(patience.Long); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
 		if ended, _ := x.ended(); ended >= n {
 			return
 		}
@@ -124,14 +125,13 @@ func (l *ledger) ordinary(c *client, d time.Duration) {
 }
 
 func TestF22Slowloris(t *testing.T) {
-	besideOthers(t)
 	r := try(t, row{
 		22, "Slow clients: headers, bodies and readers",
 		"more connections than the service holds, each sending a byte a second of a header, or of a body, or asking for much and reading nothing",
 		"they are ended after 5, 10 and 15 s (of the last answer) at most, or earlier when others need the place (readers after a second); ordinary logins over new connections go on",
 	})
 	limit := pick(200, 1000)
-	s := start(t, "DATABASE_URL="+pgtest.NewDatabase(t), fmt.Sprintf("STEPKEY_MAX_CONNECTIONS=%d", limit))
+	s := start(t, append(deadlines, "DATABASE_URL="+pgtest.NewDatabase(t), fmt.Sprintf("STEPKEY_MAX_CONNECTIONS=%d", limit))...)
 	l := newLedger(r, newClient(t, s))
 	memory := s.residentBytes()
 	host := "Host: " + strings.TrimPrefix(s.url, "http://") + "\r\n"
@@ -174,13 +174,12 @@ func flat(t *trial, s *server, before, allowed int) {
 }
 
 func TestF23HugeRequests(t *testing.T) {
-	besideOthers(t)
 	r := try(t, row{
 		23, "Huge and twisted requests",
 		"a header of 1 MB, 10 000 headers, a body of 100 MB with and without a length, JSON 4000 levels deep, a gzip bomb; each many times at once",
 		"431, 431, 413, 413, 400, 415, at once; memory stays flat",
 	})
-	s := start(t, "DATABASE_URL="+pgtest.NewDatabase(t))
+	s := start(t, append(deadlines, "DATABASE_URL="+pgtest.NewDatabase(t))...)
 	l := newLedger(r, newClient(t, s))
 	memory := s.residentBytes()
 	head := "POST /auth/login HTTP/1.1\r\nHost: " + strings.TrimPrefix(s.url, "http://") + "\r\n"
@@ -291,14 +290,13 @@ func rawRequest(s *server, head string, body io.Reader) (int, error) {
 }
 
 func TestF24IdleConnections(t *testing.T) {
-	besideOthers(t)
 	crowd := pick(5_000, 10_000)
 	r := try(t, row{
 		24, "A crowd of idle connections",
 		"10 000 connections (5 000 in the short form) that send nothing, for 4096 places; HTTP/2 is not spoken without TLS, so its rapid reset does not apply",
 		"at most 4096 are held; ordinary logins over new connections go on; memory and open files are bounded",
 	})
-	s := start(t, "DATABASE_URL="+pgtest.NewDatabase(t))
+	s := start(t, append(deadlines, "DATABASE_URL="+pgtest.NewDatabase(t))...)
 	l := newLedger(r, newClient(t, s))
 	memory, files := s.residentBytes(), s.openFiles()
 	most, peak := 0, 0

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/token"
 )
@@ -46,7 +47,7 @@ func TestF15Rotation(t *testing.T) {
 		rotate(t, a)
 		activate(t, dsn)
 		met := map[string]bool{}
-		for until := time.Now().Add(2 * patience); len(met) < 2; time.Sleep(100 * time.Millisecond) {
+		for until := time.Now().Add(2 * patience.Long); len(met) < 2; time.Sleep(100 * time.Millisecond) {
 			for name, pair := range map[string][2]*client{"A": {onA, onB}, "B": {onB, onA}} {
 				granted := pair[0].insist(func() answer { return pair[0].logIn(l.people[0].name) }).member("accessToken")
 				if kid := keyOf(t, granted); kid != old {
@@ -122,7 +123,7 @@ func TestF17StaleKeys(t *testing.T) {
 	p.heal()
 	p.cut()
 	healed := time.Now()
-	for until := healed.Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for until := healed.Add(patience.Long); ; time.Sleep(100 * time.Millisecond) {
 		if _, err := verifier.Verify(context.Background(), third); err == nil {
 			break
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
 
@@ -384,7 +385,7 @@ func (l *ledger) allOrNothing(p *person, token string) {
 func (l *ledger) recovered() time.Duration {
 	l.Helper()
 	began := time.Now()
-	for until := began.Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for until := began.Add(patience.Long); ; time.Sleep(20 * time.Millisecond) {
 		ready := l.client.do("GET", "/readyz", "", nil)
 		if ready.ok() && l.client.logIn(l.people[0].name).ok() {
 			took := time.Since(began)
@@ -392,7 +393,7 @@ func (l *ledger) recovered() time.Duration {
 			return took
 		}
 		if time.Now().After(until) {
-			l.Fatalf("no recovery within %s", patience)
+			l.Fatalf("no recovery within %s", patience.Long)
 		}
 	}
 }

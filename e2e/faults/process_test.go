@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
@@ -188,7 +189,7 @@ func TestF14RollingRestart(t *testing.T) {
 func watchReadiness(s *server) <-chan bool {
 	result := make(chan bool, 1)
 	go func() {
-		for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		for until := time.Now().Add(patience.Long); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 			response, err := http.Get(s.url + "/readyz")
 			if err != nil {
 				break
@@ -265,7 +266,7 @@ func TestF18WrongSecret(t *testing.T) {
 			s.launch(t)
 			select {
 			case <-s.exited:
-			case <-time.After(patience):
+			case <-time.After(patience.Long):
 				t.Errorf("%s with %s: it runs", database, what)
 				s.kill(t)
 			}

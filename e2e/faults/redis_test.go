@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/internal/redistest"
 )
@@ -34,14 +36,15 @@ type onRedis struct {
 	secret   string
 	through  string // REDIS_URL
 	instance *server
+	more     []string // settings
 }
 
-func startOnRedis(t *trial, options redistest.Options) *onRedis {
+func startOnRedis(t *trial, options redistest.Options, more ...string) *onRedis {
 	t.Helper()
 	redis := redistest.New(t, options)
 	p := newProxy(t, "unix", strings.TrimPrefix(redis.URL(), "unix://"))
 	dsn := pgtest.NewDatabase(t)
-	o := &onRedis{redis: redis, proxy: p, dsn: dsn, secret: newSecret(), through: "redis://" + p.listener.Addr().String()}
+	o := &onRedis{redis: redis, proxy: p, dsn: dsn, secret: newSecret(), through: "redis://" + p.listener.Addr().String(), more: more}
 	a := start(t, o.settings()...)
 	b := start(t, append(o.settings(), "RP_ORIGIN="+a.url)...)
 	o.instance = a
@@ -53,7 +56,7 @@ func startOnRedis(t *trial, options redistest.Options) *onRedis {
 }
 
 func (o *onRedis) settings() []string {
-	return append([]string{"DATABASE_URL=" + o.dsn, "STEPKEY_SECRET=" + o.secret, "REDIS_URL=" + o.through}, limitsOn...)
+	return slices.Concat([]string{"DATABASE_URL=" + o.dsn, "STEPKEY_SECRET=" + o.secret, "REDIS_URL=" + o.through}, limitsOn, o.more)
 }
 
 // redisDo sends a command to Redis and returns the first line of its answer.
@@ -64,7 +67,7 @@ func redisDo(t testing.TB, s *redistest.Server, command string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(patience.Long))
 	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err != nil {
 		t.Fatal(err)
 	}
@@ -130,12 +133,11 @@ func TestF06RedisDown(t *testing.T) {
 }
 
 func TestF07RedisSlow(t *testing.T) {
-	besideOthers(t)
 	r := try(t, row{
 		7, "Redis is slow, then silent", "a proxy before Redis delays everything by 1 s, then passes nothing on",
 		"a decision is given up after 250 ms: 503, as when Redis is down",
 	})
-	o := startOnRedis(r, redistest.Options{})
+	o := startOnRedis(r, redistest.Options{}, deadlines...)
 	o.run()
 	for _, fault := range []struct {
 		name string
@@ -159,7 +161,7 @@ func TestF07RedisSlow(t *testing.T) {
 func (o *onRedis) givesUpInTime() {
 	o.Helper()
 	c, p := o.client.beside(), o.people[1]
-	quickest := patience
+	quickest := patience.Long
 	for range 5 {
 		a := c.do("POST", "/passkeys/authenticate/options", p.password, nil)
 		if want(o, "options", a, http.StatusServiceUnavailable); a.member("code") == "unavailable" {
@@ -200,7 +202,7 @@ func TestF08RedisFull(t *testing.T) {
 		t.Errorf("no warning about an evicting policy: %s", tail(warned.said()))
 	}
 	redisDo(t, o.redis, "CONFIG SET maxmemory 1")
-	for until := time.Now().Add(patience); redisNumber(t, o.redis, "EXISTS "+o.challengesOf(evicted.token)) > 0; time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(patience.Long); redisNumber(t, o.redis, "EXISTS "+o.challengesOf(evicted.token)) > 0; time.Sleep(10 * time.Millisecond) {
 		_ = c.logIn(p.name) // a write has Redis make room
 		if time.Now().After(until) {
 			t.Fatal("nothing is evicted")

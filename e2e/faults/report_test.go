@@ -63,7 +63,8 @@ func try(t *testing.T, r row) *trial {
 }
 
 // besideOthers lets rows run at the same time in the short form. In the long form each
-// has the machine to itself, for the sake of its figures.
+// has the machine to itself, for the sake of its figures. Rows with real deadlines do not
+// call it.
 func besideOthers(t *testing.T) {
 	if !*long {
 		t.Parallel()
@@ -101,9 +102,9 @@ func (o *outcomes) document() []byte {
 	defer o.mu.Unlock()
 	slices.SortFunc(o.list, func(a, b result) int { return cmp.Compare(a.id, b.id) })
 	var b bytes.Buffer
-	form, command := "short", "make test"
+	form, command := "short", "make faults"
 	if *long {
-		form, command = "long", "make faults"
+		form, command = "long", "make reliability"
 	}
 	failed, missed := 0, 0
 	for _, r := range o.list {
@@ -116,7 +117,7 @@ func (o *outcomes) document() []byte {
 	}
 	fmt.Fprintf(&b, `# Reliability
 
-What Stepkey does when something that it stands on fails, as observed. This page is written by `+"`make faults`"+`; do not edit it.
+What Stepkey does when something that it stands on fails, as observed. This page is written by `+"`make reliability`"+`; do not edit it.
 
 Each row is a test in [e2e/faults](../e2e/faults/doc.go): the real binary on a real PostgreSQL, while people sign up, sign in, refresh,
 add and verify passkeys and read guarded routes. In every row, beside what stands in it: nothing that was acknowledged is lost, no

@@ -17,10 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// patience bounds waiting for what is about to happen. It is no measure of speed.
-const patience = 30 * time.Second
+	"github.com/stepkey/stepkey/internal/patience"
+)
 
 // build compiles the service. More arguments go to go build.
 func build(to string, arguments ...string) error {
@@ -59,6 +58,13 @@ func (s *server) said() string {
 	return s.log.String()
 }
 
+// deadlines are the service's own defaults, for the rows that are about them. All
+// other rows have deadlines that no load reaches in the short form, which also runs on
+// busy machines.
+var deadlines = []string{
+	"STEPKEY_DB_TIMEOUT=2s", "STEPKEY_REDIS_TIMEOUT=250ms", "STEPKEY_REQUEST_TIMEOUT=5s", "STEPKEY_HASH_WAIT=1.5s",
+}
+
 // prepare describes an instance with settings of its own on top of those that every
 // row needs, without starting it. The setting PROGRAM names another binary.
 func prepare(t testing.TB, settings ...string) *server {
@@ -67,6 +73,9 @@ func prepare(t testing.TB, settings ...string) *server {
 	s := &server{url: "http://localhost:" + port, program: programs.plain, dir: t.TempDir()}
 	s.env = []string{
 		"PORT=" + port, "RP_ORIGIN=" + s.url, "STEPKEY_DATA=" + s.dir, "STEPKEY_LIMITS=off", "STEPKEY_LOG_FORMAT=json",
+	}
+	if !*long {
+		s.env = append(s.env, patience.Settings()...)
 	}
 	for _, setting := range settings {
 		if program, ok := strings.CutPrefix(setting, "PROGRAM="); ok {
@@ -129,7 +138,7 @@ func (s *server) launch(t testing.TB) {
 
 func (s *server) awaitReady(t testing.TB) {
 	t.Helper()
-	for until := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(patience.Long); ; time.Sleep(10 * time.Millisecond) {
 		if response, err := http.Get(s.url + "/readyz"); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -175,7 +184,7 @@ func (s *server) stop(t testing.TB) time.Duration {
 	}
 	select {
 	case <-s.exited:
-	case <-time.After(patience):
+	case <-time.After(patience.Long):
 		t.Errorf("%s does not stop", s.url)
 		s.kill(t)
 	}

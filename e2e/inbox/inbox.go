@@ -21,10 +21,9 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
-)
 
-// patience bounds waiting for a mail. It is no measure of speed.
-const patience = 30 * time.Second
+	"github.com/stepkey/stepkey/internal/patience"
+)
 
 // Mail is one that was delivered.
 type Mail struct {
@@ -128,7 +127,7 @@ func (s *Server) Mails() []Mail {
 
 // Wait returns the first mail to that address with those words in its subject, and forgets it.
 func (s *Server) Wait(to, subject string) (Mail, error) {
-	end := time.After(patience)
+	end := time.After(patience.Long)
 	for {
 		m, found, arrived := s.take(to, subject)
 		if found {

@@ -10,10 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// patience bounds waiting for something that is about to happen. It is no measure of speed: the machine may be busy.
-const patience = 30 * time.Second
+	"github.com/stepkey/stepkey/internal/patience"
+)
 
 // front is a proxy to be started: its program, and how to run it in a folder with the configuration from examples.
 type front struct {
@@ -139,7 +138,7 @@ func (f front) start(t *testing.T, p place) {
 
 func (f front) await(t *testing.T, address string) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience.Long); ; time.Sleep(20 * time.Millisecond) {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			connection.Close()
@@ -156,7 +155,7 @@ func stop(t *testing.T, command *exec.Cmd) {
 	if err := command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("stop %s: %v", command.Path, err)
 	}
-	late := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
+	late := time.AfterFunc(patience.Long, func() { _ = command.Process.Kill() })
 	defer late.Stop()
 	if err := command.Wait(); err != nil {
 		t.Errorf("%s ended with %v", command.Path, err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/stepkey/stepkey/e2e/browser"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
@@ -106,7 +107,7 @@ func (s *site) from(address string) client {
 	}
 	s.t.Cleanup(transport.CloseIdleConnections)
 	return client{s.t, &http.Client{
-		Transport: transport, Jar: jar, Timeout: patience,
+		Transport: transport, Jar: jar, Timeout: patience.Long,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

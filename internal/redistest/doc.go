@@ -2,7 +2,7 @@
 //
 //	func TestSomething(t *testing.T) {
 //		server := redistest.New(t, redistest.Options{})
-//		store, err := redisstore.Open(t.Context(), server.URL())
+//		store, err := redisstore.Open(t.Context(), server.URL(), redisstore.Options{})
 //		...
 //	}
 //

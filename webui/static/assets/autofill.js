@@ -11,7 +11,7 @@ import { StepkeyError, stepkey } from "/stepkey.js";
  * passkey had been picked. `observe` hears the calls of the client, as its `on`.
  */
 export function passkeyList({ wanted, entering, entered, failed, observe }) {
-	let open = null, picked = null;
+	let open = null, picked = null, again = false;
 
 	stepkey.on = call => {
 		const report = observe?.(call);
@@ -21,8 +21,12 @@ export function passkeyList({ wanted, entering, entered, failed, observe }) {
 		};
 	};
 
-	async function offer() {
+	async function offer(event) {
+		// A browser may take a while to end a list. One that is asked for meanwhile follows it. Turning to the field
+		// asks for no second one: the list there is may be on show.
+		if (open && !event) again = true;
 		if (open || !wanted()) return;
+		again = false;
 		const { signal } = open = new AbortController();
 		let answered, error = null;
 		const answer = new Promise(resolve => { answered = resolve; });
@@ -39,7 +43,7 @@ export function passkeyList({ wanted, entering, entered, failed, observe }) {
 		const tried = !picked;
 		picked = null;
 		if (error) failed(error, tried);
-		if (error && tried || signal.aborted && !document.hidden) offer();
+		if (again || error && tried || signal.aborted && !document.hidden) offer();
 	}
 
 	// A browser may keep a page for the back button. Its request to the device is over then.

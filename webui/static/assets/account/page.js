@@ -95,7 +95,7 @@ async function look() {
 
 const offer = passkeyList({
 	observe,
-	wanted: () => !stepkey.session && !byId("by-passkey").hidden,
+	wanted: () => !stepkey.session && !byId("by-passkey").hidden && !byId("gate").ariaBusy,
 	entering(answer) {
 		announce(status.signingIn);
 		attempt("gate", submit, () => answer);
