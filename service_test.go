@@ -1,6 +1,7 @@
 package stepkey_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -57,7 +58,20 @@ func newFixture(t testing.TB) *fixture {
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, test func(f *fixture)) {
 	t.Run("sqlite", func(t *testing.T) { test(newFixture(t)) })
-	t.Run("postgres", func(t *testing.T) { test(fixtureOn(t, pgtest.NewDatabase(t))) })
+	t.Run("postgres", func(t *testing.T) { test(fixtureOn(t, migrated(t))) })
+}
+
+// migrated returns a PostgreSQL database with the schema in it, which is quicker to copy
+// than to make.
+func migrated(t testing.TB) string {
+	t.Helper()
+	return pgtest.Clone(t, "stepkey", func(dsn string) error {
+		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
+		if err != nil {
+			return err
+		}
+		return store.Close()
+	})
 }
 
 func fixtureOn(t testing.TB, url string) *fixture {
