@@ -7,7 +7,7 @@ import (
 
 // lists counts the lists of passkeys that were opened at a username field, and the other requests to the device as asks. With
 // unused, nobody picks from a list.
-const lists = `window.lists = window.asks = 0; const ask = CredentialsContainer.prototype.get; CredentialsContainer.prototype.get = function (options) {
+const lists = `window.lists = window.asks = 0; const held = window.CredentialsContainer?.prototype ?? {}, ask = held.get; held.get = function (options) {
 	const list = options.mediation === "conditional";
 	list ? window.lists++ : window.asks++;
 	if (!list || !window.unused) return ask.call(this, options);

@@ -80,8 +80,8 @@ func TestSignInFromAutofillList(t *testing.T) {
 	p.Press("signin", "Sign in")
 	p.See("signin", "Username or password is not right.")
 
-	device.Present(true)
 	device.Verified(false)
+	device.Present(true)
 	p.Go(p.server.URL())
 	p.Press("signup", "Sign in")
 	p.Wait("the list to be closed", closed)
@@ -165,6 +165,7 @@ func TestOptionsAreFetchedAhead(t *testing.T) {
 			// Stop leads back to the form; then there are options again, fresh ones.
 			p.Press("main", "Stop")
 			p.said("Stopped.")
+			p.Wait("the list again", `lists === 2`)
 			device.Present(true)
 			p.Press("signin", "Sign in with a passkey")
 			p.See("top", "Full level")
