@@ -2,7 +2,6 @@ package stepkey_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -18,6 +17,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storetest"
@@ -46,7 +46,7 @@ type fixture struct {
 	clock   *storetest.Clock
 	store   *sqlstore.Store
 	service *stepkey.Service
-	sql     *sql.DB
+	sql     *rawsql.DB
 
 	addresses atomic.Uint32
 }
@@ -82,11 +82,7 @@ func fixtureOn(t testing.TB, url string) *fixture {
 		t.Fatal(err)
 	}
 	f.store = store
-	driver, dsn := "pgx", url
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, dsn = "sqlite", path
-	}
-	if f.sql, err = sql.Open(driver, dsn); err != nil {
+	if f.sql, err = rawsql.Open(url); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

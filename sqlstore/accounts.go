@@ -19,9 +19,9 @@ const selectAccount = `
 	       u.password_by_mail, u.recovery_started_at, u.recovery_ready_at,
 	       ` + sessionColumns + `,
 	       ` + passkeyColumns + `
-	FROM sessions s
-	JOIN users u ON u.id = s.user_id
-	LEFT JOIN passkeys p ON p.user_id = u.id
+	FROM {sessions} s
+	JOIN {users} u ON u.id = s.user_id
+	LEFT JOIN {passkeys} p ON p.user_id = u.id
 	WHERE s.id = $2 AND s.user_id = $3 AND ` + live + `
 	ORDER BY p.created_at, p.id`
 

@@ -14,10 +14,10 @@ import (
 // be counted first. From then on it doubles by shifting, which is bounded before it
 // could overflow.
 const chargeAttempt = `
-	INSERT INTO login_attempts (key, known, failures, in_a_row, blocked_until, last_at)
+	INSERT INTO {login_attempts} AS a (key, known, failures, in_a_row, blocked_until, last_at)
 	VALUES ($1, $2, 1, 1, 0, $3)
 	ON CONFLICT (key) DO UPDATE SET
-		failures = login_attempts.failures + 1,
+		failures = a.failures + 1,
 		in_a_row = ` + inARow + `,
 		blocked_until = CASE
 			WHEN ` + inARow + ` < $4 THEN 0
@@ -26,11 +26,11 @@ const chargeAttempt = `
 			ELSE $3 + (CAST($5 AS BIGINT) << (` + inARow + ` - $4)) END,
 		last_at = $3,
 		known = $2
-	WHERE login_attempts.blocked_until <= $3 AND login_attempts.failures < $8
+	WHERE a.blocked_until <= $3 AND a.failures < $8
 	RETURNING failures, blocked_until`
 
 // inARow is how many attempts there are in a row with this one.
-const inARow = `(CASE WHEN login_attempts.last_at <= $3 - $7 THEN 1 ELSE login_attempts.in_a_row + 1 END)`
+const inARow = `(CASE WHEN a.last_at <= $3 - $7 THEN 1 ELSE a.in_a_row + 1 END)`
 
 // ChargeAttempt implements stepkey.Store.
 func (s *Store) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
@@ -56,7 +56,7 @@ func (s *Store) blocked(ctx context.Context, a stepkey.Attempt) (stepkey.Attempt
 	var failures int
 	var until int64
 	err := s.db.read.QueryRowContext(ctx,
-		`SELECT failures, blocked_until FROM login_attempts WHERE key = $1`, a.Key[:]).Scan(&failures, &until)
+		`SELECT failures, blocked_until FROM {login_attempts} WHERE key = $1`, a.Key[:]).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return stepkey.Attempts{Wait: time.Second}, nil // set back a moment ago
 	}
@@ -79,7 +79,7 @@ func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx, `
-		UPDATE login_attempts SET failures = failures - 1, in_a_row = in_a_row - 1,
+		UPDATE {login_attempts} SET failures = failures - 1, in_a_row = in_a_row - 1,
 		       blocked_until = CASE WHEN last_at = $2 THEN 0 ELSE blocked_until END
 		WHERE key = $1 AND failures > 0 AND in_a_row > 0`, a.Key[:], a.At.UnixMicro())
 	return s.translate(err)
@@ -87,9 +87,9 @@ func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
 
 // ForgetAttempts implements stepkey.Tx.
 func (t *tx) ForgetAttempts(ctx context.Context, key stepkey.AttemptKey, keepWaits bool) error {
-	statement := `DELETE FROM login_attempts WHERE key = $1`
+	statement := `DELETE FROM {login_attempts} WHERE key = $1`
 	if keepWaits {
-		statement = `UPDATE login_attempts SET failures = 0 WHERE key = $1`
+		statement = `UPDATE {login_attempts} SET failures = 0 WHERE key = $1`
 	}
 	_, err := t.ExecContext(ctx, statement, key[:])
 	return err

@@ -21,15 +21,15 @@ func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte,
 	defer cancel()
 	now := s.Now()
 	_, err := s.db.write.ExecContext(ctx, `
-		INSERT INTO challenges (digest, purpose, user_id, session_id, state, created_at, expires_at)
+		INSERT INTO {challenges} (digest, purpose, user_id, session_id, state, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID, state, now, now.Add(ttl))
 	if err != nil {
 		return s.translate(err)
 	}
 	_, err = s.db.write.ExecContext(ctx, `
-		DELETE FROM challenges WHERE session_id = $1 AND digest NOT IN (
-			SELECT digest FROM challenges WHERE session_id = $1 AND expires_at > $2
+		DELETE FROM {challenges} WHERE session_id = $1 AND digest NOT IN (
+			SELECT digest FROM {challenges} WHERE session_id = $1 AND expires_at > $2
 			ORDER BY created_at DESC, digest LIMIT $3)`,
 		key.SessionID, now, stepkey.MaxChallenges)
 	return s.translate(err)
@@ -44,7 +44,7 @@ func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, err
 	var state []byte
 	var expiresAt time.Time
 	err := s.db.write.QueryRowContext(ctx, `
-		DELETE FROM challenges WHERE digest = $1 AND purpose = $2 AND user_id = $3 AND session_id = $4
+		DELETE FROM {challenges} WHERE digest = $1 AND purpose = $2 AND user_id = $3 AND session_id = $4
 		RETURNING state, expires_at`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID).Scan(&state, &expiresAt)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -63,6 +63,6 @@ func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, err
 // the unique index until the first one is done.
 func (t *tx) SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (bool, error) {
 	return changed(ctx, t,
-		`INSERT INTO used_challenges (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
+		`INSERT INTO {used_challenges} (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
 		digest[:], until)
 }

@@ -2,12 +2,12 @@ package sqlstore_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
 )
 
@@ -49,7 +49,7 @@ func TestTimeout(t *testing.T) {
 		}
 		defer store.Close()
 
-		db, err := sql.Open(d.driver, d.dsn)
+		db, err := rawsql.Open(d.url)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestTimeout(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = lock.Rollback() }()
-		if _, err := lock.ExecContext(t.Context(), `UPDATE users SET username = 'mira'`); err != nil {
+		if _, err := lock.ExecContext(t.Context(), db.Complete(`UPDATE users SET username = 'mira'`)); err != nil {
 			t.Fatal(err)
 		}
 		err = store.InTx(t.Context(), func(tx stepkey.Tx) error {

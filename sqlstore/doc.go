@@ -4,7 +4,8 @@
 //	store, err := sqlstore.Open(ctx, "postgres://stepkey@db/stepkey", sqlstore.Options{})
 //
 // A [Store] is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. [Open]
-// brings the schema up to date first; several instances may do so at once.
+// brings the schema up to date first; several instances may do so at once. Its tables
+// are apart from those of an application in the same database, as Options.Schema says.
 //
 // Both databases run the same statements, written by hand in the subset that
 // they share. Where they must differ, dialect.go says how, and no other file

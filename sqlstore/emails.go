@@ -18,16 +18,16 @@ func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at 
 	if _, err := t.LockUser(ctx, userID); err != nil {
 		return "", err
 	}
-	err = t.QueryRowContext(ctx, `SELECT address FROM emails WHERE user_id = $1`, userID).Scan(&before)
+	err = t.QueryRowContext(ctx, `SELECT address FROM {emails} WHERE user_id = $1`, userID).Scan(&before)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", err
 	}
 	if address == "" {
-		_, err = t.ExecContext(ctx, `DELETE FROM emails WHERE user_id = $1`, userID)
+		_, err = t.ExecContext(ctx, `DELETE FROM {emails} WHERE user_id = $1`, userID)
 		return before, err
 	}
 	_, err = t.ExecContext(ctx, `
-		INSERT INTO emails (user_id, address, folded, confirmed_at) VALUES ($1, $2, $3, $4)
+		INSERT INTO {emails} (user_id, address, folded, confirmed_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id) DO UPDATE
 		SET address = excluded.address, folded = excluded.folded, confirmed_at = excluded.confirmed_at`,
 		userID, address, mail.Fold(address), at)
@@ -40,8 +40,8 @@ func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (ste
 	defer cancel()
 	var state stepkey.EmailState
 	err := s.db.read.QueryRowContext(ctx, `
-		SELECT COALESCE((SELECT address FROM emails WHERE user_id = $1), ''),
-		       COALESCE((SELECT address FROM mail_links
+		SELECT COALESCE((SELECT address FROM {emails} WHERE user_id = $1), ''),
+		       COALESCE((SELECT address FROM {mail_links}
 		                 WHERE user_id = $1 AND purpose = 'verify_email' AND expires_at > $2), '')`, userID, now).
 		Scan(&state.Address, &state.Pending)
 	return state, s.translate(err)
@@ -58,7 +58,7 @@ func (t *tx) Addressees(ctx context.Context, which stepkey.AddresseesOf) ([]step
 	}
 	rows, err := t.QueryContext(ctx, `
 		SELECT u.id, u.username, u.disabled_at IS NULL, u.password_version, e.address
-		FROM users u JOIN emails e ON e.user_id = u.id
+		FROM {users} u JOIN {emails} e ON e.user_id = u.id
 		WHERE `+condition+` ORDER BY e.confirmed_at, u.id LIMIT $2`, arg, stepkey.MaxAddressees)
 	if err != nil {
 		return nil, err

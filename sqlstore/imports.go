@@ -87,7 +87,7 @@ func (t *tx) insertUsers(ctx context.Context, batch []stepkey.UserRecord) (map[u
 				u.CreatedAt, u.DisabledAt, u.PasswordByMail)
 		}
 		err := collect(ctx, t, added, `
-			INSERT INTO users (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
+			INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
 			                   password_by_mail)
 			VALUES `+placeholders(len(chunk), 9)+`
 			ON CONFLICT DO NOTHING RETURNING id`, args...)
@@ -111,7 +111,7 @@ func (t *tx) insertEmails(ctx context.Context, batch []stepkey.UserRecord) error
 			continue
 		}
 		_, err := t.ExecContext(ctx, `
-			INSERT INTO emails (user_id, address, folded, confirmed_at)
+			INSERT INTO {emails} (user_id, address, folded, confirmed_at)
 			VALUES `+placeholders(len(args)/4, 4), args...)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func (t *tx) insertPasskeys(ctx context.Context, batch []stepkey.UserRecord) (ma
 				int16(c.Flags), string(transports), p.Name, p.CreatedAt, p.LastUsedAt, c.Attested, p.UsableFrom)
 		}
 		err := collect(ctx, t, added, `
-			INSERT INTO passkeys (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
+			INSERT INTO {passkeys} (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
 			                      transports, name, created_at, last_used_at, attested, usable_from)
 			VALUES `+placeholders(len(chunk), 14)+`
 			ON CONFLICT DO NOTHING RETURNING id`, args...)
@@ -161,11 +161,11 @@ func (t *tx) whyRefused(ctx context.Context, refused []stepkey.UserRecord) (map[
 		}
 		in := " IN " + placeholders(1, len(chunk))
 		present := make(map[uuid.UUID]struct{})
-		if err := collect(ctx, t, present, `SELECT id FROM users WHERE id`+in, ids...); err != nil {
+		if err := collect(ctx, t, present, `SELECT id FROM {users} WHERE id`+in, ids...); err != nil {
 			return nil, err
 		}
 		taken := make(map[string]struct{})
-		if err := collect(ctx, t, taken, `SELECT canonical_name FROM users WHERE canonical_name`+in, names...); err != nil {
+		if err := collect(ctx, t, taken, `SELECT canonical_name FROM {users} WHERE canonical_name`+in, names...); err != nil {
 			return nil, err
 		}
 		for _, r := range chunk {

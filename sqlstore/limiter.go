@@ -32,7 +32,7 @@ func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
 	defer cancel()
 	return s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error {
 		_, err := q.ExecContext(ctx,
-			`UPDATE rate_limits SET full_at = full_at - $1 WHERE bucket = $2`, rate(c).Step(c.Cost), c.Bucket)
+			`UPDATE {rate_limits} SET full_at = full_at - $1 WHERE bucket = $2`, rate(c).Step(c.Cost), c.Bucket)
 		return err
 	})
 }
@@ -66,10 +66,10 @@ var errRefused = errors.New("sqlstore: the bucket does not hold enough")
 func chargeBucket(ctx context.Context, q queryer, c stepkey.Charge, now int64) error {
 	step, size := rate(c).Step(c.Cost), rate(c).Size()
 	charged, err := changed(ctx, q, `
-		INSERT INTO rate_limits (bucket, full_at) VALUES ($1, $2)
+		INSERT INTO {rate_limits} AS b (bucket, full_at) VALUES ($1, $2)
 		ON CONFLICT (bucket) DO UPDATE
-		SET full_at = CASE WHEN rate_limits.full_at > $3 THEN rate_limits.full_at + $4 ELSE excluded.full_at END
-		WHERE rate_limits.full_at <= $5`,
+		SET full_at = CASE WHEN b.full_at > $3 THEN b.full_at + $4 ELSE excluded.full_at END
+		WHERE b.full_at <= $5`,
 		c.Bucket, now+step, now, step, now+size-step)
 	if err == nil && !charged {
 		return errRefused
@@ -83,7 +83,7 @@ func (s *Store) longestWait(ctx context.Context, charges []stepkey.Charge, now i
 	longest := int64(1)
 	for _, c := range charges {
 		var fullAt int64
-		err := s.db.read.QueryRowContext(ctx, `SELECT full_at FROM rate_limits WHERE bucket = $1`, c.Bucket).Scan(&fullAt)
+		err := s.db.read.QueryRowContext(ctx, `SELECT full_at FROM {rate_limits} WHERE bucket = $1`, c.Bucket).Scan(&fullAt)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, s.translate(err)
 		}

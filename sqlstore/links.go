@@ -13,7 +13,7 @@ import (
 // PutLink implements stepkey.MailTx. The unique index leaves links of LinkFreeze out.
 func (t *tx) PutLink(ctx context.Context, l stepkey.Link) error {
 	_, err := t.ExecContext(ctx, `
-		INSERT INTO mail_links (digest, purpose, user_id, address, password_version, expires_at)
+		INSERT INTO {mail_links} (digest, purpose, user_id, address, password_version, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (user_id, purpose) WHERE purpose <> 'freeze' DO UPDATE
 		SET digest = excluded.digest, address = excluded.address,
@@ -36,8 +36,8 @@ func (t *tx) TakeLink(
 	l := stepkey.Link{Digest: digest, Purpose: purpose}
 	var version sql.NullInt64
 	err := t.QueryRowContext(ctx, `
-		DELETE FROM mail_links AS l
-		WHERE l.digest = $1 AND EXISTS (SELECT 1 FROM users u WHERE u.id = l.user_id AND `+linkHolds+`)
+		DELETE FROM {mail_links} AS l
+		WHERE l.digest = $1 AND EXISTS (SELECT 1 FROM {users} u WHERE u.id = l.user_id AND `+linkHolds+`)
 		RETURNING user_id, address, password_version, expires_at`, digest[:], string(purpose), now).
 		Scan(&l.UserID, &l.Address, &version, &l.ExpiresAt)
 	l.PasswordVersion, l.ExpiresAt = int(version.Int64), l.ExpiresAt.UTC()
@@ -51,7 +51,7 @@ func (s *Store) LinkOwner(
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	u, err := scanUser(s.db.read.QueryRowContext(ctx, `
-		SELECT `+userColumns+` FROM mail_links l JOIN users u ON u.id = l.user_id WHERE `+linkHolds,
+		SELECT `+userColumns+` FROM {mail_links} l JOIN {users} u ON u.id = l.user_id WHERE `+linkHolds,
 		digest[:], string(purpose), now))
 	return u, s.translate(err)
 }
@@ -63,6 +63,6 @@ func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...stepke
 		names[i] = string(purpose)
 	}
 	in, args := among(names, userID)
-	_, err := t.ExecContext(ctx, `DELETE FROM mail_links WHERE user_id = $1 AND purpose IN `+in, args...)
+	_, err := t.ExecContext(ctx, `DELETE FROM {mail_links} WHERE user_id = $1 AND purpose IN `+in, args...)
 	return err
 }

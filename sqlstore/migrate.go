@@ -2,71 +2,180 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
-
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// duplicateTable is PostgreSQL's code for a table that is there already. The NestJS
-// original, for one, has a table users as well.
-const duplicateTable = "42P07"
+// step is a migration. A database that has run it is at its version.
+type step struct {
+	version int
+	text    string
+}
 
-// migrate brings the schema up to date. Under PostgreSQL an advisory lock lets
-// one instance do so while the others wait.
+// migrate brings the schema up to date, in one transaction under a lock: one instance does
+// it while the others wait, and if it fails everything is as before.
 func (s *Store) migrate(ctx context.Context) error {
-	steps, err := s.dialect.migrations()
+	steps, err := s.steps()
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true)}
-	if s.dialect.name == postgresDialect.name {
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return fmt.Errorf("sqlstore: migrate: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.db.write, nil, options...)
+	sqlTx, err := s.db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("sqlstore: migrate: %w", err)
+		return fmt.Errorf("sqlstore: migrate: %w", s.translate(err))
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		if postgresCode(err) == duplicateTable {
-			return fmt.Errorf("sqlstore: migrate: the database holds tables of something else, which stay as they are: "+
-				"give Stepkey a database of its own: %w", err)
-		}
+	t := &tx{Tx: sqlTx, ctx: ctx, dialect: s.dialect, layout: s.layout}
+	if err := t.migrate(ctx, steps); err != nil {
+		return errors.Join(fmt.Errorf("sqlstore: migrate: %w", s.translate(explainRights(err))), ignoreDone(sqlTx.Rollback()))
+	}
+	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", s.translate(err))
 	}
 	return nil
 }
 
-// migrations renders the files for this dialect. A name begins with the number
-// of the step; one that ends in .postgres.sql or .sqlite.sql is for that database
-// only.
-func (d dialect) migrations() ([]*goose.Migration, error) {
+func (t *tx) migrate(ctx context.Context, steps []step) error {
+	if t.dialect.migrationLock != "" {
+		if _, err := t.ExecContext(ctx, t.dialect.migrationLock); err != nil {
+			return err
+		}
+	}
+	version, err := t.version(ctx, steps)
+	if err != nil {
+		return err
+	}
+	if newest := steps[len(steps)-1].version; version > newest {
+		return fmt.Errorf("a newer version of Stepkey has upgraded the database (to schema version %d; "+
+			"this program knows %d): start that version or a later one, "+
+			"or restore a backup from before the upgrade", version, newest)
+	}
+	for _, step := range steps {
+		if step.version <= version {
+			continue
+		}
+		if _, err := t.ExecContext(ctx, step.text); err != nil {
+			return fmt.Errorf("schema version %d: %w", step.version, err)
+		}
+		if err := t.recordVersion(ctx, step.version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// version is the version that the database is at. Before anything else it makes the schema
+// and the table that holds it, and moves what an earlier version of Stepkey kept elsewhere.
+func (t *tx) version(ctx context.Context, steps []step) (version int, err error) {
+	present, err := t.list(ctx, t.dialect.tables, t.layout.schema)
+	if err != nil {
+		return 0, err
+	}
+	if present[t.layout.prefix+"schema_versions"] {
+		err := t.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM {schema_versions}`).Scan(&version)
+		return version, err
+	}
+	old, err := t.findGooseLayout(ctx, steps)
+	if err != nil {
+		return 0, err
+	}
+	if old == nil || !t.layout.sameAs(old.layout) {
+		if err := t.refuseOccupied(present, steps); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.createSchema(ctx); err != nil {
+		return 0, err
+	}
+	if old == nil {
+		return 0, nil
+	}
+	return old.version, t.moveGooseLayout(ctx, old)
+}
+
+// refuseOccupied fails if something else has a table that is to be Stepkey's.
+func (t *tx) refuseOccupied(present map[string]bool, steps []step) error {
+	for _, step := range steps {
+		for _, name := range step.creates() {
+			if present[t.layout.prefix+name] {
+				return fmt.Errorf("the database holds a table %s of something else, which stays as it is: "+
+					"set STEPKEY_DB_SCHEMA to a name that nothing else uses", t.layout.table(name))
+			}
+		}
+	}
+	return nil
+}
+
+// createSchema makes the schema, unless there is one, and in it the table of versions.
+// PostgreSQL asks for the right to create schemas even IF NOT EXISTS one.
+func (t *tx) createSchema(ctx context.Context) error {
+	if t.dialect.createSchema != "" {
+		var exists bool
+		err := t.QueryRowContext(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, quoted(t.layout.schema)).Scan(&exists)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			if _, err := t.ExecContext(ctx, fmt.Sprintf(t.dialect.createSchema, quoted(t.layout.schema))); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := t.ExecContext(ctx, `CREATE TABLE {schema_versions} (version INTEGER PRIMARY KEY)`)
+	return err
+}
+
+func (t *tx) recordVersion(ctx context.Context, version int) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO {schema_versions} (version) VALUES ($1)`, version)
+	return err
+}
+
+// list returns what a query of the catalogue lists.
+func (t *tx) list(ctx context.Context, query string, args ...any) (map[string]bool, error) {
+	rows, err := t.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := make(map[string]bool)
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		found[name] = true
+	}
+	return found, rows.Err()
+}
+
+// explainRights adds what to do where the role may not do what a migration does.
+func explainRights(err error) error {
+	const insufficientPrivilege = "42501"
+	if postgresCode(err) == insufficientPrivilege {
+		return fmt.Errorf("%w: the role of DATABASE_URL needs CREATE on the database, or has to own the schema of "+
+			"STEPKEY_DB_SCHEMA and the tables in it; docs/operations.md says how", err)
+	}
+	return err
+}
+
+// steps renders the migrations for this store, in their order. The name of a file begins
+// with the version.
+func (s *Store) steps() ([]step, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return nil, err
 	}
-	var steps []*goose.Migration
+	var steps []step
 	for _, name := range names {
-		parts := strings.Split(path.Base(name), ".")
-		if len(parts) == 3 && parts[1] != d.name {
-			continue
-		}
-		step, err := d.migration(name)
+		step, err := s.step(name)
 		if err != nil {
 			return nil, fmt.Errorf("sqlstore: migration %s: %w", name, err)
 		}
@@ -75,23 +184,30 @@ func (d dialect) migrations() ([]*goose.Migration, error) {
 	return steps, nil
 }
 
-func (d dialect) migration(name string) (*goose.Migration, error) {
+func (s *Store) step(name string) (step, error) {
 	number, _, ok := strings.Cut(path.Base(name), "_")
-	version, err := strconv.ParseInt(number, 10, 64)
+	version, err := strconv.Atoi(number)
 	if !ok || err != nil {
-		return nil, errors.New("the name does not begin with a number")
+		return step{}, errors.New("the name does not begin with a number")
 	}
 	text, err := template.ParseFS(migrations, name)
 	if err != nil {
-		return nil, err
+		return step{}, err
 	}
 	var statements strings.Builder
-	if err := text.Execute(&statements, d); err != nil {
-		return nil, err
+	err = text.Execute(&statements, struct {
+		dialect
+		IndexPrefix string
+	}{s.dialect, s.layout.prefix})
+	return step{version, statements.String()}, err
+}
+
+var createTable = regexp.MustCompile(`CREATE TABLE \{(\w+)\}`)
+
+// creates lists the tables that a step makes.
+func (s step) creates() (tables []string) {
+	for _, match := range createTable.FindAllStringSubmatch(s.text, -1) {
+		tables = append(tables, match[1])
 	}
-	up := func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, statements.String())
-		return err
-	}
-	return goose.NewGoMigration(version, &goose.GoFunc{RunTx: up}, nil), nil
+	return tables
 }

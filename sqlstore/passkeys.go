@@ -17,7 +17,7 @@ func (t *tx) CreatePasskey(ctx context.Context, p stepkey.Passkey) error {
 	}
 	c := p.Credential
 	added, err := changed(ctx, t, `
-		INSERT INTO passkeys (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
+		INSERT INTO {passkeys} (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
 		                      transports, name, created_at, attested, usable_from)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (credential_id) DO NOTHING`,
@@ -32,7 +32,7 @@ func (t *tx) CreatePasskey(ctx context.Context, p stepkey.Passkey) error {
 // RenamePasskey implements stepkey.Tx.
 func (t *tx) RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, name string) error {
 	renamed, err := changed(ctx, t,
-		`UPDATE passkeys SET name = $1 WHERE id = $2 AND user_id = $3`, name, passkeyID, userID)
+		`UPDATE {passkeys} SET name = $1 WHERE id = $2 AND user_id = $3`, name, passkeyID, userID)
 	if err == nil && !renamed {
 		return stepkey.ErrNotFound
 	}
@@ -41,7 +41,7 @@ func (t *tx) RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, nam
 
 // DeletePasskey implements stepkey.Tx.
 func (t *tx) DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error {
-	deleted, err := changed(ctx, t, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2`, passkeyID, userID)
+	deleted, err := changed(ctx, t, `DELETE FROM {passkeys} WHERE id = $1 AND user_id = $2`, passkeyID, userID)
 	if err == nil && !deleted {
 		return stepkey.ErrNotFound
 	}
@@ -57,7 +57,7 @@ func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (stepkey.
 	var recovery recoveryRow
 	row := s.db.read.QueryRowContext(ctx, `
 		SELECT `+userColumns+`, `+passkeyColumns+`
-		FROM passkeys p JOIN users u ON u.id = p.user_id WHERE p.credential_id = $1`, credentialID)
+		FROM {passkeys} p JOIN {users} u ON u.id = p.user_id WHERE p.credential_id = $1`, credentialID)
 	if err := row.Scan(append(userTargets(&r.User, &recovery), p.targets()...)...); err != nil {
 		return stepkey.UserRecord{}, s.translate(err)
 	}
@@ -71,7 +71,7 @@ func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (stepkey.
 // UsePasskey implements stepkey.Tx.
 func (t *tx) UsePasskey(ctx context.Context, use stepkey.PasskeyUse) (bool, error) {
 	return changed(ctx, t, `
-		UPDATE passkeys SET sign_count = $1, flags = $2, last_used_at = $3
+		UPDATE {passkeys} SET sign_count = $1, flags = $2, last_used_at = $3
 		WHERE id = $4 AND (sign_count < $1 OR (sign_count = 0 AND $1 = 0))`,
 		int64(use.SignCount), int16(use.Flags), use.At, use.PasskeyID)
 }

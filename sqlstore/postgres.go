@@ -20,7 +20,7 @@ import (
 // (pool_max_conns).
 const maxConnections = 16
 
-func openPostgres(ctx context.Context, url string, timeout time.Duration) (databases, error) {
+func openPostgres(ctx context.Context, url string, layout layout, timeout time.Duration) (databases, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx's own text may quote the URL, and with it the password.
@@ -38,14 +38,14 @@ func openPostgres(ctx context.Context, url string, timeout time.Duration) (datab
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
 	config.ConnConfig.RuntimeParams["application_name"] = "stepkey"
 	config.ConnConfig.OnPgError = keepConnection
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	connections, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return databases{}, fmt.Errorf("sqlstore: open PostgreSQL: %w", err)
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	return databases{write: db, read: db, close: func() error {
+	db := stdlib.OpenDBFromPool(connections)
+	return databases{write: pool{db, layout}, read: pool{db, layout}, close: func() error {
 		// Closing the sql.DB leaves the pool open.
-		defer pool.Close()
+		defer connections.Close()
 		return db.Close()
 	}}, nil
 }

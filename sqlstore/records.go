@@ -55,7 +55,7 @@ func (s *Store) records(ctx context.Context, condition string, arg any, limit in
 func userPage(ctx context.Context, q queryer, condition string, arg any, limit int) ([]stepkey.UserRecord, error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT `+userColumns+`, e.address, e.confirmed_at
-		FROM users u LEFT JOIN emails e ON e.user_id = u.id
+		FROM {users} u LEFT JOIN {emails} e ON e.user_id = u.id
 		WHERE `+condition+` ORDER BY u.id LIMIT $2`, arg, limit)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func addPasskeys(
 	}
 	rows, err := q.QueryContext(ctx, `
 		SELECT p.user_id, `+passkeyColumns+`
-		FROM passkeys p WHERE p.user_id IN `+placeholders(1, len(chunk))+` ORDER BY p.user_id, p.created_at, p.id`, ids...)
+		FROM {passkeys} p WHERE p.user_id IN `+placeholders(1, len(chunk))+` ORDER BY p.user_id, p.created_at, p.id`, ids...)
 	if err != nil {
 		return err
 	}
@@ -132,9 +132,9 @@ func addLastSignIns(ctx context.Context, q queryer, userIDs []uuid.UUID, last ma
 		args[i] = id
 	}
 	rows, err := q.QueryContext(ctx, `
-		SELECT e.user_id, e.at FROM events e
+		SELECT e.user_id, e.at FROM {events} e
 		WHERE e.user_id IN `+placeholders(1, len(userIDs))+` AND e.kind = 'session.started' AND NOT EXISTS (
-			SELECT 1 FROM events l WHERE l.user_id = e.user_id AND l.kind = e.kind AND l.at > e.at)`, args...)
+			SELECT 1 FROM {events} l WHERE l.user_id = e.user_id AND l.kind = e.kind AND l.at > e.at)`, args...)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (r recoveryRow) pending() *stepkey.PendingRecovery {
 func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `SELECT created_at FROM recovery_codes WHERE user_id = $1`, userID)
+	rows, err := s.db.read.QueryContext(ctx, `SELECT created_at FROM {recovery_codes} WHERE user_id = $1`, userID)
 	if err != nil {
 		return 0, nil, s.translate(err)
 	}
@@ -45,12 +45,12 @@ func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, 
 func (t *tx) ReplaceRecoveryCodes(
 	ctx context.Context, userID uuid.UUID, codes []stepkey.RecoveryCodeDigest, at time.Time,
 ) error {
-	if _, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID); err != nil {
+	if _, err := t.ExecContext(ctx, `DELETE FROM {recovery_codes} WHERE user_id = $1`, userID); err != nil {
 		return err
 	}
 	for _, code := range codes {
 		_, err := t.ExecContext(ctx,
-			`INSERT INTO recovery_codes (digest, user_id, created_at) VALUES ($1, $2, $3)`, code[:], userID, at)
+			`INSERT INTO {recovery_codes} (digest, user_id, created_at) VALUES ($1, $2, $3)`, code[:], userID, at)
 		if err != nil {
 			return err
 		}
@@ -61,37 +61,37 @@ func (t *tx) ReplaceRecoveryCodes(
 // SpendRecoveryCode implements stepkey.RecoveryTx. Under PostgreSQL, whoever comes
 // second waits for the one row that both name, and then finds it gone.
 func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code stepkey.RecoveryCodeDigest) (bool, error) {
-	spent, err := changed(ctx, t, `DELETE FROM recovery_codes WHERE user_id = $1 AND digest = $2`, userID, code[:])
+	spent, err := changed(ctx, t, `DELETE FROM {recovery_codes} WHERE user_id = $1 AND digest = $2`, userID, code[:])
 	if err != nil || !spent {
 		return false, err
 	}
-	_, err = t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID)
+	_, err = t.ExecContext(ctx, `DELETE FROM {recovery_codes} WHERE user_id = $1`, userID)
 	return true, err
 }
 
 // BeginRecovery implements stepkey.RecoveryTx.
 func (t *tx) BeginRecovery(ctx context.Context, userID uuid.UUID, p stepkey.PendingRecovery) error {
-	_, err := t.ExecContext(ctx, `UPDATE users SET recovery_started_at = $1, recovery_ready_at = $2 WHERE id = $3`,
+	_, err := t.ExecContext(ctx, `UPDATE {users} SET recovery_started_at = $1, recovery_ready_at = $2 WHERE id = $3`,
 		p.StartedAt, p.ReadyAt, userID)
 	return err
 }
 
 // CancelRecovery implements stepkey.RecoveryTx.
 func (t *tx) CancelRecovery(ctx context.Context, userID uuid.UUID) (bool, error) {
-	return changed(ctx, t, `UPDATE users SET recovery_started_at = NULL, recovery_ready_at = NULL
+	return changed(ctx, t, `UPDATE {users} SET recovery_started_at = NULL, recovery_ready_at = NULL
 		WHERE id = $1 AND recovery_ready_at IS NOT NULL`, userID)
 }
 
 // TrustPassword implements stepkey.RecoveryTx.
 func (t *tx) TrustPassword(ctx context.Context, userID uuid.UUID) error {
-	_, err := t.ExecContext(ctx, `UPDATE users SET password_by_mail = FALSE WHERE id = $1`, userID)
+	_, err := t.ExecContext(ctx, `UPDATE {users} SET password_by_mail = FALSE WHERE id = $1`, userID)
 	return err
 }
 
 // DropWaitingPasskeys implements stepkey.RecoveryTx.
 func (t *tx) DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
 	rows, err := t.QueryContext(ctx,
-		`DELETE FROM passkeys WHERE user_id = $1 AND usable_from > $2 RETURNING id`, userID, now)
+		`DELETE FROM {passkeys} WHERE user_id = $1 AND usable_from > $2 RETURNING id`, userID, now)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (t *tx) DropMail(ctx context.Context, userID uuid.UUID, kinds ...mail.Kind)
 		names[i] = string(kind)
 	}
 	in, args := among(names, userID)
-	_, err := t.ExecContext(ctx, `DELETE FROM outbox WHERE user_id = $1 AND kind IN `+in, args...)
+	_, err := t.ExecContext(ctx, `DELETE FROM {outbox} WHERE user_id = $1 AND kind IN `+in, args...)
 	return err
 }
 

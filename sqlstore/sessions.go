@@ -21,7 +21,7 @@ const live = `s.ended_at IS NULL AND s.expires_at > $1
 	  AND u.disabled_at IS NULL AND u.password_version = s.password_version`
 
 // isLive is live for a statement that has only the row of sessions.
-const isLive = `EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id AND ` + live + `)`
+const isLive = `EXISTS (SELECT 1 FROM {users} u WHERE u.id = s.user_id AND ` + live + `)`
 
 func sessionTargets(s *stepkey.Session) []any {
 	return []any{
@@ -40,7 +40,7 @@ func inUTC(s *stepkey.Session) {
 // CreateSession implements stepkey.Tx.
 func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 	_, err := t.ExecContext(ctx, `
-		INSERT INTO sessions (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
+		INSERT INTO {sessions} (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
 		                      refresh_mode, salt, generation, rotated_at, device, address,
 		                      full_at, full_passkey_id, full_hardware, recovered_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
@@ -54,7 +54,7 @@ func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 // session may have ended.
 func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
-		UPDATE sessions AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
+		UPDATE {sessions} AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
 		       raised_generation = generation + 2, full_passkey_id = $2, expires_at = $3, full_hardware = $6
 		WHERE s.id = $4 AND s.user_id = $5 AND `+isLive+`
 		RETURNING generation`,
@@ -65,7 +65,7 @@ func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation 
 // AdoptPassword implements stepkey.Tx.
 func (t *tx) AdoptPassword(ctx context.Context, s stepkey.Session, at time.Time) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
-		UPDATE sessions SET password_version = $1, password_at = $2, last_seen_at = $3, rotated_at = $3,
+		UPDATE {sessions} SET password_version = $1, password_at = $2, last_seen_at = $3, rotated_at = $3,
 		       generation = generation + 2, raised_generation = generation + 2
 		WHERE id = $4 AND user_id = $5 AND ended_at IS NULL AND expires_at > $3
 		RETURNING generation`,
@@ -79,7 +79,7 @@ func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Sessi
 	defer cancel()
 	var session stepkey.Session
 	err := s.db.read.QueryRowContext(ctx,
-		`SELECT `+sessionColumns+` FROM sessions s WHERE s.id = $1 AND s.refresh_mode <> ''`, id).
+		`SELECT `+sessionColumns+` FROM {sessions} s WHERE s.id = $1 AND s.refresh_mode <> ''`, id).
 		Scan(sessionTargets(&session)...)
 	inUTC(&session)
 	return session, s.translate(err)
@@ -92,18 +92,18 @@ func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.
 	defer cancel()
 	var rotated stepkey.Rotated
 	err := s.db.write.QueryRowContext(ctx, `
-		UPDATE sessions AS s SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
+		UPDATE {sessions} AS s SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
 		       full_passkey_id = CASE
 		           WHEN full_at > $2 AND last_seen_at > $3
-		                AND EXISTS (SELECT 1 FROM passkeys p WHERE p.id = s.full_passkey_id)
+		                AND EXISTS (SELECT 1 FROM {passkeys} p WHERE p.id = s.full_passkey_id)
 		           THEN full_passkey_id END
 		WHERE s.id = $4 AND s.user_id = $8 AND s.generation = $5 AND s.last_seen_at > $6
 		  AND (s.full_at IS NOT NULL OR s.password_at > $7
-		       OR NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = s.user_id))
+		       OR NOT EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = s.user_id))
 		  AND `+isLive+`
 		RETURNING full_passkey_id,
-		          (SELECT username FROM users WHERE id = $8),
-		          EXISTS (SELECT 1 FROM passkeys WHERE user_id = $8)`,
+		          (SELECT username FROM {users} WHERE id = $8),
+		          EXISTS (SELECT 1 FROM {passkeys} WHERE user_id = $8)`,
 		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.UnraisedSince, r.UserID).
 		Scan(&rotated.FullPasskeyID, &rotated.Username, &rotated.HasPasskeys)
 	return rotated, s.translate(err)
@@ -114,7 +114,7 @@ func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now, idleSince t
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `
-		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
+		SELECT `+sessionColumns+` FROM {sessions} s JOIN {users} u ON u.id = s.user_id
 		WHERE `+live+` AND s.user_id = $2 AND s.last_seen_at > $3
 		ORDER BY s.created_at DESC, s.id`, now, userID, idleSince)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now, idleSince t
 // EndSessions implements stepkey.Tx.
 func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid.UUID, error) {
 	statement := `
-		UPDATE sessions AS s SET ended_at = $1, end_reason = $2
+		UPDATE {sessions} AS s SET ended_at = $1, end_reason = $2
 		WHERE s.user_id = $3 AND ` + isLive
 	args := []any{which.At, string(which.Reason), which.UserID}
 	switch {
@@ -144,7 +144,7 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 		statement, args = statement+` AND s.id = $4`, append(args, which.Only)
 	case which.Keep > 0:
 		statement, args = statement+` AND s.refresh_mode <> '' AND s.id NOT IN (
-			SELECT n.id FROM sessions n
+			SELECT n.id FROM {sessions} n
 			WHERE n.user_id = $3 AND n.refresh_mode <> '' AND n.ended_at IS NULL AND n.expires_at > $1
 			ORDER BY n.created_at DESC, n.id LIMIT $4)`, append(args, which.Keep)
 	case which.Passkey != uuid.Nil:
@@ -164,7 +164,7 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 // the statement that rotates.
 func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID) error {
 	_, err := t.ExecContext(ctx,
-		`UPDATE sessions SET full_passkey_id = NULL WHERE user_id = $1 AND full_passkey_id = $2`, userID, passkeyID)
+		`UPDATE {sessions} SET full_passkey_id = NULL WHERE user_id = $1 AND full_passkey_id = $2`, userID, passkeyID)
 	return err
 }
 
@@ -185,7 +185,7 @@ func ids(rows *sql.Rows) ([]uuid.UUID, error) {
 func (s *Store) EndedSessions(ctx context.Context, since time.Time) ([]stepkey.EndedSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `SELECT id, ended_at FROM sessions WHERE ended_at >= $1`, since)
+	rows, err := s.db.read.QueryContext(ctx, `SELECT id, ended_at FROM {sessions} WHERE ended_at >= $1`, since)
 	if err != nil {
 		return nil, s.translate(err)
 	}

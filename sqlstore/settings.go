@@ -16,19 +16,19 @@ import (
 // the unique index until the first one is done; only then does it read.
 func (t *tx) PinSetting(ctx context.Context, name, value string) (string, error) {
 	_, err := t.ExecContext(ctx,
-		`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, value)
+		`INSERT INTO {settings} (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, value)
 	if err != nil {
 		return "", err
 	}
 	var stored string
-	err = t.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(&stored)
+	err = t.QueryRowContext(ctx, `SELECT value FROM {settings} WHERE name = $1`, name).Scan(&stored)
 	return stored, err
 }
 
 // AddSigningKey implements stepkey.Tx.
 func (t *tx) AddSigningKey(ctx context.Context, k stepkey.SealedKey) error {
 	_, err := t.ExecContext(ctx,
-		`INSERT INTO signing_keys (id, sealed, created_at, activates_at) VALUES ($1, $2, $3, $4)`,
+		`INSERT INTO {signing_keys} (id, sealed, created_at, activates_at) VALUES ($1, $2, $3, $4)`,
 		k.ID, k.Sealed, k.CreatedAt, k.ActivatesAt)
 	return err
 }
@@ -36,7 +36,7 @@ func (t *tx) AddSigningKey(ctx context.Context, k stepkey.SealedKey) error {
 // RevokeSigningKey implements stepkey.Tx.
 func (t *tx) RevokeSigningKey(ctx context.Context, id string, at time.Time) error {
 	revoked, err := changed(ctx, t,
-		`UPDATE signing_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2`, at, id)
+		`UPDATE {signing_keys} SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2`, at, id)
 	if err == nil && !revoked {
 		return stepkey.ErrNotFound
 	}
@@ -48,7 +48,7 @@ func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx,
-		`SELECT id, sealed, created_at, activates_at, revoked_at FROM signing_keys ORDER BY activates_at DESC, id`)
+		`SELECT id, sealed, created_at, activates_at, revoked_at FROM {signing_keys} ORDER BY activates_at DESC, id`)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -70,7 +70,7 @@ func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bo
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	first, err := changed(ctx, s.db.write,
-		`INSERT INTO spent_actions (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, until)
+		`INSERT INTO {spent_actions} (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, until)
 	return first, s.translate(err)
 }
 
@@ -87,7 +87,7 @@ func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
 			args = append(args, e.ID, string(e.Kind), e.At, e.UserID, orNull(e.SessionID), orNull(e.PasskeyID), e.Reason)
 		}
 		_, err := t.ExecContext(ctx, `
-			INSERT INTO events (id, kind, at, user_id, session_id, passkey_id, reason)
+			INSERT INTO {events} (id, kind, at, user_id, session_id, passkey_id, reason)
 			VALUES `+placeholders(len(chunk), 7), args...)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (s *Store) Events(
 		args = append(args, before.At, before.ID)
 	}
 	rows, err := s.db.read.QueryContext(ctx, `
-		SELECT id, kind, at, user_id, session_id, passkey_id, reason FROM events
+		SELECT id, kind, at, user_id, session_id, passkey_id, reason FROM {events}
 		WHERE `+condition+` ORDER BY at DESC, id LIMIT $2`, args...)
 	if err != nil {
 		return nil, s.translate(err)

@@ -13,7 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-func openSQLite(path string, timeout time.Duration) (databases, error) {
+func openSQLite(path string, layout layout, timeout time.Duration) (databases, error) {
 	// SQLite gives its other files the mode of the first: nobody else may read
 	// password hashes, whatever the umask says.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -35,7 +35,7 @@ func openSQLite(path string, timeout time.Duration) (databases, error) {
 	// "database is locked" in the end.
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
-	return databases{write: write, read: read, close: func() error {
+	return databases{write: pool{write, layout}, read: pool{read, layout}, close: func() error {
 		return errors.Join(read.Close(), write.Close())
 	}}, nil
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,13 +29,23 @@ type Options struct {
 	// deadline of the caller's context applies as well if it is earlier. The
 	// default is [Timeout]; a negative value is refused.
 	Timeout time.Duration
+
+	// Schema keeps Stepkey's tables apart from those of others in the database. PostgreSQL
+	// has them in a schema of this name. SQLite has no schemas: there it is what the names of
+	// tables begin with, before an underscore. The default is "stepkey". [Open] creates it,
+	// and moves tables into it that an earlier version kept without.
+	Schema string
 }
+
+// DefaultSchema is where tables are unless Options say otherwise.
+const DefaultSchema = "stepkey"
 
 // Store is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. It is safe
 // for concurrent use.
 type Store struct {
 	db      databases
 	dialect dialect
+	layout  layout
 	clock   clock
 	timeout time.Duration
 }
@@ -46,15 +57,15 @@ var (
 )
 
 // Open opens the database that url names, postgres://… or sqlite:PATH, and
-// brings its schema up to date. The caller closes the Store.
+// brings its schema up to date. It fails, and changes nothing, where a newer version
+// of Stepkey has been at work. The caller closes the Store.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Timeout < 0 {
 		return nil, errors.New("sqlstore: Options.Timeout must not be negative")
 	}
-	if options.Timeout == 0 {
-		options.Timeout = Timeout
-	}
-	s, err := connect(ctx, url, options.Timeout)
+	options.Timeout = cmp.Or(options.Timeout, Timeout)
+	options.Schema = cmp.Or(options.Schema, DefaultSchema)
+	s, err := connect(ctx, url, options)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +75,21 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	return s, nil
 }
 
-func connect(ctx context.Context, url string, timeout time.Duration) (*Store, error) {
+func connect(ctx context.Context, url string, options Options) (*Store, error) {
+	if err := checkSchema(options.Schema); err != nil {
+		return nil, err
+	}
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		db, err := openSQLite(path, timeout)
-		return &Store{db: db, dialect: sqliteDialect, timeout: timeout}, err
+		s := &Store{dialect: sqliteDialect, layout: sqliteDialect.layoutIn(options.Schema), timeout: options.Timeout}
+		var err error
+		s.db, err = openSQLite(path, s.layout, s.timeout)
+		return s, err
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		db, err := openPostgres(ctx, url, timeout)
-		return &Store{db: db, dialect: postgresDialect, timeout: timeout}, err
+		s := &Store{dialect: postgresDialect, layout: postgresDialect.layoutIn(options.Schema), timeout: options.Timeout}
+		var err error
+		s.db, err = openPostgres(ctx, url, s.layout, s.timeout)
+		return s, s.translate(err)
 	}
 	return nil, errors.New("sqlstore: DATABASE_URL is neither postgres://… nor sqlite:PATH")
 }
@@ -134,7 +152,7 @@ func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err := fn(&tx{Tx: sqlTx, ctx: ctx, dialect: s.dialect}); err != nil {
+	if err := fn(&tx{Tx: sqlTx, ctx: ctx, dialect: s.dialect, layout: s.layout}); err != nil {
 		return errors.Join(err, ignoreDone(sqlTx.Rollback()))
 	}
 	return sqlTx.Commit()
@@ -176,21 +194,22 @@ type tx struct {
 	*sql.Tx
 	ctx     context.Context // the transaction's own
 	dialect dialect
+	layout  layout
 }
 
 // A statement ends with its transaction and not with the caller's context, which does
 // when the client goes.
 
 func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	return t.Tx.ExecContext(t.ctx, query, args...)
+	return t.Tx.ExecContext(t.ctx, t.layout.complete(query), args...)
 }
 
 func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.Tx.QueryContext(t.ctx, query, args...)
+	return t.Tx.QueryContext(t.ctx, t.layout.complete(query), args...)
 }
 
 func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
-	return t.Tx.QueryRowContext(t.ctx, query, args...)
+	return t.Tx.QueryRowContext(t.ctx, t.layout.complete(query), args...)
 }
 
 // queryer is what a database and a transaction have in common.

@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,38 +10,34 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// database is an empty, migrated one: its URL, and how to reach it with plain SQL.
-type database struct {
-	url    string
-	driver string
-	dsn    string
-}
+// database is one for a store.
+type database struct{ url string }
+
+func (d database) isSQLite() bool { return strings.HasPrefix(d.url, "sqlite:") }
 
 func sqlite(t *testing.T) database {
-	path := filepath.Join(t.TempDir(), "stepkey.db")
-	return database{"sqlite:" + path, "sqlite", path}
+	return database{"sqlite:" + filepath.Join(t.TempDir(), "stepkey.db")}
 }
 
 func postgres(t *testing.T) database {
-	dsn := pgtest.Clone(t, "sqlstore", func(dsn string) error {
+	return database{pgtest.Clone(t, "sqlstore", func(dsn string) error {
 		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
 		if err != nil {
 			return err
 		}
 		return store.Close()
-	})
-	return database{dsn, "pgx", dsn}
+	})}
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL.
@@ -67,7 +62,7 @@ func open(t *testing.T, url string, clock func() time.Time) *sqlstore.Store {
 
 func exec(t *testing.T, d database, statement string, args ...any) {
 	t.Helper()
-	db, err := sql.Open(d.driver, d.dsn)
+	db, err := rawsql.Open(d.url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +125,7 @@ func TestSessionThatIsNoLongerLive(t *testing.T) {
 				if _, err := store.Account(t.Context(), s.UserID, s.ID, epoch); err != nil {
 					t.Fatalf("before: %v", err)
 				}
-				if d.driver == "sqlite" {
+				if d.isSQLite() {
 					statement = "PRAGMA foreign_keys = 1; " + statement
 				}
 				exec(t, d, statement)
@@ -174,7 +169,7 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 			t.Fatal(wait, err)
 		}
 		count := func(table string) (n int) {
-			db, err := sql.Open(d.driver, d.dsn)
+			db, err := rawsql.Open(d.url)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -264,12 +259,12 @@ func TestSQLiteFilesAreForTheOwnerOnly(t *testing.T) {
 	d := sqlite(t)
 	addSession(t, open(t, d.url, nil))
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		info, err := os.Stat(d.dsn + suffix)
+		info, err := os.Stat(strings.TrimPrefix(d.url, "sqlite:") + suffix)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if mode := info.Mode().Perm(); mode != 0o600 {
-			t.Errorf("%s has mode %o, want 600", filepath.Base(d.dsn+suffix), mode)
+			t.Errorf("%s has mode %o, want 600", "stepkey.db"+suffix, mode)
 		}
 	}
 }
@@ -307,7 +302,7 @@ func TestReadOnlyServer(t *testing.T) {
 	if err := ping(writable); !errors.Is(err, stepkey.ErrUnavailable) {
 		t.Errorf("only one that takes writes: %v, want ErrUnavailable", err)
 	}
-	exec(t, database{driver: "pgx", dsn: d.dsn + "&default_transaction_read_only=off"},
+	exec(t, database{url: d.url + "&default_transaction_read_only=off"},
 		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$`)
 	if err := ping(writable); err != nil {
 		t.Errorf("once it takes writes: %v", err)

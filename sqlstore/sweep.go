@@ -33,15 +33,15 @@ func (s *Store) Sweep(ctx context.Context) error {
 		statement string
 		until     any
 	}{
-		{`DELETE FROM challenges WHERE expires_at <= $1`, now},
-		{`DELETE FROM used_challenges WHERE expires_at <= $1`, now},
-		{`DELETE FROM spent_actions WHERE expires_at <= $1`, now},
-		{`DELETE FROM mail_links WHERE expires_at <= $1`, now},
-		{`DELETE FROM outbox WHERE expires_at <= $1`, now.Add(-keepUnsent)},
-		{`DELETE FROM rate_limits WHERE full_at <= $1`, now.UnixMicro()},
-		{`DELETE FROM login_attempts WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
-		{`DELETE FROM users WHERE deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
-		{`DELETE FROM sessions WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded)},
+		{`DELETE FROM {challenges} WHERE expires_at <= $1`, now},
+		{`DELETE FROM {used_challenges} WHERE expires_at <= $1`, now},
+		{`DELETE FROM {spent_actions} WHERE expires_at <= $1`, now},
+		{`DELETE FROM {mail_links} WHERE expires_at <= $1`, now},
+		{`DELETE FROM {outbox} WHERE expires_at <= $1`, now.Add(-keepUnsent)},
+		{`DELETE FROM {rate_limits} WHERE full_at <= $1`, now.UnixMicro()},
+		{`DELETE FROM {login_attempts} WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
+		{`DELETE FROM {users} WHERE deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
+		{`DELETE FROM {sessions} WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded)},
 	} {
 		if _, err := s.db.write.ExecContext(ctx, sweep.statement, sweep.until); err != nil {
 			return s.translate(err)

@@ -13,7 +13,7 @@ import (
 // CreateUser implements stepkey.Tx.
 func (t *tx) CreateUser(ctx context.Context, u stepkey.User) error {
 	added, err := changed(ctx, t, `
-		INSERT INTO users (id, username, canonical_name, password_hash, password_version, handle, created_at)
+		INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (canonical_name) DO NOTHING`,
 		u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle, u.CreatedAt)
@@ -28,14 +28,14 @@ func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.U
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	u, err := scanUser(s.db.read.QueryRowContext(ctx,
-		`SELECT `+userColumns+` FROM users u WHERE u.canonical_name = $1`, canonicalName))
+		`SELECT `+userColumns+` FROM {users} u WHERE u.canonical_name = $1`, canonicalName))
 	return u, s.translate(err)
 }
 
 // LockUser implements stepkey.Tx.
 func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, error) {
 	u, err := scanUser(t.QueryRowContext(ctx,
-		`SELECT `+userColumns+` FROM users u WHERE u.id = $1`+t.dialect.rowLock, userID))
+		`SELECT `+userColumns+` FROM {users} u WHERE u.id = $1`+t.dialect.rowLock, userID))
 	return u, notFound(err)
 }
 
@@ -69,7 +69,7 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, 
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	replaced, err := changed(ctx, s.db.write,
-		`UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3`, replacement, userID, old)
+		`UPDATE {users} SET password_hash = $1 WHERE id = $2 AND password_hash = $3`, replacement, userID, old)
 	return replaced, s.translate(err)
 }
 
@@ -79,7 +79,7 @@ func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
 	defer cancel()
 	var found bool
 	err := s.db.read.QueryRowContext(ctx,
-		`SELECT EXISTS (SELECT 1 FROM users WHERE password_hash NOT LIKE '$argon2id$%')`).Scan(&found)
+		`SELECT EXISTS (SELECT 1 FROM {users} WHERE password_hash NOT LIKE '$argon2id$%')`).Scan(&found)
 	return found, s.translate(err)
 }
 
@@ -88,7 +88,7 @@ func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
 // The handle has to be unique, and what devices know of the old one is worth nothing.
 func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error {
 	deleted, err := changed(ctx, t, `
-		UPDATE users SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
+		UPDATE {users} SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
 		       password_version = password_version + 1, handle = $3,
 		       password_by_mail = FALSE, recovery_started_at = NULL, recovery_ready_at = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
@@ -96,12 +96,12 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 		return stepkey.ErrNotFound
 	}
 	for _, statement := range []string{
-		`DELETE FROM passkeys WHERE user_id = $1`,
-		`DELETE FROM challenges WHERE user_id = $1`,
-		`DELETE FROM emails WHERE user_id = $1`,
-		`DELETE FROM mail_links WHERE user_id = $1`,
-		`DELETE FROM recovery_codes WHERE user_id = $1`,
-		`UPDATE sessions SET device = '', address = '' WHERE user_id = $1`,
+		`DELETE FROM {passkeys} WHERE user_id = $1`,
+		`DELETE FROM {challenges} WHERE user_id = $1`,
+		`DELETE FROM {emails} WHERE user_id = $1`,
+		`DELETE FROM {mail_links} WHERE user_id = $1`,
+		`DELETE FROM {recovery_codes} WHERE user_id = $1`,
+		`UPDATE {sessions} SET device = '', address = '' WHERE user_id = $1`,
 	} {
 		if err == nil {
 			_, err = t.ExecContext(ctx, statement, userID)
@@ -113,15 +113,15 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 // SetDisabled implements stepkey.Tx.
 func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error) {
 	if at == nil {
-		return changed(ctx, t, `UPDATE users SET disabled_at = NULL
+		return changed(ctx, t, `UPDATE {users} SET disabled_at = NULL
 			WHERE id = $1 AND disabled_at IS NOT NULL AND deleted_at IS NULL`, userID)
 	}
-	return changed(ctx, t, `UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
+	return changed(ctx, t, `UPDATE {users} SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
 }
 
 // SetPassword implements stepkey.MailTx.
 func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMail bool) (bool, error) {
 	return changed(ctx, t, `
-		UPDATE users SET password_hash = $1, password_version = password_version + 1, password_by_mail = $4
+		UPDATE {users} SET password_hash = $1, password_version = password_version + 1, password_by_mail = $4
 		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version, byMail)
 }

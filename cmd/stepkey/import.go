@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/nestjs"
@@ -16,7 +17,7 @@ type importCommands struct {
 type importNestJSCommand struct {
 	settings
 	takeoverFlags
-	From secret.Text `name:"from" env:"STEPKEY_IMPORT_FROM" placeholder:"postgres://…" help:"The original's database. It is only read. In the environment the password does not show in the list of processes."`
+	From secret.Text `name:"from" env:"STEPKEY_IMPORT_FROM" placeholder:"postgres://…" help:"The original's database. It is only read. In the environment the password does not show in the list of processes. Default: the one that DB_HOST or DATABASE_URL names."`
 }
 
 // takeoverFlags are those of every command that takes users over.
@@ -25,12 +26,28 @@ type takeoverFlags struct {
 	DryRun bool `help:"Only report, which is the default." xor:"mode"`
 }
 
+// from is the URL of the original's database. Stepkey's tables may be beside the original's.
+func (c *importNestJSCommand) from() (string, error) {
+	if c.From != "" {
+		return c.From.Reveal(), nil
+	}
+	dsn, _, err := c.database()
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(dsn, "sqlite:") {
+		return "", errors.New("say where the users are: --from postgres://user:password@host:5432/name, or STEPKEY_IMPORT_FROM")
+	}
+	return dsn, nil
+}
+
 // Run takes everybody over. Run again it takes those who have come since.
 func (c *importNestJSCommand) Run(ctx context.Context, out output) error {
-	if c.From == "" {
-		return errors.New("say where the users are: --from postgres://user:password@host:5432/name, or STEPKEY_IMPORT_FROM")
+	from, err := c.from()
+	if err != nil {
+		return err
 	}
-	source, err := nestjs.Open(ctx, c.From.Reveal())
+	source, err := nestjs.Open(ctx, from)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
 
@@ -189,11 +191,10 @@ func serveAt(t *testing.T, dsn string) (address string) {
 // one reads a single value from the database that the service of this test has.
 func one[T any](t *testing.T, dsn, query string, args ...any) (value T) {
 	t.Helper()
-	driver := "pgx"
 	if dsn == "" {
-		driver, dsn = "sqlite", filepath.Join("data", "stepkey.db")
+		dsn = "sqlite:" + filepath.Join("data", "stepkey.db")
 	}
-	db, err := sql.Open(driver, dsn)
+	db, err := rawsql.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +290,7 @@ func TestImportNestJS(t *testing.T) {
 }
 
 func TestImportNestJSRefusals(t *testing.T) {
-	address := serveAt(t, "")
+	serveAt(t, "")
 	wantCommand(t, 1, "say where the users are", "import", "nestjs")
 	printed := wantCommand(t, 1, "not a PostgreSQL URL", "import", "nestjs", "--from", "postgres://u:hunter2@local host/db")
 	printed += wantCommand(t, 1, "cannot be reached", "import", "nestjs", "--from", "postgres://u:hunter2@127.0.0.1:1/db")
@@ -298,15 +299,51 @@ func TestImportNestJSRefusals(t *testing.T) {
 	}
 	wantCommand(t, 1, "no users of the original", "import", "nestjs", "--from", pgtest.NewDatabase(t))
 	wantCommand(t, 2, "--yes", "import", "nestjs", "--yes", "--dry-run")
+}
 
-	// Into the original's own database, where our tables have no place.
-	o := newOriginal(t, address)
-	o.signUp("mira", "password of mira", bcrypt.MinCost)
-	t.Setenv("DATABASE_URL", o.dsn)
-	wantCommand(t, 1, "a database of its own", "import", "nestjs", "--from", o.dsn, "--yes")
-	if n := one[int](t, o.dsn, `SELECT count(*) FROM users WHERE "passwordHash" LIKE '$2b$04$%'`); n != 1 {
-		t.Error("the original has changed")
+// With the original's .env as it stands Stepkey shares its database: the tables of both are
+// side by side, also where the search path leads to Stepkey's first.
+func TestImportNestJSFromTheSameDatabase(t *testing.T) {
+	for name, schema := range map[string]string{"schema of its own": "stepkey", "schema named like the role": "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			o := newOriginal(t, "")
+			o.origin = serveAt(t, "")
+			id := o.signUp("mira", "password of mira", bcrypt.MinCost)
+			device := o.enrol(id, authenticator.Config{})
+			t.Setenv("STEPKEY_DB_SCHEMA", schema)
+			dsn, err := url.Parse(o.dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for setting, value := range map[string]string{
+				"DB_HOST": dsn.Query().Get("host"), "DB_PORT": dsn.Query().Get("port"),
+				"DB_USER": dsn.User.Username(), "DB_NAME": strings.TrimPrefix(dsn.Path, "/"),
+			} {
+				t.Setenv(setting, value)
+			}
+			before := o.text()
+			wantCommand(t, 0, "1 users read: 1 can be taken over", "import", "nestjs")
+			wantCommand(t, 0, "1 users read: 1 taken over", "import", "nestjs", "--yes")
+			start(t)
+			signInAndStepUp(t, o.origin, "mira", "password of mira", device)
+			wantCommand(t, 0, "1 users read: 0 taken over, 1 are here already", "import", "nestjs", "--yes", "--from", o.dsn)
+			if after := o.text(); after != before {
+				t.Errorf("the original has changed from %s to %s", before, after)
+			}
+		})
 	}
+}
+
+// text is everything that the original has.
+func (o *original) text() (all string) {
+	o.Helper()
+	err := o.db.QueryRowContext(o.Context(), `SELECT (SELECT string_agg(u::text, ' ') FROM public.users u) ||
+		(SELECT string_agg(p::text, ' ') FROM public.passkey_credentials p) ||
+		(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace)`).Scan(&all)
+	if err != nil {
+		o.Fatal(err)
+	}
+	return all
 }
 
 // An import that ends in the middle leaves whole batches, and goes on where it stopped.

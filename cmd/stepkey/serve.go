@@ -112,7 +112,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
-	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Timeout: c.DBTimeout})
+	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Schema: c.DBSchema, Timeout: c.DBTimeout})
 	if err != nil {
 		return nil, stepkey.Config{}, fmt.Errorf("cannot use %s: %w", described, err)
 	}

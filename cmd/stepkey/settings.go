@@ -43,6 +43,7 @@ type settings struct {
 	DBName     string      `name:"db-name" env:"DB_NAME" help:"PostgreSQL database."`
 
 	DatabaseURL    secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
+	DBSchema       string      `name:"db-schema" env:"STEPKEY_DB_SCHEMA" default:"stepkey" help:"PostgreSQL schema that Stepkey keeps its tables in. In SQLite, which has no schemas, the names of its tables begin with this and an underscore."`
 	RedisURL       secret.Text `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and counts of tries, instead of the database."`
 	SMTPURL        secret.Text `name:"smtp-url" env:"SMTP_URL" help:"Mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://localhost:1025. Default: none, and no e-mail is sent."`
 	MailFrom       string      `name:"mail-from" env:"STEPKEY_MAIL_FROM" help:"Address that mails come from, such as no-reply@example.com."`

@@ -29,7 +29,7 @@ func startWithDatabase(t *testing.T) (*client, database) {
 // exec runs a statement that has to change one row at least.
 func (d database) exec(statement string, arguments ...any) {
 	d.t.Helper()
-	connection, err := pgx.Connect(context.Background(), d.dsn)
+	connection, err := pgx.Connect(context.Background(), d.dsn+"&search_path=stepkey")
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func (d database) exec(statement string, arguments ...any) {
 
 func (d database) text(query string, arguments ...any) (value string) {
 	d.t.Helper()
-	connection, err := pgx.Connect(context.Background(), d.dsn)
+	connection, err := pgx.Connect(context.Background(), d.dsn+"&search_path=stepkey")
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func TestAccountAsksForThePasswordAgain(t *testing.T) {
 	dsn := pgtest.NewDatabase(t)
 	p, _ := account(t, false, "DATABASE_URL="+dsn)
 	p.expect("403 /passkeys/register/options", "401 /auth/login")
-	db, err := pgx.Connect(t.Context(), dsn)
+	db, err := pgx.Connect(t.Context(), dsn+"&search_path=stepkey")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func TestRecoverByMail(t *testing.T) {
 	p.See("notice", "It takes until ")
 	link("Someone is recovering your account", "/not-me")
 
-	db, err := pgx.Connect(t.Context(), dsn)
+	db, err := pgx.Connect(t.Context(), dsn+"&search_path=stepkey")
 	if err != nil {
 		t.Fatal(err)
 	}

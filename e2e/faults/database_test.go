@@ -177,7 +177,7 @@ func (l *ledger) guardedRoutesAreQuick(c *client) {
 // execute runs statements as the database's superuser.
 func execute(t testing.TB, dsn string, statements ...string) {
 	t.Helper()
-	conn, err := pgx.Connect(context.Background(), dsn)
+	conn, err := pgx.Connect(context.Background(), dsn+"&search_path=stepkey")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func execute(t testing.TB, dsn string, statements ...string) {
 // number is the one number that a query gives.
 func number(t testing.TB, dsn, query string) int {
 	t.Helper()
-	conn, err := pgx.Connect(context.Background(), dsn)
+	conn, err := pgx.Connect(context.Background(), dsn+"&search_path=stepkey")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ const deadlocks = `SELECT deadlocks FROM pg_stat_database WHERE datname = curren
 func cross(l *ledger, dsn string, p *person) (succeeded bool) {
 	l.Helper()
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := pgx.Connect(ctx, dsn+"&search_path=stepkey")
 	if err != nil {
 		l.Fatal(err)
 	}

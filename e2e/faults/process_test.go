@@ -232,8 +232,8 @@ func TestF16MigrateTogether(t *testing.T) {
 		if n := number(t, dsn, `SELECT count(*) FROM signing_keys`); n != 1 || len(keys) != 1 {
 			t.Errorf("%d signing keys, %d different sets of them", n, len(keys))
 		}
-		if n := number(t, dsn, `SELECT count(*) - count(DISTINCT version_id) FROM goose_db_version`); n != 0 {
-			t.Errorf("%d migrations ran twice", n)
+		if n := number(t, dsn, `SELECT max(version) - count(*) FROM schema_versions`); n != 0 {
+			t.Errorf("the versions of the schema have %d gaps", n)
 		}
 		for _, s := range instances {
 			s.stop(t)

@@ -33,6 +33,7 @@ const connectTimeout = 10 * time.Second
 type Source struct {
 	conn  *pgx.Conn
 	tx    pgx.Tx
+	users string // the table, in its schema
 	query string
 	text  passkeyText
 }
@@ -45,6 +46,10 @@ func Open(ctx context.Context, url string) (*Source, error) {
 		return nil, errors.New("that is not a PostgreSQL URL: write it like postgres://user:password@host:5432/name")
 	}
 	config.ConnectTimeout = connectTimeout
+	if !strings.Contains(url, "default_query_exec_mode") {
+		// Statements prepared by name do not work through every pooler.
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 	config.RuntimeParams["application_name"] = "stepkey import"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -63,16 +68,39 @@ func (s *Source) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	users, err := s.columns(ctx, "users")
+	schema, users, err := s.findUsers(ctx)
 	if err != nil {
 		return err
 	}
-	passkeys, err := s.columns(ctx, "passkey_credentials")
+	passkeys, err := s.columns(ctx, schema, "passkey_credentials")
 	if err != nil {
 		return err
 	}
-	s.query, s.text, err = statement(users, passkeys)
+	s.users = pgx.Identifier{schema, "users"}.Sanitize()
+	s.query, s.text, err = statement(schema, users, passkeys)
 	return err
+}
+
+// findUsers returns the first schema of the search path that has the original's users, and
+// the columns of that table. Another one before it may have a table of that name: Stepkey
+// itself, in the schema called like the role.
+func (s *Source) findUsers(ctx context.Context) (schema string, users columns, err error) {
+	rows, err := s.tx.Query(ctx, `SELECT unnest(current_schemas(false))::text`)
+	if err != nil {
+		return "", nil, err
+	}
+	schemas, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return "", nil, err
+	}
+	for _, schema := range schemas {
+		users, err := s.columns(ctx, schema, "users")
+		if err != nil || users.areUsers() {
+			return schema, users, err
+		}
+	}
+	return "", nil, errors.New("there are no users of the original: " +
+		"a table users with id (uuid), username and passwordHash is not on the search path of that database")
 }
 
 // Close ends the transaction and the connection.
@@ -83,11 +111,11 @@ func (s *Source) Close() error {
 }
 
 // columns returns the types of a table's columns by name, or none if there is no such
-// table on the search path.
-func (s *Source) columns(ctx context.Context, table string) (columns, error) {
+// table.
+func (s *Source) columns(ctx context.Context, schema, table string) (columns, error) {
 	rows, err := s.tx.Query(ctx, `
 		SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
-		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, table)
+		WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`, pgx.Identifier{schema, table}.Sanitize())
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +130,7 @@ func (s *Source) columns(ctx context.Context, table string) (columns, error) {
 
 // Count returns how many users there are.
 func (s *Source) Count(ctx context.Context) (n int, err error) {
-	err = s.tx.QueryRow(ctx, `SELECT count(*) FROM users`).Scan(&n)
+	err = s.tx.QueryRow(ctx, `SELECT count(*) FROM `+s.users).Scan(&n)
 	return n, err
 }
 

@@ -144,6 +144,12 @@ func TestUsersBeforePasskeys(t *testing.T) {
 	wantUsers(t, read(t, database(t, users)), expected())
 }
 
+// Stepkey's own tables come first where the role is called like their schema.
+func TestUsersBehindAnotherTableUsers(t *testing.T) {
+	dsn := database(t, users, `CREATE SCHEMA postgres; CREATE TABLE postgres.users (id uuid, username text, password_hash text)`)
+	wantUsers(t, read(t, dsn), expected())
+}
+
 func TestWhatIsNotTheOriginal(t *testing.T) {
 	for want, statements := range map[string]string{
 		"no users of the original":         `CREATE TABLE users (id integer, username text, "passwordHash" text)`,

@@ -4,25 +4,33 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // passkeyText says which columns hold base64url and no bytes.
 type passkeyText struct{ credentialID, publicKey bool }
 
-// statement returns the one query that reads everything.
-func statement(users, passkeys columns) (query string, text passkeyText, err error) {
-	hash, _ := users.first("u.", "passwordHash", "password")
-	if users["id"] != "uuid" || users["username"] == "" || hash == "" {
-		return "", text, errors.New("there are no users of the original: " +
-			"a table users with id (uuid), username and passwordHash is not on the search path of that database")
-	}
+// areUsers reports whether these are the columns of the original's table users.
+func (c columns) areUsers() bool {
+	hash, _ := c.first("", passwordHashes...)
+	return c["id"] == "uuid" && c["username"] != "" && hash != ""
+}
+
+// passwordHashes are the names that the column with the hash has.
+var passwordHashes = []string{"passwordHash", "password"}
+
+// statement returns the one query that reads everything, from the two tables in schema.
+func statement(schema string, users, passkeys columns) (query string, text passkeyText, err error) {
+	hash, _ := users.first("u.", passwordHashes...)
+	from := "FROM " + pgx.Identifier{schema, "users"}.Sanitize() + " u "
 	created := users.moment("u.", "createdAt")
 	query = `SELECT u.id, u.username::text, ` + hash + `::text, ` + users.or("true", "u.", "isActive") + `, ` +
 		created + `, ` + users.moment("u.", "updatedAt") + `, `
 	if len(passkeys) == 0 {
 		return query + `NULL::uuid, NULL::bytea, NULL::bytea, NULL::bigint, NULL::text[], NULL::text,
 			NULL::timestamptz, NULL::timestamptz
-			FROM users u ORDER BY ` + created + `, u.id`, text, nil
+			` + from + `ORDER BY ` + created + `, u.id`, text, nil
 	}
 	id, idKind := passkeys.first("p.", "credentialId", "credentialID")
 	key, keyKind := passkeys.first("p.", "publicKey", "credentialPublicKey")
@@ -37,7 +45,7 @@ func statement(users, passkeys columns) (query string, text passkeyText, err err
 	made := passkeys.moment("p.", "createdAt")
 	query += `p.id, ` + bytes(id, idKind) + `, ` + bytes(key, keyKind) + `, ` + counter + `::bigint, ` +
 		transports(passkeys) + `, ` + passkeys.or("NULL", "p.", "deviceName") + `::text, ` + made + `, ` + used + `
-		FROM users u LEFT JOIN passkey_credentials p ON ` + owner + ` = u.id
+		` + from + `LEFT JOIN ` + pgx.Identifier{schema, "passkey_credentials"}.Sanitize() + ` p ON ` + owner + ` = u.id
 		ORDER BY ` + created + `, u.id, ` + used + ` DESC NULLS LAST, ` + made + ` DESC NULLS LAST, p.id`
 	return query, text, nil
 }

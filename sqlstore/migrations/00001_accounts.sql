@@ -1,6 +1,6 @@
 -- Users, their passkeys and sessions, and what the service itself remembers.
 
-CREATE TABLE users (
+CREATE TABLE {users} (
     id               {{.UUID}} PRIMARY KEY,
     username         TEXT NOT NULL,
     canonical_name   TEXT NOT NULL UNIQUE,
@@ -13,9 +13,9 @@ CREATE TABLE users (
 
 -- The key is unique over all users: a credential answers for one of them only
 -- (WebAuthn L3 section 7.1, step 26).
-CREATE TABLE passkeys (
+CREATE TABLE {passkeys} (
     id            {{.UUID}} PRIMARY KEY,
-    user_id       {{.UUID}} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    user_id       {{.UUID}} NOT NULL REFERENCES {users} (id) ON DELETE CASCADE,
     credential_id {{.Blob}} NOT NULL UNIQUE,
     public_key    {{.Blob}} NOT NULL,
     algorithm     INTEGER NOT NULL,
@@ -27,11 +27,11 @@ CREATE TABLE passkeys (
     created_at    {{.Time}} NOT NULL,
     last_used_at  {{.Time}}
 );
-CREATE INDEX passkeys_by_user ON passkeys (user_id);
+CREATE INDEX {{.IndexPrefix}}passkeys_by_user ON {passkeys} (user_id);
 
-CREATE TABLE sessions (
+CREATE TABLE {sessions} (
     id               {{.UUID}} PRIMARY KEY,
-    user_id          {{.UUID}} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    user_id          {{.UUID}} NOT NULL REFERENCES {users} (id) ON DELETE CASCADE,
     password_version INTEGER NOT NULL,
     password_at      {{.Time}} NOT NULL,
     full_at          {{.Time}},
@@ -40,12 +40,12 @@ CREATE TABLE sessions (
     expires_at       {{.Time}} NOT NULL,
     ended_at         {{.Time}}
 );
-CREATE INDEX sessions_by_user ON sessions (user_id);
-CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX {{.IndexPrefix}}sessions_by_user ON {sessions} (user_id);
+CREATE INDEX {{.IndexPrefix}}sessions_by_expiry ON {sessions} (expires_at);
 
 -- The digest of a challenge, never the challenge. No foreign keys: challenges may
 -- as well be kept elsewhere.
-CREATE TABLE challenges (
+CREATE TABLE {challenges} (
     digest     {{.Blob}} PRIMARY KEY,
     purpose    TEXT NOT NULL,
     user_id    {{.UUID}} NOT NULL,
@@ -54,11 +54,11 @@ CREATE TABLE challenges (
     created_at {{.Time}} NOT NULL,
     expires_at {{.Time}} NOT NULL
 );
-CREATE INDEX challenges_by_session ON challenges (session_id);
-CREATE INDEX challenges_by_expiry ON challenges (expires_at);
+CREATE INDEX {{.IndexPrefix}}challenges_by_session ON {challenges} (session_id);
+CREATE INDEX {{.IndexPrefix}}challenges_by_expiry ON {challenges} (expires_at);
 
 -- No foreign keys: what happened stays true after the user is gone.
-CREATE TABLE events (
+CREATE TABLE {events} (
     id         {{.UUID}} PRIMARY KEY,
     kind       TEXT NOT NULL,
     at         {{.Time}} NOT NULL,
@@ -67,14 +67,14 @@ CREATE TABLE events (
     passkey_id {{.UUID}},
     reason     TEXT NOT NULL
 );
-CREATE INDEX events_by_user ON events (user_id, at);
+CREATE INDEX {{.IndexPrefix}}events_by_user ON {events} (user_id, at);
 
-CREATE TABLE settings (
+CREATE TABLE {settings} (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
 );
 
-CREATE TABLE signing_keys (
+CREATE TABLE {signing_keys} (
     id         TEXT PRIMARY KEY,
     sealed     {{.Blob}} NOT NULL,
     created_at {{.Time}} NOT NULL

@@ -1,7 +1,7 @@
 -- Action tokens that were used, until they expire.
 
-CREATE TABLE spent_actions (
+CREATE TABLE {spent_actions} (
     id         TEXT PRIMARY KEY,
     expires_at {{.Time}} NOT NULL
 );
-CREATE INDEX spent_actions_by_expiry ON spent_actions (expires_at);
+CREATE INDEX {{.IndexPrefix}}spent_actions_by_expiry ON {spent_actions} (expires_at);

@@ -1,7 +1,7 @@
 -- Failed attempts at passwords, by a keyed hash of whose they are. Times are
 -- microseconds since 1970, so that one statement can reckon with them in both databases.
 
-CREATE TABLE login_attempts (
+CREATE TABLE {login_attempts} (
     key           {{.Blob}} PRIMARY KEY,
     known         BOOLEAN NOT NULL,
     failures      INTEGER NOT NULL,
@@ -9,4 +9,4 @@ CREATE TABLE login_attempts (
     blocked_until BIGINT NOT NULL,
     last_at       BIGINT NOT NULL
 );
-CREATE INDEX login_attempts_by_time ON login_attempts (last_at);
+CREATE INDEX {{.IndexPrefix}}login_attempts_by_time ON {login_attempts} (last_at);
