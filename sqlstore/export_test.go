@@ -45,3 +45,12 @@ func MakeGooseLayout(ctx context.Context, db *sql.DB, url string, version int) e
 	}
 	return nil
 }
+
+// InTx runs a query of one value in a transaction of the store.
+func InTx(ctx context.Context, s *Store, query string) (value string, err error) {
+	err = s.inTx(ctx, func(t *tx) error { return t.QueryRowContext(ctx, query).Scan(&value) })
+	return value, err
+}
+
+// MigrationLock is the statement that takes the lock of migrations in PostgreSQL.
+var MigrationLock = postgresDialect.migrationLock

@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -11,13 +12,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
-	"github.com/stepkey/stepkey/storetest"
 )
 
 // onBothEmpty runs a test on databases that hold nothing at all.
@@ -94,6 +95,7 @@ func (d database) described(t *testing.T) []string {
 
 func (d database) openErr(t *testing.T, options sqlstore.Options) error {
 	t.Helper()
+	options.Timeout = cmp.Or(options.Timeout, patience.Long)
 	store, err := sqlstore.Open(t.Context(), d.url, options)
 	if err != nil {
 		return err
@@ -102,30 +104,8 @@ func (d database) openErr(t *testing.T, options sqlstore.Options) error {
 }
 
 func TestCustomSchema(t *testing.T) {
-	inSchema := func(t *testing.T, d database) *sqlstore.Store {
-		store, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Schema: "custom_1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = store.Close() })
-		return store
-	}
-	t.Run("sqlite", func(t *testing.T) {
-		storetest.TestStore(t, func(t *testing.T) stepkey.Store { return inSchema(t, sqlite(t)) })
-	})
-	t.Run("postgres", func(t *testing.T) {
-		storetest.TestStore(t, func(t *testing.T) stepkey.Store {
-			return inSchema(t, database{pgtest.Clone(t, "custom schema", func(dsn string) error {
-				store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Schema: "custom_1"})
-				if err != nil {
-					return err
-				}
-				return store.Close()
-			})})
-		})
-	})
 	onBothEmpty(t, func(t *testing.T, d database) {
-		inSchema(t, d)
+		custom := place{d, "custom_1"}.open(t, nil)
 		mine := regexp.MustCompile(`custom_1(\.|_)`)
 		for _, text := range d.described(t) {
 			if !mine.MatchString(text) {
@@ -134,7 +114,7 @@ func TestCustomSchema(t *testing.T) {
 		}
 		// Two may live in one database.
 		addSession(t, open(t, d.url, nil))
-		if _, err := inSchema(t, d).UserByName(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+		if _, err := custom.UserByName(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
 			t.Errorf("a user of the schema stepkey, in custom_1: %v, want ErrNotFound", err)
 		}
 	})
@@ -182,7 +162,7 @@ func TestBesideAnApplication(t *testing.T) {
 		after := slices.DeleteFunc(d.described(t), func(text string) bool {
 			return regexp.MustCompile(`stepkey(\.|_)`).MatchString(text)
 		})
-		if diff := cmp.Diff(before, after); diff != "" {
+		if diff := gocmp.Diff(before, after); diff != "" {
 			t.Errorf("the application's tables have changed: %s", diff)
 		}
 		versions := texts(t, db, `SELECT version_id FROM goose_db_version ORDER BY id`)
@@ -206,7 +186,7 @@ func TestOccupiedSchema(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "events") || !strings.Contains(err.Error(), "set STEPKEY_DB_SCHEMA to") {
 			t.Errorf("Open: %v, want the table and what to do", err)
 		}
-		if diff := cmp.Diff(before, d.described(t)); diff != "" {
+		if diff := gocmp.Diff(before, d.described(t)); diff != "" {
 			t.Errorf("the database has changed: %s", diff)
 		}
 		if err := d.openErr(t, sqlstore.Options{Schema: "another"}); err != nil {
@@ -259,7 +239,7 @@ func TestGooseLayoutIsMoved(t *testing.T) {
 			if err != nil || r.User.ID != userID || len(r.Passkeys) != 1 {
 				t.Errorf("version %d: the user has become %+v, %v", version, r, err)
 			}
-			if diff := cmp.Diff(want, d.described(t)); diff != "" {
+			if diff := gocmp.Diff(want, d.described(t)); diff != "" {
 				t.Errorf("version %d: other than a new database (-new +moved): %s", version, diff)
 			}
 			exec(t, d, map[bool]string{true: "PRAGMA foreign_keys = 1; "}[d.isSQLite()]+`DELETE FROM users`)
@@ -281,15 +261,10 @@ func TestGooseLayoutStaysInItsSchema(t *testing.T) {
 			`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = `+schema+`', current_database()); END $$`)
 		db = makeGooseLayout(t, d, 10)
 		userID := addGooseUser(t, db)
-		store, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Schema: schema})
-		if err != nil {
-			t.Errorf("%s: %v", schema, err)
-			continue
-		}
+		store := place{d, schema}.open(t, nil)
 		if u, err := store.UserByName(t.Context(), "mira"); err != nil || u.ID != userID {
 			t.Errorf("%s: the user has become %+v, %v", schema, u, err)
 		}
-		_ = store.Close()
 		if left := texts(t, db, `SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE relname = 'goose_db_version'`); len(left) != 0 {
 			t.Errorf("%s: goose_db_version is still there", schema)
@@ -318,7 +293,7 @@ func TestUnclearLayoutStopsTheStart(t *testing.T) {
 				if err := d.openErr(t, sqlstore.Options{}); err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("Open: %v, want it to say %q", err, test.want)
 				}
-				if diff := cmp.Diff(before, d.described(t)); diff != "" {
+				if diff := gocmp.Diff(before, d.described(t)); diff != "" {
 					t.Errorf("the database has changed: %s", diff)
 				}
 			})
@@ -370,7 +345,7 @@ func TestNewerSchemaStopsTheStart(t *testing.T) {
 			!strings.Contains(err.Error(), "start that version or a later one") {
 			t.Errorf("Open: %v, want the versions and what to do", err)
 		}
-		if diff := cmp.Diff(before, d.described(t)); diff != "" {
+		if diff := gocmp.Diff(before, d.described(t)); diff != "" {
 			t.Errorf("the database has changed: %s", diff)
 		}
 		exec(t, d, fmt.Sprintf(`DELETE FROM schema_versions WHERE version = %d`, newest+1))
@@ -389,7 +364,7 @@ func TestFailedMigrationLeavesNothing(t *testing.T) {
 		if err := d.openErr(t, sqlstore.Options{}); err == nil || !strings.Contains(err.Error(), "schema version 10: ") {
 			t.Errorf("Open: %v, want the step that fails", err)
 		}
-		if diff := cmp.Diff(before, d.described(t)); diff != "" {
+		if diff := gocmp.Diff(before, d.described(t)); diff != "" {
 			t.Errorf("the database has changed: %s", diff)
 		}
 	})

@@ -8,17 +8,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
-	"github.com/stepkey/stepkey/storetest"
 )
-
-func TestLimiter(t *testing.T) {
-	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
-		storetest.TestLimiter(t, func(t *testing.T) (one, other stepkey.Limiter, _ storetest.Time) {
-			clock, url := storetest.NewClock(), empty(t).url
-			return open(t, url, clock.Now), open(t, url, clock.Now), clock.Time()
-		})
-	})
-}
 
 // A login charges three buckets. The last run is of what a flood gets.
 func BenchmarkCharge(b *testing.B) {

@@ -48,16 +48,7 @@ func onBoth(t *testing.T, test func(t *testing.T, empty func(*testing.T) databas
 
 func open(t *testing.T, url string, clock func() time.Time) *sqlstore.Store {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: clock, Timeout: patience.Long})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	return place{database{url}, sqlstore.DefaultSchema}.open(t, clock)
 }
 
 func exec(t *testing.T, d database, statement string, args ...any) {
@@ -70,21 +61,6 @@ func exec(t *testing.T, d database, statement string, args ...any) {
 	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestStore(t *testing.T) {
-	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
-		storetest.TestStore(t, func(t *testing.T) stepkey.Store { return open(t, empty(t).url, nil) })
-	})
-}
-
-func TestChallenges(t *testing.T) {
-	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
-		storetest.TestChallenges(t, func(t *testing.T) (stepkey.Challenges, storetest.Time) {
-			clock := storetest.NewClock()
-			return open(t, empty(t).url, clock.Now), clock.Time()
-		})
-	})
 }
 
 var epoch = time.Date(2030, 5, 17, 9, 30, 0, 0, time.UTC)
@@ -218,25 +194,6 @@ func TestOpenTwiceKeepsData(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-}
-
-func TestThreeInstancesMigrateAtOnce(t *testing.T) {
-	dsn := pgtest.NewDatabase(t)
-	stores := make(chan error, 3)
-	for range 3 {
-		go func() {
-			store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
-			if err == nil {
-				err = store.Close()
-			}
-			stores <- err
-		}()
-	}
-	for range 3 {
-		if err := <-stores; err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 func TestURL(t *testing.T) {

@@ -304,13 +304,21 @@ func TestImportNestJSRefusals(t *testing.T) {
 // With the original's .env as it stands Stepkey shares its database: the tables of both are
 // side by side, also where the search path leads to Stepkey's first.
 func TestImportNestJSFromTheSameDatabase(t *testing.T) {
-	for name, schema := range map[string]string{"schema of its own": "stepkey", "schema named like the role": "postgres"} {
+	for name, test := range map[string]struct{ schema, pgbouncer string }{
+		"schema of its own":             {schema: "stepkey"},
+		"schema named like the role":    {schema: "postgres"},
+		"PgBouncer in session mode":     {"stepkey", "session"},
+		"PgBouncer in transaction mode": {"stepkey", "transaction"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOriginal(t, "")
+			if test.pgbouncer != "" {
+				o.dsn = pgtest.NewBouncer(t, test.pgbouncer).DSN(o.dsn)
+			}
 			o.origin = serveAt(t, "")
 			id := o.signUp("mira", "password of mira", bcrypt.MinCost)
 			device := o.enrol(id, authenticator.Config{})
-			t.Setenv("STEPKEY_DB_SCHEMA", schema)
+			t.Setenv("STEPKEY_DB_SCHEMA", test.schema)
 			dsn, err := url.Parse(o.dsn)
 			if err != nil {
 				t.Fatal(err)

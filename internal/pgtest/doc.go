@@ -13,6 +13,8 @@
 // gives a database of its own, so tests may run in parallel and need not clean
 // up. Programs, and tests that want to break the server, use [Start] instead.
 //
+// [NewBouncer] puts a PgBouncer before it.
+//
 // The server programs initdb and postgres are found in PATH, else as the newest
 // version below /usr/lib/postgresql. Where they are missing, tests are skipped
 // with the name of the package to install, but fail when the environment has

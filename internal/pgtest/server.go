@@ -106,11 +106,14 @@ func (s *Server) initialize(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// command prepares a server program: as the server's user, in a session of its
+// command prepares a program, of PostgreSQL's unless it has a path: as the server's user, in a session of its
 // own so that Ctrl-C reaches it through the watchdog only, and without the PG*
 // variables and the locale of our own environment.
 func (s *Server) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.programs, program), args...)
+	if !filepath.IsAbs(program) {
+		program = filepath.Join(s.programs, program)
+	}
+	cmd := exec.Command(program, args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: s.user}
