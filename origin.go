@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -100,6 +101,23 @@ func (c Config) checkPublicURL() error {
 	return nil
 }
 
+// CheckPageOrigin returns an error that says what is wrong and what to do, unless
+// origin is one that a page can have, exactly as a browser writes it: https, or http
+// on localhost. setting is what the error calls it. Pages that may read answers with
+// tokens in them have to be safe from a network that changes them on the way, so
+// other plain http is refused.
+func CheckPageOrigin(setting, origin string) error {
+	u, err := parseOrigin(setting, origin)
+	if err != nil {
+		return err
+	}
+	if u.Scheme == "http" && !isLocalhost(u.Hostname()) {
+		return fmt.Errorf("%s has %s, which is plain http, so that a network on the way can change its pages: "+
+			"use https://%s, or http://localhost for trying it out", setting, origin, u.Host)
+	}
+	return nil
+}
+
 // parseOrigin takes an origin only as a browser writes it, because origins are
 // compared byte by byte.
 func parseOrigin(setting, origin string) (*url.URL, error) {
@@ -111,6 +129,9 @@ func parseOrigin(setting, origin string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s %q is not written as browsers write it, and would match none: use %s",
 			setting, origin, canonical)
 	}
+	if port := u.Port(); port != "" && !isPort(port) {
+		return nil, fmt.Errorf("%s %q would match none: %s is not how browsers write a port", setting, origin, port)
+	}
 	if strings.ContainsFunc(u.Host, func(r rune) bool { return r == '*' || r > unicode.MaxASCII }) {
 		return nil, fmt.Errorf("%s %q would match none: write one host in ASCII (xn--…), and each host by itself", setting, origin)
 	}
@@ -119,11 +140,18 @@ func parseOrigin(setting, origin string) (*url.URL, error) {
 
 // canonicalOrigin writes u as a browser serialises an origin.
 func canonicalOrigin(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if (u.Scheme == "https" && u.Port() == "443") || (u.Scheme == "http" && u.Port() == "80") {
-		host = strings.ToLower(u.Hostname())
+	host, port := strings.ToLower(u.Host), u.Port()
+	if port == "" || (u.Scheme == "https" && port == "443") || (u.Scheme == "http" && port == "80") {
+		host = strings.TrimSuffix(host, ":"+port)
 	}
 	return u.Scheme + "://" + host
+}
+
+// isPort reports whether text is a port as a browser writes it: without zeros before
+// it.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && strconv.FormatUint(n, 10) == text
 }
 
 // pageOrigins are the origins without the apps.
