@@ -18,8 +18,11 @@ type Options struct {
 	// Pages serves the HTML pages and their assets. nil means no pages.
 	Pages http.Handler
 
-	// CORSOrigins may read answers from other origins, exactly as a browser
-	// writes them. The default is nobody.
+	// CORSOrigins are the origins of pages elsewhere that may call the API, each
+	// exactly as a browser writes it. Like the pages of [stepkey.Config.Origins],
+	// they may keep a session in the cookie, so list only pages that you trust like
+	// your own; [stepkey.CheckPageOrigin] says what is wrong with one. The default is
+	// none.
 	CORSOrigins []string
 
 	// IntrospectionSecret is the bearer token of services that may introspect
@@ -63,7 +66,8 @@ type api struct {
 	pages http.Handler // nil for none
 }
 
-// New returns the handler. It is safe for concurrent use.
+// New returns the handler. It is safe for concurrent use. It panics if one of
+// Options.CORSOrigins is not the origin of a page, such as `*` or null.
 func New(service *stepkey.Service, options Options) http.Handler {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)

@@ -261,42 +261,6 @@ func TestPanicIsAPlain500(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
-	service := newService(t)
-	closed, open := New(service, Options{}), New(service, Options{CORSOrigins: []string{"https://app.example.com"}})
-	preflight := []string{"Origin", "https://app.example.com", "Access-Control-Request-Method", "POST"}
-	for _, test := range []struct {
-		name    string
-		listed  bool
-		method  string
-		headers []string
-		allowed string
-	}{
-		{"by default nobody", false, "GET", []string{"Origin", "https://app.example.com"}, ""},
-		{"listed", true, "GET", []string{"Origin", "https://app.example.com"}, "https://app.example.com"},
-		{"listed, preflight", true, "OPTIONS", preflight, "https://app.example.com"},
-		{"another", true, "GET", []string{"Origin", "https://evil.example"}, ""},
-		{"null", true, "GET", []string{"Origin", "null"}, ""},
-		{"a longer one", true, "GET", []string{"Origin", "https://app.example.com.evil.example"}, ""},
-	} {
-		h := closed
-		if test.listed {
-			h = open
-		}
-		got := send(h, test.method, "/auth/login", "", test.headers...)
-		header := got.Header
-		if header.Get("Access-Control-Allow-Origin") != test.allowed || header.Get("Access-Control-Allow-Credentials") != "" {
-			t.Errorf("%s: %v", test.name, header)
-		}
-		if test.method == "OPTIONS" && got.StatusCode != http.StatusNoContent {
-			t.Errorf("%s: status %d", test.name, got.StatusCode)
-		}
-		if test.listed && !slices.Contains(header.Values("Vary"), "Origin") {
-			t.Errorf("%s: caches are not told that the answer depends on the origin", test.name)
-		}
-	}
-}
-
 // An instance that is about to stop sends everybody elsewhere, and yet answers.
 func TestStopping(t *testing.T) {
 	stopping := make(chan struct{})

@@ -71,8 +71,11 @@ func writeTagged(w http.ResponseWriter, r *http.Request, contentType, cacheContr
 	h := w.Header()
 	h.Set("Cache-Control", cacheControl)
 	h.Set("ETag", etag)
-	// Public keys and the description of the API are for every page to read.
-	h.Set("Access-Control-Allow-Origin", "*")
+	// Public keys and the description of the API are for every page to read. A listed
+	// page may send cookies along; browsers take no wildcard with those.
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
 	if r.Header.Get("If-None-Match") == etag {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -40,6 +40,10 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
+	corsOrigins, err := c.corsOrigins()
+	if err != nil {
+		return err
+	}
 	store, config, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 		return fmt.Errorf("cannot listen on %s: set PORT to a free port: %w", c.address(), err)
 	}
 	handler := httpapi.New(service, httpapi.Options{
-		Pages: webui.Handler(), CORSOrigins: c.CORSOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
+		Pages: webui.Handler(), CORSOrigins: corsOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
 		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP, Stopping: ctx.Done(),
 		RequestTimeout: c.RequestTimeout,
 	})

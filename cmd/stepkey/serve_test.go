@@ -238,6 +238,9 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"plain http", map[string]string{"RP_ORIGIN": "http://app.example.com"}, []string{"plain http", "use https://app.example.com"}},
 		{"one of several origins", map[string]string{"RP_ORIGIN": "http://localhost:3000, http://app.example.com"}, []string{"http://app.example.com is plain http"}},
 		{"app before every page", map[string]string{"RP_ORIGIN": "android:apk-key-hash:" + strings.Repeat("A", 43) + ",https://app.example.com"}, []string{"put the origin of a page first"}},
+		{"pages of every origin", map[string]string{"STEPKEY_CORS_ORIGINS": "*"}, []string{"STEPKEY_CORS_ORIGINS", `"*"`, "write it like https://app.example.com"}},
+		{"pages of no origin", map[string]string{"STEPKEY_CORS_ORIGINS": "https://app.example.com, null"}, []string{"STEPKEY_CORS_ORIGINS", `"null"`, "write it like"}},
+		{"two origins that are written wrongly", map[string]string{"STEPKEY_CORS_ORIGINS": "https://app.example.com/, http://shop.example.com"}, []string{"use https://app.example.com", "use https://shop.example.com"}},
 		{"related origin that is not", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_RELATED_ORIGINS": "https://app.example.net, https://x.app.example.com"}, []string{"STEPKEY_RELATED_ORIGINS has https://x.app.example.com", "list it in RP_ORIGIN"}},
 		{"weak JWT_SECRET with https", map[string]string{"RP_ORIGIN": "https://app.example.com", "JWT_SECRET": "thel@stFlyD0g"}, []string{"JWT_SECRET has 13 bytes", "openssl rand -base64 32"}},
 		{"short STEPKEY_SECRET", map[string]string{"STEPKEY_SECRET": "c2hvcnQ="}, []string{"STEPKEY_SECRET", "openssl rand -base64 32"}},
@@ -413,7 +416,7 @@ func TestHealthcheck(t *testing.T) {
 func TestEmptySettingIsNone(t *testing.T) {
 	atHome(t)
 	t.Setenv("PORT", freePort(t))
-	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_BREACHED_PASSWORDS"} {
+	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_CORS_ORIGINS", "STEPKEY_BREACHED_PASSWORDS"} {
 		t.Setenv(name, "")
 	}
 	start(t)

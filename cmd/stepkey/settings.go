@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/httpapi"
 	"github.com/stepkey/stepkey/internal/secret"
 )
@@ -54,7 +55,7 @@ type settings struct {
 	Issuer         string      `env:"STEPKEY_ISSUER" help:"Claim iss of the tokens. Default: the first origin."`
 	Audience       string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
 	Introspection  secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
-	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins whose pages may read answers, separated by commas. Default: none."`
+	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins of pages elsewhere that may call the API and read its answers, written like RP_ORIGIN, separated by commas. To use passkeys they have to be in RP_ORIGIN or STEPKEY_RELATED_ORIGINS as well. Default: none."`
 	HashSlots      int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
 	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Characters that a new password has at least. Set 15 where the password may be all that somebody has."`
 	Breached       string      `name:"breached-passwords" env:"STEPKEY_BREACHED_PASSWORDS" default:"off" help:"Whether new passwords are looked up among those from data breaches: off, on (at api.pwnedpasswords.com, which is told five digits of a hash), or the https URL of a mirror."`
@@ -78,6 +79,16 @@ func (s settings) origins() []string {
 		return []string{"http://localhost:" + strconv.Itoa(s.Port)}
 	}
 	return trimAll(s.RPOrigin)
+}
+
+// corsOrigins returns the origins of pages elsewhere, or what is wrong with them.
+func (s settings) corsOrigins() ([]string, error) {
+	origins := trimAll(s.CORSOrigins)
+	var faults []error
+	for _, origin := range origins {
+		faults = append(faults, stepkey.CheckPageOrigin("STEPKEY_CORS_ORIGINS", origin))
+	}
+	return origins, errors.Join(faults...)
 }
 
 // trimAll allows for spaces after commas.

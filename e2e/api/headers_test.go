@@ -54,7 +54,7 @@ func wantNoCORS(t *testing.T, what string, a answer) {
 
 func TestListedOriginsReadAcrossOrigins(t *testing.T) {
 	const friend = "https://app.example.com"
-	c := newClient(t, start(t, "STEPKEY_CORS_ORIGINS="+friend))
+	c := newClient(t, start(t, "STEPKEY_CORS_ORIGINS=https://shop.example.com , "+friend))
 	token := c.signedIn()
 	a := c.do("GET", "/users/profile", nil, header("Origin", friend), bearer(token)).want(t, http.StatusOK)
 	if got := a.header.Get("Access-Control-Allow-Origin"); got != friend {
@@ -63,8 +63,11 @@ func TestListedOriginsReadAcrossOrigins(t *testing.T) {
 	if got := a.header.Get("Vary"); !strings.Contains(got, "Origin") {
 		t.Errorf("Vary %q, want Origin", got)
 	}
-	if got := a.header.Get("Access-Control-Allow-Credentials"); got != "" {
-		t.Errorf("Access-Control-Allow-Credentials %q, and the cookie is for our own pages only", got)
+	if got := a.header.Get("Access-Control-Allow-Credentials"); got != "true" {
+		t.Errorf("Access-Control-Allow-Credentials %q, and the client sends cookies", got)
+	}
+	if got := a.header.Get("Access-Control-Expose-Headers"); got != "WWW-Authenticate, Retry-After, X-Request-Id" {
+		t.Errorf("Access-Control-Expose-Headers %q", got)
 	}
 	for _, origin := range []string{"https://app.example.com.evil.example", "http://app.example.com", "https://APP.example.com", "null", "https://x.app.example.com"} {
 		wantNoCORS(t, origin, c.do("GET", "/users/profile", nil, header("Origin", origin), bearer(token)))
