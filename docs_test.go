@@ -28,13 +28,13 @@ func blocks(t *testing.T, document, language string) []string {
 }
 
 func TestProgramsInDocumentsBuild(t *testing.T) {
-	for _, program := range blocks(t, "README.md", "go") {
+	for _, program := range append(blocks(t, "README.md", "go"), blocks(t, "docs/other-origin.md", "go")...) {
 		file := filepath.Join(t.TempDir(), "main.go")
 		if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
-			t.Errorf("a program in README.md does not build: %v\n%s", err, out)
+			t.Errorf("a program in a document does not build: %v\n%s", err, out)
 		}
 	}
 }

@@ -33,7 +33,7 @@
 // notice from it. The page has a p#status for announce of dom.js, and the symbols of the icons it shows.
 //
 // The client is one module without dependencies, below 4 kB compressed; a test holds that too. It alone is served without
-// the comments and the indentation of its source, since pages of others load it too. What it promises is
+// the comments and the spaces that a browser does not need, since pages of others load it too. What it promises is
 // written in its types, /stepkey.d.ts.
 package webui
 
@@ -96,7 +96,8 @@ func Handler() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Type", f.contentType)
-		h.Set("Vary", "Accept-Encoding")
+		// What stands around these files may have named more on which an answer depends.
+		h.Add("Vary", "Accept-Encoding")
 		sent := f.plain
 		if takesGzip(r) {
 			sent = f.gzipped
@@ -178,10 +179,23 @@ func contentType(name string) string {
 	panic("webui: no content type for " + name)
 }
 
-// lean takes comments that stand on lines of their own, empty lines and indentation out of a script. It knows nothing of
-// the language: no literal of ours spans lines.
+var (
+	// unneeded are comments on lines of their own, empty lines and indentation.
+	unneeded = regexp.MustCompile(`(?m)^\s*(?://.*|/\*\*(?s:.*?)\*/)\n|^\s+`)
+
+	// spaced is a string, which stays as it is, or punctuation with the spaces around it. The spaces around + - and / stay,
+	// because without them these become other tokens.
+	spaced = regexp.MustCompile("(\"(?:[^\"\\\\\n]|\\\\.)*\"|`[^`\n]*`)| *([=>,;{}()\\[\\]?:!&|*<]+) *")
+
+	// unended is a line end that cannot be what ends a statement.
+	unended = regexp.MustCompile(`([{,;])\n`)
+)
+
+// lean takes out of a script what a browser does not need. It relies on how our scripts are written: no string spans lines or
+// stands in single quotes, no regular expression has quotes or spaces, no comment follows code on its line.
 func lean(script []byte) []byte {
-	return regexp.MustCompile(`(?m)^\s*(?://.*|/\*\*(?s:.*?)\*/)\n|^\s+`).ReplaceAll(script, nil)
+	code := spaced.ReplaceAll(unneeded.ReplaceAll(script, nil), []byte("$1$2"))
+	return unended.ReplaceAll(code, []byte("$1"))
 }
 
 // compress makes what is sent to browsers, once: nothing in these files is secret, so nothing can be told from its length.

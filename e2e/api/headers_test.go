@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -68,6 +69,15 @@ func TestListedOriginsReadAcrossOrigins(t *testing.T) {
 	}
 	if got := a.header.Get("Access-Control-Expose-Headers"); got != "WWW-Authenticate, Retry-After, X-Request-Id" {
 		t.Errorf("Access-Control-Expose-Headers %q", got)
+	}
+	for _, path := range []string{"/", "/stepkey.js", "/openapi.json"} {
+		a := c.do("GET", path, nil, header("Origin", friend)).want(t, http.StatusOK)
+		if got := a.header.Values("Vary"); !slices.Contains(got, "Origin") {
+			t.Errorf("%s: Vary %q, want Origin", path, got)
+		}
+		if got := a.header.Get("Access-Control-Allow-Origin"); got != friend {
+			t.Errorf("%s: Access-Control-Allow-Origin %q, want %q", path, got, friend)
+		}
 	}
 	for _, origin := range []string{"https://app.example.com.evil.example", "http://app.example.com", "https://APP.example.com", "null", "https://x.app.example.com"} {
 		wantNoCORS(t, origin, c.do("GET", "/users/profile", nil, header("Origin", origin), bearer(token)))

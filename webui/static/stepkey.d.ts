@@ -2,15 +2,18 @@
 
 /** How a client is set up. */
 export interface Options {
-	/** Where the service is, without a slash at the end. Default: where the page is. */
+	/** Where the service is: its origin, and a path if it has one. Default: where the page is. */
 	base?: string;
 	/**
 	 * How a session outlives its access token: "cookie" keeps the refresh token where no script reads it and shares the
-	 * session between tabs; "body" keeps it in memory; false has none. Default: "cookie", which needs a page whose origin is
-	 * configured at the service.
+	 * session between tabs; "body" keeps it in memory; false has none. Default: "cookie", which needs a page of the service's
+	 * site whose origin is configured at the service. With "body" and false, cookies are sent along when signing in only.
 	 */
 	refresh?: "cookie" | "body" | false;
-	/** Origins of your own services, beside those of the page and the service, that are sent the access token. */
+	/**
+	 * Origins of your own services, beside those of the page and the service, that are sent the access token. Those have to let
+	 * the page read their answers (CORS), refusals too.
+	 */
 	origins?: string[];
 }
 
@@ -56,7 +59,7 @@ export interface Passkey {
 	name: string;
 	/** From when it works, in the format of RFC 3339. Only where it was added at level recovery. */
 	usableFrom?: string;
-	/** What the device answered, in the JSON of WebAuthn Level 3 section 5.1. */
+	/** What the device answered, in the JSON of WebAuthn Level 3 section 5.1: the members that the server uses. */
 	credential: Record<string, unknown>;
 }
 
@@ -74,7 +77,7 @@ export interface Ceremony {
 }
 
 /** A call that is about to be made. A request may be cloned and read. It holds passwords and tokens: mask them. */
-export type Call = { request: Request } | { ceremony: "create" | "get"; options: Record<string, unknown>; mediation?: string };
+export type Call = { request: Request } | { ceremony: "create" | "get"; options: Record<string, unknown>; mediation?: string; uiMode?: string };
 
 /** How a call ended: a response of its own to read, the device's answer as JSON, or why there is none. */
 export type Outcome = Response | Record<string, unknown> | StepkeyError;
@@ -132,8 +135,10 @@ export interface Stepkey {
 	 * Level full without a password. With mediation "conditional" the passkeys are offered in the list of an input with
 	 * autocomplete="username webauthn" and the promise waits, with fresh options when they grow old; it yields null when the
 	 * browser cannot, when the person picked none, or when another ceremony began. Begin again after that, or after a refusal.
+	 * With uiMode "immediate" the browser offers the passkeys that are at hand, right after a press. The promise yields null
+	 * where it has none, where the person picked none, and at once in a browser without that mode: show your form then.
 	 */
-	signInWithPasskey(how?: Ceremony & { mediation?: "conditional" | "immediate" | "optional" | "required" }): Promise<Session | null>;
+	signInWithPasskey(how?: Ceremony & ({ mediation?: "conditional" | "optional" | "required"; uiMode?: undefined } | { mediation?: "optional" | "required"; uiMode: "immediate" })): Promise<Session | null>;
 	/** Adds a passkey. A second one needs full level first: kind "step_up_required". */
 	registerPasskey(how?: Ceremony & { deviceName?: string }): Promise<Passkey>;
 	/** Level full, or with an action the consent to it. */

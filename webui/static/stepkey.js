@@ -41,7 +41,7 @@ async function refusal(response) {
 	const { status, headers } = response, problem = await response.clone().json().catch(() => {}) ?? {}, { code } = problem;
 	return new StepkeyError(code ?? { 401: "unauthorized", 429: "rate_limited" }[status] ?? "internal", {
 		status, problem, response, retryAfter: +headers.get("Retry-After") || 0,
-		stepUp: code !== "action_required" && (code === "step_up_required" || /insufficient_user/.test(headers.get("WWW-Authenticate"))),
+		stepUp: code !== "action_required" && /step_up_req|insufficient_user/.test(code + headers.get("WWW-Authenticate")),
 	});
 }
 
@@ -57,17 +57,26 @@ const fromJSON = options => ({
 	excludeCredentials: options.excludeCredentials?.map(fromId), allowCredentials: options.allowCredentials?.map(fromId),
 });
 
-function toJSON({ id, type, authenticatorAttachment, response: given }) {
-	const response = { transports: given.getTransports?.() };
-	for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
-		const bytes = given[name] ?? (name === "authenticatorData" && given.getAuthenticatorData?.());
-		if (bytes) response[name] = encode(bytes);
-	}
-	return { id, rawId: id, type, response, authenticatorAttachment };
+// A password manager may answer with an object of its own that lacks members, or whose members throw.
+function read(member) {
+	try {
+		return member() || undefined;
+	} catch {}
 }
 
-// Tells password managers, where the browser has a way (WebAuthn Level 3 section 5.1.10).
-const tell = (what, facts) => window.PublicKeyCredential?.[`signal${what}`]?.(facts).catch(() => {});
+// Only what the server uses, and the attachment, for pages.
+function toJSON(made) {
+	const id = read(() => encode(made.rawId)) ?? read(() => made.id);
+	const response = { transports: read(() => [...made.response.getTransports()]) };
+	for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+		response[name] = read(() => encode(made.response[name]));
+	}
+	return { id, rawId: id, type: "public-key", response, authenticatorAttachment: read(() => made.authenticatorAttachment) };
+}
+
+// Calls a static method that not every browser has, such as those that tell password managers what has become of passkeys
+// (WebAuthn Level 3 section 5.1.10).
+const native = (method, facts) => (async () => PublicKeyCredential[method](facts))().catch(() => {});
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
 // A page has one request to the device at a time. This ends the one behind the autofill list; its browser has half a second
@@ -80,16 +89,17 @@ function endList() {
 
 export function createStepkey({ base = "", refresh: mode = "cookie", origins = [] } = {}) {
 	let session = null, refreshing, climbing;
+	base = base.replace(/\/$/, "");
 	const cookie = mode === "cookie", mark = `stepkey:${base}`, ours = [location.origin, new URL(base, location).origin, ...origins];
 
 	// Tabs share the cookie, so they share the session. It stays in memory; what is stored is that there is one.
 	const tabs = cookie && window.BroadcastChannel && new BroadcastChannel(mark);
-	if (tabs) tabs.onmessage = event => adopt(event.data);
+	if (tabs) tabs.onmessage = ({ data }) => adopt(data);
 
 	// Where storage is forbidden, there may always be one.
 	function marked(value) {
 		try {
-			return value === undefined ? localStorage.getItem(mark) : localStorage.setItem(mark, value);
+			return value === undefined ? localStorage[mark] : localStorage[mark] = value;
 		} catch {
 			return true;
 		}
@@ -160,7 +170,10 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 
 	async function call(method, path, body, more, through = authed) {
 		const response = await through(base + path, {
-			method, body: JSON.stringify(body), headers: body && { "Content-Type": "application/json" }, credentials: "include", ...more,
+			method, body: JSON.stringify(body), headers: body && { "Content-Type": "application/json" },
+			// A client that keeps its refresh token itself must not send or lose the cookie of another client. Signing in sends the
+			// cookie by which the device is known.
+			credentials: cookie || /login/.test(path) ? "include" : "omit", ...more,
 		});
 		if (!response.ok) throw await refusal(response);
 		return response.json().catch(() => {});
@@ -193,11 +206,11 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		}).finally(() => { refreshing = null; });
 	}
 
-	async function ask(kind, options, { signal, mediation }) {
+	async function ask(kind, options, { signal, ...how }) {
 		if (!supported()) throw new StepkeyError(isSecureContext ? "unsupported" : "insecure");
 		await endList();
-		const report = self.on?.({ ceremony: kind, options, mediation });
-		const abort = new AbortController(), quiet = mediation === "conditional", timeout = options.timeout ?? 3e5;
+		const report = self.on?.({ ceremony: kind, options, ...how });
+		const abort = new AbortController(), quiet = how.mediation === "conditional", { timeout = 3e5 } = options;
 		let clock;
 		// A browser's promise may never settle, and may ignore the signal.
 		const end = new Promise((_, reject) => {
@@ -211,19 +224,22 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			signal?.aborted ? halt() : signal?.addEventListener("abort", halt);
 		});
 		try {
-			const asked = navigator.credentials[kind]({ publicKey: fromJSON(options), signal: abort.signal, mediation });
+			const asked = navigator.credentials[kind]({ publicKey: fromJSON(options), signal: abort.signal, ...how });
 			if (quiet) list = { abort, ended: asked.catch(() => {}) };
-			const answer = toJSON(await Promise.race([asked, end]));
+			const made = await Promise.race([asked, end]);
+			// This is how some password managers cancel.
+			if (!made) throw { name: "NotAllowedError" };
+			const answer = toJSON(made);
 			// One that came as it was ended is not used: another request may have taken its place.
 			abort.signal.throwIfAborted?.();
 			report?.(answer);
 			return answer;
 		} catch (cause) {
 			abort.abort();
-			let found = kinds[cause.name] ?? "internal";
+			let found = kinds[cause?.name] ?? "internal";
 			if (signal?.aborted) found = "stopped";
 			else if (found === "cancelled" && !document.hasFocus()) found = "unfocused";
-			else if (kind === "create" && cause.name === "InvalidStateError") found = "exists";
+			else if (kind === "create" && cause?.name === "InvalidStateError") found = "exists";
 			const error = new StepkeyError(found, { cause, rpId: options.rpId ?? options.rp?.id });
 			report?.(error);
 			throw error;
@@ -247,20 +263,21 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			}
 		},
 
-		async signInWithPasskey({ mediation, signal, options } = {}) {
-			const quiet = mediation === "conditional", path = "/passkeys/login/";
-			if (quiet && !await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) return null;
+		async signInWithPasskey({ mediation, uiMode, signal, options } = {}) {
+			const path = "/passkeys/login/", now = uiMode === "immediate", quiet = mediation === "conditional";
+			if (now && !(await native("getClientCapabilities"))?.immediateGet) return null;
+			if (quiet && !await native("isConditionalMediationAvailable")) return null;
 			for (;;) {
 				const asked = options ?? await bare(path + "options", {});
 				let answer;
 				try {
-					answer = await ask("get", asked, { signal, mediation });
+					answer = await ask("get", asked, { signal, mediation, uiMode });
 					return await enter(path + "verify", answer);
 				} catch (error) {
-					if (error.kind === "passkey_unknown") tell("UnknownCredential", { rpId: asked.rpId, credentialId: answer.id });
-					if (answer || !quiet) throw error;
-					// The list was closed, or another request took its place.
-					if (error.kind !== "silent") return null;
+					if (error.kind === "passkey_unknown") native("signalUnknownCredential", { rpId: asked.rpId, credentialId: answer.id });
+					if (answer || !(now || quiet)) throw error;
+					// No passkey was picked, or another request took the place of this one.
+					if (now || error.kind !== "silent") return null;
 				}
 			}
 		},
@@ -279,15 +296,15 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 				return { ...(await still(path + "verify", { ...credential, deviceName })).passkey, credential };
 			} catch (error) {
 				// Refused for sure. Where it may be stored after all, the device keeps it.
-				if (/_(failed|req|many)/.test(error.kind)) tell("UnknownCredential", { rpId: options.rp.id, credentialId: credential.id });
+				if (/_(failed|req|many)/.test(error.kind)) native("signalUnknownCredential", { rpId: options.rp.id, credentialId: credential.id });
 				throw error;
 			}
 		},
 
 		async syncPasskeys(list) {
 			const { rpId, userHandle: userId, username: name, passkeys } = list ?? await call("GET", "/passkeys");
-			await tell("AllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
-			await tell("CurrentUserDetails", { rpId, userId, name, displayName: name });
+			await native("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds: passkeys.map(passkey => passkey.credentialId) });
+			await native("signalCurrentUserDetails", { rpId, userId, name, displayName: name });
 		},
 
 		async signOut() {

@@ -14,7 +14,7 @@ export function observe({ request, ceremony, options, mediation }) {
 		const row = record("device", `navigator.credentials.${ceremony}()`, { mediation, publicKey: options }, words.asking);
 		return outcome => outcome.kind === "stopped" ? row.close(words.stopped)
 			: outcome.kind === "cancelled" && mediation ? row.close(words.closed) // nobody has asked for anything
-			: outcome.kind ? row.close(outcome.cause.name, null, true) : row.close(words[ceremony], readable(outcome));
+			: outcome.kind ? row.close(outcome.cause?.name ?? outcome.kind, null, true) : row.close(words[ceremony], readable(outcome));
 	}
 	const authorization = request.headers.get("Authorization") ?? undefined;
 	const row = record("server", `${request.method} ${new URL(request.url).pathname}`, {}, words.sent);
@@ -36,20 +36,31 @@ function masked(value) {
 
 /** What a device answered, for people. */
 function readable(credential) {
-	const { clientDataJSON, authenticatorData: data, ...rest } = credential.response;
+	const { clientDataJSON, authenticatorData, ...rest } = credential.response;
 	const response = { clientDataJSON: JSON.parse(new TextDecoder().decode(decode(clientDataJSON))) };
-	if (data) response.authenticatorData = inspect(data);
+	const data = inspect(credential.response);
+	if (data) response.authenticatorData = data;
 	return { ...credential, response: { ...response, ...rest } };
 }
 
-/** Reads authenticator data (section 6.1): a 32-byte hash, a byte of flags, a counter. */
-export function inspect(data) {
-	const bytes = decode(data), bit = n => Boolean(bytes[32] & 1 << n);
+/** Reads the authenticator data of a response (section 6.1): a 32-byte hash, a byte of flags, a counter. null if there is none. */
+export function inspect({ authenticatorData, attestationObject }) {
+	const bytes = authenticatorData ? decode(authenticatorData) : attestationObject ? attested(decode(attestationObject)) : [];
+	if (bytes.length < 37) return null;
+	const bit = n => Boolean(bytes[32] & 1 << n);
 	return {
 		rpIdHash: Array.from(bytes.slice(0, 32), b => b.toString(16).padStart(2, "0")).join(""),
 		flags: { UP: bit(0), UV: bit(2), BE: bit(3), BS: bit(4) },
-		signCount: new DataView(bytes.buffer).getUint32(33),
+		signCount: new DataView(bytes.slice(33, 37).buffer).getUint32(0),
 	};
+}
+
+/** Finds the authenticator data in an attestation object (section 6.5.4): behind its name and a length of one byte or two. */
+function attested(bytes) {
+	const name = "authData", at = String.fromCharCode(...bytes).indexOf(name);
+	if (at < 0) return [];
+	const head = at + name.length;
+	return bytes.slice(head + (bytes[head] === 0x59 ? 3 : 2));
 }
 
 /** Adds a call, open, and folds the one before, unless a person opened that. */

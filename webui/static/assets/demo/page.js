@@ -285,9 +285,10 @@ async function visit() {
 	}, visit);
 }
 
-function synced({ response: { authenticatorData: data } }) {
+function synced({ response }) {
+	const data = inspect(response);
 	if (!data) return passkey.yours;
-	const { BE, BS } = inspect(data).flags;
+	const { BE, BS } = data.flags;
 	return BS ? passkey.synced : BE ? passkey.unsynced : passkey.bound;
 }
 
