@@ -30,6 +30,12 @@
 // old a proof or none for the action is answered as RFC 9470 §3 says, so that a
 // client knows to run the passkey ceremony and come back.
 //
+// # Pages of other origins
+//
+// Browsers let a page of another origin read an answer only if the answer says so.
+// [CORS] says so for the origins you list, on refusals too, and answers preflights
+// before a guard would refuse them.
+//
 // # Verifying by oneself
 //
 // A guard verifies offline, with keys that [RemoteKeys] holds. It learns that a

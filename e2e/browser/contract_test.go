@@ -59,17 +59,21 @@ func TestTypesAgreeWithTheClient(t *testing.T) {
 	}
 }
 
-// The examples in the manual are JavaScript, and import what there is.
+// The examples in the manuals are JavaScript, and import what there is.
 func TestExamplesOfTheClient(t *testing.T) {
-	manual, err := os.ReadFile("../../docs/client.md")
-	if err != nil {
-		t.Fatal(err)
+	var manuals []byte
+	for _, path := range []string{"../../docs/client.md", "../../docs/other-origin.md"} {
+		manual, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		manuals = append(manuals, manual...)
 	}
 	p := client(t)
 	exports := Eval[[]string](p.Page, `import("/stepkey.js").then(module => Object.keys(module))`)
 	p.Go("about:blank") // the policy of Stepkey's own pages lets no such script in
-	examples := regexp.MustCompile("(?s)```js\n(.*?)```|<script type=\"module\">\n(.*?)</script>").FindAllStringSubmatch(string(manual), -1)
-	if len(examples) < 5 {
+	examples := regexp.MustCompile("(?s)```js\n(.*?)```|<script type=\"module\">\n(.*?)</script>").FindAllStringSubmatch(string(manuals), -1)
+	if len(examples) < 7 {
 		t.Fatalf("found %d examples", len(examples))
 	}
 	for _, example := range examples {

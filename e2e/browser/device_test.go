@@ -139,3 +139,16 @@ func TestDeviceIsKnownAgain(t *testing.T) {
 	p.signInAgain("mira")
 	p.Current("add")
 }
+
+// The flags of a new passkey are read out of what the device answered, and shown.
+func TestNewPasskeySaysWhetherItIsSynced(t *testing.T) {
+	for what, backup := range map[string]Backup{"Synced": {Eligible: true, State: true}, "Can sync, not synced yet": {Eligible: true}, "This device only": {}} {
+		t.Run(what, func(t *testing.T) {
+			p := start(t)
+			p.BackedUp(true, backup)
+			p.addPasskey("mira")
+			p.See("add", what)
+			p.Wait("the flags in the log", fmt.Sprintf(`document.getElementById("log").textContent.replace(/\s+/g, " ").includes('"BE": %t, "BS": %t')`, backup.Eligible, backup.State))
+		})
+	}
+}
