@@ -11,9 +11,8 @@ import (
 // of another origin.
 //
 // Cookies are allowed, since a page in cookie mode has nothing else to refresh its
-// session with. A listed page, and whoever gets a script into it, can therefore do
-// what a page of the service's own can: this is what listing it means. Four rules
-// keep it to listed pages:
+// session with. A script in a listed page can therefore do what one in a page of the
+// service's own can. Four rules keep others from it:
 //
 //   - Origins are compared whole. There is no `*`, no null and no pattern; New
 //     panics on them, and the command does not start.
