@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/patience"
 )
 
 // frontEnd serves a page of somebody else's, with its own copy of the client, and returns the port.
@@ -28,7 +30,7 @@ func frontEnd(t *testing.T) string {
 	mux.HandleFunc("GET /stepkey.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, "../../webui/static/stepkey.js")
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience.Long}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	_, port, err := net.SplitHostPort(listener.Addr().String())
@@ -227,7 +229,7 @@ func resourceServer(t *testing.T, service, page string) string {
 		}
 	})
 	origin := "http://localhost:" + port
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience.Long); ; time.Sleep(20 * time.Millisecond) {
 		response, err := http.Get(origin + "/payouts")
 		if err == nil {
 			response.Body.Close()

@@ -81,8 +81,9 @@ const pause = ms => new Promise(done => setTimeout(done, ms));
 
 // A page has one request to the device at a time. This ends the one behind the autofill list; its browser has half a second
 // to notice.
-let list;
+let list, turn = 0;
 function endList() {
+	turn++;
 	list?.abort.abort();
 	return Promise.race([list?.ended, pause(500)]);
 }
@@ -265,10 +266,13 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 
 		async signInWithPasskey({ mediation, uiMode, signal, options } = {}) {
 			const path = "/passkeys/login/", now = uiMode === "immediate", quiet = mediation === "conditional";
+			let before = turn;
 			if (now && !(await native("getClientCapabilities"))?.immediateGet) return null;
 			if (quiet && !await native("isConditionalMediationAvailable")) return null;
-			for (;;) {
+			for (;; before = turn) {
 				const asked = options ?? await bare(path + "options", {});
+				// A list that another request overtook must not end that request, nor outlast it.
+				if (quiet && before !== turn) return null;
 				let answer;
 				try {
 					answer = await ask("get", asked, { signal, mediation, uiMode });
