@@ -1,7 +1,12 @@
 package stepkey
 
 import (
+	"context"
+	"log/slog"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/password"
 )
@@ -16,3 +21,50 @@ func UseCheapHashes(t testing.TB, s *Service) {
 	}
 	s.hasher = hasher
 }
+
+// Limits are the service's limits without the service around them.
+type Limits struct {
+	limits *limits
+	clock  func() time.Time
+}
+
+// NewLimits returns the limits with their defaults.
+func NewLimits(l Limiter, clock func() time.Time) Limits {
+	c := Config{Limiter: l, AttackFailures: AttackFailures, Log: slog.New(slog.DiscardHandler)}
+	return Limits{newLimits(c, make([]byte, 32)), clock}
+}
+
+func (l Limits) charge(charges []Charge) error {
+	return l.limits.charge(context.Background(), l.clock(), charges...)
+}
+
+func (l Limits) LogIn(c Client) error        { return l.charge(l.limits.logInCharges(c, l.clock())) }
+func (l Limits) SignUp(c Client) error       { return l.charge(l.limits.signUpCharges(c)) }
+func (l Limits) PasskeyLogIn(c Client) error { return l.charge(l.limits.passkeyLogInCharges(c)) }
+
+// Failure counts one failure of anybody's.
+func (l Limits) Failure() error {
+	return l.charge([]Charge{{"login-all", l.limits.failures, 1}})
+}
+
+func (l Limits) AnonymousOptions(c Client) error {
+	return l.limits.chargeAnonymousOptions(context.Background(), c, l.clock())
+}
+
+func (l Limits) Mail(c Client, to string) error {
+	return l.limits.chargeMail(context.Background(), c, to, l.clock())
+}
+
+func (l Limits) Options(session uuid.UUID) error {
+	return l.limits.chargeOptions(context.Background(), accountIn(session), l.clock())
+}
+
+func (l Limits) RecoveryCode(session uuid.UUID) error {
+	return l.limits.chargeRecoveryCode(context.Background(), accountIn(session), l.clock())
+}
+
+func (l Limits) Verification(session uuid.UUID) error {
+	return l.limits.chargeVerification(context.Background(), accountIn(session), l.clock())
+}
+
+func accountIn(session uuid.UUID) Account { return Account{Session: Session{ID: session}} }

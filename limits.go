@@ -13,44 +13,46 @@ import (
 	"github.com/stepkey/stepkey/internal/clientip"
 )
 
-// The limits, apart from those on attempts at one account (see attempts.go). Where
-// they come from is in docs/limits.md.
+// The limits, except those on attempts at one account, which are in attempts.go. The
+// reasons for them are in docs/limits.md. A bucket holds Burst and gets one back every Every, so a window
+// lets through at most Burst + Window/Every. Where docs/limits.md says "N in any hour",
+// the two are chosen so that N is that maximum, whenever the hour begins. The test
+// TestDocumentedLimits measures each of them.
 
-// Failed logins from one address and from its neighbourhood. A success is given
-// back, so that an office behind one address is no crowd of attackers.
+// Failed logins, per address and per network. A success is refunded, so an office
+// behind one address does not look like a crowd of attackers.
 func logInAddressLimit() Limit { return Limit{Burst: 20, Every: 6 * time.Second} }
 func logInNetworkLimit() Limit { return Limit{Burst: 200, Every: 600 * time.Millisecond} }
 
-// Sign-ups: five an hour and twenty a day from one address, fifty an hour from its
-// neighbourhood. Names that are taken count as well, for the answer tells so.
-func signUpHourLimit() Limit    { return Limit{Burst: 5, Every: 12 * time.Minute} }
-func signUpDayLimit() Limit     { return Limit{Burst: 20, Every: 72 * time.Minute} }
-func signUpNetworkLimit() Limit { return Limit{Burst: 50, Every: 72 * time.Second} }
+// Sign-ups: 5 in any hour and 20 in any day per address, 50 in any hour per network.
+// Names that are taken count as well, because the answer reveals that.
+func signUpHourLimit() Limit    { return Limit{Burst: 5, Every: 61 * time.Minute} }
+func signUpDayLimit() Limit     { return Limit{Burst: 8, Every: 117 * time.Minute} }
+func signUpNetworkLimit() Limit { return Limit{Burst: 30, Every: 175 * time.Second} }
 
-// Challenges that one session asks for.
-func optionsLimit() Limit { return Limit{Burst: 30, Every: 10 * time.Second} }
+// Challenges per session: 30 in any five minutes.
+func optionsLimit() Limit { return Limit{Burst: 20, Every: 29 * time.Second} }
 
-// Challenges for signing in with a passkey alone, of one address and of its neighbourhood.
-// Every sign-in page that is open asks for one every few minutes, in an office for many
-// people; the bound is for what the store has to keep meanwhile.
+// Challenges for signing in with a passkey alone, per address and per network. Every
+// open sign-in page asks for one every few minutes, in an office for many people; the
+// limit bounds what the store has to keep meanwhile.
 func logInOptionsAddressLimit() Limit { return Limit{Burst: 100, Every: time.Second} }
 func logInOptionsNetworkLimit() Limit { return Limit{Burst: 1000, Every: 100 * time.Millisecond} }
 
-// Passkeys of one address, and of its neighbourhood, that sign nobody in. A success is
-// given back.
+// Failed passkey sign-ins, per address and per network. A success is refunded.
 func passkeyLogInAddressLimit() Limit { return Limit{Burst: 20, Every: 6 * time.Second} }
 func passkeyLogInNetworkLimit() Limit { return Limit{Burst: 200, Every: 600 * time.Millisecond} }
 
-// Passkey responses of one session that do not hold, and recovery codes that are tried
-// in one. One more response ends the session: a
-// person whose key does not work has long stopped.
-func verificationLimit() Limit { return Limit{Burst: 10, Every: 90 * time.Second} }
+// Failed passkey responses and recovery-code attempts, per session: 10 in any quarter
+// of an hour. One more failed response ends the session: a person whose key does not
+// work has given up long before.
+func verificationLimit() Limit { return Limit{Burst: 10, Every: 16 * time.Minute} }
 
-// Mails that somebody asks for: to one address, or about one name, whether there is such
-// a user or not; and from one address of the network. And how often somebody is told that
-// a passkey failed after the right password.
-func mailAddressLimit() Limit         { return Limit{Burst: 3, Every: 20 * time.Minute} }
-func mailClientLimit() Limit          { return Limit{Burst: 10, Every: 6 * time.Minute} }
+// Requested mails: 3 in any hour per address or user name, whether there is such a user
+// or not, and 10 in any hour per client address. And one notice an hour about a failed
+// passkey after the right password.
+func mailAddressLimit() Limit         { return Limit{Burst: 3, Every: 61 * time.Minute} }
+func mailClientLimit() Limit          { return Limit{Burst: 7, Every: 16 * time.Minute} }
 func passkeyFailedNoticeLimit() Limit { return Limit{Burst: 1, Every: time.Hour} }
 
 // AttackFailures is the default of Config.AttackFailures.
@@ -193,7 +195,7 @@ func (l *limits) countFailure(ctx context.Context, now time.Time) {
 		return
 	}
 	l.attack.Store(now.Add(attackLasts).UnixMicro())
-	l.log.WarnContext(ctx, "more logins fail than usual: addresses we do not know may fail less often for a minute")
+	l.log.WarnContext(ctx, "login failure rate is high: per-address limits tightened for one minute")
 }
 
 func (l *limits) underAttack(now time.Time) bool { return now.UnixMicro() < l.attack.Load() }

@@ -257,24 +257,24 @@ func TestSignUpsAreLimited(t *testing.T) {
 		wantError(f.TB, "bad name", signUp("no spaces", "192.0.2.1"), stepkey.ErrUsernameInvalid)
 		wantError(f.TB, "taken", signUp("user1", "192.0.2.1"), stepkey.ErrUsernameTaken)
 		wantError(f.TB, "taken", signUp("user2", "192.0.2.1"), stepkey.ErrUsernameTaken)
-		wantLimited(f.TB, "the sixth", signUp("user3", "192.0.2.1"), 12*time.Minute)
+		wantLimited(f.TB, "the sixth", signUp("user3", "192.0.2.1"), 61*time.Minute)
 		wantError(f.TB, "another address", signUp("user2", "192.0.2.2"), stepkey.ErrUsernameTaken)
-		for range 15 {
-			f.clock.Advance(12 * time.Minute)
-			wantError(f.TB, "five an hour", signUp("user1", "192.0.2.1"), stepkey.ErrUsernameTaken)
+		for range 3 {
+			f.clock.Advance(61 * time.Minute)
+			wantError(f.TB, "an hour later", signUp("user1", "192.0.2.1"), stepkey.ErrUsernameTaken)
 		}
 	})
 }
 
 func TestOptionsAreLimited(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		claims, _ := f.enrolled("mira", authenticator.Config{}) // one of thirty
-		for range 29 {
+		claims, _ := f.enrolled("mira", authenticator.Config{}) // one of twenty
+		for range 19 {
 			f.stepUpOptions(claims)
 		}
-		wantLimited(f.TB, "the thirty-first", second(f.service.BeginStepUp(f.Context(), claims, nil)), 10*time.Second)
+		wantLimited(f.TB, "the twenty-first", second(f.service.BeginStepUp(f.Context(), claims, nil)), 29*time.Second)
 		f.stepUpOptions(f.logIn("mira")) // another session
-		f.clock.Advance(10 * time.Second)
+		f.clock.Advance(29 * time.Second)
 		f.stepUpOptions(claims)
 	})
 }
