@@ -38,18 +38,14 @@
 package webui
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"io/fs"
 	"net/http"
 	"path"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/stepkey/stepkey/internal/content"
 )
 
 //go:embed static
@@ -62,22 +58,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-type file struct {
-	contentType string
-	plain       coded
-	gzipped     coded
-}
-
-// coded is a file as it is sent in one coding. Each has a tag of its own (RFC 9110 section 8.8.3).
-type coded struct {
-	body []byte
-	etag string
-}
-
-// Handler serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link and /account, the files below /assets/, /favicon.ico,
-// and the client with its types at /stepkey.js and /stepkey.d.ts. It answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use, by a strong entity tag over their
-// content (RFC 9110 section 8.8.3), so a new version of the binary is seen at once and an unchanged file costs a 304.
-// The handler is safe for concurrent use.
+// Handler serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link and
+// /account, the files below /assets/, /favicon.ico, and the client with its types at /stepkey.js and /stepkey.d.ts. It
+// answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use by a strong
+// entity tag, so a new version of the binary is seen at once and an unchanged file costs a 304. The handler is safe for
+// concurrent use.
 func Handler() http.Handler {
 	files := load()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -95,38 +80,14 @@ func Handler() http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")
-		h.Set("Content-Type", f.contentType)
-		// What stands around these files may have named more on which an answer depends.
-		h.Add("Vary", "Accept-Encoding")
-		sent := f.plain
-		if takesGzip(r) {
-			sent = f.gzipped
-			h.Set("Content-Encoding", "gzip")
-			// Of what is coded, ServeContent leaves the length out.
-			h.Set("Content-Length", strconv.Itoa(len(sent.body)))
-		}
-		h.Set("ETag", sent.etag)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(sent.body))
+		f.ServeHTTP(w, r)
 	})
-}
-
-// takesGzip reads Accept-Encoding (RFC 9110 section 12.5.3).
-func takesGzip(r *http.Request) bool {
-	for _, value := range r.Header.Values("Accept-Encoding") {
-		for coding := range strings.SplitSeq(value, ",") {
-			name, weight, _ := strings.Cut(coding, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				return strings.Trim(strings.TrimSpace(weight), "q=0.") != "" || strings.TrimSpace(weight) == ""
-			}
-		}
-	}
-	return false
 }
 
 // load reads the embedded files by the URL path they are served at. It panics when the embedded tree is broken, which the
 // tests of this package rule out.
-func load() map[string]file {
-	files := map[string]file{}
+func load() map[string]content.Content {
+	files := map[string]content.Content{}
 	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -138,12 +99,8 @@ func load() map[string]file {
 		if name == "static/stepkey.js" {
 			body = lean(body)
 		}
-		gzipped, err := compress(body)
-		if err != nil {
-			return err
-		}
-		files[strings.TrimPrefix(name, "static")] = file{contentType(name), coded{body, etag(body)}, coded{gzipped, etag(gzipped)}}
-		return nil
+		files[strings.TrimPrefix(name, "static")], err = content.New(contentType(name), body)
+		return err
 	})
 	if err != nil {
 		panic(err)
@@ -196,23 +153,4 @@ var (
 func lean(script []byte) []byte {
 	code := spaced.ReplaceAll(unneeded.ReplaceAll(script, nil), []byte("$1$2"))
 	return unended.ReplaceAll(code, []byte("$1"))
-}
-
-// compress makes what is sent to browsers, once: nothing in these files is secret, so nothing can be told from its length.
-func compress(body []byte) ([]byte, error) {
-	var compressed bytes.Buffer
-	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := writer.Write(body); err != nil {
-		return nil, err
-	}
-	err = writer.Close()
-	return compressed.Bytes(), err
-}
-
-func etag(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 }

@@ -1,15 +1,12 @@
 package webui
 
 import (
-	"compress/gzip"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -36,7 +33,7 @@ func served(t *testing.T) map[string]string {
 	t.Helper()
 	contents := map[string]string{}
 	for url, f := range load() {
-		contents[url] = string(f.plain.body)
+		contents[url] = string(f.Body())
 	}
 	return contents
 }
@@ -203,7 +200,7 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 	for _, page := range pages {
 		weight := 0
 		for _, url := range references(t, page) {
-			weight += len(files[url].gzipped.body)
+			weight += files[url].CompressedSize()
 			used = append(used, url)
 		}
 		t.Logf("%s weighs %d bytes", page, weight)
@@ -221,7 +218,7 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 // The client is light enough to be used where there are no passkeys yet.
 func TestClientIsLight(t *testing.T) {
 	const limit = 4_000 // bytes, as gzip makes it
-	script, compressed := served(t)["/stepkey.js"], len(load()["/stepkey.js"].gzipped.body)
+	script, compressed := served(t)["/stepkey.js"], load()["/stepkey.js"].CompressedSize()
 	t.Logf("/stepkey.js weighs %d bytes, compressed %d", len(script), compressed)
 	if compressed >= limit {
 		t.Errorf("/stepkey.js weighs %d bytes compressed, want less than %d", compressed, limit)
@@ -258,35 +255,11 @@ func TestClientIsLean(t *testing.T) {
 	}
 }
 
-func TestCompression(t *testing.T) {
+func TestFilesAreCompressed(t *testing.T) {
 	handler := Handler()
-	plain := get(t, handler, http.MethodGet, "/")
-	for accepted, coding := range map[string]string{
-		"gzip": "gzip", "br, GZIP;q=0.5": "gzip", "gzip;q=1.0": "gzip", "gzip;q=0": "", "gzip; q=0.000": "", "br": "", "*": "", "": "",
-	} {
-		response := get(t, handler, http.MethodGet, "/", "Accept-Encoding", accepted)
-		if response.Header().Get("Content-Encoding") != coding || response.Header().Get("Vary") != "Accept-Encoding" {
-			t.Errorf("%q: %v, want %q", accepted, response.Header(), coding)
-		}
-		if response.Header().Get("Content-Length") != strconv.Itoa(response.Body.Len()) {
-			t.Errorf("%q: length %s of %d", accepted, response.Header().Get("Content-Length"), response.Body.Len())
-		}
-		if coding == "" {
-			continue
-		}
-		if response.Header().Get("ETag") == plain.Header().Get("ETag") {
-			t.Errorf("%q: both codings have one tag", accepted)
-		}
-		reader, err := gzip.NewReader(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if body, err := io.ReadAll(reader); err != nil || string(body) != plain.Body.String() {
-			t.Errorf("%q: %d bytes, %v", accepted, len(body), err)
-		}
-		again := get(t, handler, http.MethodGet, "/", "Accept-Encoding", accepted, "If-None-Match", response.Header().Get("ETag"))
-		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
-			t.Errorf("%q with its tag: %d", accepted, again.Code)
+	for url := range served(t) {
+		if got := get(t, handler, http.MethodGet, url, "Accept-Encoding", "gzip").Header().Get("Content-Encoding"); got != "gzip" {
+			t.Errorf("GET %s: Content-Encoding %q, want gzip", url, got)
 		}
 	}
 }

@@ -1,0 +1,86 @@
+// Package content serves content that is fixed when the program starts, plain or
+// compressed, as the client asks for it.
+package content
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Content is one resource. It answers GET and HEAD, and is safe for concurrent use.
+//
+// Nothing in it is secret: its length, which compression makes depend on what is in it,
+// may be seen by anybody.
+type Content struct {
+	contentType    string
+	plain, gzipped coded
+}
+
+// coded is the resource in one coding. Each coding has a tag of its own (RFC 9110
+// §8.8.3).
+type coded struct {
+	body []byte
+	etag string
+}
+
+// New compresses body.
+func New(contentType string, body []byte) (Content, error) {
+	var compressed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	if err != nil {
+		return Content{}, err
+	}
+	if _, err := writer.Write(body); err != nil {
+		return Content{}, err
+	}
+	if err := writer.Close(); err != nil {
+		return Content{}, err
+	}
+	return Content{contentType, tagged(body), tagged(compressed.Bytes())}, nil
+}
+
+func tagged(body []byte) coded {
+	sum := sha256.Sum256(body)
+	return coded{body, `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}
+}
+
+// Body is the content without coding. It must not be changed.
+func (c Content) Body() []byte { return c.plain.body }
+
+// CompressedSize is how many bytes a browser gets.
+func (c Content) CompressedSize() int { return len(c.gzipped.body) }
+
+// ServeHTTP implements http.Handler. An unchanged resource is a 304.
+func (c Content) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", c.contentType)
+	h.Add("Vary", "Accept-Encoding")
+	sent := c.plain
+	if takesGzip(r) {
+		sent = c.gzipped
+		h.Set("Content-Encoding", "gzip")
+		// ServeContent sets no length for coded content.
+		h.Set("Content-Length", strconv.Itoa(len(sent.body)))
+	}
+	h.Set("ETag", sent.etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(sent.body))
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110 §12.5.3).
+func takesGzip(r *http.Request) bool {
+	for _, value := range r.Header.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(value, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				return strings.Trim(strings.TrimSpace(weight), "q=0.") != "" || strings.TrimSpace(weight) == ""
+			}
+		}
+	}
+	return false
+}
