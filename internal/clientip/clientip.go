@@ -24,9 +24,12 @@ const (
 	Forwarded     = "Forwarded" // RFC 7239
 )
 
-// shortestPrefix is that of fc00::/7, the largest network that people have to
-// themselves. Whoever trusts a larger one trusts strangers.
-const shortestPrefix = 7
+// A registry gives nobody more public addresses than these prefixes hold. Trusting a
+// larger network trusts strangers.
+const (
+	widestPublicIPv4 = 8
+	widestPublicIPv6 = 16
+)
 
 // Resolver finds the address of a request. The zero value trusts no proxy. It is
 // safe for concurrent use.
@@ -66,15 +69,29 @@ func check(network netip.Prefix) error {
 		return fmt.Errorf("a trusted proxy is no network: write it like 10.0.0.0/8, or 192.0.2.7/32 for one address")
 	case canonical(network.Addr()) != network.Addr():
 		return fmt.Errorf("the trusted proxy %s is an IPv4 address inside an IPv6 one: write it as IPv4", network)
-	case network.Bits() < shortestPrefix:
-		return fmt.Errorf("the trusted proxies %s are so many that any client could be one, and could say to be anybody: "+
-			"list the addresses of your own proxies only", network)
+	case tooWide(network):
+		return fmt.Errorf("the trusted network %s is wider than any one owner's (/%d for IPv4, /%d for IPv6), so clients could be in it "+
+			"and claim any address: list the addresses of your own proxies only", network, widestPublicIPv4, widestPublicIPv6)
 	case network.Masked() != network:
 		return fmt.Errorf("the trusted proxy %s is an address and a network at once: write %s for the network, or %s for the address",
 			network, network.Masked(), netip.PrefixFrom(network.Addr(), network.Addr().BitLen()))
 	default:
 		return nil
 	}
+}
+
+func tooWide(network netip.Prefix) bool {
+	if network.Addr().Is4() {
+		return network.Bits() < widestPublicIPv4
+	}
+	// Unique local (RFC 4193) and link-local addresses (RFC 4291) are not routed in the
+	// Internet, so these networks hold no strangers. Those of IPv4 are within a /8 anyway.
+	for _, local := range []netip.Prefix{netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10")} {
+		if local.Contains(network.Addr()) && network.Bits() >= local.Bits() {
+			return false
+		}
+	}
+	return network.Bits() < widestPublicIPv6
 }
 
 // Addr returns the address of a request that came from peer, an address with port,

@@ -137,6 +137,11 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		{"10.0.0.0/8 ::/0", "", "list the addresses of your own proxies only"},
 		{"0.0.0.0/1 128.0.0.0/1", "", "list the addresses of your own proxies only"},
 		{"2000::/3", "", "list the addresses of your own proxies only"},
+		{"16.0.0.0/7", "", "list the addresses of your own proxies only"},
+		{"2600::/15", "", "list the addresses of your own proxies only"},
+		{"fc00::/6", "", "list the addresses of your own proxies only"},
+		{"fe80::/9", "", "list the addresses of your own proxies only"},
+		{"fe00::/7", "", "list the addresses of your own proxies only"},
 		{"10.1.2.3/8", "", "10.0.0.0/8 for the network, or 10.1.2.3/32 for the address"},
 		{"::ffff:10.0.0.1/128", "", "write it as IPv4"},
 		{"64:ff9b::/96", "", "write it as IPv4"},
@@ -151,7 +156,7 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 	if _, err := New([]netip.Prefix{{}}, ""); err == nil || !strings.Contains(err.Error(), "10.0.0.0/8") {
 		t.Errorf("the zero Prefix: %v", err)
 	}
-	for _, trusted := range []string{"", "10.0.0.0/8", "fc00::/7", "127.0.0.1/32 ::1/128"} {
+	for _, trusted := range []string{"", "10.0.0.0/8", "17.0.0.0/8", "2630::/16", "fc00::/7", "fd00::/8", "fe80::/10", "127.0.0.1/32 ::1/128"} {
 		if _, err := New(prefixes(t, trusted), ""); err != nil {
 			t.Errorf("%s: %v", trusted, err)
 		}
