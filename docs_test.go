@@ -1,13 +1,18 @@
 package stepkey_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // blocks returns the code blocks of a document in one language.
@@ -28,13 +33,78 @@ func blocks(t *testing.T, document, language string) []string {
 }
 
 func TestProgramsInDocumentsBuild(t *testing.T) {
-	for _, program := range append(blocks(t, "README.md", "go"), blocks(t, "docs/other-origin.md", "go")...) {
+	for _, program := range blocks(t, "docs/other-origin.md", "go") {
 		file := filepath.Join(t.TempDir(), "main.go")
 		if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
 			t.Errorf("a program in a document does not build: %v\n%s", err, out)
+		}
+	}
+}
+
+// The program in README.md runs, and the pages that its answers lead to are there.
+func TestProgramInREADMERuns(t *testing.T) {
+	programs := blocks(t, "README.md", "go")
+	if len(programs) != 1 {
+		t.Fatalf("README.md has %d programs, and this test runs one", len(programs))
+	}
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	folder := t.TempDir()
+	file, program := filepath.Join(folder, "main.go"), filepath.Join(folder, "program")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(programs[0], "localhost:3000", "localhost:"+port)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"vet", file}, {"build", "-o", program, file}} {
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			t.Fatalf("the program in README.md: go %v: %v\n%s", args, err, out)
+		}
+	}
+	var log bytes.Buffer
+	running := exec.CommandContext(t.Context(), program)
+	running.Dir, running.Stderr = folder, &log
+	running.Env = append(os.Environ(), "STEPKEY_SECRET="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	if err := running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- running.Wait() }()
+	defer func() {
+		_ = running.Process.Kill()
+		<-ended
+	}()
+	base := "http://localhost:" + port
+	for {
+		if _, err := http.Get(base + "/livez"); err == nil {
+			break
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("it ended: %v: %s", err, log.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	for path, want := range map[string]int{
+		"/docs": 200, "/account": 200, "/.well-known/change-password": 200, // after the redirect
+		"/.well-known/passkey-endpoints": 200, "/payouts": 401, "/nothing": 404,
+	} {
+		answer, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("GET %s: %d, want %d", path, answer.StatusCode, want)
 		}
 	}
 }

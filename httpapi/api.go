@@ -15,7 +15,10 @@ import (
 
 // Options change what surrounds the API.
 type Options struct {
-	// Pages serves the HTML pages and their assets. nil means no pages.
+	// Pages serves the HTML pages and their assets: webui.Handler(). nil means no
+	// pages; then an application has its own, and /account, /docs and the well-known
+	// addresses that lead to the account page are 404. The types of problems are
+	// still names below /docs, because clients may compare them.
 	Pages http.Handler
 
 	// CORSOrigins are the origins of pages elsewhere that may call the API, each

@@ -58,8 +58,13 @@ type passkeyEndpoints struct {
 }
 
 // passkeyEndpoints tells password managers where people add and manage passkeys (W3C
-// "A Well-Known URL for Relying Party Passkey Endpoints").
+// "A Well-Known URL for Relying Party Passkey Endpoints"). Without pages there is no such
+// place.
 func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) {
+	if a.pages == nil {
+		writeProblem(w, r, problemNotFound)
+		return
+	}
 	page := a.service.PublicURL() + pathAccount
 	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
 	if err != nil {
@@ -71,8 +76,12 @@ func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) {
 }
 
 // changePasswordPage is where password managers send people (W3C "A Well-Known URL for
-// Changing Passwords").
-func changePasswordPage(w http.ResponseWriter, _ *http.Request) {
+// Changing Passwords"). Without pages there is no such place.
+func (a *api) changePasswordPage(w http.ResponseWriter, r *http.Request) {
+	if a.pages == nil {
+		writeProblem(w, r, problemNotFound)
+		return
+	}
 	w.Header().Set("Location", pathAccount+"#password")
 	w.WriteHeader(http.StatusFound)
 }

@@ -97,7 +97,7 @@ func (a *api) routes() []route {
 		{[]string{"/.well-known/ended-sessions"}, readable(handle(a.endedSessions))},
 		{[]string{"/.well-known/webauthn"}, readable(handle(a.relatedOrigins))},
 		{[]string{"/.well-known/passkey-endpoints"}, readable(handle(a.passkeyEndpoints))},
-		{[]string{"/.well-known/change-password"}, readable(handle(changePasswordPage))},
+		{[]string{"/.well-known/change-password"}, readable(handle(a.changePasswordPage))},
 		{[]string{"/openapi.json"}, readable(handle(a.openAPI()))},
 		{[]string{"/livez"}, readable(handle(a.alive))},
 		{[]string{"/readyz"}, readable(handle(a.ready))},
