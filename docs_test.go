@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,31 +137,55 @@ func TestLinksInDocuments(t *testing.T) {
 	}
 }
 
-// A problem document's type is a link to its code at /docs.
-func TestProblemCodesHaveAnchors(t *testing.T) {
+// Every code that the service or a guard can answer is in openapi.json, and has its place
+// at /docs: a problem document's type is a link to it.
+func TestProblemCodesAreDocumented(t *testing.T) {
 	document, err := os.ReadFile("httpapi/openapi.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var api struct {
 		Components struct {
-			Schemas struct{ ProblemCode struct{ Enum []string } }
+			Schemas struct {
+				ProblemCode  struct{ Enum []string }
+				GuardProblem struct {
+					Properties struct{ Code struct{ Enum []string } }
+				}
+			}
 		}
 	}
 	if err := json.Unmarshal(document, &api); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile("webui/static/docs.html")
+	schemas := api.Components.Schemas
+	for _, source := range []struct {
+		file, code string
+		documented []string
+	}{
+		{"httpapi/problem.go", `\bcode: "(\w+)"`, schemas.ProblemCode.Enum},
+		{"guard/refusal.go", `p\.Code, .* = "(\w+)"`, schemas.GuardProblem.Properties.Code.Enum},
+	} {
+		if got := codesIn(t, source.file, source.code); !slices.Equal(got, sorted(source.documented)) {
+			t.Errorf("%s has the codes\n%s\nopenapi.json\n%s", source.file, got, sorted(source.documented))
+		}
+	}
+	all := sorted(append(schemas.ProblemCode.Enum, schemas.GuardProblem.Properties.Code.Enum...))
+	if got := codesIn(t, "webui/static/docs.html", `class="problem" id="(\w+)"`); !slices.Equal(got, all) {
+		t.Errorf("/docs has the codes\n%s\nopenapi.json\n%s", got, all)
+	}
+}
+
+func codesIn(t *testing.T, file, pattern string) (codes []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := api.Components.Schemas.ProblemCode.Enum
-	for _, code := range codes {
-		if !strings.Contains(string(page), `id="`+code+`"`) {
-			t.Errorf("/docs has no anchor #%s", code)
-		}
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+		codes = append(codes, match[1])
 	}
-	if got := strings.Count(string(page), `class="problem" id="`); len(codes) == 0 || got != len(codes) {
-		t.Errorf("/docs has %d codes, openapi.json %d", got, len(codes))
-	}
+	return sorted(codes)
 }
+
+// sorted returns a set in order.
+func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }

@@ -107,17 +107,26 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	return limitTime(options.RequestTimeout, withRequestID(handler))
 }
 
+// pagePaths are the pages that share no path with the API.
+func pagePaths() []string {
+	return []string{
+		"/", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, stepkey.PathRecover, stepkey.PathRecoverByLink,
+	}
+}
+
 // mountPages gives the pages their own paths, so that everything else that is not
 // there is answered by the API.
 func mountPages(mux *http.ServeMux, pages http.Handler) {
 	if pages == nil {
 		return
 	}
-	for _, path := range []string{
-		"/{$}", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, stepkey.PathRecover, stepkey.PathRecoverByLink,
-		"/favicon.ico", "/assets/",
-		"/stepkey.js", "/stepkey.d.ts",
-	} {
+	for _, path := range pagePaths() {
+		if path == "/" {
+			path = "/{$}"
+		}
+		mux.Handle(path, pages)
+	}
+	for _, path := range []string{"/favicon.ico", "/assets/", "/stepkey.js", "/stepkey.d.ts"} {
 		mux.Handle(path, pages)
 	}
 }
