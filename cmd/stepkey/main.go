@@ -66,6 +66,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
 	}
+	if err := ignoreEmpty(parser.Model); err != nil {
+		fmt.Fprintln(stderr, "stepkey:", err)
+		return 1
+	}
 	command, err := parser.Parse(args)
 	if exited {
 		return code
@@ -90,6 +94,24 @@ func loadEnvFile() error {
 	}
 	// The parser's own text quotes the line, which may hold a secret.
 	return errors.New("the file .env cannot be read: it takes lines like NAME=value")
+}
+
+// ignoreEmpty makes a setting with an empty value one that is not set: compose and other
+// tools pass on what nobody has set as an empty value.
+func ignoreEmpty(model *kong.Application) error {
+	return kong.Visit(model, func(node kong.Visitable, next kong.Next) error {
+		if setting, ok := node.(*kong.Flag); ok {
+			for _, name := range setting.Envs {
+				if os.Getenv(name) != "" {
+					continue
+				}
+				if err := os.Unsetenv(name); err != nil {
+					return err
+				}
+			}
+		}
+		return next(nil)
+	})
 }
 
 type versionCommand struct{}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -415,10 +416,14 @@ func TestHealthcheck(t *testing.T) {
 // compose passes settings on that are not set as empty ones.
 func TestEmptySettingIsNone(t *testing.T) {
 	atHome(t)
-	t.Setenv("PORT", freePort(t))
-	for _, name := range []string{"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_CORS_ORIGINS", "STEPKEY_BREACHED_PASSWORDS"} {
-		t.Setenv(name, "")
+	for _, setting := range settingsOf(reflect.TypeFor[settings]()) {
+		t.Setenv(setting.name, "")
 	}
+	wantCommand(t, 0, "current", "key", "list")
+	if _, err := os.Stat("data/stepkey.db"); err != nil {
+		t.Errorf("the data folder is not the default: %v", err)
+	}
+	t.Setenv("PORT", freePort(t))
 	start(t)
 }
 
@@ -428,17 +433,9 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	if code := run(t.Context(), []string{"serve", "--help"}, &stdout, &stderr); code != 0 {
 		t.Fatalf("%d: %s", code, stderr.String())
 	}
-	for _, name := range []string{
-		"PORT", "RP_ORIGIN", "RP_ID", "RP_NAME", "JWT_SECRET", "DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME",
-		"DATABASE_URL", "REDIS_URL", "STEPKEY_DATA", "STEPKEY_SECRET", "STEPKEY_HOST", "STEPKEY_ISSUER", "STEPKEY_AUDIENCE",
-		"STEPKEY_CORS_ORIGINS", "STEPKEY_HASH_SLOTS", "JWT_SECRET_PREVIOUS", "STEPKEY_JWT_SECRET_UNTIL",
-		"STEPKEY_TOKEN_ALGORITHM", "STEPKEY_KEY_LIFETIME", "STEPKEY_ATTESTATION_ROOTS", "STEPKEY_INTROSPECTION_SECRET", "STEPKEY_LOG_FORMAT",
-		"STEPKEY_TRUSTED_PROXIES", "STEPKEY_CLIENT_IP_HEADER", "STEPKEY_RELATED_ORIGINS", "STEPKEY_LIMITS", "STEPKEY_PASSKEY_LOGIN", "STEPKEY_RECOVERY_COOL_OFF", "STEPKEY_ATTACK_FAILURES", "STEPKEY_MIN_PASSWORD_LENGTH",
-		"STEPKEY_DB_SCHEMA", "STEPKEY_DB_TIMEOUT", "STEPKEY_REDIS_TIMEOUT", "STEPKEY_REQUEST_TIMEOUT", "STEPKEY_HASH_WAIT",
-		"SMTP_URL", "STEPKEY_MAIL_FROM", "STEPKEY_PUBLIC_URL", "STEPKEY_BREACHED_PASSWORDS",
-	} {
-		if !strings.Contains(stdout.String(), "$"+name) {
-			t.Errorf("serve --help does not name %s", name)
+	for _, setting := range settingsOf(reflect.TypeFor[settings]()) {
+		if !strings.Contains(stdout.String(), "$"+setting.name) {
+			t.Errorf("serve --help does not name %s", setting.name)
 		}
 	}
 }

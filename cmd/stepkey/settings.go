@@ -27,12 +27,12 @@ type settings struct {
 
 	JWTSecret secret.Text `name:"jwt-secret" env:"JWT_SECRET" help:"Sign tokens with this shared secret (HS256), as the original does. Default: keys of the service's own (ES256), public at /.well-known/jwks.json."`
 
-	JWTSecretPrevious []secret.Text `name:"jwt-secret-previous" env:"JWT_SECRET_PREVIOUS" sep:"," help:"Shared secrets of before, whose tokens are still accepted, separated by commas."`
+	JWTSecretPrevious []secret.Text `name:"jwt-secret-previous" env:"JWT_SECRET_PREVIOUS" sep:"," help:"Previous shared secrets whose tokens are still accepted, separated by commas."`
 	JWTSecretUntil    time.Time     `name:"jwt-secret-until" env:"STEPKEY_JWT_SECRET_UNTIL" help:"Until when tokens of JWT_SECRET are accepted while new ones are signed with ES256 or EdDSA, such as 2030-01-31T12:00:00Z."`
 	TokenAlgorithm    string        `name:"token-algorithm" env:"STEPKEY_TOKEN_ALGORITHM" enum:",HS256,ES256,EdDSA" default:"" help:"What tokens are signed with: HS256, ES256 or EdDSA. Default: HS256 with JWT_SECRET, ES256 without."`
 	KeyLifetime       time.Duration `name:"key-lifetime" env:"STEPKEY_KEY_LIFETIME" default:"2160h" help:"How long a signing key signs before the next one does."`
 
-	AttestationRoots string   `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of makers of security keys that are believed when they say that a key stays in its hardware. Default: none, and no attestation is asked for."`
+	AttestationRoots string   `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of security-key makers whose attestation is trusted. Default: none, and no attestation is asked for."`
 	RelatedOrigins   []string `name:"related-origins" env:"STEPKEY_RELATED_ORIGINS" sep:"," help:"Origins of pages outside the domain RP_ID that use the same passkeys, separated by commas. Browsers read five different names. Default: none."`
 	TrustedProxies   []string `name:"trusted-proxies" env:"STEPKEY_TRUSTED_PROXIES" sep:"," help:"Networks of the proxies before the service, such as 10.0.0.0/8, separated by commas; they say where a request comes from. Default: none, it comes from the connection's peer."`
 	ClientIPHeader   string   `name:"client-ip-header" env:"STEPKEY_CLIENT_IP_HEADER" help:"Header in which those proxies say it: X-Forwarded-For (the default), X-Real-IP or Forwarded."`
@@ -45,7 +45,7 @@ type settings struct {
 
 	DatabaseURL    secret.Text `name:"database-url" env:"DATABASE_URL" help:"postgres://… or sqlite:PATH; instead of the five above. Default: SQLite in the data folder."`
 	DBSchema       string      `name:"db-schema" env:"STEPKEY_DB_SCHEMA" default:"stepkey" help:"PostgreSQL schema that Stepkey keeps its tables in. In SQLite, which has no schemas, the names of its tables begin with this and an underscore."`
-	RedisURL       secret.Text `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and counts of tries, instead of the database."`
+	RedisURL       secret.Text `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and rate-limit counts, instead of the database."`
 	SMTPURL        secret.Text `name:"smtp-url" env:"SMTP_URL" help:"Mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://localhost:1025. Default: none, and no e-mail is sent."`
 	MailFrom       string      `name:"mail-from" env:"STEPKEY_MAIL_FROM" help:"Address that mails come from, such as no-reply@example.com."`
 	PublicURL      string      `name:"public-url" env:"STEPKEY_PUBLIC_URL" help:"Origin that links in mails begin with. Default: the first origin."`
@@ -57,10 +57,10 @@ type settings struct {
 	Introspection  secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, of 32 bytes at least, of the services that may ask about tokens at /auth/introspect. Default: nobody may."`
 	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins of pages elsewhere that may call the API and read its answers, written like RP_ORIGIN, separated by commas. To use passkeys they have to be in RP_ORIGIN or STEPKEY_RELATED_ORIGINS as well. Default: none."`
 	HashSlots      int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"Passwords hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
-	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Characters that a new password has at least. Set 15 where the password may be all that somebody has."`
+	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Minimum length of a new password, in characters. Set 15 where a password may be the only factor."`
 	Breached       string      `name:"breached-passwords" env:"STEPKEY_BREACHED_PASSWORDS" default:"off" help:"Whether new passwords are looked up among those from data breaches: off, on (at api.pwnedpasswords.com, which is told five digits of a hash), or the https URL of a mirror."`
 	PasskeyLogin   string      `name:"passkey-login" env:"STEPKEY_PASSKEY_LOGIN" enum:"on,off" default:"on" help:"Whether a passkey alone signs somebody in, at level full: on or off."`
-	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether tries are counted and limited: on, or off for load tests on localhost."`
+	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether rate limits apply: on, or off for load tests on localhost."`
 	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, all together, above which an attack is assumed and each address may fail less often."`
 	LogFormat      string      `name:"log-format" env:"STEPKEY_LOG_FORMAT" enum:"text,json" default:"text" help:"How to write the log: text or json."`
 
@@ -69,8 +69,8 @@ type settings struct {
 	RedisTimeout    time.Duration `name:"redis-timeout" env:"STEPKEY_REDIS_TIMEOUT" default:"250ms" help:"Longest wait for Redis in one operation, at least 125ms; then the answer is 503."`
 	RequestTimeout  time.Duration `name:"request-timeout" env:"STEPKEY_REQUEST_TIMEOUT" default:"5s" help:"Longest time to answer a request; then the answer is 503."`
 	HashWait        time.Duration `name:"hash-wait" env:"STEPKEY_HASH_WAIT" default:"1.5s" help:"Longest wait of a password for its turn to be hashed; then the answer is 503 with Retry-After."`
-	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"For how long a passkey that was added through recovery cannot be used, so that the owner has the time to stop it."`
-	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"How long to go on serving, with /readyz answering 503, when told to stop. Behind a load balancer: longer than between two of its checks."`
+	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"How long a passkey that was added through recovery cannot be used, so that the owner has time to stop it."`
+	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"Graceful shutdown: how long to keep serving after SIGTERM, with /readyz answering 503. Behind a load balancer: longer than between two of its checks."`
 }
 
 // origins returns the configured origins, or the local one.
