@@ -189,3 +189,62 @@ func codesIn(t *testing.T, file, pattern string) (codes []string) {
 
 // sorted returns a set in order.
 func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+
+// Each promise of SECURITY.md is in the table of tests, and the files there exist.
+func TestPromisesNameTheirTests(t *testing.T) {
+	text, err := os.ReadFile("SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, promises, found := strings.Cut(string(text), "## What Stepkey promises\n")
+	promises, _, ended := strings.Cut(promises, "\n## ")
+	if !found || !ended {
+		t.Fatal("SECURITY.md promises nothing")
+	}
+	tests := map[string]string{}
+	for _, row := range tableRows(t, "docs/architecture.md", "| promise | test |") {
+		tests[row[0]] = row[1]
+	}
+	names := regexp.MustCompile(`(?m)^- (?:\*\*(.+?)\.\*\*)?`).FindAllStringSubmatch(promises, -1)
+	if len(names) == 0 {
+		t.Error("SECURITY.md lists no promise")
+	}
+	for _, name := range names {
+		if tests[name[1]] == "" {
+			t.Errorf("docs/architecture.md names no test of the promise %q", name[1])
+		}
+	}
+	for promise, list := range tests {
+		files := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(list, -1)
+		if len(files) == 0 && !strings.Contains(list, "`") {
+			t.Errorf("no test of %q is named", promise)
+		}
+		for _, file := range files {
+			// A name without a folder may belong to the one before it.
+			found, err := filepath.Glob(file[1])
+			if beside, _ := filepath.Glob(filepath.Join("*", file[1])); err != nil || len(found)+len(beside) == 0 {
+				t.Errorf("the test of %q, %s, does not exist", promise, file[1])
+			}
+		}
+	}
+}
+
+// No entry of the changelog stands twice, in the same words or about the same setting.
+func TestChangelogEntriesDiffer(t *testing.T) {
+	text, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, section := range strings.Split(string(text), "\n### ") {
+		seen := map[string]string{}
+		for _, entry := range strings.Split(section, "\n- ")[1:] {
+			entry = strings.Join(strings.Fields(entry), " ")
+			for _, subject := range append(sorted(regexp.MustCompile(`STEPKEY_[A-Z_]+`).FindAllString(entry, -1)), entry) {
+				if other, ok := seen[subject]; ok {
+					t.Errorf("%s stands twice:\n%s\n%s", subject, other, entry)
+				}
+				seen[subject] = entry
+			}
+		}
+	}
+}
