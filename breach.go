@@ -39,7 +39,7 @@ func (s *Service) hashUnlessBreached(ctx context.Context, place *password.Place,
 func (s *Service) refuseBreached(ctx context.Context, newPassword string) error {
 	breached, err := s.breaches.Breached(ctx, password.Normal(newPassword))
 	if err != nil {
-		s.log.WarnContext(ctx, "a new password was taken without being looked up among breached ones", "error", err)
+		s.log.WarnContext(ctx, "breach lookup failed; password accepted unchecked", "error", err)
 		return nil
 	}
 	if breached {

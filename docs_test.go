@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/httpapi"
+	"github.com/stepkey/stepkey/token"
 )
 
 // blocks returns the code blocks of a document in one language.
@@ -110,7 +116,7 @@ func TestProgramInREADMERuns(t *testing.T) {
 	}
 }
 
-// Links to files of ours lead somewhere.
+// Links to files of ours, and to headings in them, lead somewhere.
 func TestLinksInDocuments(t *testing.T) {
 	documents := []string{"README.md", "SECURITY.md", "CHANGELOG.md"}
 	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
@@ -120,7 +126,7 @@ func TestLinksInDocuments(t *testing.T) {
 		}
 		documents = append(documents, more...)
 	}
-	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+	link := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
 	for _, document := range documents {
 		text, err := os.ReadFile(document)
 		if err != nil {
@@ -130,11 +136,33 @@ func TestLinksInDocuments(t *testing.T) {
 			if strings.Contains(match[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(document), match[1])); err != nil {
+			target := document
+			if match[1] != "" {
+				target = filepath.Join(filepath.Dir(document), match[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s links to %s, which is not there", document, match[1])
+				continue
+			}
+			if match[2] != "" && !slices.Contains(headings(t, target), match[2]) {
+				t.Errorf("%s links to %s#%s, which has no such heading", document, match[1], match[2])
 			}
 		}
 	}
+}
+
+// headings returns the anchors that GitHub makes of a document's headings.
+func headings(t *testing.T, document string) (anchors []string) {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		anchor := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		anchors = append(anchors, strings.ReplaceAll(anchor, " ", "-"))
+	}
+	return anchors
 }
 
 // Every code that the service or a guard can answer is in openapi.json, and has its place
@@ -244,6 +272,108 @@ func TestChangelogEntriesDiffer(t *testing.T) {
 					t.Errorf("%s stands twice:\n%s\n%s", subject, other, entry)
 				}
 				seen[subject] = entry
+			}
+		}
+	}
+}
+
+// docs/maintenance.md lists the kinds of events that event.go has.
+func TestKindsOfEventsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("docs/maintenance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "| kinds | |\n")
+	table, _, ended := strings.Cut(table, "\n\n")
+	if !found || !ended {
+		t.Fatal("docs/maintenance.md has no table of kinds")
+	}
+	var listed []string
+	for _, match := range regexp.MustCompile("`([a-z_]+\\.[a-z_]+)`").FindAllStringSubmatch(table, -1) {
+		listed = append(listed, match[1])
+	}
+	if kinds := codesIn(t, "event.go", `EventKind = "([^"]+)"`); !slices.Equal(sorted(listed), kinds) {
+		t.Errorf("documented are\n%s\nevent.go has\n%s", sorted(listed), kinds)
+	}
+}
+
+// docs/moving-in.md lists the members that an import takes.
+func TestMembersOfImportsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("docs/moving-in.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("cmd/stepkey/jsonlines.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := regexp.MustCompile("`([A-Za-z]+)`")
+	for structure, heading := range map[string]string{"userLine": "Of a user:\n\n", "passkeyLine": "Of a passkey:\n\n"} {
+		_, body, found := strings.Cut(string(source), "type "+structure+" struct {\n")
+		body, _, _ = strings.Cut(body, "\n}")
+		_, table, foundTable := strings.Cut(string(text), heading)
+		table, _, _ = strings.Cut(table, "\n\n")
+		if !found || !foundTable {
+			t.Fatalf("there is no %s or no table %q", structure, heading)
+		}
+		var want, listed []string
+		for _, match := range regexp.MustCompile(`json:"([^",]+)`).FindAllStringSubmatch(body, -1) {
+			want = append(want, match[1])
+		}
+		for line := range strings.SplitSeq(table, "\n") {
+			first, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+			for _, match := range member.FindAllStringSubmatch(first, -1) {
+				if match[1] != "member" {
+					listed = append(listed, match[1])
+				}
+			}
+		}
+		if !slices.Equal(sorted(want), sorted(listed)) {
+			t.Errorf("%s has the members\n%s\ndocs/moving-in.md\n%s", structure, sorted(want), sorted(listed))
+		}
+	}
+}
+
+// Numbers in documents are those of the program.
+func TestNumbersInDocuments(t *testing.T) {
+	const day = 24 * time.Hour
+	minutes := func(d time.Duration) int { return int(d / time.Minute) }
+	hours := func(d time.Duration) int { return int(d / time.Hour) }
+	days := func(d time.Duration) int { return int(d / day) }
+	seconds := func(d time.Duration) int { return int(d / time.Second) }
+	for document, phrases := range map[string][]string{
+		"docs/sessions.md": {
+			fmt.Sprintf("| access token | %d minutes, never beyond what it rests on; verifiers grant %d seconds more", minutes(token.Lifetime), seconds(token.Leeway)),
+			fmt.Sprintf("| session with refresh token | %d days idle, %d days in all |", days(stepkey.SessionIdle), days(stepkey.SessionLifetime)),
+			fmt.Sprintf("| %d minutes after the password |", minutes(stepkey.UnraisedLifetime)),
+			fmt.Sprintf("| level `full` | %d hours after the passkey, %d hour idle;", hours(stepkey.FullLifetime), hours(stepkey.FullIdle)),
+			fmt.Sprintf("| %d minutes (passkey), %d minutes (password, for the first one) |", minutes(stepkey.FullWindow), minutes(stepkey.FirstPasskeyWindow)),
+			fmt.Sprintf("| action token | %d seconds, once |", seconds(token.ActionLifetime)),
+			fmt.Sprintf("| sessions per user | %d;", stepkey.MaxSessions),
+			fmt.Sprintf("fetch the list for %d seconds", seconds(guard.DefaultMaxStale)),
+			fmt.Sprintf("published %d minutes before it signs", minutes(stepkey.KeyLead)),
+			fmt.Sprintf("A key signs for %d days", days(stepkey.KeyLifetime)),
+		},
+		"docs/operations.md": {fmt.Sprintf("An instance holds %d connections, or three quarters", httpapi.DefaultMaxConnections)},
+		"SECURITY.md":        {fmt.Sprintf("at most %d minutes after its session has ended, and %d seconds more", minutes(token.Lifetime), seconds(token.Leeway))},
+		"docs/limits.md": {
+			fmt.Sprintf("a wait of %d s, doubled", seconds(stepkey.FirstWait)),
+			fmt.Sprintf("lasts %d days", days(stepkey.DeviceLifetime)),
+		},
+		"docs/recovery.md": {
+			fmt.Sprintf("A session at this level lasts %d minutes", minutes(stepkey.RecoveryLifetime)),
+			fmt.Sprintf("| passkeys and codes | password and e-mail | %d hours |", hours(stepkey.RecoveryWait)),
+		},
+		"docs/maintenance.md": {fmt.Sprintf("| the name of a deleted account | %d days;", days(stepkey.NameQuarantine))},
+	} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flat := strings.Join(strings.Fields(string(text)), " ")
+		for _, phrase := range phrases {
+			if !strings.Contains(flat, phrase) {
+				t.Errorf("%s does not say %q, as the constants do", document, phrase)
 			}
 		}
 	}
