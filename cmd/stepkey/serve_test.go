@@ -103,6 +103,7 @@ func start(t *testing.T, args ...string) *service {
 	for !strings.Contains(s.stdout.String(), "ready") {
 		select {
 		case code := <-exit:
+			exit <- code // for stop, which waits for it
 			t.Fatalf("ended with %d: %s", code, s.stderr.String())
 		case <-time.After(10 * time.Millisecond):
 		}
