@@ -30,8 +30,9 @@ func signUpHourLimit() Limit    { return Limit{Burst: 5, Every: 61 * time.Minute
 func signUpDayLimit() Limit     { return Limit{Burst: 8, Every: 117 * time.Minute} }
 func signUpNetworkLimit() Limit { return Limit{Burst: 30, Every: 175 * time.Second} }
 
-// Challenges per session: 30 in any five minutes.
-func optionsLimit() Limit { return Limit{Burst: 20, Every: 29 * time.Second} }
+// Challenges per session: 30 in any five minutes. At once it is enough to add all the
+// passkeys that an account may have.
+func optionsLimit() Limit { return Limit{Burst: 25, Every: 58 * time.Second} }
 
 // Challenges for signing in with a passkey alone, per address and per network. Every
 // open sign-in page asks for one every few minutes, in an office for many people; the

@@ -268,13 +268,13 @@ func TestSignUpsAreLimited(t *testing.T) {
 
 func TestOptionsAreLimited(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		claims, _ := f.enrolled("mira", authenticator.Config{}) // one of twenty
-		for range 19 {
+		claims, _ := f.enrolled("mira", authenticator.Config{}) // one of twenty-five
+		for range 24 {
 			f.stepUpOptions(claims)
 		}
-		wantLimited(f.TB, "the twenty-first", second(f.service.BeginStepUp(f.Context(), claims, nil)), 29*time.Second)
+		wantLimited(f.TB, "the twenty-sixth", second(f.service.BeginStepUp(f.Context(), claims, nil)), 58*time.Second)
 		f.stepUpOptions(f.logIn("mira")) // another session
-		f.clock.Advance(29 * time.Second)
+		f.clock.Advance(58 * time.Second)
 		f.stepUpOptions(claims)
 	})
 }
