@@ -71,9 +71,8 @@ func (a *api) openAPI() http.HandlerFunc {
 		panic(err)
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "public, no-cache")
-		h.Set("Access-Control-Allow-Origin", "*") // for every page to read, as below
+		w.Header().Set("Cache-Control", "public, no-cache")
+		allowEveryPage(w.Header())
 		document.ServeHTTP(w, r)
 	}
 }
@@ -84,15 +83,19 @@ func writeCacheable(w http.ResponseWriter, r *http.Request, contentType, cacheCo
 	writeTagged(w, r, contentType, cacheControl, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, content)
 }
 
+// allowEveryPage lets pages of every origin read public keys and the description of the
+// API. A listed page may send cookies along; browsers take no wildcard with those.
+func allowEveryPage(h http.Header) {
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
+}
+
 func writeTagged(w http.ResponseWriter, r *http.Request, contentType, cacheControl, etag string, content []byte) {
 	h := w.Header()
 	h.Set("Cache-Control", cacheControl)
 	h.Set("ETag", etag)
-	// Public keys and the description of the API are for every page to read. A listed
-	// page may send cookies along; browsers take no wildcard with those.
-	if h.Get("Access-Control-Allow-Origin") == "" {
-		h.Set("Access-Control-Allow-Origin", "*")
-	}
+	allowEveryPage(h)
 	if r.Header.Get("If-None-Match") == etag {
 		w.WriteHeader(http.StatusNotModified)
 		return
