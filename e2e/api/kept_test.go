@@ -231,8 +231,8 @@ func wantCreationOptions(t *testing.T, a answer, username string) {
 		t.Errorf("user handle of %d bytes, %v; want 64", len(handle), err)
 	}
 	wantChallenge(t, options.Challenge)
-	if len(options.PubKeyCredParams) != 3 {
-		t.Errorf("algorithms %v", options.PubKeyCredParams)
+	if p := options.PubKeyCredParams; len(p) != 3 || p[0].Alg != -7 {
+		t.Errorf("algorithms %v, want three, ES256 first", p)
 	}
 }
 

@@ -77,8 +77,11 @@ func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Cred
 		RP:        RPEntity{Name: rp.name, ID: rp.id},
 		User:      UserEntity{ID: u.Handle, Name: u.Name, DisplayName: u.DisplayName},
 		PubKeyCredParams: []CredentialParameter{
-			{Alg: algEdDSA, Type: credentialType},
+			// ES256 comes first because an authenticator takes the first algorithm
+			// that it has: Firefox before 118 encodes Ed25519 keys wrongly on Linux
+			// and macOS.
 			{Alg: algES256, Type: credentialType},
+			{Alg: algEdDSA, Type: credentialType},
 			{Alg: algRS256, Type: credentialType},
 		},
 		Timeout:            rp.timeout.Milliseconds(),

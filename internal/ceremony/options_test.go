@@ -34,7 +34,7 @@ func TestOptionsJSON(t *testing.T) {
 	creationWith := func(exclude string) string {
 		return `{"challenge":` + challenge + `,"rp":{"name":"Example","id":"example.com"},` +
 			`"user":{"id":"__4","name":"a@example.com","displayName":"A"},` +
-			`"pubKeyCredParams":[{"alg":-8,"type":"public-key"},{"alg":-7,"type":"public-key"},{"alg":-257,"type":"public-key"}],` +
+			`"pubKeyCredParams":[{"alg":-7,"type":"public-key"},{"alg":-8,"type":"public-key"},{"alg":-257,"type":"public-key"}],` +
 			`"timeout":60000,"attestation":"none","excludeCredentials":` + exclude + `,` +
 			`"authenticatorSelection":{"residentKey":"preferred","requireResidentKey":false,"userVerification":"required"},` +
 			`"extensions":{"credProps":true},"hints":[]}`

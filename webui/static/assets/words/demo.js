@@ -67,7 +67,7 @@ export const notes = {
 	"publicKey.challenge": challenge,
 	"publicKey.rpId": bound,
 	"rp.id": bound,
-	pubKeyCredParams: "Signatures the server can check, best first.",
+	pubKeyCredParams: "Signatures the server accepts, in order of preference.",
 	excludeCredentials: "Passkeys you have. A device that holds one makes no second.",
 	userVerification: "The device must check you. What it sees never leaves it.",
 	"clientDataJSON.challenge": "The same number comes back, now signed.",
