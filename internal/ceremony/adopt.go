@@ -10,7 +10,7 @@ import (
 // names. The error is Refused and says what makes the passkey unusable.
 //
 // Flags that are not known are zero, and taken from its first assertion here.
-// Transports are a hint to the client: ones that no client reports are dropped.
+// Transports are a hint to the client, and unusable ones are dropped.
 func Adopt(c Credential) (Credential, error) {
 	if len(c.ID) < minCredentialID || len(c.ID) > maxCredentialID {
 		return Credential{}, refused(ReasonCredentialID, nil)
@@ -27,9 +27,7 @@ func Adopt(c Credential) (Credential, error) {
 	if c.Attested && c.Flags == 0 {
 		return Credential{}, refused(ReasonAttestation, errors.New("attested without flags"))
 	}
-	if checkTransports(c.Transports) != nil {
-		c.Transports = nil
-	}
+	c.Transports = Transports(c.Transports).usable()
 	c.ID, c.PublicKey, c.Algorithm = bytes.Clone(c.ID), bytes.Clone(c.PublicKey), alg
 	return c, nil
 }

@@ -214,7 +214,8 @@ type Credential struct {
 	// and has not been used here.
 	Flags byte
 
-	// Transports are as the client gave them: nil if it gave none.
+	// Transports are those that the client gave, without the unusable ones: nil if
+	// none is known.
 	Transports []string
 
 	// Attested says that a trusted maker vouched for the authenticator when the

@@ -54,7 +54,6 @@ const (
 	ReasonAttestation       Reason = "attestation"
 	ReasonAlgorithm         Reason = "algorithm"
 	ReasonPublicKey         Reason = "public_key"
-	ReasonTransports        Reason = "transports"
 )
 
 // The rules about which credential and whose it is, and its signature.

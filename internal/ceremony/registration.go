@@ -27,9 +27,6 @@ func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r Regist
 	if err := checkEnvelope(r.ID, r.RawID, r.Type); err != nil {
 		return Credential{}, err
 	}
-	if err := checkTransports(r.Response.Transports); err != nil {
-		return Credential{}, err
-	}
 	client, err := parseClientData(r.Response.ClientDataJSON)
 	if err != nil {
 		return Credential{}, err
@@ -76,7 +73,7 @@ func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r Regist
 		AAGUID:     data.aaguid,
 		SignCount:  data.signCount,
 		Flags:      data.flags & storedFlags,
-		Transports: r.Response.Transports,
+		Transports: r.Response.Transports.usable(),
 		Attested:   attested,
 	}, nil
 }

@@ -15,13 +15,6 @@ const (
 	maxCredentialID = 1023
 )
 
-// Limits of the transports a client may report. The registered ones are half a
-// dozen words; unknown ones must be kept (§5.8.4), but not without bounds.
-const (
-	maxTransports      = 16
-	maxTransportLength = 32
-)
-
 // Registration is the body of a finished registration, as
 // PublicKeyCredential.toJSON() makes it (RegistrationResponseJSON, §5.1).
 // Members that are not modelled are of no interest to a relying party or must
@@ -37,7 +30,10 @@ type Registration struct {
 type AttestationResponse struct {
 	ClientDataJSON    Base64URL `json:"clientDataJSON"`
 	AttestationObject Base64URL `json:"attestationObject"`
-	Transports        []string  `json:"transports"`
+
+	// Transports is a hint that has no bearing on security. Unusable values
+	// are dropped, and never refused.
+	Transports Transports `json:"transports"`
 }
 
 // Assertion is the body of a finished assertion (AuthenticationResponseJSON,
@@ -70,28 +66,4 @@ func checkEnvelope(id, rawID []byte, kind string) error {
 		return malformed(ReasonEnvelope, errors.New("id and rawId differ"))
 	}
 	return nil
-}
-
-func checkTransports(transports []string) error {
-	if len(transports) > maxTransports {
-		return malformed(ReasonTransports, errors.New("too many transports"))
-	}
-	for _, transport := range transports {
-		if !isTransport(transport) {
-			return malformed(ReasonTransports, errors.New("a transport is not a word"))
-		}
-	}
-	return nil
-}
-
-func isTransport(s string) bool {
-	if s == "" || len(s) > maxTransportLength {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
 }
