@@ -3,8 +3,6 @@ package token
 import (
 	"context"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // ActionType is the header's typ for action tokens.
@@ -21,10 +19,10 @@ const maxActionID = 64
 // consented with a passkey to this one action. It is no access token and raises
 // no level; it goes beside an access token and is spent once, by ID.
 type ActionClaims struct {
-	Issuer    string           `json:"iss"`
-	Audience  jwt.ClaimStrings `json:"aud"`
-	Subject   string           `json:"sub"`
-	SessionID string           `json:"sid"`
+	Issuer    string   `json:"iss"`
+	Audience  Audience `json:"aud"`
+	Subject   string   `json:"sub"`
+	SessionID string   `json:"sid"`
 
 	// ID is unique per token, at most 64 bytes.
 	ID string `json:"jti"`

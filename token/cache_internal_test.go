@@ -170,7 +170,7 @@ func TestCachedClaimsAreTheCallersOwn(t *testing.T) {
 	f := newCacheFixture(t, 0)
 	raw := f.token(t, "id", Lifetime)
 	first := f.verify(t, "miss", raw, "", 1)
-	audience, methods := jwt.ClaimStrings{"you", "others"}, []string{"pwd", "mfa"}
+	audience, methods := Audience{"you", "others"}, []string{"pwd", "mfa"}
 	for _, what := range []string{"hit after a miss", "hit after a hit"} {
 		first.Audience[0], first.Methods[0] = "changed", "changed"
 		first = f.verify(t, what, raw, "", 0)

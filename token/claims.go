@@ -15,8 +15,8 @@ const Lifetime = 15 * time.Minute
 // epoch (RFC 7519 NumericDate without fractions).
 type Claims struct {
 	// Issuer is who made the token, Audience for whom (RFC 7519 §4.1).
-	Issuer   string           `json:"iss"`
-	Audience jwt.ClaimStrings `json:"aud"`
+	Issuer   string   `json:"iss"`
+	Audience Audience `json:"aud"`
 
 	// Subject is the user's id: random, never reused. Applications key their
 	// own data on Issuer and Subject, never on Username.
@@ -101,16 +101,6 @@ func (c *Claims) readMember(name, value []byte) error {
 	}
 }
 
-// readAudience reads one audience as a text or several as an array (RFC 7519
-// §4.1.3).
-func readAudience(to *jwt.ClaimStrings, value []byte) error {
-	if value[0] != '"' {
-		return readTexts((*[]string)(to), value)
-	}
-	*to = jwt.ClaimStrings{""}
-	return readText(&(*to)[0], value)
-}
-
 // The methods below let golang-jwt check the registered claims.
 
 // GetExpirationTime implements [jwt.Claims].
@@ -129,7 +119,7 @@ func (c Claims) GetIssuer() (string, error) { return c.Issuer, nil }
 func (c Claims) GetSubject() (string, error) { return c.Subject, nil }
 
 // GetAudience implements [jwt.Claims].
-func (c Claims) GetAudience() (jwt.ClaimStrings, error) { return c.Audience, nil }
+func (c Claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings(c.Audience), nil }
 
 func numericDate(seconds int64) *jwt.NumericDate {
 	if seconds == 0 {

@@ -110,7 +110,7 @@ func (k vectorKeys) accessTokens(t *testing.T) []vectorToken {
 	add("accept", "EdDSA", sign(t, token.NewKeyring(k.eddsa), claims()))
 	add("accept", "HS256, without kid", sign(t, token.NewKeyring(k.hs256), claims()))
 	add("accept", "several audiences", with("aud", []string{"https://other.example", issuer}))
-	add("accept", "audience as a text", with("aud", issuer))
+	add("accept", "one audience in an array", with("aud", []string{issuer}))
 	add("accept", "a flat claim that is not known", with("roles", []string{"a", "b"}))
 	add("accept", "expired 29 s ago", ended(29*time.Second))
 	add("accept", "issued 30 s ahead", with("iat", now.Add(30*time.Second).Unix()))

@@ -169,7 +169,7 @@ func wantClaims(t *testing.T, c *client, token, username, level string) {
 	}
 	var claims struct {
 		Iss, Sub, Username, AuthLevel, ACR string
-		Aud                                []string
+		Aud                                string
 		PasskeyVerified                    bool
 		Iat, Exp                           int64
 		AuthTime                           int64 `json:"auth_time"`
@@ -177,7 +177,7 @@ func wantClaims(t *testing.T, c *client, token, username, level string) {
 		PasskeyTime                        int64 `json:"passkey_time"`
 	}
 	profile.decode(t, &claims)
-	if claims.Iss != c.origin || !slices.Equal(claims.Aud, []string{c.origin}) {
+	if claims.Iss != c.origin || claims.Aud != c.origin {
 		t.Errorf("iss %q, aud %q, want %q", claims.Iss, claims.Aud, c.origin)
 	}
 	if claims.Username != username || claims.AuthLevel != level || claims.ACR != level || claims.PasskeyVerified != (level == "full") {
