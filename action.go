@@ -44,9 +44,7 @@ func (s *Service) consent(
 		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
 			return err
 		}
-		used, err = tx.UsePasskey(ctx, PasskeyUse{
-			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now,
-		})
+		used, err = s.usePasskey(ctx, tx, p, a.Session.ID, asserted, now)
 		if err != nil || !used {
 			return err
 		}

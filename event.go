@@ -18,6 +18,7 @@ const (
 	EventPasskeyRemoved        EventKind = "passkey.removed"
 	EventPasskeyRefused        EventKind = "passkey.refused"
 	EventCounterRegression     EventKind = "passkey.counter_regression"
+	EventBackupChanged         EventKind = "passkey.backup_changed"
 	EventSteppedUp             EventKind = "session.stepped_up"
 	EventActionConfirmed       EventKind = "action.confirmed"
 	EventSessionEnded          EventKind = "session.ended"

@@ -107,9 +107,7 @@ func (s *Service) elevate(
 		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
 			return err
 		}
-		used, err = tx.UsePasskey(ctx, PasskeyUse{
-			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now,
-		})
+		used, err = s.usePasskey(ctx, tx, p, session.ID, asserted, now)
 		if err != nil || !used {
 			return err
 		}

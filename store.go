@@ -172,8 +172,9 @@ type Tx interface {
 	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID) error
 
 	// UsePasskey stores a successful verification: signature counter, flags and
-	// time. It reports false, and changes nothing, if the passkey is gone or
-	// unless the counter grows or stays at zero (WebAuthn L3 §7.2 step 22).
+	// time, and with BackupChanged that the passkey is not attested any more. It
+	// reports false, and changes nothing, if the passkey is gone or unless the counter
+	// grows or stays at zero (WebAuthn L3 §7.2 step 22).
 	UsePasskey(ctx context.Context, use PasskeyUse) (bool, error)
 
 	// SpendChallenge remembers digest until that time at least, and reports whether
@@ -257,6 +258,11 @@ type PasskeyUse struct {
 	SignCount uint32
 	Flags     byte
 	At        time.Time
+
+	// BackupChanged says that the passkey could not be synced before and now can, or
+	// the other way round. What its maker said of it then no longer holds; otherwise a
+	// synced passkey could pass for hardware by dropping a flag.
+	BackupChanged bool
 }
 
 // Challenges keeps the outstanding challenges. Its clock decides what has

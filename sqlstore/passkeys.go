@@ -71,7 +71,8 @@ func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (stepkey.
 // UsePasskey implements stepkey.Tx.
 func (t *tx) UsePasskey(ctx context.Context, use stepkey.PasskeyUse) (bool, error) {
 	return changed(ctx, t, `
-		UPDATE {passkeys} SET sign_count = $1, flags = $2, last_used_at = $3
+		UPDATE {passkeys} SET sign_count = $1, flags = $2, last_used_at = $3,
+		                    attested = attested AND NOT CAST($5 AS BOOLEAN)
 		WHERE id = $4 AND (sign_count < $1 OR (sign_count = 0 AND $1 = 0))`,
-		int64(use.SignCount), int16(use.Flags), use.At, use.PasskeyID)
+		int64(use.SignCount), int16(use.Flags), use.At, use.PasskeyID, use.BackupChanged)
 }

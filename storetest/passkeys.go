@@ -91,6 +91,49 @@ func signatureCounter(t *testing.T, s stepkey.Store) {
 	}
 }
 
+// A passkey that changed whether it can be synced is never again what its maker said
+// of it, whatever it claims later.
+func backupChange(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 2)
+	use := func(p stepkey.Passkey, count uint32, changed bool) bool {
+		var taken bool
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+			taken, err = tx.UsePasskey(ctx, stepkey.PasskeyUse{
+				PasskeyID: p.ID, SignCount: count, Flags: 0x05, At: epoch, BackupChanged: changed,
+			})
+			return err
+		})
+		return taken
+	}
+	at := epoch
+	want := a.Passkeys
+	for _, step := range []struct {
+		count            uint32
+		changed          bool
+		taken, remaining bool
+	}{
+		{4, true, false, true},
+		{6, false, true, true},
+		{7, true, true, false},
+		{8, false, true, false},
+	} {
+		if taken := use(a.Passkeys[0], step.count, step.changed); taken != step.taken {
+			t.Errorf("count %d: taken %t", step.count, taken)
+		}
+		if step.taken {
+			want[0].Credential.SignCount, want[0].Credential.Flags, want[0].LastUsedAt = step.count, 0x05, &at
+		}
+		want[0].Credential.Attested = step.remaining
+		got, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.Passkeys); diff != "" {
+			t.Errorf("count %d (-want +got):\n%s", step.count, diff)
+		}
+	}
+}
+
 func oneUseWins(t *testing.T, s stepkey.Store) {
 	a := signedIn(t, s, "mira", 1)
 	won := race(16, func(int) bool {

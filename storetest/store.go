@@ -31,6 +31,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("sessions that rest on a passkey", restingSessions)
 	run("signature counter", signatureCounter)
 	run("of 16 uses of one count one wins", oneUseWins)
+	run("a change of backup eligibility ends an attestation", backupChange)
 	run("elevation", elevation)
 	run("rotation", rotation)
 	run("rotation falls back from full", rotationFallsBack)

@@ -13,10 +13,16 @@ type Asserted struct {
 	// SignCount is the new signature counter.
 	SignCount uint32
 
-	// Flags are UP, UV, BE and BS of this assertion. BS may differ from what
-	// is stored, BE never does.
+	// Flags are UP, UV, BE and BS of this assertion.
 	Flags byte
+
+	// BackupChanged says that BE differs from what was stored. A passkey that was
+	// Attested is so no longer.
+	BackupChanged bool
 }
+
+// BackupEligible reports whether the passkey can be synced, as this assertion says.
+func (a Asserted) BackupEligible() bool { return a.Flags&flagBackupEligible != 0 }
 
 // BeginAssertion returns the options for proving possession of one of the
 // passkeys in allow. An empty list is an error: the client would read it as
@@ -87,14 +93,18 @@ func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, 
 	if err := a.data.verify(rp.id); err != nil {
 		return Asserted{}, err
 	}
-	if credential.Flags == 0 {
-		// Whoever registered the passkey did not keep them (see Adopt). Storing
-		// those of this assertion holds the next one to them.
-		credential.Flags = a.data.flags & storedFlags
-	}
-	if (a.data.flags^credential.Flags)&flagBackupEligible != 0 {
+	// Zero means that the passkey was registered elsewhere and its flags were not
+	// kept (see Adopt). Those of this assertion are then the first ones.
+	known := credential.Flags != 0
+	backupChanged := known && (a.data.flags^credential.Flags)&flagBackupEligible != 0
+	if backupChanged && credential.HardwareBound() {
 		return Asserted{}, refused(ReasonBackupEligibilityChanged, nil)
 	}
+	// §7.2 asks for the comparison only where backup state is part of the relying
+	// party's policy. Here it is for hardware alone, and password managers do
+	// change the flag of a passkey. The library always compares, so it is shown
+	// the flags that are about to be stored.
+	credential.Flags = a.data.flags & storedFlags
 	// §6.1: an assertion carries no attested credential data. What is signed
 	// here must never pass for a registration.
 	if a.data.flags&flagAttestedCredential != 0 {
@@ -112,9 +122,10 @@ func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, 
 		return Asserted{}, refused(ReasonCounter, nil)
 	}
 	return Asserted{
-		CredentialID: bytes.Clone(credential.ID),
-		SignCount:    a.data.signCount,
-		Flags:        a.data.flags & storedFlags,
+		CredentialID:  bytes.Clone(credential.ID),
+		SignCount:     a.data.signCount,
+		Flags:         a.data.flags & storedFlags,
+		BackupChanged: backupChanged,
 	}, nil
 }
 

@@ -123,9 +123,11 @@ func TestAssertionAuthenticatorData(t *testing.T) {
 		cases = append(cases, assertionCase{name: name, hostile: h, want: want})
 	}
 	addSharedAuthenticatorData("A11", "A12", "A13", "A14", fields, add)
-	add("A14 BE 0 to 1", flags(authenticator.FlagBE, 0), refused(ceremony.ReasonBackupEligibilityChanged))
+	add("A14 (+) BE 0 to 1", flags(authenticator.FlagBE, 0), accepted)
+	add("A14 (+) BE and BS 0 to 1", flags(authenticator.FlagBE|authenticator.FlagBS, 0), accepted)
 	cases = append(cases,
-		assertionCase{name: "A14 BE 1 to 0", config: synced, hostile: flags(0, authenticator.FlagBE|authenticator.FlagBS), want: refused(ceremony.ReasonBackupEligibilityChanged)},
+		assertionCase{name: "A14 (+) BE and BS 1 to 0", config: synced, hostile: flags(0, authenticator.FlagBE|authenticator.FlagBS), want: accepted},
+		assertionCase{name: "A14 BE 1 to 0, BS stays", config: synced, hostile: flags(0, authenticator.FlagBE), want: refused(ceremony.ReasonBackupFlags)},
 		assertionCase{name: "A14 (+) BS 1 to 0", config: synced, hostile: flags(0, authenticator.FlagBS), want: accepted},
 		assertionCase{name: "A14 (+) BS 0 to 1", config: authenticator.Config{BackupEligible: true}, hostile: flags(authenticator.FlagBS, 0), want: accepted},
 	)

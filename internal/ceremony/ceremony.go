@@ -18,8 +18,8 @@
 //   - the public key is one of the three offered kinds, well formed, on its
 //     curve, not of small order, and of a size that cannot be used to burn CPU;
 //   - an assertion comes from a passkey that was offered, that the user still
-//     owns, whose backup eligibility has not changed and whose signature
-//     counter has moved on, if it has one.
+//     owns and whose signature counter has moved on, if it has one; and the
+//     backup eligibility of a hardware-bound passkey has not changed.
 //
 // Every rule is checked here first, in the order of the specification, so that
 // a refusal has a precise [Reason]; then github.com/go-webauthn/webauthn, which

@@ -44,8 +44,8 @@ const (
 	ReasonRPID                     Reason = "rp_id"
 	ReasonUserPresence             Reason = "user_presence"
 	ReasonUserVerification         Reason = "user_verification"
-	ReasonBackupFlags              Reason = "backup_flags" // backed up but not eligible for it
-	ReasonBackupEligibilityChanged Reason = "backup_eligibility_changed"
+	ReasonBackupFlags              Reason = "backup_flags"               // backed up but not eligible for it
+	ReasonBackupEligibilityChanged Reason = "backup_eligibility_changed" // of a hardware-bound passkey
 )
 
 // The rules about a new credential.

@@ -136,6 +136,7 @@ export const events = {
 	"passkey.removed": "Passkey deleted",
 	"passkey.refused": "Passkey refused",
 	"passkey.counter_regression": "A passkey may have been copied",
+	"passkey.backup_changed": "Passkey syncing turned on or off",
 	"session.stepped_up": "Passkey verified",
 	"action.confirmed": "Action confirmed with a passkey",
 	"session.ended": "Session ended",
