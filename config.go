@@ -40,6 +40,13 @@ type Config struct {
 	// what comes after; shop.example.com and example.de have one name, example.
 	RelatedOrigins []string
 
+	// AppOrigins are origins that apps use and pages do not: Android apps as in
+	// Origins, and https origins on the domain RPID. An iOS app uses https://RPID,
+	// which has to be listed where RPID is a parent domain and no page is there.
+	// Passkeys work from these origins, and that is all: a request that names one as
+	// its Origin gets no refresh cookie.
+	AppOrigins []string
+
 	// RPID is the domain that passkeys belong to. The default is the host of the
 	// first origin; it must be that host or a parent domain of it, for every
 	// origin. Changing it makes all passkeys unusable.

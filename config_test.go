@@ -57,6 +57,20 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		{"related origin over http", func(c *stepkey.Config) { c.RelatedOrigins = []string{"http://app.example.net"} }, "only over https"},
 		{"related origin without a name", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://192.0.2.1"} }, "by name"},
 		{"related origin with a path", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://app.example.net/x"} }, "use https://app.example.net"},
+		{"app origin over http", func(c *stepkey.Config) { c.AppOrigins = []string{"http://app.example.com"} }, "STEPKEY_APP_ORIGINS has http://app.example.com"},
+		{"app origin elsewhere", func(c *stepkey.Config) { c.AppOrigins = []string{"https://example.org"} }, "an iOS app uses https://app.example.com"},
+		{"app origin above RP ID", func(c *stepkey.Config) { c.AppOrigins = []string{"https://example.com"} }, "an iOS app uses https://app.example.com"},
+		{"app origin with a slash", func(c *stepkey.Config) { c.AppOrigins = []string{"https://x.app.example.com/"} }, "STEPKEY_APP_ORIGINS \"https://x.app.example.com/\" is not written"},
+		{"app origin that is a page's", func(c *stepkey.Config) { c.AppOrigins = []string{origin} }, "which RP_ORIGIN has as well"},
+		{"app origin that RP_ORIGIN has", func(c *stepkey.Config) {
+			c.Origins, c.AppOrigins = append(c.Origins, app), []string{app}
+		}, "which RP_ORIGIN has as well"},
+		{"app origin with padding", func(c *stepkey.Config) { c.AppOrigins = []string{app + "="} }, "STEPKEY_APP_ORIGINS \"android:"},
+		{"empty app origin", func(c *stepkey.Config) { c.AppOrigins = []string{""} }, "STEPKEY_APP_ORIGINS \"\" is not an origin"},
+		{"app origin null", func(c *stepkey.Config) { c.AppOrigins = []string{"null"} }, "STEPKEY_APP_ORIGINS \"null\" is not an origin"},
+		{"short secret beside an app elsewhere", func(c *stepkey.Config) {
+			c.SharedSecret, c.Origins, c.AppOrigins = "thel@stFlyD0g", []string{"http://localhost:3000"}, []string{app}
+		}, "JWT_SECRET has 13 bytes"},
 		{"related app", func(c *stepkey.Config) { c.RelatedOrigins = []string{app} }, "STEPKEY_RELATED_ORIGINS"},
 		{"related to localhost", func(c *stepkey.Config) {
 			c.Origins, c.RelatedOrigins = []string{"http://localhost:3000"}, []string{"https://app.example.net"}
@@ -92,7 +106,8 @@ func TestSafeConfigs(t *testing.T) {
 		"two origins": func(c *stepkey.Config) {
 			c.RPID, c.Origins = "example.com", []string{origin, "https://example.com:8443"}
 		},
-		"an app": func(c *stepkey.Config) { c.Origins = append(c.Origins, app) },
+		"an app":      func(c *stepkey.Config) { c.Origins = append(c.Origins, app) },
+		"app origins": func(c *stepkey.Config) { c.RPID, c.AppOrigins = "example.com", []string{"https://example.com", app} },
 		"related origins": func(c *stepkey.Config) {
 			c.RelatedOrigins = []string{"https://app.example.net", "https://example.com.example.net:8443", "https://example.com"}
 		},

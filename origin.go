@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -23,10 +24,13 @@ func (c Config) checkOrigins() error {
 	var faults []error
 	for _, origin := range c.Origins {
 		if isApp(origin) {
-			faults = append(faults, checkAppOrigin(origin))
+			faults = append(faults, checkAndroidOrigin("RP_ORIGIN", origin))
 			continue
 		}
 		faults = append(faults, checkOrigin(origin, c.RPID))
+	}
+	for _, origin := range c.AppOrigins {
+		faults = append(faults, c.checkAppOrigin(origin))
 	}
 	for _, origin := range c.RelatedOrigins {
 		faults = append(faults, checkRelatedOrigin(origin, c.RPID))
@@ -37,12 +41,32 @@ func (c Config) checkOrigins() error {
 // isApp reports whether origin looks like an app's. No page has this scheme.
 func isApp(origin string) bool { return strings.HasPrefix(origin, "android:") }
 
-func checkAppOrigin(origin string) error {
+// checkAppOrigin refuses the origin of a page as well: whether it gets cookies must not
+// depend on which of two lists is read.
+func (c Config) checkAppOrigin(origin string) error {
+	switch {
+	case slices.Contains(c.Origins, origin):
+		return fmt.Errorf("STEPKEY_APP_ORIGINS has %s, which RP_ORIGIN has as well: remove it from one of the two", origin)
+	case isApp(origin):
+		return checkAndroidOrigin("STEPKEY_APP_ORIGINS", origin)
+	}
+	u, err := parseOrigin("STEPKEY_APP_ORIGINS", origin)
+	if err != nil {
+		return err
+	}
+	if u.Scheme != "https" || !within(u.Hostname(), c.RPID) {
+		return fmt.Errorf("STEPKEY_APP_ORIGINS has %s, which no app uses with passkeys of %s: "+
+			"an iOS app uses https://%[2]s, and an Android app %[3]s…", origin, c.RPID, appOrigin)
+	}
+	return nil
+}
+
+func checkAndroidOrigin(setting, origin string) error {
 	hash, found := strings.CutPrefix(origin, appOrigin)
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(hash)
 	if !found || err != nil || len(raw) != sha256.Size {
-		return fmt.Errorf("RP_ORIGIN %q is not how Android names an app, and would match none: write %s and then "+
-			"the SHA-256 of its signing certificate, 32 bytes in base64url without padding", origin, appOrigin)
+		return fmt.Errorf("%s %q is not how Android names an app, and would match none: write %s and then "+
+			"the SHA-256 of its signing certificate, 32 bytes in base64url without padding", setting, origin, appOrigin)
 	}
 	return nil
 }
@@ -168,7 +192,7 @@ func (c Config) pageOrigins() []string {
 // onlyLocalhost reports whether nobody but this machine can use the service. An app
 // is on somebody's telephone.
 func (c Config) onlyLocalhost() bool {
-	for _, origin := range c.Origins {
+	for _, origin := range slices.Concat(c.Origins, c.AppOrigins) {
 		if !isLocalhost(hostOf(origin)) {
 			return false
 		}

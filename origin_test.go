@@ -10,6 +10,9 @@ import (
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
 
+// otherApp is the origin of another Android app.
+var otherApp = "android:apk-key-hash:" + strings.Repeat("A", 43)
+
 // A passkey works from every origin that is listed, and from no other.
 func TestOriginsOfACeremony(t *testing.T) {
 	f := newFixture(t)
@@ -17,9 +20,10 @@ func TestOriginsOfACeremony(t *testing.T) {
 	c.RPID = "example.com"
 	c.Origins = []string{origin, "https://example.com:8443", app}
 	c.RelatedOrigins = []string{"https://shop.example.net"}
+	c.AppOrigins = []string{"https://app2.example.com", otherApp}
 	f.service = f.newService(c)
 	f.signUp("mira")
-	for _, at := range []string{origin, "https://example.com:8443", app, "https://shop.example.net"} {
+	for _, at := range []string{origin, "https://example.com:8443", app, "https://shop.example.net", "https://app2.example.com", otherApp} {
 		wantError(t, "register at "+at, f.registerAt(at), nil)
 	}
 	for _, at := range []string{
@@ -52,6 +56,7 @@ func TestOriginsArePages(t *testing.T) {
 	f := newFixture(t)
 	c := f.config()
 	c.Origins = []string{origin, app}
+	c.RPID, c.AppOrigins = "example.com", []string{"https://example.com", otherApp}
 	c.RelatedOrigins = []string{"https://shop.example.net"}
 	service := f.newService(c)
 	if diff := cmp.Diff([]string{origin, "https://shop.example.net"}, service.Origins()); diff != "" {

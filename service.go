@@ -91,7 +91,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.relyingParty, err = ceremony.New(ceremony.Config{
-		RPID: c.RPID, RPName: c.RPName, Origins: slices.Concat(c.Origins, c.RelatedOrigins), Timeout: ChallengeLifetime, Random: c.Random,
+		RPID: c.RPID, RPName: c.RPName, Origins: slices.Concat(c.Origins, c.RelatedOrigins, c.AppOrigins), Timeout: ChallengeLifetime, Random: c.Random,
 		AttestationRoots: c.AttestationRoots,
 	})
 	if err != nil {

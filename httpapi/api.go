@@ -25,7 +25,8 @@ type Options struct {
 	// exactly as a browser writes it. Like the pages of [stepkey.Config.Origins],
 	// they may keep a session in the cookie, so list only pages that you trust like
 	// your own; [stepkey.CheckPageOrigin] says what is wrong with one. The default is
-	// none.
+	// none. An origin of stepkey.Config.AppOrigins does not belong here: it is no
+	// page's.
 	CORSOrigins []string
 
 	// IntrospectionSecret is the bearer token of services that may introspect

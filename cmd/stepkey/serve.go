@@ -126,7 +126,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		DangerNoLimits: c.Limits == "off", AttackFailures: c.AttackFailures, RecoveryCoolOff: c.RecoveryCoolOff, MinPasswordLength: c.MinPassword,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
-		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), RPID: c.RPID, RPName: c.RPName,
+		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), AppOrigins: trimAll(c.AppOrigins), RPID: c.RPID, RPName: c.RPName,
 		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, HashWait: c.HashWait, AttestationRoots: attestationRoots,
 		Mailer: mailer, PublicURL: c.PublicURL, Breaches: breaches,
 	}, nil

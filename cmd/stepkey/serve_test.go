@@ -243,6 +243,8 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"pages of every origin", map[string]string{"STEPKEY_CORS_ORIGINS": "*"}, []string{"STEPKEY_CORS_ORIGINS", `"*"`, "write it like https://app.example.com"}},
 		{"pages of no origin", map[string]string{"STEPKEY_CORS_ORIGINS": "https://app.example.com, null"}, []string{"STEPKEY_CORS_ORIGINS", `"null"`, "write it like"}},
 		{"two origins that are written wrongly", map[string]string{"STEPKEY_CORS_ORIGINS": "https://app.example.com/, http://shop.example.com"}, []string{"use https://app.example.com", "use https://shop.example.com"}},
+		{"app origin elsewhere", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_APP_ORIGINS": "https://app.example.net"}, []string{"STEPKEY_APP_ORIGINS has https://app.example.net", "an iOS app uses https://app.example.com"}},
+		{"app origin that may read answers", map[string]string{"RP_ORIGIN": "https://app.example.com", "RP_ID": "example.com", "STEPKEY_APP_ORIGINS": "https://example.com", "STEPKEY_CORS_ORIGINS": "https://x.example.com, https://example.com"}, []string{"STEPKEY_CORS_ORIGINS has https://example.com"}},
 		{"related origin that is not", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_RELATED_ORIGINS": "https://app.example.net, https://x.app.example.com"}, []string{"STEPKEY_RELATED_ORIGINS has https://x.app.example.com", "list it in RP_ORIGIN"}},
 		{"weak JWT_SECRET with https", map[string]string{"RP_ORIGIN": "https://app.example.com", "JWT_SECRET": "thel@stFlyD0g"}, []string{"JWT_SECRET has 13 bytes", "openssl rand -base64 32"}},
 		{"short STEPKEY_SECRET", map[string]string{"STEPKEY_SECRET": "c2hvcnQ="}, []string{"STEPKEY_SECRET", "openssl rand -base64 32"}},
@@ -393,6 +395,7 @@ func TestWhereItListens(t *testing.T) {
 		{settings{Port: 3000}, "localhost:3000"},
 		{settings{Port: 3000, RPOrigin: []string{"http://localhost:3000", "http://app.localhost:3000"}}, "localhost:3000"},
 		{settings{Port: 3000, RPOrigin: []string{"http://localhost:3000", "https://app.example.com"}}, ":3000"},
+		{settings{Port: 3000, AppOrigins: []string{" android:apk-key-hash:" + strings.Repeat("A", 43)}}, ":3000"},
 		{settings{Port: 3000, Host: "0.0.0.0"}, "0.0.0.0:3000"},
 	} {
 		if got := test.settings.address(); got != test.want {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type settings struct {
 
 	AttestationRoots string   `name:"attestation-roots" env:"STEPKEY_ATTESTATION_ROOTS" help:"PEM file with the root certificates of security-key makers whose attestation is trusted. Default: none, and no attestation is asked for."`
 	RelatedOrigins   []string `name:"related-origins" env:"STEPKEY_RELATED_ORIGINS" sep:"," help:"Origins of pages outside the domain RP_ID that use the same passkeys, separated by commas. Browsers read five different names. Default: none."`
+	AppOrigins       []string `name:"app-origins" env:"STEPKEY_APP_ORIGINS" sep:"," help:"Origins that apps use and pages do not, separated by commas: https://RP_ID for iOS where RP_ID is a parent domain, android:apk-key-hash:… for Android. They get no refresh cookie. Default: none."`
 	TrustedProxies   []string `name:"trusted-proxies" env:"STEPKEY_TRUSTED_PROXIES" sep:"," help:"Networks of the proxies before the service, such as 10.0.0.0/8, separated by commas; they say where a request comes from. Default: none, it comes from the connection's peer."`
 	ClientIPHeader   string   `name:"client-ip-header" env:"STEPKEY_CLIENT_IP_HEADER" help:"Header in which those proxies say it: X-Forwarded-For (the default), X-Real-IP or Forwarded."`
 
@@ -81,12 +83,17 @@ func (s settings) origins() []string {
 	return trimAll(s.RPOrigin)
 }
 
-// corsOrigins returns the origins of pages elsewhere, or what is wrong with them.
+// corsOrigins returns the origins of pages elsewhere, or what is wrong with them. The
+// origin of an app is not among them: it would read answers as pages do.
 func (s settings) corsOrigins() ([]string, error) {
-	origins := trimAll(s.CORSOrigins)
+	origins, apps := trimAll(s.CORSOrigins), trimAll(s.AppOrigins)
 	var faults []error
 	for _, origin := range origins {
 		faults = append(faults, stepkey.CheckPageOrigin("STEPKEY_CORS_ORIGINS", origin))
+		if slices.Contains(apps, origin) {
+			faults = append(faults, fmt.Errorf("STEPKEY_CORS_ORIGINS has %s, which STEPKEY_APP_ORIGINS has as well: "+
+				"remove it from one of the two", origin))
+		}
 	}
 	return origins, errors.Join(faults...)
 }
@@ -104,7 +111,7 @@ func trimAll(list []string) []string {
 // there is nobody else to listen for.
 func (s settings) address() string {
 	host := s.Host
-	if host == "" && allLocalhost(s.origins()) {
+	if host == "" && allLocalhost(slices.Concat(s.origins(), trimAll(s.AppOrigins))) {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, strconv.Itoa(s.Port))
