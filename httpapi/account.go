@@ -41,7 +41,7 @@ func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	clearRefreshCookie(w)
+	a.cookies.clearRefresh(w)
 	writeJSON(w, http.StatusOK, success{true})
 }
 

@@ -64,6 +64,7 @@ type api struct {
 	log           *slog.Logger
 	clientIP      func(*http.Request) netip.Addr
 	pageOrigins   []string
+	cookies       cookies
 	stopping      <-chan struct{}
 	introspection [sha256.Size]byte // digest of the secret; zero for none
 
@@ -83,6 +84,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 		options.ClientIP = peerIP
 	}
 	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping, pages: options.Pages}
+	a.cookies = cookiesFor(service.Origins())
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
 	if options.IntrospectionSecret != "" {

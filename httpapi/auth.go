@@ -39,10 +39,10 @@ func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 	case stepkey.RefreshBody:
 		answer.RefreshToken = g.RefreshToken
 	case stepkey.RefreshCookie:
-		setRefreshCookie(w, g.RefreshToken, g.RefreshUntil.Sub(a.service.Now()))
+		a.cookies.setRefresh(w, g.RefreshToken, g.RefreshUntil.Sub(a.service.Now()))
 	}
 	if g.DeviceToken != "" {
-		setDeviceCookie(w, g.Claims.Subject, g.DeviceToken, g.DeviceUntil.Sub(a.service.Now()))
+		a.cookies.setDevice(w, g.Claims.Subject, g.DeviceToken, g.DeviceUntil.Sub(a.service.Now()))
 	}
 	writeJSON(w, status, answer)
 }
@@ -91,7 +91,7 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) {
 	}
 	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
 		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
-		Devices: deviceCookiesOf(r),
+		Devices: a.cookies.devicesOf(r),
 	})
 	if err != nil {
 		a.fail(w, r, err)

@@ -123,6 +123,6 @@ func (a *api) recovered(w http.ResponseWriter, r *http.Request, granted stepkey.
 		a.fail(w, r, err)
 		return
 	}
-	clearRefreshCookie(w)
+	a.cookies.clearRefresh(w)
 	a.writeGrant(w, http.StatusCreated, granted)
 }

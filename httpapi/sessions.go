@@ -25,7 +25,7 @@ func (a *api) refresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	presented := body.RefreshToken
-	if cookie := refreshCookieOf(r); cookie != "" {
+	if cookie := a.cookies.refreshOf(r); cookie != "" {
 		if presented != "" {
 			writeProblem(w, r, problemTwoRefreshTokens)
 			return
@@ -47,7 +47,7 @@ func (a *api) refresh(w http.ResponseWriter, r *http.Request) {
 // logOut ends the session of the access token or, where that has expired, of the
 // cookie.
 func (a *api) logOut(w http.ResponseWriter, r *http.Request) {
-	cookie := refreshCookieOf(r)
+	cookie := a.cookies.refreshOf(r)
 	if r.Header.Get("Authorization") == "" && cookie != "" {
 		a.logOutByCookie(w, r, cookie)
 		return
@@ -58,7 +58,7 @@ func (a *api) logOut(w http.ResponseWriter, r *http.Request) {
 			a.fail(w, r, err)
 			return
 		}
-		clearRefreshCookie(w)
+		a.cookies.clearRefresh(w)
 		writeJSON(w, http.StatusOK, success{true})
 	})).ServeHTTP(w, r)
 }
@@ -72,7 +72,7 @@ func (a *api) logOutByCookie(w http.ResponseWriter, r *http.Request, cookie stri
 		a.fail(w, r, err)
 		return
 	}
-	clearRefreshCookie(w)
+	a.cookies.clearRefresh(w)
 	writeJSON(w, http.StatusOK, success{true})
 }
 
@@ -88,7 +88,7 @@ func (a *api) logOutEverywhere(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	clearRefreshCookie(w)
+	a.cookies.clearRefresh(w)
 	writeJSON(w, http.StatusOK, endedAnswer{true, n})
 }
 

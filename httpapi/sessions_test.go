@@ -12,6 +12,9 @@ import (
 
 const page = "http://localhost:3000"
 
+// localRefreshCookie is what the refresh cookie is called at page.
+const localRefreshCookie = "stepkey-refresh-3000"
+
 // signedIn returns the API with a user, and the answer to a login with that mode.
 func signedIn(t *testing.T, mode string, headers ...string) (http.Handler, *http.Response) {
 	t.Helper()
@@ -40,13 +43,13 @@ func tokensOf(t *testing.T, r *http.Response) (got tokens) {
 }
 
 func hasRefreshCookie(r *http.Response) bool {
-	return strings.Contains(strings.Join(r.Header.Values("Set-Cookie"), "; "), "__Host-stepkey-refresh")
+	return strings.Contains(strings.Join(r.Header.Values("Set-Cookie"), "; "), localRefreshCookie)
 }
 
 func cookieOf(t *testing.T, r *http.Response) *http.Cookie {
 	t.Helper()
 	for _, c := range r.Cookies() {
-		if c.Name == "__Host-stepkey-refresh" {
+		if c.Name == localRefreshCookie {
 			return c
 		}
 	}
@@ -86,12 +89,12 @@ func TestCookieMode(t *testing.T) {
 	if first.RefreshToken != "" {
 		t.Error("the refresh token is in the body as well")
 	}
-	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" ||
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" ||
 		cookie.Domain != "" || cookie.MaxAge < 29*24*3600 || cookie.MaxAge > 30*24*3600 {
 		t.Errorf("cookie: %+v", cookie)
 	}
 	with := func(value string, headers ...string) *http.Response {
-		return send(h, "POST", "/auth/refresh", `{}`, append([]string{"Cookie", "__Host-stepkey-refresh=" + value}, headers...)...)
+		return send(h, "POST", "/auth/refresh", `{}`, append([]string{"Cookie", localRefreshCookie + "=" + value}, headers...)...)
 	}
 	for what, headers := range map[string][]string{
 		"another origin":                {"Origin", "https://evil.example"},
@@ -109,7 +112,7 @@ func TestCookieMode(t *testing.T) {
 	if got := tokensOf(t, refreshed); got.RefreshToken != "" || next.Value == cookie.Value {
 		t.Errorf("refreshed: %+v", got)
 	}
-	both := send(h, "POST", "/auth/refresh", `{"refreshToken":"`+next.Value+`"}`, "Cookie", "__Host-stepkey-refresh="+next.Value, "Origin", page)
+	both := send(h, "POST", "/auth/refresh", `{"refreshToken":"`+next.Value+`"}`, "Cookie", localRefreshCookie+"="+next.Value, "Origin", page)
 	wantStatus(t, "cookie and body", both, 400, "two_refresh_tokens")
 	last := cookieOf(t, with(next.Value, "Sec-Fetch-Site", "same-origin"))
 
@@ -121,7 +124,7 @@ func TestCookieMode(t *testing.T) {
 
 	// The access token may have expired by the time somebody signs out.
 	out := func(headers ...string) *http.Response {
-		return send(h, "POST", "/auth/logout", "", append([]string{"Cookie", "__Host-stepkey-refresh=" + last.Value}, headers...)...)
+		return send(h, "POST", "/auth/logout", "", append([]string{"Cookie", localRefreshCookie + "=" + last.Value}, headers...)...)
 	}
 	wantStatus(t, "logout from another page", out("Origin", "https://evil.example"), 403, "cross_site")
 	done := out("Origin", page)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,7 +111,7 @@ func wantAccessTokenOnly(t *testing.T, a answer) {
 }
 
 // deviceCookie begins the names of the cookies by which a device is known again.
-const deviceCookie = "__Host-stepkey-device-"
+const deviceCookie = "stepkey-device-"
 
 // cookies are those that an answer sets, but for those whose names begin so.
 func (a answer) cookies(but string) (cookies []*http.Cookie) {
@@ -163,8 +164,8 @@ func (a answer) refreshCookie(t *testing.T) *http.Cookie {
 		t.Fatalf("cookies %q", a.header.Values("Set-Cookie"))
 	}
 	k := cookies[0]
-	if k.Name != "__Host-stepkey-refresh" || k.Path != "/" || k.Domain != "" ||
-		!k.Secure || !k.HttpOnly || k.SameSite != http.SameSiteStrictMode {
+	if !regexp.MustCompile(`^stepkey-refresh-\d+$`).MatchString(k.Name) || k.Path != "/" || k.Domain != "" ||
+		k.Secure || !k.HttpOnly || k.SameSite != http.SameSiteStrictMode {
 		t.Errorf("cookie %s", k.Raw)
 	}
 	return k

@@ -121,7 +121,7 @@ func TestDeviceFailures(t *testing.T) {
 func TestDeviceIsKnownAgain(t *testing.T) {
 	p := start(t, "STEPKEY_LIMITS=on")
 	p.signIn("mira")
-	if names := p.Cookies(); !strings.Contains(strings.Join(names, " "), "__Host-stepkey-device-") {
+	if names := p.Cookies(); !strings.Contains(strings.Join(names, " "), "stepkey-device-"+p.server.Port+"-") {
 		t.Fatalf("cookies %v", names)
 	}
 	for i := range 11 {

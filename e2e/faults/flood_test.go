@@ -145,7 +145,7 @@ func (l *ledger) yardstick(rate float64, during time.Duration) latencies {
 type flood struct{ plain, forged *storm }
 
 func (l *ledger) flood(rate float64, victims []string) flood {
-	return flood{l.storm(rate/2, "", guesses(victims)), l.storm(rate/2, forgedDevice, guesses(victims))}
+	return flood{l.storm(rate/2, "", guesses(victims)), l.storm(rate/2, l.forgedDevice(), guesses(victims))}
 }
 
 func (f flood) hashed() int64 { return f.plain.hashed.Load() + f.forged.hashed.Load() }

@@ -136,7 +136,10 @@ func (l *ledger) latencies(during time.Duration) latencies {
 }
 
 // forgedDevice is the cookie of a device that nobody has signed in on.
-var forgedDevice = "__Host-stepkey-device-forged=dv1." + strings.Repeat("A", 102)
+func (l *ledger) forgedDevice() string {
+	_, port, _ := strings.Cut(l.client.urls[0], "localhost:")
+	return "stepkey-device-" + port + "-forged=dv1." + strings.Repeat("A", 102)
+}
 
 // guesses are logins with wrong passwords, at the accounts of names and as often at
 // some that nobody has.
