@@ -53,6 +53,7 @@ func (s *Service) takeChallenge(
 ) (key ChallengeKey, state []byte, err error) {
 	challenge, err := ceremony.Challenge(clientDataJSON)
 	if err != nil {
+		explainCause(ctx, err, a.User.ID)
 		return ChallengeKey{}, nil, ErrInvalidRequest
 	}
 	key = challengeKey(challenge, purpose, a)

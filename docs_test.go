@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -147,6 +148,26 @@ func TestLinksInDocuments(t *testing.T) {
 			if match[2] != "" && !slices.Contains(headings(t, target), match[2]) {
 				t.Errorf("%s links to %s#%s, which has no such heading", document, match[1], match[2])
 			}
+		}
+	}
+}
+
+// An operator who meets a reason in the log finds what it means.
+func TestReasonsOfRefusedCeremoniesAreDocumented(t *testing.T) {
+	source, err1 := os.ReadFile("internal/ceremony/error.go")
+	document, err2 := os.ReadFile("docs/passkeys.md")
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(document), "## Why a passkey was refused")
+	section, _, _ = strings.Cut(section, "\n## ")
+	reasons := regexp.MustCompile(`Reason = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(reasons) < 20 {
+		t.Fatalf("%d reasons found", len(reasons))
+	}
+	for _, reason := range reasons {
+		if !strings.Contains(section, "`"+reason[1]+"`") {
+			t.Errorf("docs/passkeys.md does not say what the reason %s means", reason[1])
 		}
 	}
 }

@@ -67,4 +67,8 @@ func (l Limits) Verification(session uuid.UUID) error {
 	return l.limits.chargeVerification(context.Background(), accountIn(session), l.clock())
 }
 
+func (l Limits) RefusedCeremony(user uuid.UUID) error {
+	return l.limits.chargeRefusedCeremony(context.Background(), user, l.clock())
+}
+
 func accountIn(session uuid.UUID) Account { return Account{Session: Session{ID: session}} }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey/internal/clientip"
 )
 
@@ -48,6 +50,10 @@ func passkeyLogInNetworkLimit() Limit { return Limit{Burst: 200, Every: 600 * ti
 // of an hour. One more failed response ends the session: a person whose key does not
 // work has given up long before.
 func verificationLimit() Limit { return Limit{Burst: 10, Every: 16 * time.Minute} }
+
+// Recorded refusals of passkey responses, per user: 30 in any five minutes. Further ones
+// are only logged, so that a flood of them does not write to the store.
+func refusedCeremonyLimit() Limit { return Limit{Burst: 25, Every: 58 * time.Second} }
 
 // Requested mails: 3 in any hour per address or user name, whether there is such a user
 // or not, and 10 in any hour per client address. And one notice an hour about a failed
@@ -163,6 +169,10 @@ func (l *limits) chargeRecoveryCode(ctx context.Context, a Account, now time.Tim
 
 func (l *limits) chargeVerification(ctx context.Context, a Account, now time.Time) error {
 	return l.charge(ctx, now, Charge{l.bucket("verification", a.Session.ID.String()), verificationLimit(), 1})
+}
+
+func (l *limits) chargeRefusedCeremony(ctx context.Context, userID uuid.UUID, now time.Time) error {
+	return l.charge(ctx, now, Charge{l.bucket("refused-ceremony", userID.String()), refusedCeremonyLimit(), 1})
 }
 
 func (l *limits) chargeAnonymousOptions(ctx context.Context, c Client, now time.Time) error {

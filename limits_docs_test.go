@@ -30,20 +30,21 @@ var session = uuid.MustParse("00000000-0000-4000-8000-000000000001")
 
 // documented are the rows of docs/limits.md, by what is counted and per what.
 var documented = map[[2]string]greedy{
-	{"failures from one address", "IPv4 address, IPv6 /64"}:       func(l stepkey.Limits, _ int) error { return l.LogIn(one) },
-	{"failures from one network", "/24, /48"}:                     func(l stepkey.Limits, i int) error { return l.LogIn(neighbour(i)) },
-	{"all failures together", "–"}:                                func(l stepkey.Limits, _ int) error { return l.Failure() },
-	{"sign-ups", "address"}:                                       func(l stepkey.Limits, _ int) error { return l.SignUp(one) },
-	{"sign-ups", "network"}:                                       func(l stepkey.Limits, i int) error { return l.SignUp(neighbour(i)) },
-	{"recovery-code attempts", "session"}:                         func(l stepkey.Limits, _ int) error { return l.RecoveryCode(session) },
-	{"requested mails", "address or name they are for"}:           func(l stepkey.Limits, i int) error { return l.Mail(neighbour(i), "mira") },
-	{"requested mails", "client's address"}:                       func(l stepkey.Limits, i int) error { return l.Mail(one, strconv.Itoa(i)) },
-	{"challenges", "session"}:                                     func(l stepkey.Limits, _ int) error { return l.Options(session) },
-	{"challenges for signing in with a passkey alone", "address"}: func(l stepkey.Limits, _ int) error { return l.AnonymousOptions(one) },
-	{"challenges for signing in with a passkey alone", "network"}: func(l stepkey.Limits, i int) error { return l.AnonymousOptions(neighbour(i)) },
-	{"failed sign-ins with a passkey alone", "address"}:           func(l stepkey.Limits, _ int) error { return l.PasskeyLogIn(one) },
-	{"failed sign-ins with a passkey alone", "network"}:           func(l stepkey.Limits, i int) error { return l.PasskeyLogIn(neighbour(i)) },
-	{"failed passkey responses", "session"}:                       func(l stepkey.Limits, _ int) error { return l.Verification(session) },
+	{"failures from one address", "IPv4 address, IPv6 /64"}:         func(l stepkey.Limits, _ int) error { return l.LogIn(one) },
+	{"failures from one network", "/24, /48"}:                       func(l stepkey.Limits, i int) error { return l.LogIn(neighbour(i)) },
+	{"all failures together", "–"}:                                  func(l stepkey.Limits, _ int) error { return l.Failure() },
+	{"sign-ups", "address"}:                                         func(l stepkey.Limits, _ int) error { return l.SignUp(one) },
+	{"sign-ups", "network"}:                                         func(l stepkey.Limits, i int) error { return l.SignUp(neighbour(i)) },
+	{"recovery-code attempts", "session"}:                           func(l stepkey.Limits, _ int) error { return l.RecoveryCode(session) },
+	{"requested mails", "address or name they are for"}:             func(l stepkey.Limits, i int) error { return l.Mail(neighbour(i), "mira") },
+	{"requested mails", "client's address"}:                         func(l stepkey.Limits, i int) error { return l.Mail(one, strconv.Itoa(i)) },
+	{"challenges", "session"}:                                       func(l stepkey.Limits, _ int) error { return l.Options(session) },
+	{"challenges for signing in with a passkey alone", "address"}:   func(l stepkey.Limits, _ int) error { return l.AnonymousOptions(one) },
+	{"challenges for signing in with a passkey alone", "network"}:   func(l stepkey.Limits, i int) error { return l.AnonymousOptions(neighbour(i)) },
+	{"failed sign-ins with a passkey alone", "address"}:             func(l stepkey.Limits, _ int) error { return l.PasskeyLogIn(one) },
+	{"failed sign-ins with a passkey alone", "network"}:             func(l stepkey.Limits, i int) error { return l.PasskeyLogIn(neighbour(i)) },
+	{"failed passkey responses", "session"}:                         func(l stepkey.Limits, _ int) error { return l.Verification(session) },
+	{"refused passkey responses recorded for the operator", "user"}: func(l stepkey.Limits, _ int) error { return l.RefusedCeremony(session) },
 }
 
 // counts are the rows that name a count instead of a rate.

@@ -66,7 +66,11 @@ func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogIn) (Gra
 	if s.noPasskeyLogIn {
 		return Grant{}, ErrPasskeyLogInOff
 	}
-	if !try.Refresh.Known() || ceremony.CheckForm(try.Response) != nil {
+	if !try.Refresh.Known() {
+		return Grant{}, ErrInvalidRequest
+	}
+	if err := ceremony.CheckForm(try.Response); err != nil {
+		explainCause(ctx, err, uuid.Nil)
 		return Grant{}, ErrInvalidRequest
 	}
 	now := s.now()
@@ -99,6 +103,7 @@ func (s *Service) passkeyLogIn(ctx context.Context, try PasskeyLogIn, now time.T
 		return Grant{}, s.refuseLogIn(ctx, p, err, now)
 	}
 	if p.Waits(now) {
+		explain(ctx, "passkey_waits", p.UserID)
 		return Grant{}, waits([]Passkey{p})
 	}
 	return s.startFullSession(ctx, owner.User, p, key, asserted, try, now)
@@ -110,6 +115,7 @@ func (s *Service) takeLogInChallenge(
 	var state ceremony.DiscoverableState
 	challenge, err := ceremony.Challenge(clientDataJSON)
 	if err != nil {
+		explainCause(ctx, err, uuid.Nil)
 		return ChallengeKey{}, state, ErrInvalidRequest
 	}
 	key := logInChallengeKey(challenge)
@@ -126,6 +132,7 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 	if !errors.As(cause, &refusal) {
 		return cause
 	}
+	explainCause(ctx, cause, p.UserID)
 	if p.ID == uuid.Nil {
 		return ErrPasskeyUnknown
 	}
@@ -181,7 +188,9 @@ func (s *Service) startFullSession(
 		return s.beginSession(ctx, tx, session, p.ID, now)
 	})
 	if errors.Is(err, ErrInvalidCredentials) {
-		return Grant{}, ErrVerificationFailed // disabled or deleted: answered as what it is not
+		// Disabled or deleted, which a client must not learn.
+		explain(ctx, "user_disabled", u.ID)
+		return Grant{}, ErrVerificationFailed
 	}
 	if err != nil {
 		return Grant{}, err

@@ -99,6 +99,7 @@ func (s *Service) FinishRegistration(
 ) (Passkey, error) {
 	name, err := passkeyName(deviceName)
 	if err != nil {
+		explain(ctx, "device_name", uuid.Nil)
 		return Passkey{}, err
 	}
 	now := s.now()
@@ -182,6 +183,7 @@ func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, caus
 	if !errors.As(cause, &refusal) {
 		return cause
 	}
+	explainCause(ctx, cause, a.User.ID)
 	if refusal.Kind == ceremony.Malformed {
 		return ErrInvalidRequest
 	}

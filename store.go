@@ -87,6 +87,15 @@ type Store interface {
 	// them. Those of whom it is not known are not in it.
 	LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error)
 
+	// RecordRefusedCeremony counts a refusal at LastAt and keeps the newest request id, in
+	// one record for each user, ceremony and reason. Of a user who is not there, or
+	// deleted, nothing is recorded.
+	RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error
+
+	// RefusedCeremonies returns what is recorded of refused ceremonies of a user, the
+	// newest first.
+	RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]RefusedCeremony, error)
+
 	// SigningKeys returns all signing keys, the one that activates last first.
 	SigningKeys(ctx context.Context) ([]SealedKey, error)
 

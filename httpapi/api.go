@@ -138,6 +138,7 @@ func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, probl
 
 // refuse answers for the guard.
 func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
+	noteCause(r, refusal.Cause)
 	if refusal.Status == http.StatusServiceUnavailable {
 		writeProblem(w, r, problemUnavailable)
 		return

@@ -322,6 +322,7 @@ type problemBody struct {
 
 // writeProblem is the one place that answers with a problem.
 func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	noteRefusal(r, p.code)
 	body := problemBody{
 		Type: "/docs#" + p.code, Title: p.title, Status: p.status, Detail: p.detail, Code: p.code,
 		UsableFrom: p.usableFrom,

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/stepkey/stepkey"
 )
 
 // route is one resource: the paths it has, the first of them canonical and the
@@ -22,6 +24,9 @@ func (a *api) routes() []route {
 
 	registrationOptions := enrolment(handle(a.registrationOptions))
 	stepUpOptions := login(handle(a.stepUpOptions))
+	registrationVerify := a.ceremony(stepkey.PurposeRegistration, enrolment(handle(a.registrationVerify)))
+	stepUpVerify := a.ceremony(stepkey.PurposeStepUp, login(handle(a.stepUpVerify)))
+	passkeyLogInVerify := a.ceremony(stepkey.PurposeLogIn, handle(a.passkeyLogInVerify))
 	account := methods{"DELETE": login(handle(a.deleteAccount))}
 	if a.pages != nil {
 		account["GET"], account["HEAD"] = a.pages, a.pages
@@ -53,17 +58,17 @@ func (a *api) routes() []route {
 			[]string{"/passkeys/register/options"},
 			methods{"POST": registrationOptions, "GET": registrationOptions},
 		},
-		{[]string{"/passkeys/register/verify"}, methods{"POST": enrolment(handle(a.registrationVerify))}},
+		{[]string{"/passkeys/register/verify"}, methods{"POST": registrationVerify}},
 		{
 			[]string{"/passkeys/authenticate/options", "/passkeys/auth/options"},
 			methods{"POST": stepUpOptions, "GET": stepUpOptions},
 		},
 		{
 			[]string{"/passkeys/authenticate/verify", "/passkeys/auth/verify"},
-			methods{"POST": login(handle(a.stepUpVerify))},
+			methods{"POST": stepUpVerify},
 		},
 		{[]string{"/passkeys/login/options"}, methods{"POST": handle(a.passkeyLogInOptions)}},
-		{[]string{"/passkeys/login/verify"}, methods{"POST": handle(a.passkeyLogInVerify)}},
+		{[]string{"/passkeys/login/verify"}, methods{"POST": passkeyLogInVerify}},
 		{[]string{"/passkeys"}, readable(login(handle(a.passkeys)))},
 		{[]string{"/passkeys/{id}"}, methods{
 			"PATCH":  login(handle(a.renamePasskey)),

@@ -162,6 +162,10 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		refused := stepkey.RefusedCeremony{UserID: s.UserID, Ceremony: stepkey.PurposeStepUp, Reason: "origin", LastAt: clock.Now()}
+		if err := store.RecordRefusedCeremony(t.Context(), refused); err != nil {
+			t.Fatal(err)
+		}
 		sweep := func(after time.Duration, challenges, sessions, buckets, attempts int) {
 			t.Helper()
 			clock.Advance(after)
@@ -182,7 +186,13 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 		sweep(time.Microsecond, 1, 1, 0, 2)
 		sweep(time.Hour, 1, 0, 0, 2) // an hour of life and a day of being kept
 		sweep(24*time.Hour, 0, 0, 0, 2)
+		if n := count("refused_ceremonies"); n != 1 {
+			t.Errorf("%d refused ceremonies, want the one of two days ago", n)
+		}
 		sweep(28*24*time.Hour, 0, 0, 0, 1) // the count of a name that somebody has stays
+		if n := count("refused_ceremonies"); n != 0 {
+			t.Errorf("%d refused ceremonies after a month, want none", n)
+		}
 	})
 }
 

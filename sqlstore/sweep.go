@@ -22,9 +22,9 @@ const keepUnsent = 24 * time.Hour
 
 // Sweep deletes what nobody asks for any more: challenges, used ones and action
 // tokens that have expired, links and mails that are worth nothing any more, buckets
-// that are full again, attempts on names that nobody has, names whose quarantine is
-// over, and sessions that ended a day ago. Correctness does not depend on it; call it
-// every few minutes so that tables stay small.
+// that are full again, attempts on names that nobody has, old records of refused
+// ceremonies, names whose quarantine is over, and sessions that ended a day ago.
+// Correctness does not depend on it; call it every few minutes so that tables stay small.
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -40,6 +40,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		{`DELETE FROM {outbox} WHERE expires_at <= $1`, now.Add(-keepUnsent)},
 		{`DELETE FROM {rate_limits} WHERE full_at <= $1`, now.UnixMicro()},
 		{`DELETE FROM {login_attempts} WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
+		{`DELETE FROM {refused_ceremonies} WHERE last_at <= $1`, now.Add(-stepkey.KeepRefusedCeremonies).UnixMicro()},
 		{`DELETE FROM {users} WHERE deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
 		{`DELETE FROM {sessions} WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded)},
 	} {

@@ -101,6 +101,7 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 		`DELETE FROM {emails} WHERE user_id = $1`,
 		`DELETE FROM {mail_links} WHERE user_id = $1`,
 		`DELETE FROM {recovery_codes} WHERE user_id = $1`,
+		`DELETE FROM {refused_ceremonies} WHERE user_id = $1`,
 		`UPDATE {sessions} SET device = '', address = '' WHERE user_id = $1`,
 	} {
 		if err == nil {

@@ -56,6 +56,8 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("imports at once", importsAtOnce)
 	run("record of a user", userRecord)
 	run("last sign-ins", lastSignIns)
+	run("refused ceremonies", refusedCeremonies)
+	run("16 refused ceremonies at once", refusedAtOnce)
 	run("settings are pinned", pinSetting)
 	run("signing keys", signingKeys)
 	run("of 32 that spend one action one is first", oneSpends)

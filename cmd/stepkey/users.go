@@ -173,10 +173,15 @@ func (c *userShowCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
+		refused, err := store.RefusedCeremonies(ctx, r.User.ID)
+		if err != nil {
+			return err
+		}
 		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
 		showUser(table, r)
 		showPasskeys(table, r.Passkeys)
 		showSessions(table, sessions)
+		showRefused(table, refused)
 		showEvents(table, events)
 		return table.Flush()
 	})
@@ -222,6 +227,17 @@ func showSessions(w io.Writer, sessions []stepkey.Session) {
 	for _, s := range sessions {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, moment(&s.CreatedAt), moment(&s.LastSeenAt), s.Level(),
 			printable(strings.TrimSpace(s.Client.Device+" "+s.Client.Address)))
+	}
+}
+
+// showRefused prints the request of the newest refusal, by which it is found in the log.
+func showRefused(w io.Writer, refused []stepkey.RefusedCeremony) {
+	fmt.Fprintf(w, "\nRefused ceremonies, of the last %d days:\n", int(stepkey.KeepRefusedCeremonies.Hours()/24))
+	if len(refused) > 0 {
+		fmt.Fprintln(w, "LAST\tTIMES\tCEREMONY\tREASON\tREQUEST")
+	}
+	for _, r := range refused {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", moment(&r.LastAt), r.Times, r.Ceremony, printable(r.Reason), printable(r.RequestID))
 	}
 }
 

@@ -119,8 +119,15 @@ func TestUserShow(t *testing.T) {
 	importLines(t, importedMira)
 	s := start(t)
 	call(t, 201, "POST", address+"/auth/signup", "", []byte(olga))
-	call(t, 201, "POST", address+"/auth/login", "", []byte(olga))
+	signedIn, _ := call(t, 201, "POST", address+"/auth/login", "", []byte(olga))
+	for range 2 {
+		call(t, 400, "POST", address+"/passkeys/register/verify", signedIn.AccessToken, []byte(`{"id":"what a client sent"}`))
+	}
 	s.stop()
+	requests := regexp.MustCompile(`msg="ceremony refused" request=(\w+)`).FindAllStringSubmatch(s.stderr.String(), -1)
+	if len(requests) != 2 {
+		t.Fatalf("the log has %d refused ceremonies, want 2:\n%s", len(requests), s.stderr.String())
+	}
 
 	text := wantCommand(t, 0, "Mira", "user", "show", " MIRA ")
 	wantLines(t, text,
@@ -139,7 +146,10 @@ func TestUserShow(t *testing.T) {
 	wantNoSecrets(t, text)
 
 	text = wantCommand(t, 0, "olga", "user", "show", "olga")
-	wantLines(t, text, "Passkeys: 0", "Live sessions: 1")
+	wantLines(t, text, "Passkeys: 0", "Live sessions: 1", "Refused ceremonies, of the last 30 days:")
+	if !regexp.MustCompile(`(?m)^20\S+Z +2 +registration +invalid_request +`+requests[1][1]+`$`).MatchString(text) || strings.Contains(text, "what a client sent") {
+		t.Errorf("no refused ceremony of request %s in\n%s", requests[1][1], text)
+	}
 	if !regexp.MustCompile(`(?m)^\S{36}  20\S+Z  20\S+Z  password  \S`).MatchString(text) || strings.Contains(text, "E-mail") {
 		t.Errorf("no session, or an address, in\n%s", text)
 	}

@@ -52,10 +52,18 @@ func TestHostileResponses(t *testing.T) {
 				c.finishRegistration(full, response).wantProblem(t, 401, "verification_failed")
 			})
 		}
+		// Password managers do that, and it is no attack.
 		t.Run("assertion, eligible all of a sudden", func(t *testing.T) {
 			hostile := data(func(d *authenticator.AuthenticatorData) { d.Flags |= authenticator.FlagBE })
 			response := must(t)(device.GetWith(s.origin, c.stepUpOptions(full), hostile))
-			c.finishStepUp(full, response).wantProblem(t, 401, "verification_failed")
+			c.finishStepUp(full, response).want(t, http.StatusCreated)
+			var list struct {
+				Passkeys []struct{ BackupEligible bool }
+			}
+			c.do("GET", "/passkeys", nil, bearer(full)).want(t, http.StatusOK).decode(t, &list)
+			if len(list.Passkeys) != 1 || !list.Passkeys[0].BackupEligible {
+				t.Errorf("%+v, want one that is eligible", list.Passkeys)
+			}
 		})
 		t.Run("nothing of it changed the account", func(t *testing.T) {
 			var options struct{ AllowCredentials []any }

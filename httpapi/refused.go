@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/token"
+)
+
+type refusalKey struct{}
+
+// ceremony has every refusal of next logged with its reason, and recorded where the user
+// is known: a client learns too little from the answer to find out what is wrong.
+func (a *api) ceremony(kind stepkey.Purpose, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		why := &stepkey.CeremonyRefusal{}
+		ctx := context.WithValue(stepkey.WithCeremonyRefusal(r.Context(), why), refusalKey{}, why)
+		r = r.WithContext(ctx)
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorder, r)
+		if recorder.status >= http.StatusBadRequest && recorder.status < http.StatusInternalServerError {
+			a.recordRefusal(ctx, kind, recorder.status, *why)
+		}
+	})
+}
+
+func (a *api) recordRefusal(ctx context.Context, kind stepkey.Purpose, status int, why stepkey.CeremonyRefusal) {
+	id := requestID(ctx)
+	attributes := []slog.Attr{
+		slog.String("request", id), slog.String("ceremony", string(kind)),
+		slog.Int("status", status), slog.String("reason", why.Reason),
+	}
+	if why.UserID != uuid.Nil {
+		attributes = append(attributes, slog.String("user", why.UserID.String()))
+	}
+	a.log.LogAttrs(ctx, slog.LevelInfo, "ceremony refused", attributes...)
+	if why.UserID == uuid.Nil {
+		return
+	}
+	err := a.service.RecordRefusedCeremony(ctx, stepkey.RefusedCeremony{
+		UserID: why.UserID, Ceremony: kind, Reason: why.Reason, RequestID: id,
+	})
+	if err != nil {
+		a.log.WarnContext(ctx, "refused ceremony not recorded", "request", id, "error", err)
+	}
+}
+
+// noteRefusal notes a reason for a request that ceremony watches, unless a more precise
+// one is known, and whose request it is.
+func noteRefusal(r *http.Request, reason string) {
+	why, watched := r.Context().Value(refusalKey{}).(*stepkey.CeremonyRefusal)
+	if !watched {
+		return
+	}
+	if why.Reason == "" {
+		why.Reason = reason
+	}
+	if claims, ok := guard.FromContext(r.Context()); ok {
+		why.UserID, _ = uuid.Parse(claims.Subject)
+	}
+}
+
+// noteCause notes why the guard let nobody through.
+func noteCause(r *http.Request, cause error) {
+	var refused *token.Error
+	switch {
+	case errors.As(cause, &refused):
+		noteRefusal(r, "token_"+string(refused.Reason))
+	case errors.Is(cause, guard.ErrNoToken):
+		noteRefusal(r, "no_token")
+	case errors.Is(cause, guard.ErrSessionEnded):
+		noteRefusal(r, "session_ended")
+	}
+}

@@ -1,0 +1,84 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+)
+
+// KeepRefusedCeremonies is how long refused ceremonies are remembered.
+const KeepRefusedCeremonies = 30 * 24 * time.Hour
+
+// RefusedCeremony says that answers to a ceremony of a user were refused for one reason.
+// It holds nothing that a client sent.
+type RefusedCeremony struct {
+	UserID   uuid.UUID
+	Ceremony Purpose
+
+	// Reason is a word such as "origin" or "challenge_expired". docs/passkeys.md lists
+	// them.
+	Reason string
+
+	// Times counts the refusals, at least: of a flood not all are counted.
+	Times int64
+
+	// LastAt and RequestID are the time and the request of the newest.
+	LastAt    time.Time
+	RequestID string
+}
+
+// RecordRefusedCeremony remembers that an answer of r.UserID was refused, for
+// whoever is asked why a passkey does not work. A user has one record for each
+// ceremony and reason. Times and LastAt of r are ignored.
+//
+// It is for what answers clients, package httpapi here, because that alone knows the
+// request and what was wrong before an answer could be read.
+func (s *Service) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error {
+	now := s.now()
+	err := s.limits.chargeRefusedCeremony(ctx, r.UserID, now)
+	var limited *RateLimitedError
+	if errors.As(err, &limited) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.LastAt = now
+	return s.store.RecordRefusedCeremony(ctx, r)
+}
+
+// CeremonyRefusal says why the answer to a ceremony was refused.
+type CeremonyRefusal struct {
+	// Reason is that of a RefusedCeremony; empty where the error says all there is.
+	Reason string
+
+	// UserID is whose session or passkey it was, zero where that is not known.
+	UserID uuid.UUID
+}
+
+type ceremonyRefusalKey struct{}
+
+// WithCeremonyRefusal returns a context in which FinishRegistration, FinishStepUp and
+// FinishPasskeyLogIn write into r why they refuse an answer. Their errors do not say
+// it: they are alike, so that no program tells attackers more by mistake.
+func WithCeremonyRefusal(ctx context.Context, r *CeremonyRefusal) context.Context {
+	return context.WithValue(ctx, ceremonyRefusalKey{}, r)
+}
+
+func explain(ctx context.Context, reason string, userID uuid.UUID) {
+	if r, asked := ctx.Value(ceremonyRefusalKey{}).(*CeremonyRefusal); asked {
+		*r = CeremonyRefusal{Reason: reason, UserID: userID}
+	}
+}
+
+// explainCause is explain for a refusal by package ceremony.
+func explainCause(ctx context.Context, cause error, userID uuid.UUID) {
+	var refusal *ceremony.Error
+	if errors.As(cause, &refusal) {
+		explain(ctx, string(refusal.Reason), userID)
+	}
+}
