@@ -17,6 +17,8 @@ type AccountData struct {
 	Passkeys []Passkey
 	Sessions []Session
 	Events   []Event
+
+	RefusedCeremonies []RefusedCeremony
 }
 
 // AccountData returns what is known of who asks (GDPR Article 15 and 20).
@@ -34,6 +36,10 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	if err != nil {
 		return AccountData{}, err
 	}
+	refused, err := s.store.RefusedCeremonies(ctx, a.User.ID)
+	if err != nil {
+		return AccountData{}, err
+	}
 	var email EmailState
 	if s.mailer != nil {
 		if email, err = s.store.Email(ctx, a.User.ID, now); err != nil {
@@ -41,5 +47,7 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 		}
 	}
 	a.User.PasswordHash = ""
-	return AccountData{User: a.User, Email: email, Passkeys: a.Passkeys, Sessions: sessions, Events: events}, nil
+	return AccountData{
+		User: a.User, Email: email, Passkeys: a.Passkeys, Sessions: sessions, Events: events, RefusedCeremonies: refused,
+	}, nil
 }

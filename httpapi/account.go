@@ -55,6 +55,14 @@ type exportAnswer struct {
 	Passkeys []exportedPasskey `json:"passkeys"`
 	Sessions []sessionAnswer   `json:"sessions"`
 	Events   []eventAnswer     `json:"events"`
+	Refused  []exportedRefusal `json:"refusedCeremonies"`
+}
+
+type exportedRefusal struct {
+	Ceremony stepkey.Purpose `json:"ceremony"`
+	Reason   string          `json:"reason"`
+	Times    int64           `json:"times"`
+	LastAt   time.Time       `json:"lastAt"`
 }
 
 type exportedPasskey struct {
@@ -76,6 +84,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := exportAnswer{
+		Refused:  []exportedRefusal{},
 		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID), Events: eventAnswers(e.Events),
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
@@ -86,6 +95,9 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 			Transports: append([]string{}, p.Credential.Transports...), Hardware: p.Credential.HardwareBound(),
 			CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
 		})
+	}
+	for _, c := range e.RefusedCeremonies {
+		answer.Refused = append(answer.Refused, exportedRefusal{c.Ceremony, c.Reason, c.Times, c.LastAt})
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
 	writeJSON(w, http.StatusOK, answer)

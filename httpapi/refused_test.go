@@ -180,6 +180,26 @@ func TestRefusedCeremoniesLeaveATrace(t *testing.T) {
 	}
 }
 
+// What is kept of refusals is in the export.
+func TestRefusedCeremoniesAreExported(t *testing.T) {
+	f := newRefusals(t)
+	refused := func() (export struct{ RefusedCeremonies []exportedRefusal }) {
+		t.Helper()
+		if err := json.NewDecoder(send(f, "GET", "/account/export", "", "Authorization", f.bearer).Body).Decode(&export); err != nil {
+			t.Fatal(err)
+		}
+		return export
+	}
+	if got := refused().RefusedCeremonies; got == nil || len(got) != 0 {
+		t.Errorf("at first: %+v, want an empty list", got)
+	}
+	send(f, "POST", "/passkeys/authenticate/verify", `{}`, "Authorization", f.bearer)
+	got := refused().RefusedCeremonies
+	if len(got) != 1 || got[0].Ceremony != stepkey.PurposeStepUp || got[0].Reason != "client_data" || got[0].Times != 1 || got[0].LastAt.IsZero() {
+		t.Errorf("%+v, want one step-up", got)
+	}
+}
+
 // What succeeds, and what is no ceremony, is no line.
 func TestOnlyRefusedCeremoniesAreLogged(t *testing.T) {
 	f := newRefusals(t)
