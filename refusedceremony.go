@@ -31,12 +31,12 @@ type RefusedCeremony struct {
 	RequestID string
 }
 
-// RecordRefusedCeremony remembers that an answer of r.UserID was refused, for
-// whoever is asked why a passkey does not work. A user has one record for each
+// RecordRefusedCeremony records that an answer of r.UserID was refused, so that an
+// operator can say why a passkey does not work. A user has one record for each
 // ceremony and reason. Times and LastAt of r are ignored.
 //
-// It is for what answers clients, package httpapi here, because that alone knows the
-// request and what was wrong before an answer could be read.
+// The HTTP layer calls it. Only that layer knows the request id, and why a body could
+// not be read.
 func (s *Service) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error {
 	now := s.now()
 	err := s.limits.chargeRefusedCeremony(ctx, r.UserID, now)

@@ -15,8 +15,8 @@ import (
 
 type refusalKey struct{}
 
-// ceremony has every refusal of next logged with its reason, and recorded where the user
-// is known: a client learns too little from the answer to find out what is wrong.
+// ceremony logs every refusal of next with its reason, and records it where the user is
+// known. The answer alone tells too little to find out what is wrong.
 func (a *api) ceremony(kind stepkey.Purpose, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		why := &stepkey.CeremonyRefusal{}
