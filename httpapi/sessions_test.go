@@ -49,7 +49,7 @@ func hasRefreshCookie(r *http.Response) bool {
 func cookieOf(t *testing.T, r *http.Response) *http.Cookie {
 	t.Helper()
 	for _, c := range r.Cookies() {
-		if c.Name == localRefreshCookie {
+		if strings.Contains(c.Name, "stepkey-refresh") {
 			return c
 		}
 	}
