@@ -54,8 +54,10 @@ func readSecret(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("the secret in %s can be read by others: run chmod 600 %s", path, path)
+	// The group is left alone: Kubernetes gives every file of a volume to the group in fsGroup, and OpenShift runs
+	// each container as a user of its own in group 0.
+	if info.Mode().Perm()&0o007 != 0 {
+		return "", fmt.Errorf("the secret in %s is accessible to all users: run chmod o-rwx %s", path, path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
 	}
-	if err := ignoreEmpty(parser.Model); err != nil {
+	if err := unsetEmpty(parser.Model); err != nil {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
 	}
@@ -85,29 +85,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// loadEnvFile adds what .env says to the environment, which wins where both say
-// something.
+// loadEnvFile adds the settings in .env to the environment. Where both set one, the environment wins.
 func loadEnvFile() error {
-	err := godotenv.Load()
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	values, err := godotenv.Read()
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	// The parser's own text quotes the line, which may hold a secret.
-	return errors.New("the file .env cannot be read: it takes lines like NAME=value")
+	if err != nil {
+		// The parser's own text quotes the line, which may hold a secret.
+		return errors.New("the file .env cannot be read: it takes lines like NAME=value")
+	}
+	for name, value := range values {
+		if os.Getenv(name) != "" {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("the file .env sets %s, which the system refuses", name)
+		}
+	}
+	return nil
 }
 
-// ignoreEmpty makes a setting with an empty value one that is not set: compose and other
-// tools pass on what nobody has set as an empty value.
-func ignoreEmpty(model *kong.Application) error {
-	return kong.Visit(model, func(node kong.Visitable, next kong.Next) error {
-		if setting, ok := node.(*kong.Flag); ok {
-			for _, name := range setting.Envs {
-				if os.Getenv(name) != "" {
-					continue
-				}
-				if err := os.Unsetenv(name); err != nil {
-					return err
-				}
+// unsetEmpty removes settings without a value from the environment, so that each has its default. A line such as NAME= in
+// .env, and compose.yaml for a variable that is not set, mean that.
+func unsetEmpty(app *kong.Application) error {
+	return kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		flag, ok := node.(*kong.Flag)
+		if !ok {
+			return next(nil)
+		}
+		for _, name := range flag.Envs {
+			if os.Getenv(name) != "" {
+				continue
+			}
+			if err := os.Unsetenv(name); err != nil {
+				return err
 			}
 		}
 		return next(nil)

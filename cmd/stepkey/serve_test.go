@@ -322,7 +322,7 @@ func TestUnusableDataFolderStopsTheStart(t *testing.T) {
 	t.Run("secret that others can read", func(t *testing.T) {
 		atHome(t)
 		writeSecretFile(t, "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=\n", 0o644)
-		wantRefused(t, "chmod 600 data/secret")
+		wantRefused(t, "chmod o-rwx data/secret")
 	})
 	t.Run("secret that is none", func(t *testing.T) {
 		atHome(t)
@@ -347,6 +347,31 @@ func writeSecretFile(t *testing.T, text string, mode os.FileMode) {
 	}
 	if err := os.WriteFile(filepath.Join("data", "secret"), []byte(text), mode); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A volume in Kubernetes belongs to a group, so the group may have access; other users may not.
+func TestSecretIsKeptFromOtherUsers(t *testing.T) {
+	for mode, accepted := range map[os.FileMode]bool{
+		0o600: true, 0o400: true, 0o640: true, 0o660: true, 0o670: true,
+		0o604: false, 0o602: false, 0o601: false, 0o644: false, 0o666: false, 0o777: false,
+	} {
+		folder := t.TempDir()
+		want, err := settings{Data: folder}.rootSecret()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(folder, secretFile)
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		got, err := settings{Data: folder}.rootSecret()
+		if accepted && (err != nil || got != want) {
+			t.Errorf("mode %#o: %v, want the secret", mode, err)
+		}
+		if !accepted && (err == nil || !strings.Contains(err.Error(), "chmod o-rwx "+file)) {
+			t.Errorf("mode %#o: %v, want a refusal that says how to change it", mode, err)
+		}
 	}
 }
 
@@ -429,6 +454,22 @@ func TestEmptySettingIsNone(t *testing.T) {
 	}
 	t.Setenv("PORT", freePort(t))
 	start(t)
+}
+
+// An empty variable does not hide what .env says.
+func TestEmptyVariableLeavesTheFile(t *testing.T) {
+	atHome(t)
+	port := freePort(t)
+	t.Setenv("PORT", "")
+	if err := os.WriteFile(".env", []byte("STEPKEY_LIMITS=\nPORT="+port+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t)
+	response, err := http.Get("http://localhost:" + port + "/livez")
+	if err != nil {
+		t.Fatalf("on the port of .env: %v", err)
+	}
+	response.Body.Close()
 }
 
 func TestHelpNamesEverySetting(t *testing.T) {
