@@ -86,10 +86,10 @@ func (i image) unpack(t *testing.T) string {
 	if output, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", i.build, err, output)
 	}
-	if err := os.Mkdir(dir+"/data", 0o700); err != nil {
+	if err := os.Mkdir(dir+"/data", 0o770); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chown(dir+"/data", int(i.user), int(i.user)); err != nil {
+	if err := os.Chown(dir+"/data", int(i.user), 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(dir+"/etc", 0o755); err != nil {
