@@ -1,6 +1,6 @@
 # Every target is one line that can be typed by hand. `make` alone lists them.
 
-.PHONY: help build test race check faults reliability bench screenshots
+.PHONY: help build test race check containers faults reliability bench screenshots
 
 # More flags for go test, such as TESTFLAGS='-run StepUp -v'.
 TESTFLAGS =
@@ -25,8 +25,11 @@ race: ## the unit and store tests again, with the race detector and longer games
 check: ## format, vet and staticcheck in all modules
 	go -C tools build -o ../bin/ tool
 	@unformatted=$$(bin/gofumpt -l .); [ -z "$$unformatted" ] || { echo "not in gofumpt's format (bin/gofumpt -w .):"; echo "$$unformatted"; exit 1; }
-	go vet ./... && go -C tools vet ./... && go -C e2e vet ./...
-	bin/staticcheck ./... && cd tools && ../bin/staticcheck ./... && cd ../e2e && ../bin/staticcheck ./...
+	go vet ./... && go -C tools vet ./... && go -C e2e vet -tags containers ./...
+	bin/staticcheck ./... && cd tools && ../bin/staticcheck ./... && cd ../e2e && ../bin/staticcheck -tags containers ./...
+
+containers: ## run compose.yaml in a Docker engine of its own, or say why this machine cannot
+	go -C e2e test -count=1 -tags containers -v -timeout 40m $(TESTFLAGS) ./containers
 
 faults: ## break what the service stands on, a few seconds for each fault
 	tools/setup
