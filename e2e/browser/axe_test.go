@@ -144,9 +144,8 @@ func TestAccessible(t *testing.T) {
 	p.Press("signin", "Sign in with a passkey")
 	p.See("signin", "Follow your device")
 	p.accessible(source, "waiting at sign-in")
+	device.Verified(false) // or a list that begins would be answered as soon as somebody is there
 	p.Press("signin", "Stop")
-	p.Wait("the list again", listed)
-	device.Verified(false)
 	device.Present(true)
 	p.Press("signin", "Sign in with a passkey")
 	p.See("signin", "No passkey was used.")
