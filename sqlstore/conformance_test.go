@@ -20,12 +20,15 @@ import (
 // its own.
 func conformance(t *testing.T, suite func(t *testing.T, empty func(*testing.T) place)) {
 	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		suite(t, func(t *testing.T) place { return place{sqlite(t), sqlstore.DefaultSchema} })
 	})
 	t.Run("sqlite with another prefix", func(t *testing.T) {
+		t.Parallel()
 		suite(t, func(t *testing.T) place { return place{sqlite(t), newSchema()} })
 	})
 	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
 		d := database{pgtest.NewDatabase(t)}
 		suite(t, func(t *testing.T) place {
 			exec(t, d, `DROP SCHEMA IF EXISTS `+sqlstore.DefaultSchema+` CASCADE`)

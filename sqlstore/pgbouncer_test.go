@@ -18,6 +18,7 @@ import (
 func throughPgBouncer(t *testing.T, test func(t *testing.T, through func(database) database)) {
 	for _, mode := range []string{"session", "transaction"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			bouncer := pgtest.NewBouncer(t, mode)
 			test(t, func(d database) database { return database{bouncer.DSN(d.url)} })
 		})

@@ -40,10 +40,15 @@ func postgres(t *testing.T) database {
 	})}
 }
 
-// onBoth runs a test on SQLite and on PostgreSQL.
+// onBoth runs a test on SQLite and on PostgreSQL, at the same time: most of it is waiting
+// for the disk. It comes last in a test.
 func onBoth(t *testing.T, test func(t *testing.T, empty func(*testing.T) database)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, sqlite) })
-	t.Run("postgres", func(t *testing.T) { test(t, postgres) })
+	for name, empty := range map[string]func(*testing.T) database{"sqlite": sqlite, "postgres": postgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, empty)
+		})
+	}
 }
 
 func open(t *testing.T, url string, clock func() time.Time) *sqlstore.Store {
