@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,6 +53,12 @@ func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service
 		t.Fatal(err)
 	}
 	return service
+}
+
+// newHandler is New with a deadline that no load reaches, unless the test sets one.
+func newHandler(service *stepkey.Service, options Options) http.Handler {
+	options.RequestTimeout = cmp.Or(options.RequestTimeout, patience.Long)
+	return New(service, options)
 }
 
 func send(h http.Handler, method, target, body string, headers ...string) *http.Response {
@@ -218,7 +225,7 @@ func TestProblemOfEachKind(t *testing.T) {
 // What a client sends and what a secret is stay out of log and answers.
 func TestNothingSentComesBackOrIsLogged(t *testing.T) {
 	var log bytes.Buffer
-	h := New(newService(t), Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	h := newHandler(newService(t), Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	const canary = "c4n4ry-hunter2"
 	body := fmt.Sprintf(`{"username":"mira-%s","password":"%s","%s":1}`, canary, canary, canary)
 	var answers bytes.Buffer
@@ -266,7 +273,7 @@ func TestPanicIsAPlain500(t *testing.T) {
 // An instance that is about to stop sends everybody elsewhere, and yet answers.
 func TestStopping(t *testing.T) {
 	stopping := make(chan struct{})
-	h := New(newService(t), Options{Stopping: stopping})
+	h := newHandler(newService(t), Options{Stopping: stopping})
 	if got := send(h, "GET", "/readyz", ""); got.StatusCode != 200 || got.Header.Get("Connection") != "" {
 		t.Errorf("before: %d, Connection %q", got.StatusCode, got.Header.Get("Connection"))
 	}
@@ -294,7 +301,7 @@ func TestRequestsHaveADeadline(t *testing.T) {
 func TestHSTSOnlyWhereItIsSet(t *testing.T) {
 	service := newService(t)
 	for hsts, want := range map[bool]string{true: "max-age=31536000", false: ""} {
-		got := send(New(service, Options{HSTS: hsts}), "GET", "/livez", "")
+		got := send(newHandler(service, Options{HSTS: hsts}), "GET", "/livez", "")
 		if got.Header.Get("Strict-Transport-Security") != want {
 			t.Errorf("HSTS %v: %q", hsts, got.Header.Get("Strict-Transport-Security"))
 		}
@@ -372,7 +379,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	h := New(newService(t), Options{})
+	h := newHandler(newService(t), Options{})
 	for _, test := range []struct {
 		method, path, allow string
 		status              int

@@ -51,7 +51,7 @@ func TestSessionsShowTheNetworkOfTheClient(t *testing.T) {
 		"192.0.2.0/24":    {},
 		"198.51.100.0/24": {ClientIP: behind},
 	} {
-		h := New(service, options)
+		h := newHandler(service, options)
 		send(h, "POST", "/auth/signup", `{"username":"mira","password":"correct horse battery"}`)
 		token := tokensOf(t, logInWith(h, "", "X-Forwarded-For", "203.0.113.200, 198.51.100.7")).AccessToken
 		var list struct {
@@ -86,7 +86,7 @@ func TestForgedHostsChangeNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := New(newService(t), Options{ClientIP: behind, CORSOrigins: []string{"https://app.example.com"}})
+	h := newHandler(newService(t), Options{ClientIP: behind, CORSOrigins: []string{"https://app.example.com"}})
 	forged := []string{
 		"X-Forwarded-Host", evil, "X-Forwarded-Proto", "https", "X-Forwarded-Port", "8443", "X-Original-Host", evil,
 		"Forwarded", "for=198.51.100.7;host=" + evil + ";proto=https", "X-Forwarded-Server", evil, "X-Forwarded-Prefix", "/" + evil,

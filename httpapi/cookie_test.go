@@ -38,7 +38,7 @@ func TestCookieNames(t *testing.T) {
 // mode, and its answer.
 func signInAt(t *testing.T, origin string, change func(*stepkey.Config)) (http.Handler, *http.Response) {
 	t.Helper()
-	h := New(newServiceWith(t, func(c *stepkey.Config) {
+	h := newHandler(newServiceWith(t, func(c *stepkey.Config) {
 		c.Origins, c.DangerNoLimits, c.Limiter = []string{origin}, false, memstore.NewLimiter(0, nil)
 		change(c)
 	}), Options{})

@@ -44,7 +44,7 @@ func wantVary(t *testing.T, what string, r *http.Response) {
 }
 
 func TestNobodyElsewhereByDefault(t *testing.T) {
-	h := New(newService(t), Options{})
+	h := newHandler(newService(t), Options{})
 	wantNoCORS(t, "request", send(h, "GET", "/auth/login", "", "Origin", friend))
 	wantNoCORS(t, "preflight", send(h, "OPTIONS", "/auth/login", "", "Origin", friend, "Access-Control-Request-Method", "POST"))
 }
@@ -53,7 +53,7 @@ func TestNobodyElsewhereByDefault(t *testing.T) {
 func TestListedPagesReadEveryAnswer(t *testing.T) {
 	stopping := make(chan struct{})
 	close(stopping)
-	limited := New(newServiceWith(t, func(c *stepkey.Config) {
+	limited := newHandler(newServiceWith(t, func(c *stepkey.Config) {
 		c.DangerNoLimits, c.Limiter = false, memstore.NewLimiter(0, nil)
 	}), Options{CORSOrigins: []string{friend}, Stopping: stopping})
 	const credentials = `{"username":"mira","password":"correct horse battery"}`
@@ -93,7 +93,7 @@ func TestListedPagesReadEveryAnswer(t *testing.T) {
 }
 
 func TestPreflightOfAListedPage(t *testing.T) {
-	h := New(newService(t), Options{CORSOrigins: []string{"https://shop.example.com", friend}})
+	h := newHandler(newService(t), Options{CORSOrigins: []string{"https://shop.example.com", friend}})
 	for _, path := range []string{"/auth/login", "/passkeys/00000000-0000-0000-0000-000000000000", "/nothing"} {
 		got := send(h, "OPTIONS", path, "", "Origin", friend, "Access-Control-Request-Method", "DELETE")
 		if got.StatusCode != http.StatusNoContent {
@@ -117,7 +117,7 @@ func TestPreflightOfAListedPage(t *testing.T) {
 }
 
 func TestPagesThatAreNotListedReadNothing(t *testing.T) {
-	h := New(newService(t), Options{CORSOrigins: []string{friend}, Pages: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
+	h := newHandler(newService(t), Options{CORSOrigins: []string{friend}, Pages: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})})
 	for _, origin := range []string{"", "null", "https://evil.example", friend + ".evil.example", "http://app.example.com", "https://x.app.example.com", friend + ":8443", page} {
 		for _, path := range []string{"/auth/login", "/nothing", "/users/profile", "/"} {
 			for _, method := range []string{"GET", "POST", "OPTIONS"} {
@@ -132,7 +132,7 @@ func TestPagesThatAreNotListedReadNothing(t *testing.T) {
 
 // What is public every page may read, but without cookies: with those, only a page that is listed.
 func TestPublicDocumentsAreForEveryPage(t *testing.T) {
-	h := New(newService(t), Options{CORSOrigins: []string{friend}})
+	h := newHandler(newService(t), Options{CORSOrigins: []string{friend}})
 	for _, path := range []string{"/.well-known/jwks.json", "/openapi.json"} {
 		got := send(h, "GET", path, "", "Origin", "https://evil.example")
 		if got.Header.Get("Access-Control-Allow-Origin") != "*" || got.Header.Get("Access-Control-Allow-Credentials") != "" {
@@ -155,7 +155,7 @@ func TestOriginsOfNobodyAreRefused(t *testing.T) {
 					t.Errorf("%q is taken", origin)
 				}
 			}()
-			New(service, Options{CORSOrigins: []string{friend, origin}})
+			newHandler(service, Options{CORSOrigins: []string{friend, origin}})
 		}()
 	}
 }
@@ -163,7 +163,7 @@ func TestOriginsOfNobodyAreRefused(t *testing.T) {
 // A listed page keeps its session in the cookie, and another page of the same site, whose requests carry the cookie as well,
 // can do nothing with it.
 func TestCookieIsForListedPages(t *testing.T) {
-	h := New(newServiceAt(t, []string{"https://login.example.com"}), Options{CORSOrigins: []string{friend}})
+	h := newHandler(newServiceAt(t, []string{"https://login.example.com"}), Options{CORSOrigins: []string{friend}})
 	const credentials = `{"username":"mira","password":"correct horse battery","refresh":"cookie"}`
 	send(h, "POST", "/auth/signup", `{"username":"mira","password":"correct horse battery"}`)
 	const sibling = "https://blog.example.com"

@@ -38,7 +38,7 @@ func newMailed(t *testing.T) *mailed {
 		c.Mailer = &m.box
 		c.DangerNoLimits, c.Limiter = false, memstore.NewLimiter(0, nil)
 	})
-	m.Handler = New(m.service, Options{})
+	m.Handler = newHandler(m.service, Options{})
 	body := `{"username":"mira","password":"correct horse battery"}`
 	send(m, "POST", "/auth/signup", body)
 	var granted struct{ AccessToken string }
@@ -154,7 +154,7 @@ func TestResetAnswersAlike(t *testing.T) {
 }
 
 func TestEmailIsOffWithoutMailer(t *testing.T) {
-	h := New(newService(t), Options{})
+	h := newHandler(newService(t), Options{})
 	for path, body := range map[string]string{
 		"/account/email/verify": `{"token":"x"}`, "/recovery/password": `{"username":"mira"}`,
 		"/recovery/password/finish": `{"token":"x","password":"correct horse battery"}`, "/recovery/freeze": `{"token":"x"}`,

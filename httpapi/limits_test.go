@@ -13,7 +13,7 @@ import (
 
 func limited(t *testing.T) http.Handler {
 	t.Helper()
-	return New(newServiceWith(t, func(c *stepkey.Config) {
+	return newHandler(newServiceWith(t, func(c *stepkey.Config) {
 		c.DangerNoLimits, c.Limiter = false, memstore.NewLimiter(0, nil)
 	}), Options{})
 }
@@ -57,7 +57,7 @@ func TestTooManyFailuresAnswer429ButToKnownDevices(t *testing.T) {
 }
 
 func TestTooShortPasswordIsToldHowLong(t *testing.T) {
-	h := New(newServiceWith(t, func(c *stepkey.Config) { c.MinPasswordLength, c.RPName = 15, "Pelikan Post" }), Options{})
+	h := newHandler(newServiceWith(t, func(c *stepkey.Config) { c.MinPasswordLength, c.RPName = 15, "Pelikan Post" }), Options{})
 	signUp := func(password string) *http.Response {
 		return send(h, "POST", "/auth/signup", `{"username":"mira","password":"`+password+`"}`)
 	}

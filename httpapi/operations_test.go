@@ -7,9 +7,9 @@ import (
 
 func TestRelatedOriginsRoute(t *testing.T) {
 	const path = "/.well-known/webauthn"
-	wantStatus(t, "without any", send(New(newService(t), Options{}), "GET", path, ""), 404, "not_found")
+	wantStatus(t, "without any", send(newHandler(newService(t), Options{}), "GET", path, ""), 404, "not_found")
 
-	h := New(newServiceAt(t, []string{"https://app.example.com"}, "https://app.example.net", "https://example.org:8443"), Options{})
+	h := newHandler(newServiceAt(t, []string{"https://app.example.com"}, "https://app.example.net", "https://example.org:8443"), Options{})
 	got := send(h, "GET", path, "")
 	text, _ := io.ReadAll(got.Body)
 	if want := `{"origins":["https://app.example.net","https://example.org:8443"]}`; got.StatusCode != 200 || string(text) != want {
@@ -27,7 +27,7 @@ func TestRelatedOriginsRoute(t *testing.T) {
 // A cookie is for pages: those of related origins too, and no app's.
 func TestCookieIsForRelatedPages(t *testing.T) {
 	const app = "android:apk-key-hash:-_8jcJtgyfrbH09yT3MOOxaQvYBN2iI4VUdL3lqkfpE"
-	h := New(newServiceAt(t, []string{"https://app.example.com", app}, "https://app.example.net"), Options{})
+	h := newHandler(newServiceAt(t, []string{"https://app.example.com", app}, "https://app.example.net"), Options{})
 	send(h, "POST", "/auth/signup", `{"username":"mira","password":"correct horse battery"}`)
 	for origin, want := range map[string]int{
 		"https://app.example.com": 201, "https://app.example.net": 201,

@@ -76,9 +76,9 @@ func TestPasskeyLogInAnswers429(t *testing.T) {
 func TestWellKnownAddressesNeedPages(t *testing.T) {
 	service := newService(t)
 	for path, want := range map[string]int{"/.well-known/passkey-endpoints": 200, "/.well-known/change-password": 302} {
-		without := New(service, Options{})
+		without := newHandler(service, Options{})
 		wantStatus(t, path+" without pages", send(without, "GET", path, ""), 404, "not_found")
-		with := New(service, Options{Pages: http.NotFoundHandler()})
+		with := newHandler(service, Options{Pages: http.NotFoundHandler()})
 		if got := send(with, "GET", path, ""); got.StatusCode != want {
 			t.Errorf("%s with pages: %d, want %d", path, got.StatusCode, want)
 		}

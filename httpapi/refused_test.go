@@ -35,7 +35,7 @@ func newRefusals(t *testing.T) *refusals {
 		c.DangerNoLimits, c.Limiter = false, memstore.NewLimiter(0, nil)
 		f.store = c.Store.(*sqlstore.Store)
 	})
-	f.Handler = New(service, Options{Log: slog.New(slog.NewJSONHandler(f.log, nil))})
+	f.Handler = newHandler(service, Options{Log: slog.New(slog.NewJSONHandler(f.log, nil))})
 	send(f, "POST", "/auth/signup", `{"username":"mira","password":"correct horse battery"}`)
 	f.bearer = "Bearer " + tokensOf(t, logInWith(f, "")).AccessToken
 	f.verified("/passkeys/register/verify", f.create(f.device, authenticator.Hostile{}))

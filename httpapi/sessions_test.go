@@ -18,7 +18,7 @@ const localRefreshCookie = "stepkey-refresh-3000"
 // signedIn returns the API with a user, and the answer to a login with that mode.
 func signedIn(t *testing.T, mode string, headers ...string) (http.Handler, *http.Response) {
 	t.Helper()
-	h := New(newService(t), Options{IntrospectionSecret: "introspection secret of 32 bytes"})
+	h := newHandler(newService(t), Options{IntrospectionSecret: "introspection secret of 32 bytes"})
 	if got := send(h, "POST", "/auth/signup", `{"username":"mira","password":"correct horse battery"}`); got.StatusCode != 201 {
 		t.Fatalf("sign-up: %d", got.StatusCode)
 	}
@@ -223,7 +223,7 @@ func TestIntrospectRoute(t *testing.T) {
 	for what, secret := range map[string]string{"none": "", "wrong": "Bearer x", "a token": "Bearer " + got.AccessToken, "Basic": "Basic introspection secret of 32 bytes"} {
 		wantStatus(t, "secret: "+what, ask(h, got.AccessToken, secret), 401, "unauthorized")
 	}
-	closed := New(newService(t), Options{})
+	closed := newHandler(newService(t), Options{})
 	wantStatus(t, "where none is set", ask(closed, got.AccessToken, "Bearer "), 401, "unauthorized")
 
 	var live struct {

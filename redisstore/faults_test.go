@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/redistest"
 	"github.com/stepkey/stepkey/redisstore"
 )
@@ -47,7 +48,7 @@ func wantUnavailable(t *testing.T, what string, err error, reason string) {
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience.Long); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err = try(); err == nil {
 			return
 		}
@@ -82,7 +83,7 @@ func TestPausedServer(t *testing.T) {
 			}()
 		}
 	}
-	bound := time.After(time.Minute)
+	bound := time.After(patience.Long)
 	for range count {
 		select {
 		case o := <-outcomes:
@@ -91,7 +92,7 @@ func TestPausedServer(t *testing.T) {
 				t.Errorf("%s failed %d times of 8", o.what, n)
 			}
 		case <-bound:
-			t.Fatal("some still wait after a minute")
+			t.Fatal("some wait without end")
 		}
 	}
 	if err := server.Resume(); err != nil {

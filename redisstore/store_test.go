@@ -102,7 +102,7 @@ return 1`
 // timeOf is the time of a server, which also runs by itself.
 func timeOf(t *testing.T, client rueidis.Client) storetest.Time {
 	return storetest.Time{
-		Drift: 5 * time.Second,
+		Drift: 30 * time.Second,
 		Advance: func(d time.Duration) {
 			by := strconv.FormatInt(d.Microseconds(), 10)
 			if err := client.Do(t.Context(), client.B().Eval().Script(ageScript).Numkeys(0).Arg(by).Build()).Error(); err != nil {

@@ -292,7 +292,7 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 // wantRefused starts the service and expects that it does not start, and says why.
 func wantRefused(t *testing.T, says ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience.Long)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, []string{"serve"}, &stdout, &stderr)

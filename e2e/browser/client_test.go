@@ -38,7 +38,7 @@ func (p *tab) forgive(text string) {
 // run evaluates the body of an async function. What it throws comes back as "error KIND: SENTENCE".
 func (p *tab) run(body string) string {
 	p.t.Helper()
-	return Eval[string](p.Page, `Promise.race([(async () => { `+body+` })(), new Promise((_, reject) => later(reject, 20000, "no end"))]).then(v => typeof v === "string" ? v : JSON.stringify(v) ?? "",
+	return Eval[string](p.Page, `Promise.race([(async () => { `+body+` })(), new Promise((_, reject) => later(reject, 120000, "no end"))]).then(v => typeof v === "string" ? v : JSON.stringify(v) ?? "",
 		e => e instanceof StepkeyError ? "error " + e.kind + ": " + e.message : "other " + e)`)
 }
 
@@ -273,7 +273,7 @@ func TestClientRefreshAlwaysEnds(t *testing.T) {
 	p := client(t)
 	p.run(enter)
 	p.want(`const { request } = LockManager.prototype; LockManager.prototype.request = () => Promise.reject(new DOMException("", "InvalidStateError"));
-		const end = await Promise.race([s.refresh().catch(error => error.name), new Promise(done => later(done, 3000, "no end"))]);
+		const end = await Promise.race([s.refresh().catch(error => error.name), new Promise(done => later(done, 60000, "no end"))]);
 		LockManager.prototype.request = request; return end + " " + (await s.refresh()).claims.username`, "InvalidStateError mira")
 }
 
