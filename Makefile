@@ -18,9 +18,10 @@ test: ## set up what the tests need and run them: unit, store, API and browser t
 	go -C tools test $(TESTFLAGS) ./...
 	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./inbox ./proxy
 
-race: ## the unit and store tests again, with the race detector and longer games
+race: ## the unit and store tests again, with the race detector and ten times as many games of the model
 	tools/setup
 	go test -race -p 1 -timeout 30m $(TESTFLAGS) ./...
+	go test -race -run RefreshModel -timeout 30m $(TESTFLAGS) . -args -rapid.checks=300
 
 check: ## format, vet and staticcheck in all modules
 	go -C tools build -o ../bin/ tool
