@@ -125,9 +125,14 @@ func (s Session) Level() token.Level {
 }
 
 // fullWithin reports whether a passkey was verified in this session at most age
-// before now.
+// before now. A proof that lies ahead, because a clock has been set back, would stay
+// fresh for longer, so it does not count.
 func (s Session) fullWithin(age time.Duration, now time.Time) bool {
-	return s.Level() == token.LevelFull && now.Sub(*s.FullAt) <= age
+	if s.Level() != token.LevelFull {
+		return false
+	}
+	since := now.Sub(*s.FullAt)
+	return since <= age && since >= -token.Leeway
 }
 
 // tokenExpiry is when an access token minted now has to expire: never later than

@@ -29,6 +29,7 @@ type ActionClaims struct {
 
 	IssuedAt  int64 `json:"iat"`
 	ExpiresAt int64 `json:"exp"`
+	NotBefore int64 `json:"nbf,omitzero"` // as in Claims
 
 	// Act is the action. It is not the actor of RFC 8693: the token's type says
 	// which of the two is meant.
@@ -63,7 +64,7 @@ func (v *Verifier) VerifyAction(ctx context.Context, raw string) (ActionClaims, 
 	if err := eachMember(payload, c.readMember); err != nil {
 		return ActionClaims{}, &Error{ReasonMalformed, err}
 	}
-	registered := Claims{Issuer: c.Issuer, Audience: c.Audience, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt}
+	registered := Claims{Issuer: c.Issuer, Audience: c.Audience, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, NotBefore: c.NotBefore}
 	if err := check(v.registered, registered, c.incomplete()); err != nil {
 		return ActionClaims{}, err
 	}
@@ -86,6 +87,8 @@ func (c *ActionClaims) readMember(name, value []byte) error {
 		return readInt(&c.IssuedAt, value)
 	case "exp":
 		return readInt(&c.ExpiresAt, value)
+	case "nbf":
+		return readInt(&c.NotBefore, value)
 	case "passkey_time":
 		return readInt(&c.PasskeyTime, value)
 	case "act":

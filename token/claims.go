@@ -34,6 +34,10 @@ type Claims struct {
 	IssuedAt  int64 `json:"iat"`
 	ExpiresAt int64 `json:"exp"`
 
+	// NotBefore is before when the token is refused (RFC 7519 §4.1.5). Stepkey's own
+	// tokens leave it out.
+	NotBefore int64 `json:"nbf,omitzero"`
+
 	// Level is repeated in ACR (OpenID Connect Core §2) for clients that know
 	// the standard name, and in PasskeyVerified for clients of the original.
 	Level           Level `json:"authLevel"`
@@ -54,9 +58,11 @@ type Claims struct {
 }
 
 // PasskeyAge returns how long before now the passkey was verified, in whole
-// seconds, and false if the token rests on no passkey. An age is never negative.
+// seconds, and false if the token rests on no passkey or on one that was verified
+// more than [Leeway] after now: such a proof would stay fresh for longer than any
+// limit. An age is never negative.
 func (c Claims) PasskeyAge(now time.Time) (time.Duration, bool) {
-	if c.Level != LevelFull || c.PasskeyTime == 0 {
+	if c.Level != LevelFull || c.PasskeyTime == 0 || c.PasskeyTime > now.Add(Leeway).Unix() {
 		return 0, false
 	}
 	return max(0, time.Duration(now.Unix()-c.PasskeyTime)*time.Second), true
@@ -82,6 +88,8 @@ func (c *Claims) readMember(name, value []byte) error {
 		return readInt(&c.IssuedAt, value)
 	case "exp":
 		return readInt(&c.ExpiresAt, value)
+	case "nbf":
+		return readInt(&c.NotBefore, value)
 	case "authLevel":
 		return readText((*string)(&c.Level), value)
 	case "passkeyVerified":
@@ -109,8 +117,8 @@ func (c Claims) GetExpirationTime() (*jwt.NumericDate, error) { return numericDa
 // GetIssuedAt implements [jwt.Claims].
 func (c Claims) GetIssuedAt() (*jwt.NumericDate, error) { return numericDate(c.IssuedAt), nil }
 
-// GetNotBefore implements [jwt.Claims]. Stepkey's tokens carry no nbf.
-func (c Claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
+// GetNotBefore implements [jwt.Claims].
+func (c Claims) GetNotBefore() (*jwt.NumericDate, error) { return numericDate(c.NotBefore), nil }
 
 // GetIssuer implements [jwt.Claims].
 func (c Claims) GetIssuer() (string, error) { return c.Issuer, nil }

@@ -21,6 +21,7 @@ type EndedSessions struct {
 	// later, is when the list can no longer be shown to anybody as the newest.
 	IssuedAt  int64 `json:"iat"`
 	ExpiresAt int64 `json:"exp"`
+	NotBefore int64 `json:"nbf,omitzero"` // as in Claims
 
 	// SessionIDs are of 1 to 128 bytes each, in no order.
 	SessionIDs []string `json:"sids"`
@@ -46,7 +47,7 @@ func (v *Verifier) VerifyEndedSessions(ctx context.Context, raw string) (EndedSe
 	if err := eachMember(payload, e.readMember); err != nil {
 		return EndedSessions{}, &Error{ReasonMalformed, err}
 	}
-	registered := Claims{Issuer: e.Issuer, IssuedAt: e.IssuedAt, ExpiresAt: e.ExpiresAt}
+	registered := Claims{Issuer: e.Issuer, IssuedAt: e.IssuedAt, ExpiresAt: e.ExpiresAt, NotBefore: e.NotBefore}
 	if err := check(v.unaddressed, registered, e.incomplete()); err != nil {
 		return EndedSessions{}, err
 	}
@@ -61,6 +62,8 @@ func (e *EndedSessions) readMember(name, value []byte) error {
 		return readInt(&e.IssuedAt, value)
 	case "exp":
 		return readInt(&e.ExpiresAt, value)
+	case "nbf":
+		return readInt(&e.NotBefore, value)
 	case "sids":
 		return readTexts(&e.SessionIDs, value)
 	default:

@@ -21,7 +21,7 @@ const (
 	ReasonAlgorithm   Reason = "algorithm"     // not the key's algorithm
 	ReasonSignature   Reason = "signature"     // not signed by the key
 	ReasonExpired     Reason = "expired"       // exp has passed
-	ReasonNotYetValid Reason = "not_yet_valid" // iat lies ahead
+	ReasonNotYetValid Reason = "not_yet_valid" // iat or nbf lies ahead
 	ReasonIssuer      Reason = "issuer"        // another iss
 	ReasonAudience    Reason = "audience"      // another aud
 	ReasonClaims      Reason = "claims"        // a claim is missing or contradicts another
@@ -46,6 +46,7 @@ func reasonOf(err error) Reason {
 	}{
 		{jwt.ErrTokenExpired, ReasonExpired},
 		{jwt.ErrTokenUsedBeforeIssued, ReasonNotYetValid},
+		{jwt.ErrTokenNotValidYet, ReasonNotYetValid},
 		{jwt.ErrTokenInvalidIssuer, ReasonIssuer},
 		{jwt.ErrTokenInvalidAudience, ReasonAudience},
 	} {

@@ -114,6 +114,7 @@ func (k vectorKeys) accessTokens(t *testing.T) []vectorToken {
 	add("accept", "a flat claim that is not known", with("roles", []string{"a", "b"}))
 	add("accept", "expired 29 s ago", ended(29*time.Second))
 	add("accept", "issued 30 s ahead", with("iat", now.Add(30*time.Second).Unix()))
+	add("accept", "nbf 30 s ahead", with("nbf", now.Add(30*time.Second).Unix()))
 	add("accept", "the other form of the signature, n-s: revoke by sid, not by these bytes", malleated(t, honest))
 
 	add(token.ReasonSize, "4097 bytes", honest+strings.Repeat("A", token.MaxBytes+1-len(honest)))
@@ -162,6 +163,7 @@ func (k vectorKeys) accessTokens(t *testing.T) []vectorToken {
 	add(token.ReasonSignature, "HS256 with another secret", hs256(make([]byte, 32), `{"alg":"HS256","typ":"at+jwt"}`, payload))
 	add(token.ReasonExpired, "expired 30 s ago", ended(token.Leeway))
 	add(token.ReasonNotYetValid, "issued 31 s ahead", with("iat", now.Add(31*time.Second).Unix()))
+	add(token.ReasonNotYetValid, "nbf 31 s ahead", with("nbf", now.Add(31*time.Second).Unix()))
 	add(token.ReasonIssuer, "another issuer", with("iss", "https://evil.example"))
 	add(token.ReasonIssuer, "issuer with a slash", with("iss", issuer+"/"))
 	add(token.ReasonAudience, "another audience", with("aud", []string{"https://evil.example"}))
