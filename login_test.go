@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/text/unicode/rangetable"
 
 	"github.com/stepkey/stepkey"
 )
@@ -141,6 +143,19 @@ func TestCanonicalUsername(t *testing.T) {
 		if got, err := stepkey.CanonicalUsername(typed); err != stepkey.ErrUsernameInvalid {
 			t.Errorf("%q: %q, %v; want ErrUsernameInvalid", typed, got, err)
 		}
+	}
+}
+
+// A name with an invisible character looks like somebody else's.
+func TestInvisibleCharactersInUsernames(t *testing.T) {
+	for _, table := range []*unicode.RangeTable{
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Cf, unicode.Zs,
+	} {
+		rangetable.Visit(table, func(r rune) {
+			if got, err := stepkey.CanonicalUsername("ad" + string(r) + "min"); err == nil {
+				t.Errorf("U+%04X: %q is a user name", r, got)
+			}
+		})
 	}
 }
 

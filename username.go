@@ -21,6 +21,10 @@ const MaxUsername = 64
 // or a digit. So an e-mail address can be a user name; white space, control
 // characters, invisible ones and those that turn the direction of writing can
 // not. Otherwise the error is [ErrUsernameInvalid].
+//
+// Invisible letters and marks (Default_Ignorable_Code_Point of Unicode, such as
+// U+034F and variation selectors) are refused, because a name with one looks like
+// somebody else's.
 func CanonicalUsername(typed string) (string, error) {
 	// The bound before the work: NFKC makes at most 18 characters of one.
 	if len(typed) > 8*MaxUsername || !utf8.ValidString(typed) {
@@ -49,6 +53,7 @@ func allowedInUsername(r rune) bool {
 	case '.', '_', '-', '@', '+':
 		return true
 	default:
-		return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r)
+		visible := !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+		return visible && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -78,6 +80,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 2
 	}
+	if strings.HasPrefix(command.Command(), "serve") {
+		for _, name := range unknownSettings(parser.Model, os.Environ()) {
+			fmt.Fprintf(stderr, "stepkey: %s is not a setting and has no effect: check its spelling (stepkey serve --help lists all)\n", name)
+		}
+	}
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
@@ -104,6 +111,27 @@ func loadEnvFile() error {
 		}
 	}
 	return nil
+}
+
+// unknownSettings returns the variables in environ that are named like settings of ours
+// and set nothing, in order. A misspelt setting must not be taken for one that holds.
+func unknownSettings(app *kong.Application, environ []string) (unknown []string) {
+	known := map[string]bool{}
+	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			for _, name := range flag.Envs {
+				known[name] = true
+			}
+		}
+		return next(nil)
+	})
+	for _, pair := range environ {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "STEPKEY_") && !known[name] {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
 }
 
 // unsetEmpty removes settings without a value from the environment, so that each has its default. A line such as NAME= in

@@ -456,6 +456,29 @@ func TestEmptySettingIsNone(t *testing.T) {
 	start(t)
 }
 
+// A misspelt setting is named at the start, whether the environment or .env has it.
+func TestUnknownSettingsAreNamed(t *testing.T) {
+	atHome(t)
+	port := freePort(t)
+	t.Setenv("PORT", port)
+	t.Setenv("STEPKEY_TRUSTED_PROXY", "10.0.0.0/8")
+	t.Setenv("STEPKEY_IMPORT_FROM", "") // of another command
+	unset(t, "STEPKEY_SECRETS")         // restored when the test ends: run changes the environment
+	if err := os.WriteFile(".env", []byte("STEPKEY_SECRETS=hunter2\nSTEPKEY_LOG_FORMAT=text\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unset(t, "STEPKEY_LOG_FORMAT")
+	said := start(t).stderr.String()
+	for _, name := range []string{"STEPKEY_TRUSTED_PROXY", "STEPKEY_SECRETS"} {
+		if !strings.Contains(said, name+" is not a setting") {
+			t.Errorf("the start does not name %s: %s", name, said)
+		}
+	}
+	if strings.Count(said, "is not a setting") != 2 || strings.Contains(said, "hunter2") {
+		t.Errorf("the start says %s", said)
+	}
+}
+
 // An empty variable does not hide what .env says.
 func TestEmptyVariableLeavesTheFile(t *testing.T) {
 	atHome(t)
