@@ -41,8 +41,11 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		Issuer: s.issuer, Audience: []string{s.audience},
 		Subject: u.ID.String(), Username: u.Username,
 		ID: id.String(), SessionID: session.ID.String(),
-		IssuedAt: now.Unix(), ExpiresAt: session.tokenExpiry(hasPasskeys, now).Unix(),
-		Level: level, ACR: level, PasskeyVerified: level == token.LevelFull,
+		IssuedAt: now.Unix(),
+		// Times in tokens are whole seconds. In the last second of what a token rests on it
+		// lives to the next one, rather than being none at all.
+		ExpiresAt: max(now.Unix()+1, session.tokenExpiry(hasPasskeys, now).Unix()),
+		Level:     level, ACR: level, PasskeyVerified: level == token.LevelFull,
 	}
 	proofs(&c, session)
 	signed, err := s.signer.Sign(c)

@@ -189,6 +189,38 @@ func TestFullAges(t *testing.T) {
 	}
 }
 
+// Just before the end of what a token rests on, refreshing still works: otherwise the
+// rotation would have used up the refresh token for nothing.
+func TestRefreshInTheLastSecond(t *testing.T) {
+	f := newFixture(t)
+	_, device := f.enrolled("mira", authenticator.Config{})
+	f.signUp("noor")
+	for _, test := range []struct {
+		what  string
+		begin func() stepkey.Grant
+		lasts time.Duration
+		step  time.Duration // between two refreshes
+	}{
+		{"full", func() stepkey.Grant { return f.raise(f.logInForRefresh("mira").Claims, device) }, stepkey.FullLifetime, 30 * time.Minute},
+		{"a session that was never raised", func() stepkey.Grant { return f.logInForRefresh("mira") }, stepkey.UnraisedLifetime, 5 * time.Minute},
+		{"a session", func() stepkey.Grant { return f.logInForRefresh("noor") }, stepkey.SessionLifetime, 24 * time.Hour},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			g := test.begin()
+			for range test.lasts/test.step - 1 {
+				f.clock.Advance(test.step)
+				g = f.refresh(g.RefreshToken)
+			}
+			level := g.Claims.Level
+			f.clock.Advance(test.step - 500*time.Millisecond)
+			g = f.refresh(g.RefreshToken)
+			if g.Claims.Level != level || g.Claims.ExpiresAt != g.Claims.IssuedAt+1 {
+				t.Errorf("in the last second: %+v", g.Claims)
+			}
+		})
+	}
+}
+
 func TestFullIsLostWhenIdle(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
