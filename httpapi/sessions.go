@@ -52,7 +52,8 @@ func (a *api) logOut(w http.ResponseWriter, r *http.Request) {
 		a.logOutByCookie(w, r, cookie)
 		return
 	}
-	a.guard.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	// A session at level recovery, too, can be ended by whoever holds it.
+	a.guard.RequireEnrolment(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, _ := guard.FromContext(r.Context())
 		if err := a.service.LogOut(r.Context(), claims); err != nil {
 			a.fail(w, r, err)

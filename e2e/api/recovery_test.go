@@ -65,6 +65,9 @@ func TestRecoveryByCode(t *testing.T) {
 			t.Errorf("%d codes left of a set that was used", left)
 		}
 		wantPasskeyWaits(t, c, recovery, fresh)
+		c.do("POST", "/auth/logout", nil, bearer(recovery)).want(t, http.StatusOK)
+		c.do("POST", "/passkeys/register/options", nil, bearer(recovery)).wantProblem(t, 401, "unauthorized")
+		c.profile(fresh).want(t, http.StatusOK)
 	})
 }
 
