@@ -180,7 +180,7 @@ func TestRefusedCeremoniesLeaveATrace(t *testing.T) {
 	}
 }
 
-// What is kept of refusals is in the export.
+// The export includes recorded refusals.
 func TestRefusedCeremoniesAreExported(t *testing.T) {
 	f := newRefusals(t)
 	refused := func() (export struct{ RefusedCeremonies []exportedRefusal }) {

@@ -52,7 +52,7 @@ func (a *api) logOut(w http.ResponseWriter, r *http.Request) {
 		a.logOutByCookie(w, r, cookie)
 		return
 	}
-	// A session at level recovery, too, can be ended by whoever holds it.
+	// A token at level recovery suffices to end its own session.
 	a.guard.RequireEnrolment(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, _ := guard.FromContext(r.Context())
 		if err := a.service.LogOut(r.Context(), claims); err != nil {

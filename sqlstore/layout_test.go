@@ -173,7 +173,7 @@ func TestBesideAnApplication(t *testing.T) {
 	})
 }
 
-// What an application has in the schema itself is not touched either.
+// Tables of an application in the schema itself are not touched either.
 func TestOccupiedSchema(t *testing.T) {
 	onBothEmpty(t, func(t *testing.T, d database) {
 		if d.isSQLite() {

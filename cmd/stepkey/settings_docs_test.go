@@ -92,7 +92,7 @@ func TestSettingsReference(t *testing.T) {
 	}
 }
 
-// What a document calls a setting is one.
+// Every setting that a document names exists.
 func TestSettingsInDocumentsExist(t *testing.T) {
 	documents := []string{"README.md", "SECURITY.md", "CHANGELOG.md", ".env.example", "compose.yaml", "Dockerfile", "httpapi/openapi.json"}
 	for _, folder := range []string{"docs", "examples", "webui/static"} {

@@ -53,7 +53,7 @@ func TestBackButton(t *testing.T) {
 			p.See("badge", "Password level")
 			p.leave(func() {})
 			// Coming back asks the server. A page that is left meanwhile has that answer before it when it is back.
-			p.Wait("the question of whoever comes back", `performance.getEntriesByName(location.origin + "/auth/refresh").length === 2`)
+			p.Wait("the refresh after coming back", `performance.getEntriesByName(location.origin + "/auth/refresh").length === 2`)
 			p.See("badge", "Password level")
 			p.leave(func() {
 				answer := post(t, p.server.URL()+"/auth/login", "", object{"username": "mira", "password": password}, 201)

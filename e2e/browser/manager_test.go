@@ -28,7 +28,7 @@ const managers = `
 	};
 	window.methods = ["getTransports", "getAuthenticatorData", "getPublicKey", "getPublicKeyAlgorithm"];`
 
-// What a manager leaves out, gets wrong or forbids to read matters only where the server needs it.
+// Members that a manager leaves out, gets wrong or forbids to read matter only if the server needs them.
 func TestPasswordManagersWithHalfNativeObjects(t *testing.T) {
 	for what, half := range map[string]string{
 		"plain objects": `copy(made)`,
