@@ -58,9 +58,12 @@ func (t *tx) ReplaceRecoveryCodes(
 	return nil
 }
 
-// SpendRecoveryCode implements stepkey.RecoveryTx. Under PostgreSQL, whoever comes
-// second waits for the one row that both name, and then finds it gone.
+// SpendRecoveryCode implements stepkey.RecoveryTx. It locks the user's row first: two
+// that spend different codes would otherwise wait for each other's.
 func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code stepkey.RecoveryCodeDigest) (bool, error) {
+	if _, err := t.ExecContext(ctx, `SELECT 1 FROM {users} WHERE id = $1`+t.dialect.rowLock, userID); err != nil {
+		return false, err
+	}
 	spent, err := changed(ctx, t, `DELETE FROM {recovery_codes} WHERE user_id = $1 AND digest = $2`, userID, code[:])
 	if err != nil || !spent {
 		return false, err
