@@ -1,6 +1,6 @@
 # Every target is one line that can be typed by hand. `make` alone lists them.
 
-.PHONY: help build test race check containers faults reliability bench screenshots
+.PHONY: help build generate test race check containers faults reliability bench screenshots
 
 # More flags for go test, such as TESTFLAGS='-run StepUp -v'.
 TESTFLAGS =
@@ -10,6 +10,9 @@ help: ## list the targets
 
 build: ## build the static binary bin/stepkey
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/stepkey ./cmd/stepkey
+
+generate: ## minify the browser client
+	go -C tools run ./webscripts
 
 # Packages of e2e drive servers, databases and a browser: one at a time, or the machine is busy with the tests.
 test: ## set up what the tests need and run them: unit, store, API and browser tests

@@ -12,6 +12,7 @@ tool (
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
+	github.com/evanw/esbuild v0.28.2
 	github.com/oapi-codegen/runtime v1.9.0
 	github.com/stepkey/stepkey v0.0.0
 	golang.org/x/crypto v0.58.0

@@ -2,8 +2,7 @@
 // pages behind links in mails, with their style sheets, scripts and icons, and the client for pages of others,
 // /stepkey.js; all embedded in the binary.
 //
-// The pages are plain HTML, CSS and ES modules, written as they are served: there is no build step and nothing is
-// loaded from elsewhere. They talk to the server only through its public HTTP API, so they hold no privilege and can be
+// The pages are plain HTML, CSS and ES modules, served as they are written, and nothing is loaded from elsewhere. They talk to the server only through its public HTTP API, so they hold no privilege and can be
 // left out. Scripts build the page with DOM methods alone, because the policy sent with it forbids everything that
 // parses strings as HTML or code. Icons are symbols inside the pages: an external sprite would be asked for again with each
 // new icon, and would come too late on a slow line.
@@ -32,9 +31,9 @@
 // onsession, since another tab may sign out. What rejects is a StepkeyError: explain of failures.js makes the words of a
 // notice from it. The page has a p#status for announce of dom.js, and the symbols of the icons it shows.
 //
-// The client is one module without dependencies, below 4 kB compressed; a test holds that too. It alone is served without
-// the comments and the spaces that a browser does not need, since pages of others load it too. What it promises is
-// written in its types, /stepkey.d.ts.
+// The client is one module without dependencies, below 4 kB compressed; a test holds that too. Its source is
+// client/stepkey.js. It alone is minified, since pages of others load it too: `make generate` writes static/stepkey.js,
+// and a test in tools/webscripts compares the two. Its contract is in its types, /stepkey.d.ts.
 package webui
 
 import (
@@ -42,7 +41,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/stepkey/stepkey/internal/content"
@@ -96,9 +94,6 @@ func load() map[string]content.Content {
 		if err != nil {
 			return err
 		}
-		if name == "static/stepkey.js" {
-			body = lean(body)
-		}
 		files[strings.TrimPrefix(name, "static")], err = content.New(contentType(name), body)
 		return err
 	})
@@ -134,23 +129,4 @@ func contentType(name string) string {
 		return "text/plain; charset=utf-8"
 	}
 	panic("webui: no content type for " + name)
-}
-
-var (
-	// unneeded are comments on lines of their own, empty lines and indentation.
-	unneeded = regexp.MustCompile(`(?m)^\s*(?://.*|/\*\*(?s:.*?)\*/)\n|^\s+`)
-
-	// spaced is a string, which stays as it is, or punctuation with the spaces around it. The spaces around + - and / stay,
-	// because without them these become other tokens.
-	spaced = regexp.MustCompile("(\"(?:[^\"\\\\\n]|\\\\.)*\"|`[^`\n]*`)| *([=>,;{}()\\[\\]?:!&|*<]+) *")
-
-	// unended is a line end that cannot be what ends a statement.
-	unended = regexp.MustCompile(`([{,;])\n`)
-)
-
-// lean takes out of a script what a browser does not need. It relies on how our scripts are written: no string spans lines or
-// stands in single quotes, no regular expression has quotes or spaces, no comment follows code on its line.
-func lean(script []byte) []byte {
-	code := spaced.ReplaceAll(unneeded.ReplaceAll(script, nil), []byte("$1$2"))
-	return unended.ReplaceAll(code, []byte("$1"))
 }

@@ -228,33 +228,6 @@ func TestClientIsLight(t *testing.T) {
 	}
 }
 
-// The client is served without comments and without spaces that only people need. Its strings stay what they were.
-func TestClientIsLean(t *testing.T) {
-	const script = "// Why.\n\nconst a = { b: 1 };\n/**\n * Two\n * lines.\n */\nasync function b(c, d = \" , \") {\n\t// Why.\n\treturn c + +d ? `/** ${a} */ = 1` : \"a \\\" = b\";\n}\n"
-	if got, want := string(lean([]byte(script))), "const a={b:1};async function b(c,d=\" , \"){return c + +d?`/** ${a} */ = 1`:\"a \\\" = b\";}\n"; got != want {
-		t.Errorf("lean = %q, want %q", got, want)
-	}
-	source, err := static.ReadFile("static/stepkey.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := string(unneeded.ReplaceAll(source, nil))
-	for what, pattern := range map[string]string{
-		"a string over several lines":              "(?m)^[^`]*`[^`]*(?:`[^`]*`[^`]*)*$",
-		"a string in single quotes":                `'`,
-		"a comment behind code":                    `(?m)[;{},] *//|/\*`,
-		"a regular expression with quotes, spaces": "[(=] ?/[^/\n]*[\"` ][^/\n]*/[a-z]*[.),]",
-	} {
-		if found := regexp.MustCompile(pattern).FindString(code); found != "" {
-			t.Errorf("lean does not know what to do with %s: %s", what, found)
-		}
-	}
-	literal := regexp.MustCompile("\"(?:[^\"\\\\\n]|\\\\.)*\"|`[^`]*`")
-	if got, want := literal.FindAllString(served(t)["/stepkey.js"], -1), literal.FindAllString(code, -1); !slices.Equal(got, want) {
-		t.Errorf("strings are %q, want %q", got, want)
-	}
-}
-
 func TestFilesAreCompressed(t *testing.T) {
 	handler := Handler()
 	for url := range served(t) {

@@ -152,10 +152,10 @@ export interface Stepkey {
 	/** Forgets the session here in any case; rejects when the server could not be told. */
 	signOut(): Promise<void>;
 	/**
-	 * Posts to a route of the service and yields its answer. If that is a session, this goes on with it: so it is with the
-	 * ways back for who has lost all passkeys, which yield level recovery, for registerPasskey alone.
+	 * Posts to a route of the service and yields its answer. If the answer is a session, it becomes the current one. Recovery
+	 * after the loss of all passkeys works so: it yields level recovery, which is good for registerPasskey only.
 	 */
-	take(path: string, body?: unknown): Promise<any>;
+	post(path: string, body?: unknown): Promise<any>;
 	/**
 	 * Tells the browser which passkeys exist, so that deleted ones are no longer offered. After deleting one give it the answer
 	 * to that: a session that rested on the deleted passkey is not at level full any more, and below that nothing is told.

@@ -21,7 +21,7 @@ const when = text => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", t
 
 /** Goes on at level recovery, or says until when to wait. */
 async function enter(path, body) {
-	const answer = await stepkey.take(path, body);
+	const answer = await stepkey.post(path, body);
 	history.replaceState(null, "", location.pathname); // nobody needs the token any more
 	if (answer.readyAt) {
 		show();

@@ -42,7 +42,7 @@ async function changePassword() {
 				if (!current.input.value && !passkeys.count) return current.refuse(words.needCurrent);
 				if (!next.input.value) return next.refuse(words.needNext);
 				try {
-					await stepkey.take("/account/password", { currentPassword: current.input.value || undefined, newPassword: next.input.value });
+					await stepkey.post("/account/password", { currentPassword: current.input.value || undefined, newPassword: next.input.value });
 				} catch (error) {
 					if (error.kind === "wrong_password") return current.refuse(words.wrong);
 					const text = fields[error.kind] ?? (error.kind.startsWith("password_") && error.problem?.detail);
