@@ -2,11 +2,9 @@ package ceremony_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"testing"
 
-	"github.com/descope/virtualwebauthn"
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -54,55 +52,6 @@ func TestHonestCeremonies(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// An authenticator written by others, so that the two halves of our own do not
-// just agree with each other. It knows packed self attestation only.
-func TestSecondAuthenticator(t *testing.T) {
-	rp := newRelyingParty(t)
-	for _, kind := range []virtualwebauthn.KeyType{virtualwebauthn.KeyTypeEC2, virtualwebauthn.KeyTypeRSA} {
-		t.Run(string(kind), func(t *testing.T) {
-			party := virtualwebauthn.RelyingParty{ID: rpID, Name: "Example", Origin: origin}
-			a := virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: alice().Handle})
-			key := virtualwebauthn.NewCredential(kind)
-
-			creation, registrationState, err := rp.BeginRegistration(alice(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			attestation, err := virtualwebauthn.ParseAttestationOptions(string(mustJSON(t, creation)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r ceremony.Registration
-			if err := json.Unmarshal([]byte(virtualwebauthn.CreateAttestationResponse(party, a, key, *attestation)), &r); err != nil {
-				t.Fatal(err)
-			}
-			credential, err := rp.FinishRegistration(alice(), registrationState, r)
-			if err != nil {
-				t.Fatalf("%v: %v", err, errors.Unwrap(err))
-			}
-			if credential.Transports != nil {
-				t.Errorf("transports %v were invented", credential.Transports)
-			}
-
-			request, assertionState, err := rp.BeginAssertion(alice(), []ceremony.Credential{credential})
-			if err != nil {
-				t.Fatal(err)
-			}
-			assertion, err := virtualwebauthn.ParseAssertionOptions(string(mustJSON(t, request)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var response ceremony.Assertion
-			if err := json.Unmarshal([]byte(virtualwebauthn.CreateAssertionResponse(party, a, key, *assertion)), &response); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := rp.FinishAssertion(alice(), assertionState, []ceremony.Credential{credential}, response); err != nil {
-				t.Fatalf("%v: %v", err, errors.Unwrap(err))
-			}
-		})
 	}
 }
 
