@@ -40,8 +40,8 @@
 //
 // A guard verifies offline, with keys that [RemoteKeys] holds. It learns that a
 // session has ended from Options.Ended, which [FollowEndedSessions] keeps within
-// seconds of the issuer; without that, when the token expires, at most
-// [token.Lifetime] later.
+// seconds of the issuer. [New] insists on it, because without it the tokens of an ended
+// session are accepted until they expire, up to [token.Lifetime] later.
 //
 // A guard fails closed. What cannot be found out, because the keys, the list of
 // ended sessions or the memory of used action tokens cannot be reached, is

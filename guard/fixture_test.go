@@ -114,6 +114,7 @@ func refusalOf(t testing.TB, options guard.Options, verifier *token.Verifier, us
 	t.Helper()
 	var seen guard.Refusal
 	options.Refuse = func(_ http.ResponseWriter, _ *http.Request, refusal guard.Refusal) { seen = refusal }
+	options.DangerIgnoreEndedSessions = options.Ended == nil
 	use(guard.New(verifier, options)).ServeHTTP(httptest.NewRecorder(), r)
 	return seen
 }

@@ -17,18 +17,23 @@ type Options struct {
 	// prefers.
 	StepUpStatus int
 
-	// Refuse writes a refusal. The default writes headers and a problem document
-	// (RFC 9457). It must not call the guarded handler.
+	// Refuse writes a refusal. The default is [WriteRefusal], which also answers where
+	// Refuse writes nothing: net/http would send 200. It must not call the guarded
+	// handler.
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
 
 	// Clock tells the age of a proof. nil means time.Now. Give it the clock that
 	// the verifier has.
 	Clock func() time.Time
 
-	// Ended is asked on every request whether the token's session has ended. nil
-	// means that nobody is asked, and that an ended session's tokens are accepted
-	// until they expire.
+	// Ended is asked on every request whether the token's session has ended. It has to
+	// be given, unless DangerIgnoreEndedSessions is set.
 	Ended EndedSessions
+
+	// DangerIgnoreEndedSessions accepts the tokens of an ended session until they
+	// expire: for up to [token.Lifetime] after a sign-out, a changed password or a
+	// detected theft. It has no effect where Ended is given.
+	DangerIgnoreEndedSessions bool
 
 	// Spender remembers which action tokens were used. nil means
 	// [NewMemorySpender] with [DefaultSpenderCapacity], which suffices where one
@@ -50,8 +55,17 @@ type Guard struct {
 	options  Options
 }
 
-// New returns a Guard that checks tokens with verifier.
+// New returns a Guard that checks tokens with verifier. It panics without a verifier, and
+// without Options.Ended unless the options say that this is intended: a guard that was
+// set up by half would let through what it must refuse.
 func New(verifier *token.Verifier, options Options) *Guard {
+	if verifier == nil {
+		panic("guard: New needs a verifier")
+	}
+	if options.Ended == nil && !options.DangerIgnoreEndedSessions {
+		panic("guard: Options.Ended is nil, so tokens would outlive their sessions: " +
+			"give a *stepkey.Service or the result of FollowEndedSessions, or set DangerIgnoreEndedSessions")
+	}
 	if options.StepUpStatus == 0 {
 		options.StepUpStatus = http.StatusForbidden
 	}
@@ -132,7 +146,7 @@ func (g *Guard) protect(next http.Handler, check func(*http.Request, token.Claim
 			refusal = check(r, claims)
 		}
 		if refusal != nil {
-			g.options.Refuse(w, r, *refusal)
+			g.refuse(w, r, *refusal)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,6 +34,7 @@ func newFixture(t *testing.T, options guard.Options) fixture {
 		t.Fatal(err)
 	}
 	options.Clock = clock
+	options.DangerIgnoreEndedSessions = options.Ended == nil
 	return fixture{guard.New(verifier, options), keys}
 }
 
@@ -161,4 +163,75 @@ func TestMaxAgeNeedsAnAge(t *testing.T) {
 		}
 	}()
 	f.guard.MaxAge(0)
+}
+
+// A refusal that writes nothing is no permission.
+func TestRefuseThatWritesNothing(t *testing.T) {
+	for name, refuse := range map[string]func(http.ResponseWriter, *http.Request, guard.Refusal){
+		"nothing":      func(http.ResponseWriter, *http.Request, guard.Refusal) {},
+		"headers only": func(w http.ResponseWriter, _ *http.Request, _ guard.Refusal) { w.Header().Set("X-Why", "no") },
+		"early hints":  func(w http.ResponseWriter, _ *http.Request, _ guard.Refusal) { w.WriteHeader(http.StatusEarlyHints) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, guard.Options{Refuse: refuse})
+			server := httptest.NewServer(f.guard.RequireLogin(http.NotFoundHandler()))
+			defer server.Close()
+			response, err := server.Client().Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != http.StatusUnauthorized || response.Header.Get("WWW-Authenticate") == "" {
+				t.Errorf("status %d, WWW-Authenticate %q", response.StatusCode, response.Header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+// An answer of Options.Refuse is the only one.
+func TestRefuseThatWrites(t *testing.T) {
+	for name, refuse := range map[string]func(http.ResponseWriter, *http.Request, guard.Refusal){
+		"status": func(w http.ResponseWriter, _ *http.Request, _ guard.Refusal) { w.WriteHeader(http.StatusTeapot) },
+		"body": func(w http.ResponseWriter, _ *http.Request, _ guard.Refusal) {
+			w.WriteHeader(http.StatusTeapot)
+			io.WriteString(w, "no")
+		},
+		"flush": func(w http.ResponseWriter, _ *http.Request, _ guard.Refusal) {
+			w.WriteHeader(http.StatusTeapot)
+			http.NewResponseController(w).Flush()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, guard.Options{Refuse: refuse})
+			w := httptest.NewRecorder()
+			f.guard.RequireLogin(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			if w.Code != http.StatusTeapot || strings.Contains(w.Body.String(), "unauthorized") {
+				t.Errorf("status %d, body %q", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// A guard that was set up by half does not start.
+func TestNewRefusesUnsafeOptions(t *testing.T) {
+	verifier, ended := newVerifier(t, token.NewKeyring(es256(t))), endedSet{}
+	for name, test := range map[string]struct {
+		verifier *token.Verifier
+		options  guard.Options
+		panics   bool
+	}{
+		"no verifier":                       {nil, guard.Options{Ended: ended}, true},
+		"no ended sessions":                 {verifier, guard.Options{}, true},
+		"ended sessions":                    {verifier, guard.Options{Ended: ended}, false},
+		"ended sessions ignored on purpose": {verifier, guard.Options{DangerIgnoreEndedSessions: true}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if panicked := recover() != nil; panicked != test.panics {
+					t.Errorf("panicked: %v, want %v", panicked, test.panics)
+				}
+			}()
+			guard.New(test.verifier, test.options)
+		})
+	}
 }

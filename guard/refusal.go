@@ -105,6 +105,41 @@ func problemOf(r Refusal) problem {
 	return p
 }
 
+// refuse writes a refusal in any case: where Options.Refuse writes nothing, net/http would
+// answer with 200, and clients would take the request for carried out.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refusal Refusal) {
+	watched := &watchedWriter{ResponseWriter: w}
+	g.options.Refuse(watched, r, refusal)
+	if !watched.wrote {
+		WriteRefusal(w, r, refusal)
+	}
+}
+
+// watchedWriter knows whether an answer was begun.
+type watchedWriter struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+func (w *watchedWriter) WriteHeader(status int) {
+	w.wrote = w.wrote || status >= http.StatusOK // 1xx is no answer yet
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(p)
+}
+
+// FlushError is what [http.ResponseController] calls. Flushing sends the header.
+func (w *watchedWriter) FlushError() error {
+	w.wrote = true
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // WriteRefusal is the default of Options.Refuse: the challenge in the header
 // and a problem document (RFC 9457) as the body.
 func WriteRefusal(w http.ResponseWriter, _ *http.Request, refusal Refusal) {

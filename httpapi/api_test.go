@@ -111,7 +111,7 @@ func readDocument(t *testing.T) document {
 func TestEveryRouteIsInTheDocument(t *testing.T) {
 	var routed, documented []string
 	service := newService(t)
-	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{}), pageOrigins: service.Origins(), pages: http.NotFoundHandler()}
+	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{Ended: service}), pageOrigins: service.Origins(), pages: http.NotFoundHandler()}
 	for _, route := range a.routes() {
 		for _, path := range route.paths {
 			for method := range route.methods {

@@ -44,6 +44,9 @@ type Verifier struct {
 // have to be given: a verifier that asks for neither accepts tokens made for
 // somebody else.
 func NewVerifier(keys KeySource, expect Expect) (*Verifier, error) {
+	if keys == nil {
+		return nil, errors.New("token: a verifier needs a source of keys")
+	}
 	if expect.Issuer == "" || expect.Audience == "" {
 		return nil, errors.New("token: a verifier needs an issuer and an audience")
 	}

@@ -408,6 +408,9 @@ func TestVerifierNeedsExpectations(t *testing.T) {
 			t.Errorf("%+v: accepted", expect)
 		}
 	}
+	if _, err := token.NewVerifier(nil, token.Expect{Issuer: issuer, Audience: issuer}); err == nil {
+		t.Error("a verifier without keys: accepted")
+	}
 }
 
 func TestSignerRefusesWhatItsVerifierWould(t *testing.T) {
