@@ -23,7 +23,8 @@ type Config struct {
 	Challenges Challenges
 
 	// Secret is the root of every internal key: 32 random bytes in base64. All
-	// instances on one store need the same.
+	// instances on one store need the same. One without entropy, such as 32 zero bytes,
+	// is refused, and so is one that is a SharedSecret as well.
 	Secret string
 
 	// Origins are where the pages that use passkeys come from, exactly as a
@@ -199,7 +200,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if _, err := secret.ParseRoot(c.Secret); err != nil {
-		return c, fmt.Errorf("stepkey: Config.Secret: %w", err)
+		return c, fmt.Errorf("stepkey: Config.Secret: %w: make one with openssl rand -base64 32", err)
 	}
 	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecrets(), c.checkKeys(),
 		c.checkLimits(), c.checkPublicURL())
@@ -226,12 +227,19 @@ func defaultAlgorithm(sharedSecret string) token.Algorithm {
 
 func (c Config) checkSharedSecrets() error {
 	for _, text := range append([]string{c.SharedSecret}, c.PreviousSharedSecrets...) {
-		if text == "" || len(text) >= token.MinSecretBytes || c.onlyLocalhost() {
-			continue
+		switch short := len(text) < token.MinSecretBytes; {
+		case text == "":
+		case short && !c.onlyLocalhost():
+			return fmt.Errorf("JWT_SECRET has %d bytes, and who guesses it can sign in as anybody: "+
+				"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
+				len(text), token.MinSecretBytes)
+		case short && secret.IsUniform([]byte(text)), !short && secret.CheckPredictable([]byte(text)) != nil:
+			return errors.New("JWT_SECRET or JWT_SECRET_PREVIOUS can be guessed from its pattern, and anyone who guesses it can sign in as anybody: " +
+				"use a random one (openssl rand -base64 32), or leave it out for ES256 keys")
+		case secret.Same(text, c.Secret):
+			return errors.New("STEPKEY_SECRET is used as JWT_SECRET or JWT_SECRET_PREVIOUS as well: every service that verifies tokens " +
+				"would have the root of all keys. Make another one for JWT_SECRET with openssl rand -base64 32")
 		}
-		return fmt.Errorf("JWT_SECRET has %d bytes, and who guesses it can sign in as anybody: "+
-			"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
-			len(text), token.MinSecretBytes)
 	}
 	return nil
 }

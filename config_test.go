@@ -1,6 +1,7 @@
 package stepkey_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -87,6 +88,26 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		{"links with a path", func(c *stepkey.Config) { c.PublicURL = "https://app.example.com/login" }, "STEPKEY_PUBLIC_URL"},
 		{"links without a scheme", func(c *stepkey.Config) { c.PublicURL = "app.example.com" }, "STEPKEY_PUBLIC_URL"},
 		{"no secret", func(c *stepkey.Config) { c.Secret = "" }, "32 bytes in base64"},
+		{"secret of zeros", func(c *stepkey.Config) { c.Secret = base64.StdEncoding.EncodeToString(make([]byte, 32)) }, "openssl rand -base64 32"},
+		{"secret that is a pattern", func(c *stepkey.Config) { c.Secret = strings.Repeat("c2VjcmV0", 5) + "c2U=" }, "guessed from its pattern"},
+		{"shared secret of one letter", func(c *stepkey.Config) { c.SharedSecret = strings.Repeat("s", 32) }, "guessed from its pattern"},
+		{"shared secret of one letter, on localhost", func(c *stepkey.Config) {
+			c.Origins, c.SharedSecret = []string{"http://localhost:3000"}, strings.Repeat("s", 32)
+		}, "guessed from its pattern"},
+		{"short shared secret of one letter, on localhost", func(c *stepkey.Config) {
+			c.Origins, c.SharedSecret = []string{"http://localhost:3000"}, "aaaaaaaa"
+		}, "guessed from its pattern"},
+		{"previous shared secret that is a pattern", func(c *stepkey.Config) {
+			c.SharedSecret, c.PreviousSharedSecrets = sharedSecret, []string{strings.Repeat("password", 4)}
+		}, "guessed from its pattern"},
+		{"one secret for two purposes", func(c *stepkey.Config) { c.SharedSecret = c.Secret }, "root of all keys"},
+		{"one secret for two purposes, in bytes", func(c *stepkey.Config) {
+			raw, _ := base64.StdEncoding.DecodeString(c.Secret)
+			c.SharedSecret = string(raw)
+		}, "root of all keys"},
+		{"one secret for two purposes, previously", func(c *stepkey.Config) {
+			c.SharedSecret, c.PreviousSharedSecrets = sharedSecret, []string{c.Secret}
+		}, "root of all keys"},
 	} {
 		c := f.config()
 		test.change(&c)
@@ -115,7 +136,7 @@ func TestSafeConfigs(t *testing.T) {
 		"original's sample": func(c *stepkey.Config) {
 			c.Origins, c.SharedSecret = []string{"http://localhost:3000"}, "thel@stFlyD0g"
 		},
-		"shared secret, strong": func(c *stepkey.Config) { c.SharedSecret = strings.Repeat("s", 32) },
+		"shared secret, strong": func(c *stepkey.Config) { c.SharedSecret = sharedSecret },
 	} {
 		f := newFixture(t)
 		c := f.config()
@@ -129,7 +150,7 @@ func TestSafeConfigs(t *testing.T) {
 func TestOtherSecretIsRefused(t *testing.T) {
 	f := newFixture(t)
 	c := f.config()
-	c.Secret = strings.Repeat("b3RoZXIh", 5) + "b3Q="
+	c.Secret = "KMEDipbrIz/4VgOPJkZmtdPQkwlXdju07MXZ+Q/dIrU="
 	if _, err := stepkey.New(t.Context(), c); !errors.Is(err, stepkey.ErrOtherSecret) {
 		t.Fatalf("New: %v, want ErrOtherSecret", err)
 	}
@@ -164,7 +185,7 @@ func TestInstancesShareTheSigningKey(t *testing.T) {
 func TestSharedSecretPublishesNothing(t *testing.T) {
 	f := newFixture(t)
 	c := f.config()
-	c.SharedSecret = strings.Repeat("s", 32)
+	c.SharedSecret = sharedSecret
 	f.service = f.newService(c)
 	if keys := f.service.PublicKeys().Keys; len(keys) != 0 {
 		t.Errorf("public keys: %+v, want none", keys)

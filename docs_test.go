@@ -2,7 +2,6 @@ package stepkey_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,7 +79,7 @@ func TestProgramInREADMERuns(t *testing.T) {
 	var log bytes.Buffer
 	running := exec.CommandContext(t.Context(), program)
 	running.Dir, running.Stderr = folder, &log
-	running.Env = append(os.Environ(), "STEPKEY_SECRET="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	running.Env = append(os.Environ(), "STEPKEY_SECRET="+rootSecret)
 	if err := running.Start(); err != nil {
 		t.Fatal(err)
 	}

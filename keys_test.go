@@ -141,14 +141,14 @@ func TestChangingTheSharedSecret(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
 	old := f.config()
-	old.SharedSecret = strings.Repeat("o", 32)
+	old.SharedSecret = "old " + sharedSecret
 	f.service = f.newService(old)
 	before := f.logInForRefresh("mira")
 	wantError(t, "Keys", second(f.service.Keys(t.Context())), stepkey.ErrNoKeys)
 	wantError(t, "RotateKey", f.service.RotateKey(t.Context()), stepkey.ErrNoKeys)
 
 	changed := f.config()
-	changed.SharedSecret, changed.PreviousSharedSecrets = strings.Repeat("n", 32), []string{old.SharedSecret}
+	changed.SharedSecret, changed.PreviousSharedSecrets = "new " + sharedSecret, []string{old.SharedSecret}
 	f.service = f.newService(changed)
 	f.wantVerified("the previous secret's", f.service, before.AccessToken, true)
 	after := f.refresh(before.RefreshToken)
@@ -162,7 +162,7 @@ func TestMovingFromASharedSecretToKeys(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
 	c := f.config()
-	c.SharedSecret = strings.Repeat("o", 32)
+	c.SharedSecret = "old " + sharedSecret
 	f.service = f.newService(c)
 	before := f.logInForRefresh("mira")
 
@@ -187,7 +187,7 @@ func TestKeyConfig(t *testing.T) {
 		"another algorithm":      func(c *stepkey.Config) { c.Algorithm = "RS256" },
 		"too short a life":       func(c *stepkey.Config) { c.KeyLifetime = stepkey.KeyLead },
 		"weak previous secret": func(c *stepkey.Config) {
-			c.SharedSecret, c.PreviousSharedSecrets = strings.Repeat("n", 32), []string{"thel@stFlyD0g"}
+			c.SharedSecret, c.PreviousSharedSecrets = "new " + sharedSecret, []string{"thel@stFlyD0g"}
 		},
 	} {
 		c := f.config()

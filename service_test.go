@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,7 +37,11 @@ const (
 	password = "correct horse battery staple"
 )
 
-var rootSecret = strings.Repeat("c2VjcmV0", 5) + "c2U=" // 32 bytes
+// Two generated secrets of 32 bytes.
+const (
+	rootSecret   = "NV0g/vCbSEXNy1BAfgi2w/7aPnK44tPA6Iqb0kJdiHw="
+	sharedSecret = "qQyMBDKC9BFEa3hiMDyjLprRfRyl98MQFPNDcIYylg8="
+)
 
 // fixture is a service on a database of its own, with a clock that stands still.
 type fixture struct {

@@ -45,7 +45,7 @@ func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service
 	t.Cleanup(func() { store.Close() })
 	config := stepkey.Config{
 		Store: store, Challenges: memstore.NewChallenges(0, nil), DangerNoLimits: true,
-		Secret: strings.Repeat("c2VjcmV0", 5) + "c2U=", Origins: []string{"http://localhost:3000"}, HashWait: patience.Long,
+		Secret: "NV0g/vCbSEXNy1BAfgi2w/7aPnK44tPA6Iqb0kJdiHw=", Origins: []string{"http://localhost:3000"}, HashWait: patience.Long,
 	}
 	change(&config)
 	service, err := stepkey.New(t.Context(), config)

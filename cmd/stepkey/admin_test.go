@@ -40,7 +40,7 @@ func TestKeyCommands(t *testing.T) {
 	}
 	wantCommand(t, 0, "revoked", "key", "list")
 	wantCommand(t, 1, "no such key", "key", "revoke", "unknown")
-	t.Setenv("JWT_SECRET", strings.Repeat("s", 32))
+	t.Setenv("JWT_SECRET", sharedSecret)
 	wantCommand(t, 1, "no keys to manage", "key", "list")
 }
 

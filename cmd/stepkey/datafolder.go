@@ -32,7 +32,11 @@ func openDataFolder(folder string) error {
 // is made on first use.
 func (s settings) rootSecret() (string, error) {
 	if s.Secret != "" {
-		if _, err := secret.ParseRoot(s.Secret.Reveal()); err != nil {
+		_, err := secret.ParseRoot(s.Secret.Reveal())
+		if errors.Is(err, secret.ErrPredictable) {
+			return "", fmt.Errorf(errNotRandom, "STEPKEY_SECRET")
+		}
+		if err != nil {
 			return "", errors.New("STEPKEY_SECRET is not 32 bytes in base64: make one with openssl rand -base64 32")
 		}
 		return s.Secret.Reveal(), nil
@@ -63,7 +67,11 @@ func readSecret(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the secret in %s cannot be read: %w", path, err)
 	}
-	if _, err := secret.ParseRoot(string(text)); err != nil {
+	_, err = secret.ParseRoot(string(text))
+	if errors.Is(err, secret.ErrPredictable) {
+		return "", fmt.Errorf(errNotRandom, "the secret in "+path)
+	}
+	if err != nil {
 		return "", fmt.Errorf("the file %s does not hold a secret: restore it from a backup", path)
 	}
 	return strings.TrimSpace(string(text)), nil

@@ -18,13 +18,18 @@ func TestUnusableDataFolderStopsTheStart(t *testing.T) {
 	})
 	t.Run("secret that others can read", func(t *testing.T) {
 		atHome(t)
-		writeSecretFile(t, "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=\n", 0o644)
+		writeSecretFile(t, "NV0g/vCbSEXNy1BAfgi2w/7aPnK44tPA6Iqb0kJdiHw=\n", 0o644)
 		wantRefused(t, "chmod o-rwx data/secret")
 	})
 	t.Run("secret that is none", func(t *testing.T) {
 		atHome(t)
 		writeSecretFile(t, "", 0o600)
 		wantRefused(t, "does not hold a secret", "backup")
+	})
+	t.Run("secret that is a pattern", func(t *testing.T) {
+		atHome(t)
+		writeSecretFile(t, "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=\n", 0o600)
+		wantRefused(t, "data/secret can be guessed", "openssl rand -base64 32")
 	})
 	t.Run("database of another secret", func(t *testing.T) {
 		atHome(t)

@@ -70,7 +70,7 @@ func TestBackupAndRestore(t *testing.T) {
 func TestIntrospectionInTheDocuments(t *testing.T) {
 	commands := maintenance(t, "curl -s http://localhost:3000/auth/introspect")
 	address := serveAt(t, "")
-	secret := strings.Repeat("s", 32)
+	secret := sharedSecret
 	t.Setenv("STEPKEY_INTROSPECTION_SECRET", secret)
 	start(t)
 	call(t, 201, "POST", address+"/auth/signup", "", []byte(mira))

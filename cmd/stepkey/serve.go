@@ -32,10 +32,6 @@ type serveCommand struct {
 // for ShutdownDelay, and lets the requests under way finish.
 func (c *serveCommand) Run(ctx context.Context, out output) error {
 	log := c.logger(out)
-	if n := len(c.Introspection); n > 0 && n < token.MinSecretBytes {
-		return fmt.Errorf("STEPKEY_INTROSPECTION_SECRET has %d bytes: use at least %d random ones (openssl rand -base64 32)",
-			n, token.MinSecretBytes)
-	}
 	clientIP, err := c.clientIP()
 	if err != nil {
 		return err
@@ -98,6 +94,9 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	}
 	root, err := c.rootSecret()
 	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
+	if err := c.checkSecrets(root); err != nil {
 		return nil, stepkey.Config{}, err
 	}
 	attestationRoots, err := c.attestationRoots()

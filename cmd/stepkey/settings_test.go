@@ -12,6 +12,12 @@ import (
 	"github.com/stepkey/stepkey/internal/patience"
 )
 
+// Two generated secrets.
+const (
+	rootSecret   = "NV0g/vCbSEXNy1BAfgi2w/7aPnK44tPA6Iqb0kJdiHw="
+	sharedSecret = "qQyMBDKC9BFEa3hiMDyjLprRfRyl98MQFPNDcIYylg8="
+)
+
 func TestUnsafeSettingsStopTheStart(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -32,12 +38,24 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"weak JWT_SECRET with https", map[string]string{"RP_ORIGIN": "https://app.example.com", "JWT_SECRET": "thel@stFlyD0g"}, []string{"JWT_SECRET has 13 bytes", "openssl rand -base64 32"}},
 		{"short STEPKEY_SECRET", map[string]string{"STEPKEY_SECRET": "c2hvcnQ="}, []string{"STEPKEY_SECRET", "openssl rand -base64 32"}},
 		{"short introspection secret", map[string]string{"STEPKEY_INTROSPECTION_SECRET": "hunter2"}, []string{"has 7 bytes"}},
+		{"STEPKEY_SECRET of zeros", map[string]string{"STEPKEY_SECRET": strings.Repeat("A", 43) + "="}, []string{"STEPKEY_SECRET can be guessed", "openssl rand -base64 32"}},
+		{"JWT_SECRET of one letter", map[string]string{"JWT_SECRET": strings.Repeat("s", 32)}, []string{"JWT_SECRET", "can be guessed", "openssl rand -base64 32"}},
+		{"previous secret that is a pattern", map[string]string{"JWT_SECRET": sharedSecret, "JWT_SECRET_PREVIOUS": "change-me-change-me-change-me-change-me"}, []string{"JWT_SECRET_PREVIOUS", "can be guessed"}},
+		{"introspection secret of one letter", map[string]string{"STEPKEY_INTROSPECTION_SECRET": strings.Repeat("i", 40)}, []string{"STEPKEY_INTROSPECTION_SECRET can be guessed", "openssl rand -base64 32"}},
+		{"root as JWT_SECRET", map[string]string{"STEPKEY_SECRET": rootSecret, "JWT_SECRET": rootSecret}, []string{"STEPKEY_SECRET is the same as JWT_SECRET"}},
+		{"root as introspection secret", map[string]string{"STEPKEY_SECRET": rootSecret, "STEPKEY_INTROSPECTION_SECRET": strings.TrimRight(rootSecret, "=")}, []string{"STEPKEY_SECRET is the same as STEPKEY_INTROSPECTION_SECRET"}},
+		{"introspection secret as JWT_SECRET", map[string]string{"STEPKEY_INTROSPECTION_SECRET": sharedSecret, "JWT_SECRET": sharedSecret}, []string{"STEPKEY_INTROSPECTION_SECRET is the same as JWT_SECRET"}},
+		{"introspection secret as a previous one", map[string]string{"STEPKEY_INTROSPECTION_SECRET": sharedSecret, "JWT_SECRET": "new " + sharedSecret, "JWT_SECRET_PREVIOUS": sharedSecret}, []string{"STEPKEY_INTROSPECTION_SECRET is the same as JWT_SECRET_PREVIOUS"}},
+		{"database password as JWT_SECRET", map[string]string{"DATABASE_URL": "postgres://u:hunter2hunter2@db.example.com/x", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as the password in DATABASE_URL"}},
+		{"mail password as JWT_SECRET", map[string]string{"SMTP_URL": "smtp://u:hunter2hunter2@mail.example.com", "STEPKEY_MAIL_FROM": "a@example.com", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as the password in SMTP_URL"}},
+		{"Redis password as JWT_SECRET", map[string]string{"REDIS_URL": "redis://:hunter2hunter2@127.0.0.1:1", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as the password in REDIS_URL"}},
+		{"password of DB_HOST as JWT_SECRET", map[string]string{"DB_HOST": "127.0.0.1", "DB_PASSWORD": "hunter2hunter2", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as DB_PASSWORD"}},
 		{"no time for the database", map[string]string{"STEPKEY_DB_TIMEOUT": "0s"}, []string{"STEPKEY_DB_TIMEOUT", "between"}},
 		{"no end of waiting for Redis", map[string]string{"STEPKEY_REDIS_TIMEOUT": "1h"}, []string{"STEPKEY_REDIS_TIMEOUT", "between"}},
 		{"negative time for a request", map[string]string{"STEPKEY_REQUEST_TIMEOUT": "-5s"}, []string{"STEPKEY_REQUEST_TIMEOUT", "between"}},
 		{"time that is none", map[string]string{"STEPKEY_HASH_WAIT": "soon"}, []string{"hash-wait"}},
 		{"algorithm that is none", map[string]string{"STEPKEY_TOKEN_ALGORITHM": "none"}, []string{"HS256"}},
-		{"shared secret without an end", map[string]string{"JWT_SECRET": strings.Repeat("s", 32), "STEPKEY_TOKEN_ALGORITHM": "ES256"}, []string{"STEPKEY_JWT_SECRET_UNTIL"}},
+		{"shared secret without an end", map[string]string{"JWT_SECRET": sharedSecret, "STEPKEY_TOKEN_ALGORITHM": "ES256"}, []string{"STEPKEY_JWT_SECRET_UNTIL"}},
 		{"keys that live too short", map[string]string{"STEPKEY_KEY_LIFETIME": "1m"}, []string{"STEPKEY_KEY_LIFETIME"}},
 		{"two databases", map[string]string{"DATABASE_URL": "sqlite:x.db", "DB_HOST": "localhost"}, []string{"both DATABASE_URL and DB_HOST"}},
 		{"unknown database", map[string]string{"DATABASE_URL": "mysql://root:hunter2@localhost"}, []string{"neither postgres://"}},

@@ -16,7 +16,7 @@ import (
 )
 
 // sharedSecret is long enough for any origin.
-const sharedSecret = "0123456789abcdef0123456789abcdef"
+const sharedSecret = "qQyMBDKC9BFEa3hiMDyjLprRfRyl98MQFPNDcIYylg8="
 
 // With the shared secret at hand a test can sign what it likes. Each row is a
 // good token but for one thing, so nothing else can be the reason.

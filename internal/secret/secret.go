@@ -61,15 +61,25 @@ func NewRoot(random io.Reader) (Root, error) {
 	return r, nil
 }
 
-// ParseRoot reads a root from standard or URL-safe base64, padded or not.
+// ParseRoot reads a root from standard or URL-safe base64, padded or not. A root that
+// can be guessed from its pattern is refused with [ErrPredictable].
 func ParseRoot(text string) (Root, error) {
-	text = strings.TrimRight(strings.TrimSpace(text), "=")
-	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
-	raw, err := base64.RawStdEncoding.DecodeString(text)
+	raw, err := decodeBase64(text)
 	if err != nil || len(raw) != RootBytes {
 		return Root{}, fmt.Errorf("secret: a root is %d bytes in base64", RootBytes)
 	}
+	// A person may have typed a pattern in either form.
+	if err := errors.Join(CheckPredictable(raw), CheckPredictable([]byte(strings.Trim(text, " \t\r\n=")))); err != nil {
+		return Root{}, ErrPredictable
+	}
 	return Root{key: [RootBytes]byte(raw)}, nil
+}
+
+// decodeBase64 reads standard or URL-safe base64, padded or not.
+func decodeBase64(text string) ([]byte, error) {
+	text = strings.TrimRight(strings.TrimSpace(text), "=")
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	return base64.RawStdEncoding.DecodeString(text)
 }
 
 // Encode returns the root in base64, as ParseRoot takes it.
