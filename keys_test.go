@@ -148,7 +148,7 @@ func TestChangingTheSharedSecret(t *testing.T) {
 	wantError(t, "RotateKey", f.service.RotateKey(t.Context()), stepkey.ErrNoKeys)
 
 	changed := f.config()
-	changed.SharedSecret, changed.PreviousSharedSecrets = "new " + sharedSecret, []string{old.SharedSecret}
+	changed.SharedSecret, changed.PreviousSharedSecrets = "new "+sharedSecret, []string{old.SharedSecret}
 	f.service = f.newService(changed)
 	f.wantVerified("the previous secret's", f.service, before.AccessToken, true)
 	after := f.refresh(before.RefreshToken)
@@ -187,7 +187,7 @@ func TestKeyConfig(t *testing.T) {
 		"another algorithm":      func(c *stepkey.Config) { c.Algorithm = "RS256" },
 		"too short a life":       func(c *stepkey.Config) { c.KeyLifetime = stepkey.KeyLead },
 		"weak previous secret": func(c *stepkey.Config) {
-			c.SharedSecret, c.PreviousSharedSecrets = "new " + sharedSecret, []string{"thel@stFlyD0g"}
+			c.SharedSecret, c.PreviousSharedSecrets = "new "+sharedSecret, []string{"thel@stFlyD0g"}
 		},
 	} {
 		c := f.config()
