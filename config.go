@@ -99,6 +99,12 @@ type Config struct {
 	// 800-63B-4 asks for 15 where the password may be all there is.
 	MinPasswordLength int
 
+	// ReservedNames are the user names that nobody can sign up with. They are compared in
+	// canonical form and without signs, so that admin reserves Admin_ and a.d.m.i.n as well.
+	// nil stands for DefaultReservedNames; an empty list reserves none. Users who have such
+	// a name keep it, and an import may bring one: there an operator decides.
+	ReservedNames []string
+
 	// RecoveryCoolOff is for how long a passkey that was added through recovery cannot be
 	// used, so that the owner, who is told, has the time to stop it. The default is the
 	// constant of that name.
@@ -174,6 +180,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MinPasswordLength == 0 {
 		c.MinPasswordLength = password.DefaultMinLength
+	}
+	if c.ReservedNames == nil {
+		c.ReservedNames = DefaultReservedNames()
 	}
 	if c.RecoveryCoolOff == 0 {
 		c.RecoveryCoolOff = RecoveryCoolOff

@@ -57,6 +57,7 @@ type Service struct {
 	audience   string
 
 	noPasskeyLogIn bool
+	reserved       reservedNames
 
 	mailer      Mailer // nil for no e-mail
 	letters     *mail.Letters
@@ -103,6 +104,9 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	s.refreshKey = s.root.Derive("refresh token")
 	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
 	s.breaches = c.Breaches
+	if s.reserved, err = newReservedNames(c.ReservedNames); err != nil {
+		return nil, err
+	}
 	s.deviceKey = s.root.Derive("device token")
 	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
 	s.limits = newLimits(c, s.root.Derive("limits"))

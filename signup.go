@@ -20,13 +20,16 @@ type SignUp struct {
 }
 
 // SignUp adds a user. The name has to be free in its canonical form
-// (ErrUsernameInvalid, ErrUsernameTaken) and the password has to pass the
+// (ErrUsernameInvalid, ErrUsernameTaken), must not be reserved (ErrUsernameReserved), and the password has to pass the
 // policy (ErrPasswordTooShort and its siblings, ErrPasswordBreached). One address may try a few times an
 // hour (RateLimitedError). It does not sign anybody in.
 func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
 		return User{}, err
+	}
+	if s.reserved.has(canonical) {
+		return User{}, ErrUsernameReserved // whether somebody has it or not
 	}
 	if err := s.policy.Check(try.Password, canonical); err != nil {
 		return User{}, err

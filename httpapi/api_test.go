@@ -157,7 +157,7 @@ func TestProblemsAreAsDocumented(t *testing.T) {
 func allProblems() map[string]problem {
 	byCode := map[string]problem{}
 	for _, p := range []problem{
-		problemInvalidRequest, problemUsernameInvalid, problemPasswordTooShort, problemPasswordTooLong,
+		problemInvalidRequest, problemUsernameInvalid, problemUsernameReserved, problemPasswordTooShort, problemPasswordTooLong,
 		problemPasswordBlocked, problemPasswordContainsUsername, problemPasswordBreached, problemNoPasskeys, problemChallengeExpired,
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys, problemLastPasskey, problemPasskeyLogInOff,
@@ -177,6 +177,7 @@ func TestProblemOfEachKind(t *testing.T) {
 	}{
 		{stepkey.ErrInvalidRequest, 400, "invalid_request"},
 		{stepkey.ErrUsernameInvalid, 400, "username_invalid"},
+		{stepkey.ErrUsernameReserved, 400, "username_reserved"},
 		{stepkey.ErrPasswordTooShort, 400, "password_too_short"},
 		{stepkey.ErrPasswordTooLong, 400, "password_too_long"},
 		{stepkey.ErrPasswordCommon, 400, "password_blocked"},

@@ -43,6 +43,11 @@ var (
 		title:  "The user name is not allowed",
 		detail: "Use 1 to 64 letters, digits, dots, dashes, underscores, plus or at signs, beginning with a letter or digit.",
 	}
+	problemUsernameReserved = problem{
+		status: 400, code: "username_reserved",
+		title:  "The user name is reserved",
+		detail: "This name is reserved for the operator of the service. Choose another.",
+	}
 	problemPasswordTooShort = problem{
 		status: 400, code: "password_too_short",
 		title:  "The password is too short",
@@ -274,6 +279,7 @@ func problemOf(err error) problem {
 		{stepkey.ErrTooManyPasskeys, problemTooManyPasskeys},
 		{stepkey.ErrLastPasskey, problemLastPasskey},
 		{stepkey.ErrPasskeyLogInOff, problemPasskeyLogInOff},
+		{stepkey.ErrUsernameReserved, problemUsernameReserved},
 		{stepkey.ErrUsernameInvalid, problemUsernameInvalid},
 		{stepkey.ErrUsernameTaken, problemUsernameTaken},
 		{stepkey.ErrPasswordTooShort, problemPasswordTooShort},

@@ -111,6 +111,10 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
+	reserved, err := c.reservedNames()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
 	dsn, described, err := c.database()
 	if err != nil {
 		return nil, stepkey.Config{}, err
@@ -127,7 +131,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,
 		Origins: c.origins(), RelatedOrigins: trimAll(c.RelatedOrigins), AppOrigins: trimAll(c.AppOrigins), RPID: c.RPID, RPName: c.RPName,
 		Issuer: c.Issuer, Audience: c.Audience, HashSlots: c.HashSlots, HashWait: c.HashWait, AttestationRoots: attestationRoots,
-		Mailer: mailer, PublicURL: c.PublicURL, Breaches: breaches,
+		Mailer: mailer, PublicURL: c.PublicURL, Breaches: breaches, ReservedNames: reserved,
 	}, nil
 }
 

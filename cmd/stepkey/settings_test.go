@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 )
 
@@ -50,6 +52,8 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"mail password as JWT_SECRET", map[string]string{"SMTP_URL": "smtp://u:hunter2hunter2@mail.example.com", "STEPKEY_MAIL_FROM": "a@example.com", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as the password in SMTP_URL"}},
 		{"Redis password as JWT_SECRET", map[string]string{"REDIS_URL": "redis://:hunter2hunter2@127.0.0.1:1", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as the password in REDIS_URL"}},
 		{"password of DB_HOST as JWT_SECRET", map[string]string{"DB_HOST": "127.0.0.1", "DB_PASSWORD": "hunter2hunter2", "JWT_SECRET": "hunter2hunter2"}, []string{"JWT_SECRET is the same as DB_PASSWORD"}},
+		{"reserved name that is none", map[string]string{"STEPKEY_RESERVED_NAMES": "default, two words"}, []string{`STEPKEY_RESERVED_NAMES has "two words"`}},
+		{"reserved names and none", map[string]string{"STEPKEY_RESERVED_NAMES": "none,acme"}, []string{"STEPKEY_RESERVED_NAMES has none beside"}},
 		{"no time for the database", map[string]string{"STEPKEY_DB_TIMEOUT": "0s"}, []string{"STEPKEY_DB_TIMEOUT", "between"}},
 		{"no end of waiting for Redis", map[string]string{"STEPKEY_REDIS_TIMEOUT": "1h"}, []string{"STEPKEY_REDIS_TIMEOUT", "between"}},
 		{"negative time for a request", map[string]string{"STEPKEY_REQUEST_TIMEOUT": "-5s"}, []string{"STEPKEY_REQUEST_TIMEOUT", "between"}},
@@ -191,6 +195,21 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	for _, setting := range settingsOf(reflect.TypeFor[settings]()) {
 		if !strings.Contains(stdout.String(), "$"+setting.name) {
 			t.Errorf("serve --help does not name %s", setting.name)
+		}
+	}
+}
+
+func TestReservedNamesSetting(t *testing.T) {
+	standard := stepkey.DefaultReservedNames()
+	for _, test := range []struct{ set, want []string }{
+		{nil, []string{}},
+		{[]string{"none"}, []string{}},
+		{[]string{"default"}, standard},
+		{[]string{"default", " acme"}, append(standard, "acme")},
+		{[]string{"acme", "x"}, []string{"acme", "x"}},
+	} {
+		if got, err := (settings{ReservedNames: test.set}).reservedNames(); err != nil || got == nil || !slices.Equal(got, test.want) {
+			t.Errorf("%q: %q, %v; want %q", test.set, got, err, test.want)
 		}
 	}
 }

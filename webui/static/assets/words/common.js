@@ -67,6 +67,7 @@ export const fields = {
 	needName: "Type a username.",
 	needPassword: "Type a password.",
 	username_invalid: "Use 1 to 64 letters, digits or the signs . _ - @ + and begin with a letter or digit.",
+	username_reserved: "This username is reserved. Try another one.",
 	username_taken: "This username is taken. Try another one.",
 	password_too_long: "Use at most 1,024 characters.",
 	password_blocked: "This password is on a list of common ones. Choose another.",

@@ -1,0 +1,76 @@
+package stepkey_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stepkey/stepkey"
+)
+
+func TestReservedNames(t *testing.T) {
+	f := newFixture(t)
+	for _, test := range []struct {
+		configured []string
+		name       string
+		want       error
+	}{
+		{nil, "admin", stepkey.ErrUsernameReserved},
+		{nil, "  ADMIN ", stepkey.ErrUsernameReserved},
+		{nil, "ａｄｍｉｎ", stepkey.ErrUsernameReserved}, // NFKC
+		{nil, "a.d.m.i.n", stepkey.ErrUsernameReserved},
+		{nil, "admin_", stepkey.ErrUsernameReserved},
+		{nil, "root@", stepkey.ErrUsernameReserved},
+		{nil, "No-Reply", stepkey.ErrUsernameReserved},
+		{nil, "noreply", stepkey.ErrUsernameReserved},
+		{nil, "post_master", stepkey.ErrUsernameReserved},
+		{nil, "admin2", nil},
+		{nil, "adminov", nil},
+		{nil, "support@example.com", nil},
+		{[]string{}, "root", nil},
+		{[]string{"Acme-Press"}, "ACMEPRESS", stepkey.ErrUsernameReserved},
+		{[]string{"acme"}, "security", nil},
+		{append(stepkey.DefaultReservedNames(), "acme"), "acme", stepkey.ErrUsernameReserved},
+		{append(stepkey.DefaultReservedNames(), "acme"), "webmaster", stepkey.ErrUsernameReserved},
+	} {
+		c := f.config()
+		c.ReservedNames = test.configured
+		_, err := f.newService(c).SignUp(t.Context(), stepkey.SignUp{Username: test.name, Password: password})
+		if !errors.Is(err, test.want) || (test.want == nil && err != nil) {
+			t.Errorf("%q with %q: %v, want %v", test.name, test.configured, err, test.want)
+		}
+	}
+	c := f.config()
+	c.ReservedNames = []string{"two words"}
+	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), `STEPKEY_RESERVED_NAMES has "two words"`) {
+		t.Errorf("a reserved name that is none: %v", err)
+	}
+	for _, name := range stepkey.DefaultReservedNames() {
+		if canonical, err := stepkey.CanonicalUsername(name); err != nil || canonical != name {
+			t.Errorf("default %q: %q, %v", name, canonical, err)
+		}
+	}
+}
+
+// Who has a reserved name already, or is given it by an operator, keeps it.
+func TestReservedNamesOfUsersThatExist(t *testing.T) {
+	f := newFixture(t)
+	c := f.config()
+	c.ReservedNames = []string{}
+	if _, err := f.newService(c).SignUp(t.Context(), stepkey.SignUp{Username: "admin", Password: password}); err != nil {
+		t.Fatal(err)
+	}
+	f.service = f.newService(f.config())
+	f.logIn("admin")
+	// Whether somebody has the name is not told.
+	for _, name := range []string{"admin", "root"} {
+		_, err := f.service.SignUp(t.Context(), stepkey.SignUp{Username: name, Password: password})
+		wantError(t, name, err, stepkey.ErrUsernameReserved)
+	}
+	if results := f.importAll(false, comer("root")); results[0].Problem != "" {
+		t.Errorf("import of root: %+v", results[0])
+	}
+	if u, err := f.store.UserByName(t.Context(), "root"); err != nil || u.Username != "root" {
+		t.Errorf("root is not there: %+v, %v", u, err)
+	}
+}
