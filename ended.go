@@ -2,13 +2,7 @@ package stepkey
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,9 +19,29 @@ const (
 	// little to let anybody through.
 	endedTrust = 30 * time.Second
 
-	// endedFor is how long an ended session has to be remembered: until its last
-	// token has expired everywhere.
-	endedFor = token.Lifetime + 2*token.Leeway
+	// endedSettle is how far before its last look an instance reads again: by then every
+	// transaction has been committed, and no other instance's clock is so far behind.
+	endedSettle = 15 * time.Second
+
+	// endedCommit is how long a transaction that ends sessions may take; see inTxEnding.
+	// The rest of endedSettle is for clocks that differ.
+	endedCommit = 10 * time.Second
+
+	// endedPage is how many ended sessions are read in one statement.
+	endedPage = 5000
+)
+
+// Many ends of one user become one entry on the list.
+const (
+	// collapseFrom is how many ends in one minute do.
+	collapseFrom = 16
+
+	// maxExceptions bounds the live sessions that an entry names. With more than that the
+	// ends are listed one by one.
+	maxExceptions = 64
+
+	// collapsesPerLook bounds the statements that one look spends on it.
+	collapsesPerLook = 64
 )
 
 // ErrEndedUnknown is returned for want of a fresh look at which sessions have
@@ -40,39 +54,94 @@ type endedSessions struct {
 	store Store
 	clock func() time.Time
 
-	known    sync.Map     // session id as text -> time.Time of its end
+	memory *endedMemory
+	lists  endedLists
+
 	lookedAt atomic.Int64 // nanoseconds of the monotonic clock since began
+	readAt   atomic.Int64 // the same look, by clock: seconds since the epoch
 	began    time.Time
+
+	// read is when the last look began, by clock. Only look uses it.
+	read time.Time
 }
 
 func newEndedSessions(store Store, clock func() time.Time) *endedSessions {
-	return &endedSessions{store: store, clock: clock, began: time.Now()}
+	return &endedSessions{store: store, clock: clock, memory: newEndedMemory(), began: time.Now()}
 }
 
-// look asks the store, and forgets what no token can outlive.
+// look reads what has ended since the last look, and forgets what no token can outlive.
+// The first look reads everything. One look runs at a time.
 func (e *endedSessions) look(ctx context.Context) error {
-	since := e.clock().Add(-endedFor)
-	ended, err := e.store.EndedSessions(ctx, since)
-	if err != nil {
+	now, began := e.clock(), time.Since(e.began)
+	oldest := now.Add(-token.EndedFor)
+	since := oldest
+	if !e.read.IsZero() {
+		since = latest(oldest, earlier(e.read, now).Add(-endedSettle))
+	}
+	if err := e.readSince(ctx, since); err != nil {
 		return err
 	}
-	for _, session := range ended {
-		e.known.Store(session.ID.String(), session.At)
-	}
-	e.known.Range(func(id, at any) bool {
-		if at.(time.Time).Before(since) {
-			e.known.Delete(id)
+	e.memory.forget(oldest)
+	e.read = now
+	e.readAt.Store(now.Unix())
+	e.lookedAt.Store(int64(began))
+	return e.collapse(ctx, now)
+}
+
+func (e *endedSessions) readSince(ctx context.Context, since time.Time) error {
+	place := EndedSession{At: since}
+	for {
+		page, err := e.store.EndedSessions(ctx, place, endedPage)
+		if err != nil {
+			return err
 		}
-		return true
-	})
-	e.lookedAt.Store(int64(time.Since(e.began)))
+		e.memory.add(page)
+		if len(page) < endedPage {
+			return nil
+		}
+		place = page[len(page)-1]
+	}
+}
+
+// collapse puts many ends of one user in one minute into one entry: every token of the
+// user that was issued before a moment, unless it is of a session that is open. That is
+// exact once the minute is long over:
+//
+//   - A session that ended in it has no token that was issued at that moment or later:
+//     the moment is endedSettle after the minute, and no token is made for a session
+//     after its end.
+//   - A session that began before the moment is there to be read: the store is asked
+//     endedSettle after it. If it has not ended, it is an exception. If it has, it is
+//     on the list by its own end.
+//   - A session that began at the moment or later has no older token.
+//   - An exception that ends later is on the list for the minute of its own end.
+func (e *endedSessions) collapse(ctx context.Context, now time.Time) error {
+	for _, c := range e.memory.crowds(now.Add(-2*endedSettle), collapsesPerLook) {
+		notBefore := time.Unix((c.minute+1)*60, 0).Add(endedSettle)
+		open, err := e.store.OpenSessions(ctx, c.user, notBefore.UTC(), now.Add(-endedSettle), maxExceptions+1)
+		if err != nil {
+			return err
+		}
+		if len(open) > maxExceptions {
+			e.memory.collapse(c, nil)
+			continue
+		}
+		entry := &token.EndedUser{User: token.ID(c.user), NotBefore: notBefore.Unix()}
+		for _, id := range open {
+			entry.Except = append(entry.Except, token.ID(id))
+		}
+		e.memory.collapse(c, entry)
+	}
 	return nil
 }
 
+// add has this instance refuse sessions that it has just ended.
 func (e *endedSessions) add(ids []uuid.UUID, at time.Time) {
-	for _, id := range ids {
-		e.known.Store(id.String(), at)
+	ended := make([]EndedSession, len(ids))
+	for i, id := range ids {
+		ended[i] = EndedSession{ID: id, At: at}
 	}
+	e.memory.add(ended)
 }
 
 // run looks again and again until ctx ends.
@@ -91,47 +160,26 @@ func (e *endedSessions) run(ctx context.Context, failed func(error)) {
 	}
 }
 
+// fresh returns ErrEndedUnknown unless the last look was lately.
+func (e *endedSessions) fresh() error {
+	if time.Since(e.began)-time.Duration(e.lookedAt.Load()) > endedTrust {
+		return ErrEndedUnknown
+	}
+	return nil
+}
+
 // Ended reports whether a session has ended before its tokens. It implements the
 // interface of that name in the package guard.
-func (e *endedSessions) Ended(sessionID string) (bool, error) {
-	if _, ended := e.known.Load(sessionID); ended {
+func (e *endedSessions) Ended(c token.Claims) (bool, error) {
+	if id, ok := token.ParseID(c.SessionID); ok && e.memory.has(uuid.UUID(id)) {
 		return true, nil
 	}
-	if time.Since(e.began)-time.Duration(e.lookedAt.Load()) > endedTrust {
-		return false, ErrEndedUnknown
+	return false, e.fresh()
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return false, nil
+	return b
 }
-
-// list returns the ids in order.
-func (e *endedSessions) list() []string {
-	ids := []string{}
-	e.known.Range(func(id, _ any) bool {
-		ids = append(ids, id.(string))
-		return true
-	})
-	slices.Sort(ids)
-	return ids
-}
-
-// EndedSessions returns the signed list of sessions that ended before their tokens,
-// for services that check tokens by themselves, and a version that changes with
-// what is on it. It fails with ErrEndedUnknown where Ended would.
-func (s *Service) EndedSessions() (signed, version string, err error) {
-	if _, err := s.ended.Ended(""); err != nil {
-		return "", "", err
-	}
-	ids, now := s.ended.list(), s.now()
-	signed, err = s.signer.SignEndedSessions(token.EndedSessions{
-		Issuer: s.issuer, IssuedAt: now.Unix(), ExpiresAt: now.Add(endedListLifetime).Unix(), SessionIDs: ids,
-	})
-	// The version moves on with time as well, so that nobody is left with a list that
-	// is about to expire.
-	part := strconv.FormatInt(now.Unix()/int64(endedListLifetime.Seconds()/2), 10)
-	digest := sha256.Sum256([]byte(part + " " + strings.Join(ids, " ")))
-	return signed, base64.RawURLEncoding.EncodeToString(digest[:12]), err
-}
-
-// endedListLifetime is how long a signed list is worth reading. Verifiers ask every
-// few seconds; the bound is for lists that somebody kept to show them later.
-const endedListLifetime = 5 * time.Minute

@@ -14,6 +14,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/memstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/token"
 )
 
 const wrong = "incorrect horse battery"
@@ -298,7 +299,7 @@ func TestSessionEndsAfterElevenBadResponses(t *testing.T) {
 
 func (f *fixture) ended(sessionID string) bool {
 	f.Helper()
-	ended, err := f.service.Ended(uuid.MustParse(sessionID).String())
+	ended, err := f.service.Ended(token.Claims{SessionID: uuid.MustParse(sessionID).String()})
 	if err != nil {
 		f.Fatal(err)
 	}

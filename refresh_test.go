@@ -130,7 +130,7 @@ func TestOlderTokenEndsTheSessionAndNoOther(t *testing.T) {
 		f.wantRefused("the current one", third.RefreshToken)
 		wantError(f.TB, "a ceremony in that session",
 			second(f.service.BeginRegistration(f.Context(), third.Claims)), stepkey.ErrUnauthorized)
-		if ended, err := f.service.Ended(third.Claims.SessionID); !ended || err != nil {
+		if ended, err := f.service.Ended(third.Claims); !ended || err != nil {
 			f.Errorf("Ended: %v, %v", ended, err)
 		}
 		f.refresh(other.RefreshToken)

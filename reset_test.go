@@ -60,7 +60,7 @@ func TestPasswordReset(t *testing.T) {
 		wantError(f.TB, "a refresh token of before", err, stepkey.ErrUnauthorized)
 		_, err = f.service.Sessions(f.Context(), full)
 		wantError(f.TB, "the session at level full", err, stepkey.ErrUnauthorized)
-		if ended, err := f.service.Ended(full.SessionID); !ended || err != nil {
+		if ended, err := f.service.Ended(full); !ended || err != nil {
 			f.Errorf("guards are not told: %v, %v", ended, err)
 		}
 		if f.events(stepkey.EventPasswordReset) != 1 || f.events(stepkey.EventSessionEnded) == 0 {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/stepkey/stepkey/token"
 )
 
 // Run does what a service does by itself, until ctx ends: it follows which sessions
@@ -30,7 +32,7 @@ func quietly(log *slog.Logger, message string) func(error) {
 	}
 }
 
-// Ended reports whether a session has ended before its tokens did, as far as this
-// instance knows, which is up to half a second behind the others. It returns
+// Ended reports whether the session of a token has ended before the token did, as far as
+// this instance knows, which is up to half a second behind the others. It returns
 // ErrEndedUnknown if it has not been able to tell for 30 seconds.
-func (s *Service) Ended(sessionID string) (bool, error) { return s.ended.Ended(sessionID) }
+func (s *Service) Ended(c token.Claims) (bool, error) { return s.ended.Ended(c) }

@@ -49,9 +49,14 @@ type Store interface {
 	// most limit. With before it begins behind that place, whether or not an event is there.
 	Events(ctx context.Context, userID uuid.UUID, before *EventPlace, limit int) ([]Event, error)
 
-	// EndedSessions returns the sessions that were ended at or after since, before
-	// their time.
-	EndedSessions(ctx context.Context, since time.Time) ([]EndedSession, error)
+	// EndedSessions returns at most limit sessions that ended before their time, in the
+	// order of that time and of id, beginning behind the place that At and ID of after
+	// name. The zero id comes before all others.
+	EndedSessions(ctx context.Context, after EndedSession, limit int) ([]EndedSession, error)
+
+	// OpenSessions returns at most limit of the user's sessions that began before
+	// createdBefore, expire after expiringAfter and have not ended.
+	OpenSessions(ctx context.Context, userID uuid.UUID, createdBefore, expiringAfter time.Time, limit int) ([]uuid.UUID, error)
 
 	// SpendAction remembers id until that time at least, and reports whether it was
 	// not known before. Of any number of callers one is told so.
@@ -240,8 +245,9 @@ type Rotated struct {
 
 // EndedSession is a session that ended before its time.
 type EndedSession struct {
-	ID uuid.UUID
-	At time.Time
+	ID     uuid.UUID
+	UserID uuid.UUID
+	At     time.Time
 }
 
 // UserRecord is a user with all passkeys and the confirmed address.

@@ -1,10 +1,13 @@
 package guard
 
 import (
+	"bufio"
 	"context"
 	"errors"
-	"maps"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +24,15 @@ const (
 // ended: the list could not be confirmed for too long.
 var ErrEndedUnknown = errors.New("guard: the list of ended sessions is not up to date")
 
-var errOlderList = errors.New("guard: the list of ended sessions is older than the one held")
+// listTimeout bounds the fetch of one list, connection and body included.
+const listTimeout = 20 * time.Second
+
+var (
+	errOlderList  = errors.New("guard: the list of ended sessions is older than the one held")
+	errStaleList  = errors.New("guard: the list of ended sessions is from long ago")
+	errListDigest = errors.New("guard: the list of ended sessions is not the one that was signed")
+	errListRange  = errors.New("guard: the list of ended sessions is of another time")
+)
 
 // FollowOptions change how [FollowEndedSessions] follows.
 type FollowOptions struct {
@@ -34,6 +45,10 @@ type FollowOptions struct {
 	// MaxStale is how long the list may go unconfirmed before every request is
 	// refused with 503. Zero means 60 s. Longer keeps a service up through longer
 	// outages of the issuer, in which ended sessions go on.
+	//
+	// It bounds two times: the one since the issuer was last asked and answered, and, with
+	// [token.Leeway] added for clocks that differ, the one since the issuer last read its
+	// database.
 	MaxStale time.Duration
 }
 
@@ -44,12 +59,16 @@ type EndedFollower struct {
 	verifier *token.Verifier
 	interval time.Duration
 	maxStale time.Duration
+	set      endedSet
 	state    atomic.Pointer[endedState]
+
+	// covered is before when every end that still matters is in set, in seconds since the
+	// epoch. Only poll uses it.
+	covered int64
 }
 
 // endedState is never changed.
 type endedState struct {
-	ended     map[string]struct{}
 	issuedAt  int64
 	expiresAt int64
 	etag      string
@@ -59,7 +78,9 @@ type endedState struct {
 
 // FollowEndedSessions polls the signed list of ended sessions at url until ctx
 // is done, and holds it in memory. The list has to be signed by a key of
-// verifier's and of its issuer.
+// verifier's and of its issuer. Where the list does not go back as far as tokens live,
+// the minutes that are missing are fetched from below url. At most [token.MaxEndedIDs]
+// are held; where there are more, the list counts as unconfirmed.
 //
 // It asks once before it returns, for at most 5 s, so that the first request
 // finds a list. That the issuer does not answer is no error: Ended then returns
@@ -72,7 +93,7 @@ type endedState struct {
 func FollowEndedSessions(
 	ctx context.Context, url string, verifier *token.Verifier, options FollowOptions,
 ) (*EndedFollower, error) {
-	source, err := newSource(url, options.Client, token.MaxEndedSessionsBytes)
+	source, err := newSource(url, options.Client, token.MaxEndedContentBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -84,19 +105,32 @@ func FollowEndedSessions(
 	}
 	f := &EndedFollower{source: source, verifier: verifier, interval: options.Interval, maxStale: options.MaxStale}
 	f.state.Store(&endedState{})
-	f.poll(ctx)
+	first, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	f.poll(first)
 	go f.follow(ctx)
 	return f, nil
 }
 
 // Ended implements [EndedSessions].
-func (f *EndedFollower) Ended(sessionID string) (bool, error) {
+func (f *EndedFollower) Ended(c token.Claims) (bool, error) {
 	s := f.state.Load()
 	if time.Since(s.confirmed) > f.maxStale {
 		return false, errors.Join(ErrEndedUnknown, s.failed)
 	}
-	_, ended := s.ended[sessionID]
-	return ended, nil
+	if f.stale(s.issuedAt) {
+		return false, errors.Join(ErrEndedUnknown, errStaleList, s.failed)
+	}
+	return f.set.ended(c), nil
+}
+
+// stale reports whether a list of that date is too old to go by.
+func (f *EndedFollower) stale(issuedAt int64) bool {
+	return f.age(issuedAt) > f.maxStale+token.Leeway
+}
+
+func (f *EndedFollower) age(issuedAt int64) time.Duration {
+	return f.verifier.Now().Sub(time.Unix(issuedAt, 0))
 }
 
 func (f *EndedFollower) follow(ctx context.Context) {
@@ -124,44 +158,117 @@ func (f *EndedFollower) poll(ctx context.Context) {
 }
 
 // next asks for the list. "Not modified" is taken for an answer only while the
-// list held stays valid: after that it has to come signed anew.
+// list held stays valid and is not getting old: after that it has to come signed anew.
 func (f *EndedFollower) next(ctx context.Context, before *endedState) (*endedState, error) {
 	asked, etag := time.Now(), before.etag
-	if asked.Add(f.interval).Unix() >= before.expiresAt {
+	if asked.Add(f.interval).Unix() >= before.expiresAt || f.age(before.issuedAt) > f.maxStale/2 {
 		etag = ""
 	}
-	a, err := f.source.fetch(ctx, etag)
+	list, err := f.fetch(ctx, f.source.url, etag)
 	if err != nil {
 		return nil, err
 	}
-	if a.notModified {
+	if list.notModified {
 		confirmed := *before
 		confirmed.confirmed, confirmed.failed = asked, nil
 		return &confirmed, nil
 	}
-	list, err := f.verifier.VerifyEndedSessions(ctx, string(a.body))
-	if err != nil {
-		return nil, err
-	}
-	return before.replaced(list, a.header.Get("ETag"), asked)
-}
-
-// replaced is the state after list came. Instances of one issuer sign lists of
-// their own, so one may be no newer than the last: such a list adds, and takes
-// off nothing. One that is older by more than clocks differ is a replay.
-func (s *endedState) replaced(list token.EndedSessions, etag string, asked time.Time) (*endedState, error) {
-	if list.IssuedAt < s.issuedAt-int64(token.Leeway.Seconds()) {
+	// Instances of one issuer sign lists of their own, so one may be a little older than the
+	// last. One that is older by more than clocks differ is a replay.
+	if list.IssuedAt < before.issuedAt-int64(token.Leeway.Seconds()) {
 		return nil, errOlderList
 	}
-	next := &endedState{
-		ended:    make(map[string]struct{}, len(list.SessionIDs)),
-		issuedAt: max(list.IssuedAt, s.issuedAt), expiresAt: list.ExpiresAt, etag: etag, confirmed: asked,
+	if f.stale(list.IssuedAt) {
+		return nil, errStaleList
 	}
-	if list.IssuedAt <= s.issuedAt {
-		maps.Copy(next.ended, s.ended)
+	if err := f.take(ctx, list); err != nil {
+		return nil, err
 	}
-	for _, id := range list.SessionIDs {
-		next.ended[id] = struct{}{}
+	return &endedState{
+		issuedAt: max(list.IssuedAt, before.issuedAt), expiresAt: list.ExpiresAt, etag: list.etag, confirmed: asked,
+	}, nil
+}
+
+// take takes over the newest list and, where there is a gap between it and what is held,
+// the lists of the minutes between. What was fetched stays if a later one fails.
+func (f *EndedFollower) take(ctx context.Context, newest endedList) error {
+	oldest := newest.IssuedAt - int64(token.EndedFor.Seconds())
+	if err := f.set.take(newest.EndedSessions, newest.content, oldest/60); err != nil {
+		return err
 	}
-	return next, nil
+	f.covered = max(f.covered, oldest)
+	for f.covered < newest.From {
+		minute := f.covered / 60
+		list, err := f.fetch(ctx, f.minuteURL(minute), "")
+		if err != nil {
+			return err
+		}
+		if list.From != minute*60 || list.To != (minute+1)*60 || list.Settled < list.To {
+			return errListRange
+		}
+		if err := f.set.take(list.EndedSessions, list.content, oldest/60); err != nil {
+			return err
+		}
+		f.covered = list.To
+	}
+	f.covered = max(f.covered, newest.Settled)
+	return nil
+}
+
+// minuteURL is where the list of a minute is: below that of the newest.
+func (f *EndedFollower) minuteURL(minute int64) string {
+	address, err := url.Parse(f.source.url)
+	if err != nil {
+		return "" // newSource has parsed it
+	}
+	return address.JoinPath(strconv.FormatInt(minute, 10)).String()
+}
+
+// endedList is a list whose signature and digest hold.
+type endedList struct {
+	token.EndedSessions
+	content     token.EndedContent
+	etag        string
+	notModified bool
+}
+
+// fetch reads the statement and, once its signature holds, the content.
+func (f *EndedFollower) fetch(ctx context.Context, address, etag string) (endedList, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	response, err := f.source.ask(ctx, address, etag)
+	if err != nil {
+		return endedList{}, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotModified {
+		return endedList{notModified: true}, nil
+	}
+	body := bufio.NewReaderSize(response.Body, token.MaxBytes+1)
+	statement, err := body.ReadSlice('\n')
+	if err != nil && len(statement) <= token.MaxBytes && ctx.Err() != nil {
+		return endedList{}, err
+	}
+	list := endedList{etag: response.Header.Get("ETag")}
+	list.EndedSessions, err = f.verifier.VerifyEndedSessions(ctx, strings.TrimSuffix(string(statement), "\n"))
+	if err != nil {
+		return endedList{}, err
+	}
+	content, err := readWithin(body, f.source.limit)
+	if err != nil {
+		return endedList{}, err
+	}
+	if token.EndedDigest(content) != list.Digest {
+		return endedList{}, errListDigest
+	}
+	list.content, err = token.ParseEndedContent(content)
+	if err != nil {
+		return endedList{}, err
+	}
+	for _, m := range list.content {
+		if m.Minute < list.From/60 || m.Minute >= list.To/60 {
+			return endedList{}, errListRange
+		}
+	}
+	return list, nil
 }

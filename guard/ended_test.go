@@ -6,11 +6,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/token"
@@ -43,17 +47,39 @@ func (f *following) follow(t *testing.T, ctx context.Context, options guard.Foll
 	}
 }
 
-// list signs one that was issued age ago and lives for a minute.
-func (f *following) list(t *testing.T, age time.Duration, ids ...string) string {
+// idOf is the id of a session of that name.
+func idOf(name string) uuid.UUID { return uuid.NewSHA1(uuid.Nil, []byte(name)) }
+
+// list signs one that was issued age ago, lives for a minute, and has sessions that ended
+// in the minute of its issue.
+func (f *following) list(t *testing.T, age time.Duration, names ...string) string {
 	t.Helper()
 	issued := time.Now().Add(-age)
-	raw, err := f.signer.SignEndedSessions(token.EndedSessions{
-		Issuer: issuer, IssuedAt: issued.Unix(), ExpiresAt: issued.Add(time.Minute).Unix(), SessionIDs: ids,
-	})
+	m := token.EndedMinute{Minute: issued.Unix() / 60}
+	for _, name := range names {
+		m.Sessions = append(m.Sessions, token.ID(idOf(name)))
+	}
+	return f.signed(t, statement(issued), token.EndedContent{m})
+}
+
+// statement is that of a list of all that matters at that time.
+func statement(issued time.Time) token.EndedSessions {
+	oldest := issued.Add(-token.EndedFor).Unix() / 60
+	return token.EndedSessions{
+		Issuer: issuer, IssuedAt: issued.Unix(), ExpiresAt: issued.Add(time.Minute).Unix(),
+		From: oldest * 60, To: (issued.Unix()/60 + 2) * 60, Settled: issued.Unix() - 15,
+	}
+}
+
+func (f *following) signed(t *testing.T, e token.EndedSessions, content token.EndedContent) string {
+	t.Helper()
+	written := content.Append(nil)
+	e.Digest = token.EndedDigest(written)
+	raw, err := f.signer.SignEndedSessions(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return raw
+	return raw + "\n" + string(written)
 }
 
 // publish answers with a list under an etag, and with 304 to who has it.
@@ -85,7 +111,7 @@ func (f *following) wait(d time.Duration) {
 
 func (f *following) want(t *testing.T, what, id string, want bool, wantErr error) {
 	t.Helper()
-	ended, err := f.follower.Ended(id)
+	ended, err := f.follower.Ended(token.Claims{SessionID: idOf(id).String()})
 	if ended != want || !errors.Is(err, wantErr) {
 		t.Errorf("%s: %s: %v, %v; want %v, %v", what, id, ended, err, want, wantErr)
 	}
@@ -106,7 +132,6 @@ func TestFollowerLearnsOfAnEnd(t *testing.T) {
 		f.want(t, "before 5 s", "two", false, nil)
 		f.wait(time.Nanosecond)
 		f.want(t, "after 5 s", "two", true, nil)
-		f.want(t, "no longer listed", "one", false, nil)
 		f.wait(5 * time.Second)
 		if got := f.sent(); len(got) != 3 || got[0] != "" || got[1] != `"1"` || got[2] != `"2"` {
 			t.Errorf("If-None-Match: %q", got)
@@ -185,8 +210,30 @@ func TestFollowerBelievesOnlyTheIssuer(t *testing.T) {
 		{"older than clocks differ", func(t *testing.T, f *following) string { return f.list(t, 31*time.Second) }, ""},
 		{"an access token", func(t *testing.T, f *following) string { return access(t, f.keys, "one") }, token.ReasonType},
 		{"no token", func(*testing.T, *following) string { return "<html>" }, token.ReasonMalformed},
-		{"a list and a letter", func(t *testing.T, f *following) string { return f.list(t, 0) + "." }, token.ReasonMalformed},
-		{"too long", func(*testing.T, *following) string { return strings.Repeat("A", token.MaxEndedSessionsBytes+1) }, ""},
+		{"a list and a letter", func(t *testing.T, f *following) string { return f.list(t, 0, "two") + "." }, ""},
+		{"another content", func(t *testing.T, f *following) string {
+			head, _, _ := strings.Cut(f.list(t, 0, "two"), "\n")
+			_, content, _ := strings.Cut(f.list(t, 0, "three"), "\n")
+			return head + "\n" + content
+		}, ""},
+		{"a statement without end", func(*testing.T, *following) string { return strings.Repeat("A", 2*token.MaxBytes) }, token.ReasonSize},
+		{"too long", func(t *testing.T, f *following) string {
+			return f.list(t, 0, "two") + strings.Repeat("A", token.MaxEndedContentBytes)
+		}, ""},
+		{"no content but signed", func(t *testing.T, f *following) string {
+			e := statement(time.Now())
+			e.Digest = token.EndedDigest([]byte("?"))
+			raw, err := f.signer.SignEndedSessions(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return raw + "\n?"
+		}, ""},
+		{"of another time", func(t *testing.T, f *following) string {
+			e := statement(time.Now())
+			return f.signed(t, e, token.EndedContent{{Minute: e.To / 60}})
+		}, ""},
+		{"in the future", func(t *testing.T, f *following) string { return f.list(t, -time.Minute, "two") }, token.ReasonNotYetValid},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFollowing(t)
@@ -198,7 +245,8 @@ func TestFollowerBelievesOnlyTheIssuer(t *testing.T) {
 			f.want(t, test.what, "one", true, nil)
 			f.wait(15*time.Second + time.Nanosecond)
 			f.want(t, test.what, "one", false, guard.ErrEndedUnknown)
-			_, err := f.follower.Ended("one")
+			f.want(t, test.what, "two", false, guard.ErrEndedUnknown)
+			_, err := f.follower.Ended(token.Claims{SessionID: idOf("one").String()})
 			var refusal *token.Error
 			if errors.As(err, &refusal) != (test.reason != "") || (refusal != nil && refusal.Reason != test.reason) {
 				t.Errorf("%s: %v, want %q inside", test.what, err, test.reason)
@@ -207,33 +255,154 @@ func TestFollowerBelievesOnlyTheIssuer(t *testing.T) {
 	}
 }
 
-// Two instances of an issuer sign lists of their own: one that is a little older
-// takes nothing off, and one that is much older is a replay.
+// Two instances of an issuer sign lists of their own, and one knows of an end before the
+// other. Neither takes anything off, until the minute is complete. A list that is much
+// older is a replay.
 func TestOlderLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFollowing(t)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + 20*time.Second)
 		f.publish(f.list(t, 0, "one"), "")
 		f.follow(t, t.Context(), guard.FollowOptions{})
-		f.publish(f.list(t, 0, "two"), "")
-		f.wait(5 * time.Second)
-		f.want(t, "of the same second", "one", true, nil)
-		f.want(t, "of the same second", "two", true, nil)
-		f.publish(f.list(t, 20*time.Second, "three"), "")
-		f.wait(5 * time.Second)
-		f.want(t, "older", "one", true, nil)
-		f.want(t, "older", "three", true, nil)
-		f.publish(f.list(t, 0, "four"), "")
-		f.wait(5 * time.Second)
-		f.want(t, "newer", "one", false, nil)
-		f.want(t, "newer", "four", true, nil)
-		f.publish(f.list(t, 20*time.Second, "four"), "")
-		f.wait(5 * time.Second)
+		for _, next := range []struct {
+			name string
+			age  time.Duration
+		}{{"two", 0}, {"three", 3 * time.Second}, {"four", 0}} {
+			f.publish(f.list(t, next.age, next.name), "")
+			f.wait(5 * time.Second)
+			f.want(t, "the first", "one", true, nil)
+			f.want(t, "each", next.name, true, nil)
+		}
 		f.publish(f.list(t, 45*time.Second, "five"), "") // 35 s older than the newest
 		f.wait(5 * time.Second)
 		f.want(t, "much older", "five", false, nil)
 		f.want(t, "much older", "four", true, nil)
+
+		minute := time.Now().Unix() / 60
+		f.wait(time.Minute)
+		complete := token.EndedContent{{Minute: minute, Sessions: []token.ID{token.ID(idOf("two"))}}}
+		f.publish(f.signed(t, statement(time.Now()), complete), "")
+		f.wait(5 * time.Second)
+		f.want(t, "the minute is complete", "two", true, nil)
+		f.want(t, "the minute is complete", "one", false, nil)
+		for range int(token.EndedFor/time.Minute) + 1 {
+			f.wait(time.Minute - 5*time.Second)
+			f.publish(f.list(t, 0), "")
+			f.wait(5 * time.Second)
+		}
+		f.want(t, "forgotten", "two", false, nil)
 	})
+}
+
+// Where the newest list does not go back far enough, the minutes before are fetched, each
+// once, from whichever instance. One that is missing or incomplete is no list.
+func TestFollowerFetchesMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowing(t)
+		time.Sleep(time.Hour + 20*time.Second)
+		fault, asked := "missing", map[string]int{}
+		f.set(func(w http.ResponseWriter, r *http.Request) {
+			name := path.Base(r.URL.Path)
+			asked[name]++
+			e := statement(time.Now())
+			if name == "ended-sessions" {
+				e.From = time.Now().Add(-45*time.Second).Unix() / 60 * 60
+				_, _ = io.WriteString(w, f.signed(t, e, nil))
+				return
+			}
+			minute, err := strconv.ParseInt(name, 10, 64)
+			if err != nil || fault == "missing" && minute%5 == 0 {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			e.From, e.To = minute*60, (minute+1)*60
+			if fault == "incomplete" && minute%5 == 0 {
+				e.Settled = e.To - 1
+			}
+			_, _ = io.WriteString(w, f.signed(t, e, token.EndedContent{
+				{Minute: minute, Sessions: []token.ID{token.ID(idOf(name))}},
+			}))
+		})
+		now := time.Now().Unix() / 60
+		f.follow(t, t.Context(), guard.FollowOptions{})
+		f.want(t, "a minute is missing", "one", false, guard.ErrEndedUnknown)
+		fault = "incomplete"
+		f.wait(5 * time.Second)
+		f.want(t, "a minute is incomplete", "one", false, guard.ErrEndedUnknown)
+		fault = ""
+		f.wait(5 * time.Second)
+		for minute := now - 15; minute < now-1; minute++ {
+			name := strconv.FormatInt(minute, 10)
+			f.want(t, "minute "+name, name, true, nil)
+			if n := asked[name]; n != 1 && (minute%5 != 0 || n > 5) {
+				t.Errorf("minute %s was fetched %d times", name, n)
+			}
+		}
+		clear(asked)
+		f.wait(2 * time.Minute)
+		if len(asked) != 1 {
+			t.Errorf("while it keeps up it fetched %v", asked)
+		}
+		f.publish("", "") // an outage
+		f.wait(5 * time.Minute)
+		f.want(t, "in an outage", "one", false, guard.ErrEndedUnknown)
+	})
+}
+
+// A list is as old as what the issuer read, whenever it was signed or sent.
+func TestFollowerGoesByTheDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowing(t)
+		read := time.Now()
+		f.set(func(w http.ResponseWriter, _ *http.Request) {
+			e := statement(read)
+			e.ExpiresAt = read.Add(token.Lifetime).Unix()
+			_, _ = io.WriteString(w, f.signed(t, e, token.EndedContent{{Minute: read.Unix() / 60, Sessions: []token.ID{token.ID(idOf("one"))}}}))
+		})
+		f.follow(t, t.Context(), guard.FollowOptions{})
+		f.wait(90 * time.Second)
+		f.want(t, "90 s after it was read", "one", true, nil)
+		f.want(t, "90 s after it was read", "two", false, nil)
+		f.wait(time.Second)
+		f.want(t, "91 s after it was read", "one", false, guard.ErrEndedUnknown)
+		read = time.Now()
+		f.wait(5 * time.Second)
+		f.want(t, "read again", "one", true, nil)
+	})
+}
+
+// One entry ends all of a user's tokens from before a moment, but for some sessions.
+func TestFollowerAndUsers(t *testing.T) {
+	f := newFollowing(t)
+	now := time.Now()
+	notBefore := now.Unix() - 30
+	content := token.EndedContent{{Minute: now.Unix()/60 - 1, Users: []token.EndedUser{{
+		User: token.ID(idOf("mira")), NotBefore: notBefore, Except: []token.ID{token.ID(idOf("live")), token.ID(idOf("ended"))},
+	}}}, {Minute: now.Unix() / 60, Sessions: []token.ID{token.ID(idOf("ended"))}}}
+	f.publish(f.signed(t, statement(now), content), "")
+	f.follow(t, t.Context(), guard.FollowOptions{})
+	for _, test := range []struct {
+		user, session string
+		issuedAt      int64
+		want          bool
+	}{
+		{"mira", "some", notBefore - 1, true},
+		{"mira", "some", notBefore, false},
+		{"mira", "live", notBefore - 1, false},
+		{"mira", "ended", notBefore - 1, true},
+		{"mira", "ended", notBefore + 10, true},
+		{"noor", "some", notBefore - 1, false},
+	} {
+		got, err := f.follower.Ended(token.Claims{
+			Subject: idOf(test.user).String(), SessionID: idOf(test.session).String(), IssuedAt: test.issuedAt,
+		})
+		if got != test.want || err != nil {
+			t.Errorf("%+v: %v, %v", test, got, err)
+		}
+	}
+	if got, err := f.follower.Ended(token.Claims{Subject: "mira", SessionID: "some"}); got || err != nil {
+		t.Errorf("ids of another kind: %v, %v", got, err)
+	}
 }
 
 func TestFollowerNeedsAnAddress(t *testing.T) {
@@ -261,7 +430,7 @@ func TestFollowerBehindAGuard(t *testing.T) {
 	}
 	g := guard.New(f.verifier, guard.Options{Ended: follower})
 	login := func(next http.Handler) http.Handler { return g.RequireLogin(next) }
-	bearer := "Bearer " + access(t, keys, "session")
+	bearer := "Bearer " + access(t, keys, idOf("session").String())
 	if got := ask(login, bearer); got.StatusCode != 200 {
 		t.Fatalf("live: %d", got.StatusCode)
 	}

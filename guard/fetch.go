@@ -72,30 +72,49 @@ func redirectWithinHost(next *http.Request, before []*http.Request) error {
 func (s source) fetch(ctx context.Context, etag string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	response, err := s.ask(ctx, s.url, etag)
 	if err != nil {
 		return answer{}, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotModified {
+		return answer{header: response.Header, notModified: true}, nil
+	}
+	body, err := readWithin(response.Body, s.limit)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{body: body, header: response.Header}, nil
+}
+
+// ask returns the response to a request for address if it is the document or, where etag
+// is not empty, says that the document is the same. The caller closes the body.
+func (s source) ask(ctx context.Context, address, etag string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
 	}
 	if etag != "" {
 		request.Header.Set("If-None-Match", etag)
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	defer response.Body.Close()
-	if response.StatusCode == http.StatusNotModified && etag != "" {
-		return answer{header: response.Header, notModified: true}, nil
+	if response.StatusCode == http.StatusOK || (response.StatusCode == http.StatusNotModified && etag != "") {
+		return response, nil
 	}
-	if response.StatusCode != http.StatusOK {
-		return answer{}, fmt.Errorf("guard: fetch: answered %d", response.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, s.limit+1))
+	_ = response.Body.Close()
+	return nil, fmt.Errorf("guard: fetch: answered %d", response.StatusCode)
+}
+
+func readWithin(r io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	if int64(len(body)) > s.limit {
-		return answer{}, fmt.Errorf("guard: fetch: more than %d bytes", s.limit)
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("guard: fetch: more than %d bytes", limit)
 	}
-	return answer{body: body, header: response.Header}, nil
+	return body, nil
 }

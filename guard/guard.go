@@ -44,9 +44,9 @@ type Options struct {
 // EndedSessions knows which sessions have ended. Implementations are safe for
 // concurrent use and answer from memory, since every request waits for them.
 type EndedSessions interface {
-	// Ended reports whether the session has ended. An error means that it cannot
-	// be known; the request is then refused.
-	Ended(sessionID string) (bool, error)
+	// Ended reports whether the session of a valid access token has ended. An error
+	// means that it cannot be known; the request is then refused.
+	Ended(token.Claims) (bool, error)
 }
 
 // Guard makes middleware. It is safe for concurrent use.
@@ -165,7 +165,7 @@ func (g *Guard) authenticate(r *http.Request) (token.Claims, *Refusal) {
 	if g.options.Ended == nil {
 		return claims, nil
 	}
-	ended, err := g.options.Ended.Ended(claims.SessionID)
+	ended, err := g.options.Ended.Ended(claims)
 	if err != nil {
 		return token.Claims{}, unavailable(err)
 	}

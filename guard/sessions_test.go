@@ -21,8 +21,8 @@ type endedSet map[string]bool
 
 var errNoList = errors.New("no list")
 
-func (s endedSet) Ended(id string) (bool, error) {
-	ended, known := s[id]
+func (s endedSet) Ended(c token.Claims) (bool, error) {
+	ended, known := s[c.SessionID]
 	if known && !ended {
 		return false, errNoList
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -126,13 +127,28 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, status{"ok"})
 }
 
-// endedSessions lets verifiers elsewhere learn which sessions have ended. The tag
-// is that of the ids, so that an unchanged list costs them a 304.
+// endedSessions lets verifiers elsewhere learn which sessions have ended. The tag is that
+// of the content and of the time of signing, so that an unchanged list costs a 304.
 func (a *api) endedSessions(w http.ResponseWriter, r *http.Request) {
-	signed, version, err := a.service.EndedSessions()
+	list, version, err := a.service.EndedSessions()
+	a.writeEnded(w, r, list, version, err)
+}
+
+// endedSessionsOf is endedSessions for one minute.
+func (a *api) endedSessionsOf(w http.ResponseWriter, r *http.Request) {
+	minute, err := strconv.ParseInt(r.PathValue("minute"), 10, 64)
+	if err != nil {
+		writeProblem(w, r, problemNotFound)
+		return
+	}
+	list, version, err := a.service.EndedSessionsOf(minute)
+	a.writeEnded(w, r, list, version, err)
+}
+
+func (a *api) writeEnded(w http.ResponseWriter, r *http.Request, list []byte, version string, err error) {
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	writeTagged(w, r, "application/jwt", "public, no-cache", `"`+version+`"`, []byte(signed))
+	writeTagged(w, r, "application/octet-stream", "public, no-cache", `"`+version+`"`, list)
 }

@@ -100,6 +100,7 @@ func (a *api) routes() []route {
 
 		{[]string{"/.well-known/jwks.json"}, readable(handle(a.publicKeys()))},
 		{[]string{"/.well-known/ended-sessions"}, readable(handle(a.endedSessions))},
+		{[]string{"/.well-known/ended-sessions/{minute}"}, readable(handle(a.endedSessionsOf))},
 		{[]string{"/.well-known/webauthn"}, readable(handle(a.relatedOrigins))},
 		{[]string{"/.well-known/passkey-endpoints"}, readable(handle(a.passkeyEndpoints))},
 		{[]string{"/.well-known/change-password"}, readable(handle(a.changePasswordPage))},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 const page = "http://localhost:3000"
@@ -247,7 +248,7 @@ func TestEndedSessionsRoute(t *testing.T) {
 	got := tokensOf(t, login)
 	first := send(h, "GET", "/.well-known/ended-sessions", "")
 	tag := first.Header.Get("ETag")
-	if first.StatusCode != 200 || tag == "" || first.Header.Get("Content-Type") != "application/jwt" {
+	if first.StatusCode != 200 || tag == "" || first.Header.Get("Content-Type") != "application/octet-stream" {
 		t.Fatalf("%d %v", first.StatusCode, first.Header)
 	}
 	wantStatus(t, "unchanged", send(h, "GET", "/.well-known/ended-sessions", "", "If-None-Match", tag), 304, "")
@@ -256,5 +257,15 @@ func TestEndedSessionsRoute(t *testing.T) {
 	text, _ := io.ReadAll(changed.Body)
 	if changed.StatusCode != 200 || len(text) > 1024 {
 		t.Errorf("after an end: %d, %d bytes, want 200 and under 1 kB", changed.StatusCode, len(text))
+	}
+
+	now := time.Now().Unix() / 60
+	minute := func(name string) *http.Response { return send(h, "GET", "/.well-known/ended-sessions/"+name, "") }
+	got200 := minute(fmt.Sprint(now - 1))
+	if tag := got200.Header.Get("ETag"); got200.StatusCode != 200 || tag == "" {
+		t.Errorf("a minute: %d %v", got200.StatusCode, got200.Header)
+	}
+	for _, name := range []string{fmt.Sprint(now - 30), fmt.Sprint(now + 2), "x", "1e3", "-1", "99999999999999999999"} {
+		wantStatus(t, "minute "+name, minute(name), 404, "not_found")
 	}
 }

@@ -180,24 +180,3 @@ func ids(rows *sql.Rows) ([]uuid.UUID, error) {
 	}
 	return list, rows.Err()
 }
-
-// EndedSessions implements stepkey.Store.
-func (s *Store) EndedSessions(ctx context.Context, since time.Time) ([]stepkey.EndedSession, error) {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `SELECT id, ended_at FROM {sessions} WHERE ended_at >= $1`, since)
-	if err != nil {
-		return nil, s.translate(err)
-	}
-	defer rows.Close()
-	var ended []stepkey.EndedSession
-	for rows.Next() {
-		var e stepkey.EndedSession
-		if err := rows.Scan(&e.ID, &e.At); err != nil {
-			return nil, s.translate(err)
-		}
-		e.At = e.At.UTC()
-		ended = append(ended, e)
-	}
-	return ended, s.translate(rows.Err())
-}

@@ -248,7 +248,7 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 
 func wantEnded(t *testing.T, s stepkey.Store, since time.Time, want int) {
 	t.Helper()
-	ended, err := s.EndedSessions(t.Context(), since)
+	ended, err := s.EndedSessions(t.Context(), stepkey.EndedSession{At: since}, 1000)
 	if err != nil || len(ended) != want {
 		t.Errorf("EndedSessions since %s: %d, %v; want %d", since, len(ended), err, want)
 	}

@@ -37,6 +37,8 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("rotation falls back from full", rotationFallsBack)
 	run("of 32 rotations of one generation one wins", oneRotationWins)
 	run("ending sessions", endingSessions)
+	run("ended sessions, page by page", endedInPages)
+	run("open sessions", openSessions)
 	run("disabling", disabling)
 	run("deleting", deleting)
 	run("events", eventsOfUser)

@@ -21,7 +21,7 @@
 //   - The action token, action+jwt: that its holder consented with a passkey to
 //     one [Action], for at most [ActionLifetime] and to be used once.
 //     [ActionClaims] lists what it says.
-//   - The list of ended sessions, ended-sessions+jwt: [EndedSessions].
+//   - The statement about ended sessions, ended-sessions+jwt: [EndedSessions].
 //
 // # What a verifier holds to
 //

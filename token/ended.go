@@ -1,45 +1,66 @@
 package token
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+)
 
-// EndedSessionsType is the header's typ for lists of ended sessions.
+// EndedSessionsType is the header's typ for statements about ended sessions.
 const EndedSessionsType = "ended-sessions+jwt"
 
-// MaxEndedSessionsBytes bounds a signed list, which is the one token that may
-// be longer than [MaxBytes]. It has room for about 5000 sessions.
-const MaxEndedSessionsBytes = 256 << 10
+// EndedFor is how long an ended session is listed: until its last token has expired
+// everywhere.
+const EndedFor = Lifetime + 2*Leeway
 
-const maxSessionID = 128
-
-// EndedSessions lists the sessions that have ended while an access token of
-// theirs may still be valid. It is signed as tokens are and for everybody, so
-// that a service that verifies offline learns of an end in seconds.
+// EndedSessions is the signed statement at the top of a list of ended sessions. The
+// list itself follows it as an [EndedContent], which the statement names by its digest:
+// ids as bytes take a third of the room that they take inside a JWT, and can be read
+// without holding them several times.
+//
+// A list covers the sessions that ended from From until now, in whole minutes. It is
+// signed as tokens are and for everybody, so that a service that verifies offline
+// learns of an end in seconds.
 type EndedSessions struct {
 	Issuer string `json:"iss"`
 
-	// IssuedAt tells a list from an older one; ExpiresAt, at most [Lifetime]
-	// later, is when the list can no longer be shown to anybody as the newest.
+	// IssuedAt is when the issuer last read its database, however much later it signed:
+	// an issuer cut off from its database cannot pass old news off as new. ExpiresAt is at
+	// most [Lifetime] later.
 	IssuedAt  int64 `json:"iat"`
 	ExpiresAt int64 `json:"exp"`
 	NotBefore int64 `json:"nbf,omitzero"` // as in Claims
 
-	// SessionIDs are of 1 to 128 bytes each, in no order.
-	SessionIDs []string `json:"sids"`
+	// From and To bound the list, in seconds since the epoch: it has the sessions that
+	// ended at or after From and before To. Both are whole minutes.
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+
+	// Settled is the time before which the list is complete. Ends after it may be missing,
+	// because their transactions were not committed at IssuedAt.
+	Settled int64 `json:"settled"`
+
+	// Digest is the SHA-256 of the content, in base64url.
+	Digest string `json:"sha256"`
 }
 
-// SignEndedSessions returns the signed list. It refuses what
-// [Verifier.VerifyEndedSessions] would refuse, so too long a list as well.
+// EndedDigest is the Digest for a content.
+func EndedDigest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// SignEndedSessions returns the signed statement. It refuses what
+// [Verifier.VerifyEndedSessions] would refuse.
 func (s *Signer) SignEndedSessions(e EndedSessions) (string, error) {
-	if e.SessionIDs == nil {
-		e.SessionIDs = []string{}
-	}
-	return s.sign(EndedSessionsType, e, e.incomplete(), MaxEndedSessionsBytes)
+	return s.sign(EndedSessionsType, e, e.incomplete(), MaxBytes)
 }
 
-// VerifyEndedSessions returns the list if every check holds, and an [*Error]
-// otherwise. Lists have no audience.
+// VerifyEndedSessions returns the statement if every check holds, and an [*Error]
+// otherwise. Statements have no audience. The caller compares the content with Digest.
 func (v *Verifier) VerifyEndedSessions(ctx context.Context, raw string) (EndedSessions, error) {
-	payload, _, err := v.open(ctx, raw, EndedSessionsType, MaxEndedSessionsBytes)
+	payload, _, err := v.open(ctx, raw, EndedSessionsType, MaxBytes)
 	if err != nil {
 		return EndedSessions{}, err
 	}
@@ -54,6 +75,9 @@ func (v *Verifier) VerifyEndedSessions(ctx context.Context, raw string) (EndedSe
 	return e, nil
 }
 
+// Now is the time by which v decides what has expired.
+func (v *Verifier) Now() time.Time { return v.clock() }
+
 func (e *EndedSessions) readMember(name, value []byte) error {
 	switch string(name) {
 	case "iss":
@@ -64,15 +88,20 @@ func (e *EndedSessions) readMember(name, value []byte) error {
 		return readInt(&e.ExpiresAt, value)
 	case "nbf":
 		return readInt(&e.NotBefore, value)
-	case "sids":
-		return readTexts(&e.SessionIDs, value)
+	case "from":
+		return readInt(&e.From, value)
+	case "to":
+		return readInt(&e.To, value)
+	case "settled":
+		return readInt(&e.Settled, value)
+	case "sha256":
+		return readText(&e.Digest, value)
 	default:
 		return skipFlat(value)
 	}
 }
 
-// incomplete names what a list needs and e lacks, or returns the empty text. A
-// list without sids is refused, one that is empty is not.
+// incomplete names what a statement needs and e lacks, or returns the empty text.
 func (e EndedSessions) incomplete() string {
 	switch {
 	case e.Issuer == "":
@@ -83,13 +112,15 @@ func (e EndedSessions) incomplete() string {
 		return "exp is not after iat"
 	case e.ExpiresAt-e.IssuedAt > int64(Lifetime.Seconds()):
 		return "lives too long"
-	case e.SessionIDs == nil:
-		return "no sids"
+	case e.From <= 0 || e.From%60 != 0:
+		return "from is no minute"
+	case e.To <= e.From || e.To%60 != 0 || e.To-e.From > 60*maxEndedMinutes:
+		return "to is no minute after from, or too long after it"
+	case e.Settled <= 0 || e.Settled > e.IssuedAt:
+		return "settled is not before iat"
 	}
-	for _, id := range e.SessionIDs {
-		if id == "" || len(id) > maxSessionID {
-			return "a sid of no or too many bytes"
-		}
+	if sum, err := decode(e.Digest); err != nil || len(sum) != sha256.Size {
+		return "no digest"
 	}
 	return ""
 }

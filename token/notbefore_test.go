@@ -17,7 +17,7 @@ func TestNotBefore(t *testing.T) {
 	signer := token.NewSigner(keys)
 	from := now.Add(45 * time.Second)
 
-	access, action, ended := claims(), actionClaims(), endedSessions("one")
+	access, action, ended := claims(), actionClaims(), endedSessions()
 	access.NotBefore, action.NotBefore, ended.NotBefore = from.Unix(), from.Unix(), from.Unix()
 	ended.ExpiresAt = ended.IssuedAt + int64(token.Lifetime.Seconds())
 	signed := func(raw string, err error) string {

@@ -13,7 +13,7 @@ type Reason string
 // and the header are read before the signature holds: a payload that is no
 // strict JSON is malformed as well, and is found after that.
 const (
-	ReasonSize        Reason = "size"          // longer than the bound, which is MaxBytes but for lists
+	ReasonSize        Reason = "size"          // longer than MaxBytes
 	ReasonMalformed   Reason = "malformed"     // not three canonical parts of strict JSON
 	ReasonHeader      Reason = "header"        // a header member that is not alg, kid or typ
 	ReasonType        Reason = "type"          // not of the type that is asked for

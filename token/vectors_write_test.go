@@ -188,7 +188,7 @@ func (k vectorKeys) otherTokens(t *testing.T) []vectorToken {
 		return forge(t, k.private, k.header(token.ActionType), changed(t, actionClaims(), changes))
 	}
 	list := func(member string, value any) string {
-		return forge(t, k.private, k.header(token.EndedSessionsType), changed(t, endedSessions("one", "two"), map[string]any{member: value}))
+		return forge(t, k.private, k.header(token.EndedSessionsType), changed(t, endedSessions(), map[string]any{member: value}))
 	}
 	access := forge(t, k.private, k.header(token.Type), payloadOf(t, nil))
 	return []vectorToken{
@@ -202,14 +202,15 @@ func (k vectorKeys) otherTokens(t *testing.T) []vectorToken {
 		{"action: no act", "action", "claims", action("act", nil)},
 		{"action: act is a text", "action", "malformed", action("act", "payout.create")},
 		{"action: padded digest", "action", "claims", action("act", map[string]any{"name": "payout.create", "digest": payout().Digest() + "="})},
-		{"list of ended sessions", "ended", "accept", list("sids", []string{"one", "two"})},
-		{"empty list", "ended", "accept", list("sids", []string{})},
+		{"list of ended sessions", "ended", "accept", list("", nil)},
 		{"access token for a list", "ended", "type", access},
-		{"list for access", "access", "type", list("sids", []string{})},
+		{"list for access", "access", "type", list("", nil)},
 		{"list: another issuer", "ended", "issuer", list("iss", "https://evil.example")},
 		{"list: expired 31 s ago", "ended", "expired", list("exp", now.Add(-31*time.Second).Unix())},
-		{"list: no sids", "ended", "claims", list("sids", nil)},
-		{"list: a number among the sids", "ended", "malformed", list("sids", []any{"one", 2})},
+		{"list: no digest", "ended", "claims", list("sha256", nil)},
+		{"list: from within a minute", "ended", "claims", list("from", now.Unix()/60*60+1)},
+		{"list: settled after iat", "ended", "claims", list("settled", now.Unix()+1)},
+		{"list: a number for a digest", "ended", "malformed", list("sha256", 2)},
 	}
 }
 

@@ -53,6 +53,7 @@ func testMethods(t *testing.T, c *client) {
 		"/users/histories":               "GET, HEAD",
 		"/.well-known/jwks.json":         "GET, HEAD",
 		"/.well-known/ended-sessions":    "GET, HEAD",
+		"/.well-known/ended-sessions/1":  "GET, HEAD",
 		"/.well-known/webauthn":          "GET, HEAD",
 		"/.well-known/passkey-endpoints": "GET, HEAD",
 		"/.well-known/change-password":   "GET, HEAD",
