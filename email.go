@@ -66,7 +66,9 @@ func addresseeAt(u User, address string) Addressee {
 	}
 }
 
-// sendLink makes a link of that purpose and queues the mail that carries it.
+// sendLink makes a link of that purpose and queues the mail that carries it. The link
+// makes the user's last one of its purpose void, so the mail with that one, which may be
+// to another address, is not worth sending any more.
 func (s *Service) sendLink(
 	ctx context.Context, tx Tx, kind mail.Kind, purpose LinkPurpose, a Addressee, from Client, now time.Time,
 ) error {
@@ -80,7 +82,13 @@ func (s *Service) sendLink(
 	if err := tx.PutLink(ctx, link); err != nil {
 		return err
 	}
-	m := QueuedMail{UserID: a.UserID, To: a.Address, Kind: kind, CreatedAt: now, ExpiresAt: link.ExpiresAt}
+	if err := tx.DropMail(ctx, a.UserID, kind); err != nil {
+		return err
+	}
+	m := QueuedMail{
+		UserID: a.UserID, To: a.Address, Kind: kind, CreatedAt: now, ExpiresAt: link.ExpiresAt,
+		Urgent: true, Topic: string(kind),
+	}
 	return s.queue(ctx, tx, m, letter{
 		Username: a.Username, At: now, Device: from.Device, Network: from.Address, Address: a.Address, Link: linkToken,
 	})

@@ -55,6 +55,18 @@ type QueuedMail struct {
 	// ExpiresAt is when the mail is worth nothing any more.
 	ExpiresAt time.Time
 
+	// Urgent is for mails with a link that works for minutes: they are sent before
+	// notices. Later is for a mail whose CreatedAt has not come yet.
+	Urgent, Later bool
+
+	// Topic is what mails have in common of which only the newest is worth sending: of
+	// one user, mailbox and topic one mail waits at most. Mails without a topic, or
+	// without a user, stay apart.
+	Topic string
+
+	// Times is how many mails the one that is handed out stands for.
+	Times int
+
 	// Tries is how often it was handed out for sending.
 	Tries int
 }
@@ -86,10 +98,15 @@ type EmailState struct {
 
 // MailStore is the part of a [Store] for e-mail.
 type MailStore interface {
-	// ClaimMail hands out at most limit mails whose time has come at now, those first
-	// that have waited longest, and has them wait until that time, in one conditional
-	// statement: a mail is handed out once, and again only if nobody reports before
-	// until what became of it. Their Tries say how often, with this time.
+	// ClaimMail hands out at most limit mails whose time has come at now, and keeps them
+	// back until that time, in one conditional statement: a mail is handed out once, and
+	// again only if nobody reports before until what became of it. Their Tries say how
+	// often, with this time.
+	//
+	// Urgent mails come first, and new ones before those that were tried. Among equals
+	// mailboxes take turns, however many mails one of them has. A mailbox is sent one
+	// mail at a time, so that a slow one occupies one connection. All of this is cheap
+	// with 100,000 mails waiting.
 	ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]QueuedMail, error)
 
 	// PutOffMail has a mail wait until that time, unless it was handed out again since
@@ -106,7 +123,11 @@ type MailStore interface {
 
 // MailTx is the part of a [Tx] for e-mail.
 type MailTx interface {
-	// QueueMail adds m, to be handed out from its CreatedAt on.
+	// QueueMail adds m, to be handed out from its CreatedAt on. It takes the place of the
+	// mail of its user, mailbox and Topic that is still there: that one is not handed out
+	// any more, its id is unknown from then on, and if it was not being sent at this
+	// moment, its Times are added to those of m. A mailbox is an address without regard
+	// to case.
 	QueueMail(ctx context.Context, m QueuedMail) error
 
 	// DeleteMail removes a mail and reports whether it was there.

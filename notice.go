@@ -69,7 +69,17 @@ func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) er
 	}
 	return s.queue(ctx, tx, QueuedMail{
 		UserID: n.UserID, To: a.Address, Kind: n.Kind, CreatedAt: due, ExpiresAt: due.Add(noticeLifetime),
+		Later: n.Wait > 0, Topic: n.topic(),
 	}, l)
+}
+
+// topic is what notices have in common that are sent as one while they wait: the newest
+// is sent and says how many there were. Reminders of one thing stay apart.
+func (n notice) topic() string {
+	if n.Wait == 0 {
+		return string(n.Kind)
+	}
+	return string(n.Kind) + " after " + n.Wait.String()
 }
 
 // noticeOf is a notice about what was done in a session.

@@ -20,8 +20,9 @@ const (
 	// outboxEvery is how often an instance looks for mails that are due.
 	outboxEvery = time.Second
 
-	// mailBatch is how many mails an instance sends at once.
-	mailBatch = 4
+	// mailConnections is how many mails an instance sends at the same time. A store hands
+	// out one mail to a mailbox at a time, so one that is slow occupies one of them.
+	mailConnections = 4
 
 	// mailTime bounds the sending of one, and mailLease is after how long a mail is sent
 	// again of which nobody has said what became of it: whoever had it is gone.
@@ -76,9 +77,10 @@ func (s *Service) queue(ctx context.Context, tx Tx, m QueuedMail, l letter) erro
 func sealLabel(m QueuedMail) string { return m.ID.String() + " " + string(m.Kind) + " " + m.To }
 
 // DeliverMail sends the mails that are due, at most a handful, and returns how many it
-// tried. Run calls it again and again; whoever has no Run does so himself. What could
-// not be sent is tried again later, by whichever instance comes first. An error says
-// that the store could not be asked; that a mail could not be sent is logged.
+// tried. It waits for the slowest of them. Run sends by itself; a program without Run
+// calls this again and again. What could not be sent is tried again later, by whichever
+// instance comes first. An error says that the store could not be asked; that a mail
+// could not be sent is logged.
 func (s *Service) DeliverMail(ctx context.Context) (tried int, err error) {
 	if s.mailer == nil {
 		return 0, nil
@@ -87,7 +89,7 @@ func (s *Service) DeliverMail(ctx context.Context) (tried int, err error) {
 	// leave it to somebody else whether it was.
 	ctx = context.WithoutCancel(ctx)
 	now := s.now()
-	due, err := s.store.ClaimMail(ctx, now, now.Add(mailLease), mailBatch)
+	due, err := s.store.ClaimMail(ctx, now, now.Add(mailLease), mailConnections)
 	if err != nil {
 		return 0, err
 	}
@@ -112,7 +114,9 @@ func (s *Service) deliver(ctx context.Context, m QueuedMail) error {
 	if m.Kind == mail.FindAccounts {
 		return s.findAccounts(ctx, m, l)
 	}
-	text, err := s.letters.Render(m.Kind, s.printed(l))
+	printed := s.printed(l)
+	printed.Times = m.Times
+	text, err := s.letters.Render(m.Kind, printed)
 	if err != nil {
 		return s.giveUp(ctx, m, "unreadable")
 	}
@@ -173,11 +177,16 @@ func (s *Service) giveUp(ctx context.Context, m QueuedMail, reason string) error
 	return nil
 }
 
-// runOutbox sends what is due until ctx ends, and then what it has begun.
+// runOutbox sends what is due until ctx ends, and then what it has begun. Each
+// connection takes the next mail when it is free, so none waits for a slow one.
 func (s *Service) runOutbox(ctx context.Context, failed func(error)) {
 	if s.mailer == nil {
 		return
 	}
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	connections := make(chan struct{}, mailConnections)
+	sent := make(chan struct{}, 1) // a mailbox is free again, or a task made mails
 	ticker := time.NewTicker(outboxEvery)
 	defer ticker.Stop()
 	for {
@@ -185,15 +194,47 @@ func (s *Service) runOutbox(ctx context.Context, failed func(error)) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-sent:
 		}
-		for more := true; more && ctx.Err() == nil; {
-			tried, err := s.DeliverMail(ctx)
-			if err != nil {
-				failed(fmt.Errorf("stepkey: outbox: %w", err))
-			}
-			more = err == nil && tried == mailBatch
+		for s.startMail(ctx, &sending, connections, sent, failed) {
 		}
 	}
+}
+
+// startMail begins to send the next mail as soon as a connection is free. It reports
+// whether there was one.
+func (s *Service) startMail(
+	ctx context.Context, sending *sync.WaitGroup, connections, sent chan struct{}, failed func(error),
+) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case connections <- struct{}{}:
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	ctx = context.WithoutCancel(ctx) // a mail that has been handed out is sent to its end
+	now := s.now()
+	due, err := s.store.ClaimMail(ctx, now, now.Add(mailLease), 1)
+	if err != nil {
+		failed(fmt.Errorf("stepkey: outbox: %w", err))
+	}
+	if len(due) == 0 {
+		<-connections
+		return false
+	}
+	sending.Go(func() {
+		if err := s.deliver(ctx, due[0]); err != nil {
+			failed(fmt.Errorf("stepkey: outbox: %w", err))
+		}
+		<-connections
+		select {
+		case sent <- struct{}{}:
+		default:
+		}
+	})
+	return true
 }
 
 // printed is a letter as it is rendered, with its links whole. Their host comes from

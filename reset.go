@@ -51,7 +51,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {
 		return s.queue(ctx, tx, QueuedMail{
-			Kind: mail.FindAccounts, CreatedAt: now, ExpiresAt: now.Add(LinkLifetime),
+			Kind: mail.FindAccounts, CreatedAt: now, ExpiresAt: now.Add(LinkLifetime), Urgent: true,
 		}, asked)
 	})
 }

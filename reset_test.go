@@ -239,7 +239,6 @@ func TestRequestDoesTheSameForEverybody(t *testing.T) {
 	if dump := f.dump("outbox"); strings.Contains(dump, "mira") || strings.Contains(dump, "noor") {
 		t.Errorf("the outbox names who was asked for: %q", dump)
 	}
-	if mails := f.received(box); len(mails) != 2 {
-		t.Errorf("%d mails, want 2", len(mails))
-	}
+	// Two of them found mira. The second link made the first void, so that one is not sent.
+	f.tokenIn(f.one(box, "mira@example.com", "Set a new password"), stepkey.PathResetPassword)
 }

@@ -21,10 +21,13 @@ func (s *Service) Run(ctx context.Context) {
 }
 
 // quietly returns a function that logs what failed, at most every ten seconds: what
-// is tried twice a second would drown the rest.
+// is tried twice a second would drown the rest. It may be called by several goroutines.
 func quietly(log *slog.Logger, message string) func(error) {
+	var mu sync.Mutex
 	var until time.Time
 	return func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
 		if now := time.Now(); now.After(until) {
 			until = now.Add(10 * time.Second)
 			log.Warn(message, "error", err)

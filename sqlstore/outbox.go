@@ -7,28 +7,99 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
 )
 
-// QueueMail implements stepkey.MailTx.
+// The states of a mail. Only those that are ready are in the index outbox_by_turn, so
+// that finding the next one passes over none that has to wait.
+const (
+	mailLater   = "later"   // until next_try_at
+	mailReady   = "ready"   // to be handed out
+	mailSending = "sending" // handed out; ready again if nothing is heard until next_try_at
+)
+
+// The ranks of mails. A mail that was tried before has the rank that follows.
+const (
+	rankLink   = 0
+	rankNotice = 2
+)
+
+const (
+	// mailWindow is among how many more of the next mails a claim looks for mailboxes
+	// that nothing is being sent to. Mails of one mailbox have different turns, so the
+	// others are soon found.
+	mailWindow = 64
+
+	// mailsMadeReady bounds how many mails whose wait is over one claim makes ready.
+	mailsMadeReady = 1000
+)
+
+// QueueMail implements stepkey.MailTx. The turn of a mail follows that of the last one to
+// its mailbox, and is not before that of the mail that is next: this is start-time fair
+// queueing with the mailbox as the flow, in which each mail costs the same. It is
+// calculated from three index entries. A mail that takes the place of another keeps its
+// turn.
 func (t *tx) QueueMail(ctx context.Context, m stepkey.QueuedMail) error {
+	state, rank := mailReady, rankNotice
+	if m.Later {
+		state = mailLater
+	}
+	if m.Urgent {
+		rank = rankLink
+	}
 	_, err := t.ExecContext(ctx, `
-		INSERT INTO {outbox} (id, user_id, recipient, kind, sealed, created_at, expires_at, next_try_at, tries)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $6, 0)`,
-		m.ID, orNull(m.UserID), m.To, string(m.Kind), m.Sealed, m.CreatedAt, m.ExpiresAt)
+		INSERT INTO {outbox} AS o (id, user_id, recipient, mailbox, topic, kind, sealed, created_at, expires_at, next_try_at,
+			tries, state, rank, times, turn)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, 0, $10, $11, 1, (SELECT COALESCE(max(turn), 0) FROM (
+			SELECT (SELECT turn FROM {outbox} WHERE mailbox = $4 AND rank = $11 ORDER BY turn DESC LIMIT 1) + 1 AS turn
+			UNION ALL
+			SELECT (SELECT turn FROM {outbox} WHERE mailbox = $4 AND rank = $12 ORDER BY turn DESC LIMIT 1) + 1
+			UNION ALL
+			SELECT (SELECT turn FROM {outbox} WHERE state = 'ready' AND rank = $11 ORDER BY turn LIMIT 1)
+		) turns))
+		ON CONFLICT (user_id, mailbox, topic) DO UPDATE SET
+			id = excluded.id, recipient = excluded.recipient, kind = excluded.kind, sealed = excluded.sealed,
+			created_at = excluded.created_at, expires_at = excluded.expires_at, next_try_at = excluded.next_try_at,
+			tries = 0, state = excluded.state, rank = excluded.rank,
+			times = CASE WHEN o.state = 'sending' THEN 1 ELSE o.times + 1 END`,
+		m.ID, orNull(m.UserID), m.To, mail.Fold(m.To), orNoTopic(m.Topic), string(m.Kind), m.Sealed, m.CreatedAt, m.ExpiresAt,
+		state, rank, rank+1)
 	return err
 }
 
+// orNoTopic is NULL, of which there may be any number, for mails that stay apart.
+func orNoTopic(topic string) any {
+	if topic == "" {
+		return nil
+	}
+	return topic
+}
+
 // ClaimMail implements stepkey.MailStore. Rows that another instance is claiming at
-// this moment are left to it; MATERIALIZED has them chosen once, as the limit wants it.
+// this moment are left to it. MATERIALIZED has the rows chosen once.
 func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]stepkey.QueuedMail, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	if err := s.readyMail(ctx, now); err != nil {
+		return nil, err
+	}
 	rows, err := s.db.write.QueryContext(ctx, `
-		WITH due AS MATERIALIZED (
-			SELECT id FROM {outbox} WHERE next_try_at <= $1 ORDER BY next_try_at, id LIMIT $3`+s.dialect.skip+`)
-		UPDATE {outbox} SET next_try_at = $2, tries = tries + 1
+		WITH next AS MATERIALIZED (
+			SELECT id, mailbox, rank, turn, next_try_at FROM {outbox}
+			WHERE state = 'ready' AND next_try_at <= $1
+			ORDER BY rank, turn, next_try_at, id LIMIT $4`+s.dialect.skip+`
+		), open AS MATERIALIZED (
+			SELECT n.*, row_number() OVER (PARTITION BY n.mailbox ORDER BY n.rank, n.turn, n.next_try_at, n.id) AS nth
+			FROM next n
+			WHERE n.mailbox = '' OR NOT EXISTS (
+				SELECT 1 FROM {outbox} s WHERE s.state = 'sending' AND s.next_try_at > $1 AND s.mailbox = n.mailbox)
+		), due AS MATERIALIZED (
+			SELECT id FROM open WHERE mailbox = '' OR nth = 1
+			ORDER BY rank, turn, next_try_at, id LIMIT $3
+		)
+		UPDATE {outbox} SET state = 'sending', next_try_at = $2, tries = tries + 1, rank = rank | 1
 		WHERE id IN (SELECT id FROM due)
-		RETURNING id, user_id, recipient, kind, sealed, created_at, expires_at, tries`, now, until, limit)
+		RETURNING id, user_id, recipient, kind, sealed, created_at, expires_at, tries, times`, now, until, limit, limit+mailWindow)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -37,7 +108,7 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 	for rows.Next() {
 		var m stepkey.QueuedMail
 		var userID uuid.NullUUID
-		err := rows.Scan(&m.ID, &userID, &m.To, &m.Kind, &m.Sealed, &m.CreatedAt, &m.ExpiresAt, &m.Tries)
+		err := rows.Scan(&m.ID, &userID, &m.To, &m.Kind, &m.Sealed, &m.CreatedAt, &m.ExpiresAt, &m.Tries, &m.Times)
 		if err != nil {
 			return nil, s.translate(err)
 		}
@@ -47,12 +118,21 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 	return claimed, s.translate(rows.Err())
 }
 
+// readyMail makes ready what has waited for its time or for a sender that is gone.
+func (s *Store) readyMail(ctx context.Context, now time.Time) error {
+	_, err := s.db.write.ExecContext(ctx, `
+		UPDATE {outbox} SET state = 'ready' WHERE id IN (
+			SELECT id FROM {outbox} WHERE state <> 'ready' AND next_try_at <= $1
+			ORDER BY next_try_at LIMIT $2`+s.dialect.skip+`)`, now, mailsMadeReady)
+	return s.translate(err)
+}
+
 // PutOffMail implements stepkey.MailStore.
 func (s *Store) PutOffMail(ctx context.Context, id uuid.UUID, tries int, until time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx,
-		`UPDATE {outbox} SET next_try_at = $1 WHERE id = $2 AND tries = $3`, until, id, tries)
+		`UPDATE {outbox} SET next_try_at = $1, state = 'later' WHERE id = $2 AND tries = $3`, until, id, tries)
 	return s.translate(err)
 }
 

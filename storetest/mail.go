@@ -58,12 +58,12 @@ func mailIsHandedOut(t *testing.T, s stepkey.Store) {
 		t.Errorf("handed out before its time: %v", early)
 	}
 	got, err := s.ClaimMail(t.Context(), epoch.Add(time.Second), lease, 1)
-	want.Tries = 1
+	want.Tries, want.Times = 1, 1
 	if diff := cmp.Diff([]stepkey.QueuedMail{want}, got); err != nil || diff != "" {
 		t.Fatalf("the one that waited longest: %v, -want +got:\n%s", err, diff)
 	}
 	got, err = s.ClaimMail(t.Context(), epoch.Add(time.Second), lease, 1)
-	unknown.Tries = 1
+	unknown.Tries, unknown.Times = 1, 1
 	if diff := cmp.Diff([]stepkey.QueuedMail{unknown}, got); err != nil || diff != "" {
 		t.Fatalf("the next: %v, -want +got:\n%s", err, diff)
 	}

@@ -224,12 +224,13 @@ func TestForgottenPasswordAnswersAlike(t *testing.T) {
 			a.header.Del("Date")
 			a.header.Del("X-Request-Id")
 			answers[fmt.Sprint(a.status, a.header, string(a.body))] = true
+			if body["username"] == username || body["email"] == address {
+				// At once, because a newer link takes the place of one that still waits to be sent.
+				box.wait(address, "Set a new password")
+			}
 		}
 		if len(answers) != 1 {
 			t.Errorf("%d different answers: %v", len(answers), answers)
-		}
-		for range 2 {
-			box.wait(address, "Set a new password")
 		}
 		// Whoever came after them would have come by now.
 		c.do("POST", "/recovery/password", object("username", username))

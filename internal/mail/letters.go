@@ -20,6 +20,10 @@ type Letter struct {
 	Network  string // may be empty; never a whole address
 	Address  string // the new one, where one was changed
 
+	// Times is how often it happened since the last mail about it. At, Device and Network
+	// are those of the last time.
+	Times int
+
 	// Until is when a wait is over, or from when something is possible no more.
 	Until time.Time
 
@@ -146,6 +150,9 @@ func (l Letter) facts() []fact {
 		if f.Value != "" {
 			known = append(known, f)
 		}
+	}
+	if l.Times > 1 {
+		known = append(known, fact{factTimes, fmt.Sprintf(times, l.Times)})
 	}
 	return known
 }

@@ -112,6 +112,8 @@ const (
 	orOpen = "Or open this address:"
 
 	factWhen    = "When"
+	factTimes   = "How often"
+	times       = "%d times; the time, device and network are those of the last"
 	factDevice  = "Device"
 	factNetwork = "Network"
 )
