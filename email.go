@@ -45,7 +45,7 @@ func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address stri
 	if err := mayChangePasskeys(a, c, now); err != nil {
 		return err
 	}
-	if err := s.limits.chargeMail(ctx, from, mail.Fold(address), now); err != nil {
+	if err := s.limits.chargeConfirmation(ctx, a, from, address, now); err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {
@@ -121,7 +121,8 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 }
 
 // RemoveEmail leaves the user without an address, and tells the one there was. Links
-// that were sent to it are void. The rule is RequestEmail's.
+// that were sent to it are void. The rule is RequestEmail's, and after ten in an hour
+// there is a RateLimitedError.
 func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 	if s.mailer == nil {
 		return ErrEmailOff
@@ -129,6 +130,12 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
+		return err
+	}
+	if err := mayChangePasskeys(a, c, now); err != nil {
+		return err
+	}
+	if err := s.limits.chargeChange(ctx, a, changeAddressRemoval, now); err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {

@@ -51,8 +51,28 @@ func (l Limits) AnonymousOptions(c Client) error {
 	return l.limits.chargeAnonymousOptions(context.Background(), c, l.clock())
 }
 
-func (l Limits) Mail(c Client, to string) error {
-	return l.limits.chargeMail(context.Background(), c, to, l.clock())
+func (l Limits) Reset(c Client, whose string) error {
+	return l.limits.chargeReset(context.Background(), c, whose, l.clock())
+}
+
+func (l Limits) Confirmation(user uuid.UUID, c Client, address string) error {
+	return l.limits.chargeConfirmation(context.Background(), accountOf(user), c, address, l.clock())
+}
+
+func (l Limits) RecoveryByMail(user uuid.UUID, c Client) error {
+	return l.limits.chargeRecoveryByMail(context.Background(), accountOf(user), c, l.clock())
+}
+
+func (l Limits) PasskeyChange(user uuid.UUID) error {
+	return l.limits.chargeChange(context.Background(), accountOf(user), changePasskeys, l.clock())
+}
+
+func (l Limits) AccountChange(user uuid.UUID) error {
+	return l.limits.chargeChange(context.Background(), accountOf(user), changeRecoveryCodes, l.clock())
+}
+
+func (l Limits) Notice(user uuid.UUID, kind MailKind) error {
+	return l.limits.chargeNotice(context.Background(), user, kind, l.clock())
 }
 
 func (l Limits) Options(session uuid.UUID) error {
@@ -70,5 +90,7 @@ func (l Limits) Verification(session uuid.UUID) error {
 func (l Limits) RefusedCeremony(user uuid.UUID) error {
 	return l.limits.chargeRefusedCeremony(context.Background(), user, l.clock())
 }
+
+func accountOf(user uuid.UUID) Account { return Account{User: User{ID: user}} }
 
 func accountIn(session uuid.UUID) Account { return Account{Session: Session{ID: session}} }

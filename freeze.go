@@ -19,6 +19,12 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		return ErrEmailOff
 	}
 	now := s.now()
+	// The notice of this carries another link, so following one after the other must not
+	// go on for ever. Following it is never refused: only the notice is missing.
+	tell := false
+	if u, err := s.store.LinkOwner(ctx, linkDigest(linkToken), LinkFreeze, now); err == nil {
+		tell = s.mayNotify(ctx, u.ID, mail.AccountFrozen, now)
+	}
 	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
 		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkFreeze, now)
 		if err != nil {
@@ -37,8 +43,8 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		if err := s.dropWaitingPasskeys(ctx, tx, link.UserID, now); err != nil {
 			return nil, err
 		}
-		if err := s.record(ctx, tx, Event{Kind: EventAccountFrozen, UserID: link.UserID}, now); err != nil {
-			return nil, err
+		if err := s.record(ctx, tx, Event{Kind: EventAccountFrozen, UserID: link.UserID}, now); err != nil || !tell {
+			return ended, err
 		}
 		return ended, s.notify(ctx, tx, notice{Kind: mail.AccountFrozen, UserID: link.UserID, At: now, Client: from})
 	})

@@ -55,12 +55,13 @@ func verificationLimit() Limit { return Limit{Burst: 10, Every: 16 * time.Minute
 // are only logged, so that a flood of them does not write to the store.
 func refusedCeremonyLimit() Limit { return Limit{Burst: 25, Every: 58 * time.Second} }
 
-// Requested mails: 3 in any hour per address or user name, whether there is such a user
-// or not, and 10 in any hour per client address. And one notice an hour about a failed
-// passkey after the right password.
+// Requested mails: 3 in any hour per address, user name or account, whether there is such
+// a user or not, and 10 in any hour per client address. Each purpose has its own buckets,
+// which accountchange.go names. And one notice in any hour about a failed passkey after the
+// right password.
 func mailAddressLimit() Limit         { return Limit{Burst: 3, Every: 61 * time.Minute} }
 func mailClientLimit() Limit          { return Limit{Burst: 7, Every: 16 * time.Minute} }
-func passkeyFailedNoticeLimit() Limit { return Limit{Burst: 1, Every: time.Hour} }
+func passkeyFailedNoticeLimit() Limit { return Limit{Burst: 1, Every: 61 * time.Minute} }
 
 // AttackFailures is the default of Config.AttackFailures.
 const AttackFailures = 300
@@ -186,13 +187,6 @@ func (l *limits) passkeyLogInCharges(c Client) []Charge {
 		{l.bucket("passkey-login-address", clientip.Address(c.IP).String()), passkeyLogInAddressLimit(), 1},
 		{l.bucket("passkey-login-network", clientip.Network(c.IP).String()), passkeyLogInNetworkLimit(), 1},
 	}
-}
-
-// chargeMail counts a mail that a client asks for, to a folded address or about a name.
-func (l *limits) chargeMail(ctx context.Context, c Client, to string, now time.Time) error {
-	return l.charge(ctx, now,
-		Charge{l.bucket("mail-to", to), mailAddressLimit(), 1},
-		Charge{l.bucket("mail-client", clientip.Address(c.IP).String()), mailClientLimit(), 1})
 }
 
 // countFailure counts a failed login of anybody's. That it cannot be counted changes

@@ -26,25 +26,41 @@ func neighbour(i int) stepkey.Client {
 	return from(fmt.Sprintf("2001:db8:0:%x::1", i%0x10000))
 }
 
-var session = uuid.MustParse("00000000-0000-4000-8000-000000000001")
+var (
+	session = uuid.MustParse("00000000-0000-4000-8000-000000000001")
+	someone = uuid.MustParse("00000000-0000-4000-8000-000000000002")
+)
 
 // documented are the rows of docs/limits.md, by what is counted and per what.
 var documented = map[[2]string]greedy{
-	{"failures from one address", "IPv4 address, IPv6 /64"}:         func(l stepkey.Limits, _ int) error { return l.LogIn(one) },
-	{"failures from one network", "/24, /48"}:                       func(l stepkey.Limits, i int) error { return l.LogIn(neighbour(i)) },
-	{"all failures together", "–"}:                                  func(l stepkey.Limits, _ int) error { return l.Failure() },
-	{"sign-ups", "address"}:                                         func(l stepkey.Limits, _ int) error { return l.SignUp(one) },
-	{"sign-ups", "network"}:                                         func(l stepkey.Limits, i int) error { return l.SignUp(neighbour(i)) },
-	{"recovery-code attempts", "session"}:                           func(l stepkey.Limits, _ int) error { return l.RecoveryCode(session) },
-	{"requested mails", "address or name they are for"}:             func(l stepkey.Limits, i int) error { return l.Mail(neighbour(i), "mira") },
-	{"requested mails", "client's address"}:                         func(l stepkey.Limits, i int) error { return l.Mail(one, strconv.Itoa(i)) },
-	{"challenges", "session"}:                                       func(l stepkey.Limits, _ int) error { return l.Options(session) },
-	{"challenges for signing in with a passkey alone", "address"}:   func(l stepkey.Limits, _ int) error { return l.AnonymousOptions(one) },
-	{"challenges for signing in with a passkey alone", "network"}:   func(l stepkey.Limits, i int) error { return l.AnonymousOptions(neighbour(i)) },
-	{"failed sign-ins with a passkey alone", "address"}:             func(l stepkey.Limits, _ int) error { return l.PasskeyLogIn(one) },
-	{"failed sign-ins with a passkey alone", "network"}:             func(l stepkey.Limits, i int) error { return l.PasskeyLogIn(neighbour(i)) },
-	{"failed passkey responses", "session"}:                         func(l stepkey.Limits, _ int) error { return l.Verification(session) },
-	{"refused passkey responses recorded for the operator", "user"}: func(l stepkey.Limits, _ int) error { return l.RefusedCeremony(session) },
+	{"failures from one address", "IPv4 address, IPv6 /64"}:                   func(l stepkey.Limits, _ int) error { return l.LogIn(one) },
+	{"failures from one network", "/24, /48"}:                                 func(l stepkey.Limits, i int) error { return l.LogIn(neighbour(i)) },
+	{"all failures together", "–"}:                                            func(l stepkey.Limits, _ int) error { return l.Failure() },
+	{"sign-ups", "address"}:                                                   func(l stepkey.Limits, _ int) error { return l.SignUp(one) },
+	{"sign-ups", "network"}:                                                   func(l stepkey.Limits, i int) error { return l.SignUp(neighbour(i)) },
+	{"recovery-code attempts", "session"}:                                     func(l stepkey.Limits, _ int) error { return l.RecoveryCode(session) },
+	{"anonymous requests for a new password", "address or name they are for"}: func(l stepkey.Limits, i int) error { return l.Reset(neighbour(i), "mira") },
+	{"anonymous requests for a new password", "client's address"}:             func(l stepkey.Limits, i int) error { return l.Reset(one, strconv.Itoa(i)) },
+	{"links to a new address", "account and address"}:                         func(l stepkey.Limits, i int) error { return l.Confirmation(someone, neighbour(i), "mira@example.com") },
+	{"links to a new address", "account"}:                                     func(l stepkey.Limits, i int) error { return l.Confirmation(someone, neighbour(i), strconv.Itoa(i)) },
+	{"links to a new address", "address, for all accounts"}: func(l stepkey.Limits, i int) error {
+		return l.Confirmation(uuid.New(), neighbour(i), "mira@example.com")
+	},
+	{"links to a new address", "client's address"}:                                                          func(l stepkey.Limits, i int) error { return l.Confirmation(uuid.New(), one, strconv.Itoa(i)) },
+	{"recovery by e-mail: begun", "account"}:                                                                func(l stepkey.Limits, i int) error { return l.RecoveryByMail(someone, neighbour(i)) },
+	{"recovery by e-mail: begun", "account and client's address"}:                                           func(l stepkey.Limits, _ int) error { return l.RecoveryByMail(someone, one) },
+	{"recovery by e-mail: begun", "client's address"}:                                                       func(l stepkey.Limits, _ int) error { return l.RecoveryByMail(uuid.New(), one) },
+	{"passkeys added or removed", "account and level of the session"}:                                       func(l stepkey.Limits, _ int) error { return l.PasskeyChange(someone) },
+	{"other changes that are told by e-mail: password", "account, level of the session and kind of change"}: func(l stepkey.Limits, _ int) error { return l.AccountChange(someone) },
+	{"notices of what is not refused: a reused refresh token", "account and kind"}:                          func(l stepkey.Limits, _ int) error { return l.Notice(someone, "session_reused") },
+	{"notices of a failed passkey after the right password", "account"}:                                     func(l stepkey.Limits, _ int) error { return l.Notice(someone, "passkey_failed") },
+	{"challenges", "session"}:                                                                               func(l stepkey.Limits, _ int) error { return l.Options(session) },
+	{"challenges for signing in with a passkey alone", "address"}:                                           func(l stepkey.Limits, _ int) error { return l.AnonymousOptions(one) },
+	{"challenges for signing in with a passkey alone", "network"}:                                           func(l stepkey.Limits, i int) error { return l.AnonymousOptions(neighbour(i)) },
+	{"failed sign-ins with a passkey alone", "address"}:                                                     func(l stepkey.Limits, _ int) error { return l.PasskeyLogIn(one) },
+	{"failed sign-ins with a passkey alone", "network"}:                                                     func(l stepkey.Limits, i int) error { return l.PasskeyLogIn(neighbour(i)) },
+	{"failed passkey responses", "session"}:                                                                 func(l stepkey.Limits, _ int) error { return l.Verification(session) },
+	{"refused passkey responses recorded for the operator", "user"}:                                         func(l stepkey.Limits, _ int) error { return l.RefusedCeremony(session) },
 }
 
 // counts are the rows that name a count instead of a rate.

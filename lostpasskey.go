@@ -35,8 +35,11 @@ func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client
 	if err := mayRecover(a, now); err != nil {
 		return p, false, err
 	}
-	if err := s.limits.chargeMail(ctx, from, "recovery "+a.User.ID.String(), now); err != nil {
-		return p, false, err
+	// While the recovery waits, the call changes nothing and sends nothing.
+	if pending := a.User.pendingRecovery(now); pending == nil || !now.Before(pending.ReadyAt) {
+		if err := s.limits.chargeRecoveryByMail(ctx, a, from, now); err != nil {
+			return p, false, err
+		}
 	}
 	err = s.store.InTx(ctx, func(tx Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
@@ -107,12 +110,18 @@ func (s *Service) beginRecovery(
 }
 
 // CancelRecovery makes void what was begun to get back into the account. It needs no
-// more than a session: stopping is the safe side. Where nothing waits it is ErrNotFound.
+// more than a session: stopping is the safe side. Where nothing waits it is ErrNotFound;
+// after ten in an hour there is a RateLimitedError.
 func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
 		return err
+	}
+	if a.User.Recovery != nil {
+		if err := s.limits.chargeChange(ctx, a, changeRecoveryCancel, now); err != nil {
+			return err
+		}
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now); err != nil {

@@ -67,7 +67,7 @@ func TestNotices(t *testing.T) {
 		f.failStepUp(g.Claims, device)
 		f.noMail(box, "again within an hour")
 
-		f.clock.Advance(time.Hour)
+		f.clock.Advance(61 * time.Minute)
 		g = f.logInOn("mira", "Chrome on Android")
 		f.failStepUp(f.stepUp(g.Claims, device), device)
 		f.noMail(box, "at level full it is somebody with a passkey")

@@ -80,7 +80,8 @@ func (s *Service) RenamePasskey(
 }
 
 // DeletePasskey deletes one of the user's own passkeys and returns those that are left.
-// Any other passkey is ErrNotFound. It takes a passkey verification not older than
+// Any other passkey is ErrNotFound. After sixty changes of passkeys in an hour there is a
+// RateLimitedError. It takes a passkey verification not older than
 // FullWindow (StepUpRequiredError), and the last passkey besides lastToo
 // (ErrLastPasskey): after that the password alone opens all that the account has.
 //
@@ -95,6 +96,16 @@ func (s *Service) DeletePasskey(
 		return PasskeyList{}, err
 	}
 	now := s.now()
+	looked, err := s.account(ctx, c, now)
+	if err != nil {
+		return PasskeyList{}, err
+	}
+	if _, err := findOwn(looked, c, passkeyID, now); err != nil {
+		return PasskeyList{}, err
+	}
+	if err := s.limits.chargeChange(ctx, looked, changePasskeys, now); err != nil {
+		return PasskeyList{}, err
+	}
 	var left PasskeyList
 	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
 		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
@@ -133,8 +144,7 @@ func (s *Service) deletePasskeyIn(
 	}, now)
 }
 
-// lockOwn returns the account under its lock, and where in it the passkey is. Level
-// before ownership: who may change nothing learns nothing of which ids there are.
+// lockOwn returns the account under its lock, and where in it the passkey is.
 func (s *Service) lockOwn(
 	ctx context.Context, tx Tx, c token.Claims, userID, sessionID, passkeyID uuid.UUID, now time.Time,
 ) (Account, int, error) {
@@ -142,12 +152,19 @@ func (s *Service) lockOwn(
 	if err != nil {
 		return Account{}, 0, unauthorizedIfMissing(err)
 	}
+	i, err := findOwn(a, c, passkeyID, now)
+	return a, i, err
+}
+
+// findOwn returns where in the account the passkey is, for somebody who may change it.
+// Level before ownership: who may change nothing learns nothing of which ids there are.
+func findOwn(a Account, c token.Claims, passkeyID uuid.UUID, now time.Time) (int, error) {
 	if err := freshlyFull(a, c, now); err != nil {
-		return Account{}, 0, err
+		return 0, err
 	}
 	i := slices.IndexFunc(a.Passkeys, func(p Passkey) bool { return p.ID == passkeyID })
 	if i < 0 {
-		return Account{}, 0, ErrNotFound
+		return 0, ErrNotFound
 	}
-	return a, i, nil
+	return i, nil
 }

@@ -29,7 +29,8 @@ type ChangePassword struct {
 // Who has passkeys needs a fresh passkey verification (StepUpRequiredError): whoever
 // finds an open session, or knows the password, must not be able to take the account
 // over with it (NIST SP 800-63B-4 §4.2). The current password may be tried ten times;
-// then there is a wait (RateLimitedError). A wrong one is ErrWrongPassword.
+// then there is a wait (RateLimitedError), as there is after ten changes in an hour. A
+// wrong one is ErrWrongPassword.
 func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change ChangePassword) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -47,6 +48,9 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 			return Grant{}, err
 		}
 		a.Session.PasswordAt = now
+	}
+	if err := s.limits.chargeChange(ctx, a, changePassword, now); err != nil {
+		return Grant{}, err
 	}
 	place, err := s.gate.Enter(password.LaneReserved)
 	if err != nil {

@@ -38,11 +38,17 @@ var readCode = strings.NewReplacer("-", "", " ", "", "o", "0", "i", "1", "l", "1
 // ReplaceRecoveryCodes makes RecoveryCodes new codes, in the place of those from before.
 // They are returned this once and kept nowhere. It takes a passkey verification not older
 // than FullWindow (StepUpRequiredError): whoever has codes gets past the passkey, so
-// nobody without it may make them.
+// nobody without it may make them. After ten sets in an hour there is a RateLimitedError.
 func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c token.Claims) ([]string, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
+		return nil, err
+	}
+	if err := freshlyFull(a, c, now); err != nil {
+		return nil, err
+	}
+	if err := s.limits.chargeChange(ctx, a, changeRecoveryCodes, now); err != nil {
 		return nil, err
 	}
 	codes, digests, err := s.drawCodes(a.User.ID)

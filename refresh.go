@@ -181,13 +181,19 @@ func (s Session) raisedFrom(generation int64) bool {
 // endReused ends the session whose old token came back, and only that one.
 func (s *Service) endReused(ctx context.Context, session Session, now time.Time) error {
 	which := EndSessions{UserID: session.UserID, Only: session.ID, At: now, Reason: EndedByReuse}
+	// A token of a session that has ended causes no notice, and must not use up those
+	// of sessions that have not.
+	tell := false
+	if _, err := s.store.Account(ctx, session.UserID, session.ID, now); err == nil {
+		tell = s.mayNotify(ctx, session.UserID, mail.SessionReused, now)
+	}
 	err := s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
 		ended, err := s.endIn(ctx, tx, which)
 		if err != nil || len(ended) == 0 {
 			return ended, err
 		}
 		e := Event{Kind: EventRefreshReused, UserID: session.UserID, SessionID: session.ID}
-		if err := s.record(ctx, tx, e, now); err != nil {
+		if err := s.record(ctx, tx, e, now); err != nil || !tell {
 			return ended, err
 		}
 		return ended, s.notify(ctx, tx, noticeOf(mail.SessionReused, session, now))

@@ -129,6 +129,12 @@ func (s *Service) addPasskey(
 	ctx context.Context, c token.Claims, a Account, key ChallengeKey,
 	credential ceremony.Credential, name string, now time.Time,
 ) (Passkey, error) {
+	if err := mayAddPasskey(a, c, now); err != nil {
+		return Passkey{}, err
+	}
+	if err := s.limits.chargeChange(ctx, a, changePasskeys, now); err != nil {
+		return Passkey{}, err
+	}
 	id, err := s.newID()
 	if err != nil {
 		return Passkey{}, err
@@ -234,12 +240,10 @@ func (s *Service) tooManyFailures(ctx context.Context, a Account, now time.Time)
 // hold: the first in an hour, of somebody who has the password and, as far as is known,
 // no passkey (OWASP ASVS 6.3.5).
 func (s *Service) tellsPasskeyFailed(ctx context.Context, a Account, now time.Time) bool {
-	if s.mailer == nil || a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
+	if a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
 		return false
 	}
-	err := s.limits.charge(ctx, now, Charge{s.limits.bucket("passkey-failed", a.User.ID.String()), passkeyFailedNoticeLimit(), 1})
-	var limited *RateLimitedError
-	return !errors.As(err, &limited)
+	return s.mayNotify(ctx, a.User.ID, mail.PasskeyFailed, now)
 }
 
 func ceremonyUser(u User) ceremony.User {

@@ -46,7 +46,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 		return ErrEmailOff
 	}
 	now := s.now()
-	if err := s.limits.chargeMail(ctx, r.Client, whose, now); err != nil {
+	if err := s.limits.chargeReset(ctx, r.Client, whose, now); err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {

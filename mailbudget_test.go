@@ -1,0 +1,371 @@
+package stepkey_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/patience"
+	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+)
+
+// waitingMails counts the rows of the outbox.
+func (f *fixture) waitingMails() (n int) {
+	f.Helper()
+	if err := f.sql.QueryRowContext(f.Context(), `SELECT count(*) FROM outbox`).Scan(&n); err != nil {
+		f.Fatal(err)
+	}
+	return n
+}
+
+// limitedOrNot counts what succeeded, and fails the test for any error but a
+// RateLimitedError.
+func limitedOrNot(t testing.TB, results []error) (succeeded int) {
+	t.Helper()
+	for _, err := range results {
+		var limited *stepkey.RateLimitedError
+		switch {
+		case err == nil:
+			succeeded++
+		case !errors.As(err, &limited):
+			t.Errorf("%v, want a RateLimitedError", err)
+		}
+	}
+	return succeeded
+}
+
+// An account that replaces its codes as fast as it can gets a few new sets and one mail.
+func TestRecoveryCodesInALoop(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		claims, device := f.enrolled("mallory", authenticator.Config{})
+		full := f.stepUp(claims, device)
+		f.confirmEmail(box, &person{"mallory", full}, "mallory@example.com")
+		var last atomic.Pointer[[]string]
+		replace := func(int) error {
+			codes, err := f.service.ReplaceRecoveryCodes(f.Context(), full)
+			if err == nil {
+				last.Store(&codes)
+			}
+			return err
+		}
+		if n := limitedOrNot(f, race(60, replace)); n != 7 {
+			f.Errorf("%d of 60 sets were made, want 7", n)
+		}
+		if n := f.waitingMails(); n != 1 {
+			f.Errorf("%d mails wait, want 1", n)
+		}
+		if n := f.events(stepkey.EventRecoveryCodesReplaced); n != 7 {
+			f.Errorf("%d replacements are recorded, want 7", n)
+		}
+		m := f.one(box, "mallory@example.com", "recovery codes")
+		for _, text := range []string{m.Text, m.HTML} {
+			if !strings.Contains(text, "7 times") {
+				f.Errorf("it does not say how often:\n%s", text)
+			}
+		}
+
+		// A session of another device has the same budget, and what was refused changed nothing.
+		again := f.stepUp(f.logIn("mallory"), device)
+		_, err := f.service.ReplaceRecoveryCodes(f.Context(), again)
+		wantLimited(f, "in another session", err, 16*time.Minute)
+		f.wantLeft("after refusals", again, stepkey.RecoveryCodes)
+
+		// Other defences have budgets of their own.
+		if _, err := f.service.DeletePasskey(f.Context(), again, f.passkeys(again).Passkeys[0].ID, true); err != nil {
+			f.Errorf("removing a passkey: %v", err)
+		}
+	})
+}
+
+// While 10,000 notices wait, a link for a new password goes out with the next mails.
+func TestLinkPassesNotices(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		f.withEmail(box, "mira", "mira@example.com")
+		f.queueNotices(10_000)
+		if err := f.service.RequestPasswordReset(f.Context(), stepkey.ResetRequest{Username: "mira", Client: f.stranger()}); err != nil {
+			f.Fatal(err)
+		}
+		for range 2 { // the first finds out who is meant
+			if _, err := f.service.DeliverMail(f.Context()); err != nil {
+				f.Fatal(err)
+			}
+		}
+		for _, m := range box.take() {
+			if m.To == "mira@example.com" {
+				f.tokenIn(m, stepkey.PathResetPassword)
+				return
+			}
+		}
+		f.Error("the link waits behind notices")
+	})
+}
+
+func (f *fixture) queueNotices(n int) {
+	f.Helper()
+	for begin := 0; begin < n; begin += 1000 {
+		err := f.store.InTx(f.Context(), func(tx stepkey.Tx) error {
+			for i := range min(1000, n-begin) {
+				err := tx.QueueMail(f.Context(), stepkey.QueuedMail{
+					ID: uuid.New(), UserID: uuid.New(), To: fmt.Sprintf("user%d@example.net", begin+i), Kind: mail.PasskeyAdded,
+					Sealed: []byte{0}, CreatedAt: f.clock.Now(), ExpiresAt: f.clock.Now().Add(time.Hour), Topic: "x",
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+	}
+}
+
+// Anonymous requests for a new password, of an address or a name, use up nothing that its
+// owner needs, and the other way round.
+func TestBudgetsAreSeparate(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		owner := f.withEmail(box, "mira", "old@example.com")
+		home := from("192.0.2.7") // an attacker behind the owner's own address
+		for _, r := range []stepkey.ResetRequest{{Email: "mira@example.com"}, {Email: "old@example.com"}, {Username: "mira"}} {
+			for range 3 {
+				r.Client = f.stranger()
+				wantError(f, "a reset", f.service.RequestPasswordReset(f.Context(), r), nil)
+			}
+			wantLimited(f, "one more", f.service.RequestPasswordReset(f.Context(), r), 61*time.Minute)
+		}
+		for limited := false; !limited; {
+			limited = f.service.RequestPasswordReset(f.Context(), stepkey.ResetRequest{Username: "nobody", Client: home}) != nil
+		}
+		f.received(box)
+
+		wantError(f, "to confirm the address", f.service.RequestEmail(f.Context(), owner.claims, "mira@example.com", home), nil)
+		link := f.tokenIn(f.one(box, "mira@example.com", "Confirm"), stepkey.PathConfirmEmail)
+		wantError(f, "the link", f.service.ConfirmEmail(f.Context(), link, home), nil)
+		if mails := f.received(box); len(mails) != 2 {
+			f.Errorf("%d notices of the change, want both addresses to be told", len(mails))
+		}
+		if _, _, err := f.service.RecoverByMail(f.Context(), owner.claims, home); err != nil {
+			f.Errorf("recovery by e-mail: %v", err)
+		}
+		f.one(box, "mira@example.com", "")
+
+		// Another account that asks for links to the address keeps its owner from nothing.
+		f.signUp("noor")
+		other := &person{"noor", f.logIn("noor")}
+		wantError(f, "to confirm", f.requestEmail(other, "sol@example.com"), nil)
+		for limited := false; !limited; {
+			limited = f.requestEmail(owner, "sol@example.com") != nil
+		}
+		wantError(f, "another account", f.requestEmail(other, "sol@example.com"), nil)
+		wantError(f, "a reset", f.service.RequestPasswordReset(f.Context(),
+			stepkey.ResetRequest{Email: "sol@example.com", Client: f.stranger()}), nil)
+	})
+}
+
+// Somebody with the password alone uses up nothing that the owner does with a passkey.
+func TestPasswordAloneDoesNotUseUpTheOwnersBudget(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	claims, device := f.enrolled("mira", authenticator.Config{})
+	f.confirmEmail(box, &person{"mira", f.stepUp(claims, device)}, "mira@example.com")
+	thief := f.logIn("mira")
+	begin := func() error {
+		return second2(f.service.RecoverByMail(t.Context(), thief, f.stranger()))
+	}
+	for i := 0; ; i++ {
+		if err := begin(); err != nil {
+			wantLimited(t, "to begin once more", err, 16*time.Minute)
+			if i != 7 {
+				t.Errorf("%d recoveries were begun, want 7", i)
+			}
+			break
+		}
+		if err := f.service.CancelRecovery(t.Context(), thief); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Calls that a thief may not make charge nothing.
+	for range 50 {
+		_, err := f.service.DeletePasskey(t.Context(), thief, uuid.New(), true)
+		wantStepUp(t, "to remove a passkey", err)
+		wantStepUp(t, "to remove the address", f.service.RemoveEmail(t.Context(), thief))
+		wantStepUp(t, "to make codes", second(f.service.ReplaceRecoveryCodes(t.Context(), thief)))
+		wantStepUp(t, "to change the password", second(f.changePassword(thief, password, "another good password")))
+	}
+	f.clock.Advance(16 * time.Minute)
+	thief = f.logIn("mira")
+	wantError(t, "one that waits", begin(), nil)
+	owner := f.stepUp(f.logIn("mira"), device)
+	wantError(t, "the owner cancels, or has by a passkey", f.service.CancelRecovery(t.Context(), owner), stepkey.ErrNotFound)
+	f.newCodes(owner)
+	wantError(t, "the owner's password", second(f.changePassword(owner, password, "another good password")), nil)
+}
+
+func second2[A, B any](_ A, _ B, err error) error { return err }
+
+// A person adds all the passkeys there may be and removes them again, in one session.
+func TestPeopleDoNotMeetThePasskeyBudget(t *testing.T) {
+	f := newFixture(t)
+	claims, device := f.enrolled("mira", authenticator.Config{})
+	c := f.stepUp(claims, device)
+	f.clock.Advance(time.Second) // passkeys are listed by age, and this one stays
+	for range stepkey.MaxPasskeys - 1 {
+		f.register(c, authenticator.New(authenticator.Config{}))
+	}
+	for _, p := range f.passkeys(c).Passkeys[1:] {
+		if _, err := f.service.DeletePasskey(t.Context(), c, p.ID, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.newCodes(c)
+	wantError(t, "the password", second(f.changePassword(c, password, "another good password")), nil)
+
+	f.clock.Advance(6 * time.Minute)
+	c = f.stepUp(c, device)
+	add := func() error {
+		response := f.created(authenticator.New(authenticator.Config{}), f.registrationOptions(c))
+		return second(f.service.FinishRegistration(t.Context(), c, response, ""))
+	}
+	for range 8 { // 45, less 38, plus the one of six minutes
+		wantError(t, "to add one more", add(), nil)
+	}
+	wantLimited(t, "the 47th change", add(), 2*time.Minute)
+	_, err := f.service.DeletePasskey(t.Context(), c, f.passkeys(c).Passkeys[1].ID, false)
+	wantLimited(t, "the 47th change", err, 2*time.Minute)
+	if n := len(f.passkeys(c).Passkeys); n != 9 {
+		t.Errorf("%d passkeys after refusals, want 9", n)
+	}
+}
+
+// Each notice of a frozen account carries a link that freezes it. Following one after the
+// other always works, and is not told for ever.
+func TestFreezingIsToldAFewTimes(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	p := f.withEmail(box, "mira", "mira@example.com")
+	if err := f.service.RemoveEmail(t.Context(), p.claims); err != nil {
+		t.Fatal(err)
+	}
+	link := f.tokenIn(f.one(box, "mira@example.com", "removed"), stepkey.PathNotMe)
+	p.claims = f.logIn("mira")
+	f.confirmEmail(box, p, "mira@example.com")
+	told := 0
+	for {
+		if err := f.service.Freeze(t.Context(), link, f.stranger()); err != nil {
+			t.Fatal(err)
+		}
+		mails := f.received(box)
+		if len(mails) == 0 {
+			break
+		}
+		told++
+		link = f.tokenIn(mails[0], stepkey.PathNotMe)
+	}
+	if told != 7 || f.events(stepkey.EventAccountFrozen) != 8 {
+		t.Errorf("told %d times of %d, want 7 of 8", told, f.events(stepkey.EventAccountFrozen))
+	}
+}
+
+// Every reused token ends its session. The mails about it are few, and a token of a
+// session that has ended uses none of them up.
+func TestReuseIsToldAFewTimes(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	f.withEmail(box, "mira", "mira@example.com")
+	told := 0
+	for range 12 {
+		g := f.logInForRefresh("mira")
+		f.refresh(f.refresh(g.RefreshToken).RefreshToken)
+		for range 20 {
+			f.wantRefused("an old token", g.RefreshToken)
+		}
+		if ended, err := f.service.Ended(g.Claims); !ended || err != nil {
+			t.Errorf("Ended: %v, %v", ended, err)
+		}
+		told += len(f.received(box))
+	}
+	if told != 7 || f.events(stepkey.EventRefreshReused) != 12 {
+		t.Errorf("told %d times of %d, want 7 of 12", told, f.events(stepkey.EventRefreshReused))
+	}
+}
+
+// Of the links of one purpose the newest is sent, whatever address it is for.
+func TestNewerLinkTakesThePlaceOfTheMailBefore(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		p := f.withEmail(box, "mira", "mira@example.com")
+		for _, address := range []string{"a@example.com", "b@example.com", "b@example.com"} {
+			wantError(f, address, f.requestEmail(p, address), nil)
+		}
+		link := f.tokenIn(f.one(box, "b@example.com", "Confirm"), stepkey.PathConfirmEmail)
+		wantError(f, "the newest link", f.service.ConfirmEmail(f.Context(), link, f.stranger()), nil)
+	})
+}
+
+// A mail that the server is slow to take, and others to the same mailbox, hold up nobody
+// else's.
+func TestSlowMailboxHoldsUpNobody(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		f.withEmail(box, "mira", "mira@example.com")
+		slow := &stalling{to: "slow@example.com", release: make(chan struct{}), sent: make(chan string, 100)}
+		c := f.config()
+		c.Mailer = slow
+		f.service = f.newService(c)
+		for i, name := range []string{"one", "two", "three", "four", "five", "six"} {
+			f.signUp(name)
+			f.exec(`INSERT INTO emails (user_id, address, folded, confirmed_at) SELECT id, 'slow@example.com', 'slow@example.com', created_at
+				FROM users WHERE canonical_name = $1`, name)
+			r := stepkey.ResetRequest{Username: name, Client: f.stranger()}
+			if err := f.service.RequestPasswordReset(f.Context(), r); err != nil {
+				f.Fatal(i, err)
+			}
+		}
+		ctx, cancel := context.WithCancel(f.Context())
+		var running sync.WaitGroup
+		running.Go(func() { f.service.Run(ctx) })
+		defer running.Wait()
+		defer close(slow.release)
+		defer cancel()
+		if err := f.service.RequestPasswordReset(f.Context(), stepkey.ResetRequest{Username: "mira", Client: f.stranger()}); err != nil {
+			f.Fatal(err)
+		}
+		select {
+		case to := <-slow.sent:
+			if to != "mira@example.com" {
+				f.Errorf("a mail to %s", to)
+			}
+		case <-time.After(patience.Long):
+			f.Error("the mail to another mailbox waits for the slow one")
+		}
+	})
+}
+
+// stalling is a Mailer for which one mailbox never answers.
+type stalling struct {
+	to      string
+	release chan struct{}
+	sent    chan string
+}
+
+func (s *stalling) Send(_ context.Context, m stepkey.Mail) error {
+	if m.To == s.to {
+		<-s.release
+		return nil
+	}
+	s.sent <- m.To
+	return nil
+}
