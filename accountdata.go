@@ -7,7 +7,7 @@ import (
 )
 
 // MaxExportedEvents is how many events AccountData holds, the newest ones.
-const MaxExportedEvents = 10_000
+const MaxExportedEvents = MaxKeptEvents
 
 // AccountData is what is known of a user, apart from secrets: the hash of the password,
 // which is not there, and the public keys of passkeys, which say nothing to people.

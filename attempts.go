@@ -46,6 +46,11 @@ type Attempt struct {
 	// Known says that there is such a user. The counts of names that nobody has are
 	// forgotten sooner.
 	Known bool
+
+	// Until is when the count means nothing any more, because the session or the device
+	// that it belongs to has expired. It is zero for an account, whose count lasts as long
+	// as the account.
+	Until time.Time
 }
 
 // Attempts is what a store answers to an attempt.

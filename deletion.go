@@ -45,7 +45,8 @@ func (s *Service) DeleteUser(ctx context.Context, userID uuid.UUID) error {
 // deleteIn locks the user, so that no login slips in, and ends the sessions first: ending
 // them asks whether they are live, and those of a deleted user are not.
 func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
-	if _, err := tx.LockUser(ctx, userID); err != nil {
+	u, err := tx.LockUser(ctx, userID)
+	if err != nil {
 		return nil, err
 	}
 	ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDeletion})
@@ -57,6 +58,10 @@ func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now tim
 		return nil, err
 	}
 	if err := tx.DeleteUser(ctx, userID, s.hasher.Decoy(), now); err != nil {
+		return nil, err
+	}
+	// The count of attempts lasts as long as the account.
+	if err := tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false); err != nil {
 		return nil, err
 	}
 	return ended, s.record(ctx, tx, Event{Kind: EventUserDeleted, UserID: userID}, now)

@@ -19,6 +19,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/httpapi"
+	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -384,7 +385,14 @@ func TestNumbersInDocuments(t *testing.T) {
 			fmt.Sprintf("A session at this level lasts %d minutes", minutes(stepkey.RecoveryLifetime)),
 			fmt.Sprintf("| passkeys and codes | password and e-mail | %d hours |", hours(stepkey.RecoveryWait)),
 		},
-		"docs/maintenance.md": {fmt.Sprintf("| the name of a deleted account | %d days;", days(stepkey.NameQuarantine))},
+		"docs/maintenance.md": {
+			fmt.Sprintf("then the name alone, %d days |", days(stepkey.NameQuarantine)),
+			fmt.Sprintf("at most %d of a user", stepkey.MaxPasskeys),
+			fmt.Sprintf("of a session %d days after the last attempt", days(stepkey.SessionLifetime)),
+			fmt.Sprintf("| `refused_ceremonies` | %d days", days(stepkey.KeepRefusedCeremonies)),
+			fmt.Sprintf("| `events` | %d days", days(sqlstore.KeepEvents)),
+			fmt.Sprintf("the newest %d %03d of a user", stepkey.MaxKeptEvents/1000, stepkey.MaxKeptEvents%1000),
+		},
 	} {
 		text, err := os.ReadFile(document)
 		if err != nil {

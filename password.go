@@ -87,7 +87,7 @@ func (s *Service) provePassword(ctx context.Context, a Account, typed string, no
 		return err
 	}
 	defer place.Leave()
-	p := permit{attempt: Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true}, known: true}
+	p := permit{attempt: Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true, Until: now.Add(SessionLifetime)}, known: true}
 	if s.limits.limiter != nil {
 		got, err := s.store.ChargeAttempt(ctx, p.attempt)
 		if err != nil {

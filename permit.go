@@ -24,7 +24,7 @@ type permit struct {
 // device has used up its count it is a stranger like all others, and waits for its turn
 // among them.
 func (s *Service) permitLogIn(ctx context.Context, place *password.Place, u User, known bool, try LogIn) (permit, error) {
-	p := permit{attempt: Attempt{At: s.now(), Known: known}}
+	p := permit{attempt: Attempt{At: s.now(), Known: known && u.DeletedAt == nil}}
 	if s.limits.limiter == nil {
 		return p, nil
 	}
@@ -47,7 +47,7 @@ func (s *Service) permitDevice(ctx context.Context, u User, try LogIn, p *permit
 		return nil
 	}
 	a := p.attempt
-	a.Key = s.limits.deviceKey(d)
+	a.Key, a.Until = s.limits.deviceKey(d), d.expiresAt
 	got, err := s.store.ChargeAttempt(ctx, a)
 	if err != nil || !got.Charged {
 		return err

@@ -88,8 +88,8 @@ type Store interface {
 	// and passkeys, as UserRecords does.
 	UserRecord(ctx context.Context, canonicalName string) (UserRecord, error)
 
-	// LastSignIns returns when each of the users last signed in, by what is recorded of
-	// them. Those of whom it is not known are not in it.
+	// LastSignIns returns when each of the users last signed in, which recording an event of
+	// that kind notes. It outlives the event. Users who never did are not in it.
 	LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error)
 
 	// RecordRefusedCeremony counts a refusal at LastAt and keeps the newest request id, in

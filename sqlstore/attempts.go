@@ -14,8 +14,8 @@ import (
 // be counted first. From then on it doubles by shifting, which is bounded before it
 // could overflow.
 const chargeAttempt = `
-	INSERT INTO {login_attempts} AS a (key, known, failures, in_a_row, blocked_until, last_at)
-	VALUES ($1, $2, 1, 1, 0, $3)
+	INSERT INTO {login_attempts} AS a (key, known, failures, in_a_row, blocked_until, last_at, forget_at)
+	VALUES ($1, $2, 1, 1, 0, $3, $9)
 	ON CONFLICT (key) DO UPDATE SET
 		failures = a.failures + 1,
 		in_a_row = ` + inARow + `,
@@ -25,7 +25,8 @@ const chargeAttempt = `
 			WHEN CAST($5 AS BIGINT) << (` + inARow + ` - $4) > $6 THEN $3 + CAST($6 AS BIGINT)
 			ELSE $3 + (CAST($5 AS BIGINT) << (` + inARow + ` - $4)) END,
 		last_at = $3,
-		known = $2
+		known = $2,
+		forget_at = $9
 	WHERE a.blocked_until <= $3 AND a.failures < $8
 	RETURNING failures, blocked_until`
 
@@ -41,7 +42,7 @@ func (s *Store) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.A
 	var until int64
 	err := s.db.write.QueryRowContext(ctx, chargeAttempt, a.Key[:], a.Known, now,
 		stepkey.FreeAttempts, stepkey.FirstWait.Microseconds(), stepkey.MaxWait.Microseconds(),
-		stepkey.AttemptMemory.Microseconds(), stepkey.MaxAttempts).Scan(&failures, &until)
+		stepkey.AttemptMemory.Microseconds(), stepkey.MaxAttempts, forgetAt(a)).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s.blocked(ctx, a)
 	}
@@ -49,6 +50,21 @@ func (s *Store) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.A
 		return stepkey.Attempts{}, s.translate(err)
 	}
 	return stepkey.Attempts{Charged: true, Failures: failures, Wait: wait(failures, until, now)}, nil
+}
+
+// forgetAt is when the count of an attempt can be deleted, or nil for as long as the
+// account exists.
+func forgetAt(a stepkey.Attempt) *int64 {
+	var at int64
+	switch {
+	case !a.Until.IsZero():
+		at = a.Until.UnixMicro()
+	case !a.Known:
+		at = a.At.Add(keepUnknown).UnixMicro()
+	default:
+		return nil
+	}
+	return &at
 }
 
 // blocked says how long an attempt that was not charged has to wait.

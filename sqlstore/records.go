@@ -112,8 +112,7 @@ func addPasskeys(
 	return rows.Err()
 }
 
-// LastSignIns implements stepkey.Store. A statement that returns the column, and no
-// aggregate of it, gets a time from SQLite's driver.
+// LastSignIns implements stepkey.Store.
 func (s *Store) LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -132,9 +131,8 @@ func addLastSignIns(ctx context.Context, q queryer, userIDs []uuid.UUID, last ma
 		args[i] = id
 	}
 	rows, err := q.QueryContext(ctx, `
-		SELECT e.user_id, e.at FROM {events} e
-		WHERE e.user_id IN `+placeholders(1, len(userIDs))+` AND e.kind = 'session.started' AND NOT EXISTS (
-			SELECT 1 FROM {events} l WHERE l.user_id = e.user_id AND l.kind = e.kind AND l.at > e.at)`, args...)
+		SELECT u.id, u.last_sign_in_at FROM {users} u
+		WHERE u.id IN `+placeholders(1, len(userIDs))+` AND u.last_sign_in_at IS NOT NULL`, args...)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,25 @@ func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
 			return err
 		}
 	}
+	for _, e := range events {
+		if err := t.noteSignIn(ctx, e); err != nil {
+			return err
+		}
+		if err := t.trimEvents(ctx, e); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// noteSignIn keeps the time of a sign-in with the user, where it outlives the event.
+func (t *tx) noteSignIn(ctx context.Context, e stepkey.Event) error {
+	if e.Kind != stepkey.EventSignedIn {
+		return nil
+	}
+	_, err := t.ExecContext(ctx, `UPDATE {users} SET last_sign_in_at = $1
+		WHERE id = $2 AND (last_sign_in_at IS NULL OR last_sign_in_at < $1)`, e.At, e.UserID)
+	return err
 }
 
 // Events implements stepkey.Store. The first condition on the time is for the index, which

@@ -35,6 +35,10 @@ type Options struct {
 	// tables begin with, before an underscore. The default is "stepkey". [Open] creates it,
 	// and moves tables into it that an earlier version kept without.
 	Schema string
+
+	// KeepEvents is how long events are kept. The default is [KeepEvents]; a negative value
+	// keeps them without end.
+	KeepEvents time.Duration
 }
 
 // DefaultSchema is where tables are unless Options say otherwise.
@@ -48,6 +52,8 @@ type Store struct {
 	layout  layout
 	clock   clock
 	timeout time.Duration
+
+	keepEvents time.Duration // negative for ever
 }
 
 var (
@@ -69,6 +75,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.keepEvents = cmp.Or(options.KeepEvents, KeepEvents)
 	if err := s.prepare(ctx, options); err != nil {
 		return nil, errors.Join(err, s.db.close())
 	}

@@ -2,51 +2,125 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/stepkey/stepkey"
 )
 
-// keepEnded is how long the row of a session stays after its end, for whoever
-// looks into what happened. It is longer than any token that names the session.
-const keepEnded = 24 * time.Hour
+const (
+	// keepEnded is how long the row of a session stays after its end, for those who look
+	// into what happened. It is longer than any token that names the session.
+	keepEnded = 24 * time.Hour
 
-// keepUnknown is how long attempts on a name that nobody has are counted. It ends
-// the same waits as for a name that somebody has, and a month of guessing at nobody
-// tells less than a sign-up does at once.
-const keepUnknown = 30 * 24 * time.Hour
+	// keepUnknown is how long attempts on an unknown name are counted. It ends the same
+	// waits as for a known name, and a month of guessing at an unknown name reveals less
+	// than a sign-up does at once.
+	keepUnknown = 30 * 24 * time.Hour
 
-// keepUnsent is how long a mail stays that is worth nothing any more. Whoever sends
-// mails gives it up before that; where nobody does any longer, it goes here.
-const keepUnsent = 24 * time.Hour
+	// keepUnsent is how long a mail stays after it expired. The outbox gives it up before
+	// that; the sweep is for services that no longer send mail.
+	keepUnsent = 24 * time.Hour
 
-// Sweep deletes what nobody asks for any more: challenges, used ones and action
-// tokens that have expired, links and mails that are worth nothing any more, buckets
-// that are full again, attempts on names that nobody has, old records of refused
-// ceremonies, names whose quarantine is over, and sessions that ended a day ago.
-// Correctness does not depend on it; call it every few minutes so that tables stay small.
+	// keepKeys is how long a signing key stays after a newer one began to sign. No token of
+	// it has been valid for nearly as long.
+	keepKeys = 365 * 24 * time.Hour
+
+	// KeepEvents is the default of Options.KeepEvents.
+	KeepEvents = 365 * 24 * time.Hour
+)
+
+// sweepRows is how many rows one statement of Sweep deletes. A statement that deletes more
+// would keep other writers waiting: SQLite has one writer.
+const sweepRows = 500
+
+// sweep deletes the rows of a table for which a condition holds of $1. The key identifies
+// a row; order is the column whose index finds the rows.
+type sweep struct {
+	table, key, order, condition string
+	until                        any
+}
+
+func (s *Store) sweeps(now time.Time) []sweep {
+	list := []sweep{
+		{"challenges", "digest", "expires_at", `expires_at <= $1`, now},
+		{"used_challenges", "digest", "expires_at", `expires_at <= $1`, now},
+		{"spent_actions", "id", "expires_at", `expires_at <= $1`, now},
+		{"mail_links", "digest", "expires_at", `expires_at <= $1`, now},
+		{"outbox", "id", "expires_at", `expires_at <= $1`, now.Add(-keepUnsent)},
+		{"rate_limits", "bucket", "full_at", `full_at <= $1`, now.UnixMicro()},
+		{"login_attempts", "key", "forget_at", `forget_at <= $1`, now.UnixMicro()},
+		{
+			"refused_ceremonies", "user_id, ceremony, reason", "last_at", `last_at <= $1`,
+			now.Add(-stepkey.KeepRefusedCeremonies).UnixMicro(),
+		},
+		{"sessions", "id", "expires_at", `expires_at <= $1`, now.Add(-keepEnded)},
+		{"sessions", "id", "ended_at", `ended_at <= $1`, now.Add(-keepEnded)},
+		{"users", "id", "deleted_at", `deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
+		{"signing_keys", "id", "activates_at", `EXISTS (
+			SELECT 1 FROM {signing_keys} n WHERE n.activates_at > o.activates_at AND n.activates_at <= $1
+			AND n.revoked_at IS NULL)`, now.Add(-keepKeys)},
+	}
+	if s.keepEvents > 0 {
+		list = append(list, sweep{"events", "id", "at", `at <= $1`, now.Add(-s.keepEvents)})
+	}
+	return list
+}
+
+// statement deletes the oldest rows. Rows that another instance is deleting at this moment
+// are left to it; MATERIALIZED has them chosen once, as the limit wants it.
+func (w sweep) statement(d dialect) string {
+	return fmt.Sprintf(`
+		WITH old_rows AS MATERIALIZED (SELECT %[2]s FROM {%[1]s} o WHERE %[3]s ORDER BY %[4]s LIMIT %[5]d%[6]s)
+		DELETE FROM {%[1]s} WHERE (%[2]s) IN (SELECT %[2]s FROM old_rows)`,
+		w.table, w.key, w.condition, w.order, sweepRows, d.skip)
+}
+
+// Sweep deletes what is no longer needed: expired challenges, action tokens, links and
+// mails, rate limits that are full again, attempts that no longer count, old records of
+// refused ceremonies and events, names whose quarantine is over, signing keys replaced long
+// ago, and sessions that ended a day ago. Correctness does not depend on it; call it every
+// minute so that tables stay small. It deletes in small batches, and other writers come in
+// between.
 func (s *Store) Sweep(ctx context.Context) error {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	now := s.Now()
-	for _, sweep := range []struct {
-		statement string
-		until     any
-	}{
-		{`DELETE FROM {challenges} WHERE expires_at <= $1`, now},
-		{`DELETE FROM {used_challenges} WHERE expires_at <= $1`, now},
-		{`DELETE FROM {spent_actions} WHERE expires_at <= $1`, now},
-		{`DELETE FROM {mail_links} WHERE expires_at <= $1`, now},
-		{`DELETE FROM {outbox} WHERE expires_at <= $1`, now.Add(-keepUnsent)},
-		{`DELETE FROM {rate_limits} WHERE full_at <= $1`, now.UnixMicro()},
-		{`DELETE FROM {login_attempts} WHERE NOT known AND last_at <= $1`, now.Add(-keepUnknown).UnixMicro()},
-		{`DELETE FROM {refused_ceremonies} WHERE last_at <= $1`, now.Add(-stepkey.KeepRefusedCeremonies).UnixMicro()},
-		{`DELETE FROM {users} WHERE deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
-		{`DELETE FROM {sessions} WHERE expires_at <= $1 OR ended_at <= $1`, now.Add(-keepEnded)},
-	} {
-		if _, err := s.db.write.ExecContext(ctx, sweep.statement, sweep.until); err != nil {
-			return s.translate(err)
+	for _, w := range s.sweeps(s.Now()) {
+		for {
+			deleted, err := s.sweepOnce(ctx, w)
+			if err != nil {
+				return s.translate(err)
+			}
+			if deleted < sweepRows {
+				break
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (s *Store) sweepOnce(ctx context.Context, w sweep) (int64, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	result, err := s.db.write.ExecContext(ctx, w.statement(s.dialect), w.until)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// trimRows is how many of a user's oldest events one statement deletes.
+const trimRows = 1000
+
+// trimEvents deletes a user's events beyond the newest MaxKeptEvents. Counting them costs more
+// than recording one, so it is done for one event in 256, at random by the event's id.
+func (t *tx) trimEvents(ctx context.Context, e stepkey.Event) error {
+	if e.ID[len(e.ID)-1] != 0 {
+		return nil
+	}
+	_, err := t.ExecContext(ctx, `DELETE FROM {events} WHERE user_id = $1 AND id IN (
+		SELECT id FROM {events} WHERE user_id = $1 ORDER BY at DESC, id LIMIT $2 OFFSET $3)`,
+		e.UserID, trimRows, stepkey.MaxKeptEvents)
+	return err
 }

@@ -90,7 +90,8 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 	deleted, err := changed(ctx, t, `
 		UPDATE {users} SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
 		       password_version = password_version + 1, handle = $3,
-		       password_by_mail = FALSE, recovery_started_at = NULL, recovery_ready_at = NULL
+		       password_by_mail = FALSE, recovery_started_at = NULL, recovery_ready_at = NULL,
+		       last_sign_in_at = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
 	if err == nil && !deleted {
 		return stepkey.ErrNotFound

@@ -207,7 +207,17 @@ func eventsInPages(t *testing.T, s stepkey.Store) {
 }
 
 func lastSignIns(t *testing.T, s stepkey.Store) {
-	mira, noor, olga := uuid.New(), uuid.New(), uuid.New()
+	var users [3]uuid.UUID
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		var failed []error
+		for i, name := range []string{"mira", "noor", "olga"} {
+			u := newUser(name)
+			users[i] = u.ID
+			failed = append(failed, tx.CreateUser(ctx, u))
+		}
+		return errors.Join(failed...)
+	})
+	mira, noor, olga := users[0], users[1], users[2]
 	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
 		var events []stepkey.Event
 		for i, kind := range []stepkey.EventKind{stepkey.EventSignedIn, stepkey.EventSignedIn, stepkey.EventSteppedUp} {

@@ -119,7 +119,11 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
-	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Schema: c.DBSchema, Timeout: c.DBTimeout})
+	keepEvents, err := c.keepEvents()
+	if err != nil {
+		return nil, stepkey.Config{}, err
+	}
+	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Schema: c.DBSchema, Timeout: c.DBTimeout, KeepEvents: keepEvents})
 	if err != nil {
 		return nil, stepkey.Config{}, fmt.Errorf("cannot use %s: %w", described, err)
 	}

@@ -73,6 +73,7 @@ type settings struct {
 	RequestTimeout  time.Duration `name:"request-timeout" env:"STEPKEY_REQUEST_TIMEOUT" default:"5s" help:"Longest time to answer a request; then the answer is 503."`
 	HashWait        time.Duration `name:"hash-wait" env:"STEPKEY_HASH_WAIT" default:"1.5s" help:"Longest wait of a password for its turn to be hashed; then the answer is 503 with Retry-After."`
 	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"How long a passkey that was added through recovery cannot be used, so that the owner has time to stop it."`
+	KeepEvents      int           `name:"keep-events" env:"STEPKEY_KEEP_EVENTS" default:"365" help:"How many days events are kept; 0 keeps them for ever."`
 	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"Graceful shutdown: how long to keep serving after SIGTERM, with /readyz answering 503. Behind a load balancer: longer than between two of its checks."`
 }
 
@@ -211,6 +212,22 @@ func (s settings) checkTimeouts() error {
 		}
 	}
 	return nil
+}
+
+// maxKeepEvents bounds STEPKEY_KEEP_EVENTS: a longer time does not fit into a duration.
+const maxKeepEvents = 36_500
+
+// keepEvents is how long the store keeps events.
+func (s settings) keepEvents() (time.Duration, error) {
+	switch {
+	case s.KeepEvents < 0 || s.KeepEvents > maxKeepEvents:
+		return 0, fmt.Errorf("STEPKEY_KEEP_EVENTS is %d: set it to a number of days from 1 to %d, or to 0 to keep events for ever",
+			s.KeepEvents, maxKeepEvents)
+	case s.KeepEvents == 0:
+		return -1, nil
+	default:
+		return time.Duration(s.KeepEvents) * 24 * time.Hour, nil
+	}
 }
 
 // needsDataFolder reports whether anything is to be kept there.

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
+	"github.com/stepkey/stepkey/sqlstore"
 )
 
 // Two generated secrets.
@@ -210,6 +212,19 @@ func TestReservedNamesSetting(t *testing.T) {
 	} {
 		if got, err := (settings{ReservedNames: test.set}).reservedNames(); err != nil || got == nil || !slices.Equal(got, test.want) {
 			t.Errorf("%q: %q, %v; want %q", test.set, got, err, test.want)
+		}
+	}
+}
+
+func TestKeepEvents(t *testing.T) {
+	for days, want := range map[int]time.Duration{0: -1, 1: 24 * time.Hour, 365: sqlstore.KeepEvents} {
+		if got, err := (settings{KeepEvents: days}).keepEvents(); err != nil || got != want {
+			t.Errorf("%d days: %s, %v; want %s", days, got, err, want)
+		}
+	}
+	for _, days := range []int{-1, maxKeepEvents + 1} {
+		if _, err := (settings{KeepEvents: days}).keepEvents(); err == nil || !strings.Contains(err.Error(), "STEPKEY_KEEP_EVENTS") {
+			t.Errorf("%d days: %v, want it to be refused", days, err)
 		}
 	}
 }
