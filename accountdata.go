@@ -28,7 +28,7 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	if err != nil {
 		return AccountData{}, err
 	}
-	sessions, err := s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionLifetime))
+	sessions, err := s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionLifetime), nil, MaxListedSessions)
 	if err != nil {
 		return AccountData{}, err
 	}

@@ -370,7 +370,7 @@ func TestNumbersInDocuments(t *testing.T) {
 			fmt.Sprintf("| level `full` | %d hours after the passkey, %d hour idle;", hours(stepkey.FullLifetime), hours(stepkey.FullIdle)),
 			fmt.Sprintf("| %d minutes (passkey), %d minutes (password, for the first one) |", minutes(stepkey.FullWindow), minutes(stepkey.FirstPasskeyWindow)),
 			fmt.Sprintf("| action token | %d seconds, once |", seconds(token.ActionLifetime)),
-			fmt.Sprintf("| sessions per user | %d;", stepkey.MaxSessions),
+			fmt.Sprintf("| sessions per user | %d with refresh token, %d without;", stepkey.MaxSessions, stepkey.MaxPlainSessions),
 			fmt.Sprintf("fetch the list for %d seconds", seconds(guard.DefaultMaxStale)),
 			fmt.Sprintf("published %d minutes before it signs", minutes(stepkey.KeyLead)),
 			fmt.Sprintf("A key signs for %d days", days(stepkey.KeyLifetime)),

@@ -69,7 +69,8 @@ var counts = map[[2]string]int{
 	{"attempts at an account from unknown devices", ""}:                                                                    stepkey.MaxAttempts,
 	{"outstanding challenges", "session"}:                                                                                  stepkey.MaxChallenges,
 	{"sessions with refresh token", "user"}:                                                                                stepkey.MaxSessions,
-	{"passkeys", "user"}:                                                                                                   stepkey.MaxPasskeys,
+	{"sessions without refresh token", "user"}:                                                                             stepkey.MaxPlainSessions,
+	{"passkeys", "user"}: stepkey.MaxPasskeys,
 }
 
 var windows = map[string]time.Duration{

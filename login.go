@@ -171,10 +171,14 @@ func (s *Service) beginSession(
 		return nil, err
 	}
 	e := Event{Kind: EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: passkeyID}
-	if err := s.record(ctx, tx, e, now); err != nil || session.Refresh == RefreshNone {
+	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}
-	return s.endIn(ctx, tx, EndSessions{UserID: session.UserID, Keep: MaxSessions, At: now, Reason: EndedByLimit})
+	which := EndSessions{UserID: session.UserID, Keep: MaxSessions, At: now, Reason: EndedByLimit}
+	if session.Refresh == RefreshNone {
+		which.Keep, which.Plain = MaxPlainSessions, true
+	}
+	return s.endIn(ctx, tx, which)
 }
 
 // stillSignsIn refuses a login whose password was changed, or whose user was disabled or

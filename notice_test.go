@@ -141,7 +141,7 @@ func TestFreeze(t *testing.T) {
 		if err := f.service.Freeze(f.Context(), added, f.stranger()); err != nil {
 			f.Fatal(err)
 		}
-		_, err := f.service.Sessions(f.Context(), full)
+		_, _, err := f.service.Sessions(f.Context(), full, nil, 1)
 		wantError(f.TB, "a session", err, stepkey.ErrUnauthorized)
 		wantError(f.TB, "a link for a new password", f.reset(link, another), stepkey.ErrLinkExpired)
 		wantError(f.TB, "a link for a new address", f.service.ConfirmEmail(f.Context(), pending, stepkey.Client{}), stepkey.ErrLinkExpired)
@@ -158,7 +158,7 @@ func TestFreeze(t *testing.T) {
 		if err := f.service.Freeze(f.Context(), failed, stepkey.Client{}); err != nil {
 			f.Errorf("another link, days later: %v", err)
 		}
-		_, err = f.service.Sessions(f.Context(), again)
+		_, _, err = f.service.Sessions(f.Context(), again, nil, 1)
 		wantError(f.TB, "a session of since", err, stepkey.ErrUnauthorized)
 		last := f.tokenIn(f.received(box)[0], stepkey.PathNotMe)
 		f.clock.Advance(stepkey.FreezeLifetime)

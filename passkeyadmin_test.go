@@ -240,7 +240,7 @@ func TestDeletionRacesStepUp(t *testing.T) {
 			}
 			return second(f.service.FinishStepUp(f.Context(), others[i].Claims, responses[i]))
 		})
-		sessions, err := f.service.Sessions(f.Context(), full.Claims)
+		sessions, _, err := f.service.Sessions(f.Context(), full.Claims, nil, stepkey.MaxListedSessions)
 		if err != nil {
 			f.Fatal(err)
 		}

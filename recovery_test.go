@@ -109,7 +109,7 @@ func TestRecoveryByMail(t *testing.T) {
 			f.Errorf("%+v", g)
 		}
 		f.one(l.box, miras, "Your account was recovered")
-		wantError(f.TB, "the session of before", second(f.service.Sessions(f.Context(), before)), stepkey.ErrUnauthorized)
+		wantError(f.TB, "the session of before", f.noSessions(before), stepkey.ErrUnauthorized)
 		f.wantNothingButEnrolment(g)
 		wantError(f.TB, "again", second(l.finish(f.logIn("mira"), link)), stepkey.ErrLinkExpired)
 		f.wantWaits(g.Claims)
@@ -346,7 +346,7 @@ func TestRecoveryByAnOperatorsLink(t *testing.T) {
 			f.Fatalf("%+v, %v", g.Claims, err)
 		}
 		f.one(l.box, miras, "Your account was recovered")
-		wantError(f.TB, "the session of before", second(f.service.Sessions(f.Context(), before)), stepkey.ErrUnauthorized)
+		wantError(f.TB, "the session of before", f.noSessions(before), stepkey.ErrUnauthorized)
 		f.wantNothingButEnrolment(g)
 		wantError(f.TB, "again", second(follow(link)), stepkey.ErrLinkExpired)
 		f.wantWaits(g.Claims)

@@ -58,7 +58,7 @@ func TestPasswordReset(t *testing.T) {
 		wantError(f.TB, "the device of before is no proof", f.tryLogIn("mira", password, granted.DeviceToken), stepkey.ErrInvalidCredentials)
 		_, err = f.service.Refresh(f.Context(), granted.RefreshToken)
 		wantError(f.TB, "a refresh token of before", err, stepkey.ErrUnauthorized)
-		_, err = f.service.Sessions(f.Context(), full)
+		_, _, err = f.service.Sessions(f.Context(), full, nil, 1)
 		wantError(f.TB, "the session at level full", err, stepkey.ErrUnauthorized)
 		if ended, err := f.service.Ended(full); !ended || err != nil {
 			f.Errorf("guards are not told: %v, %v", ended, err)

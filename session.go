@@ -34,6 +34,18 @@ const (
 // one ends the oldest.
 const MaxSessions = 50
 
+// MaxPlainSessions is the same for sessions without refresh token, which last as long as
+// their newest access token.
+const MaxPlainSessions = 100
+
+// MaxListedSessions is how many sessions one call of [Service.Sessions] returns at most. It
+// is more than a user can have.
+const MaxListedSessions = 200
+
+// SessionPlace is the place of a session in the list of a user: when it was created, and
+// its id.
+type SessionPlace EventPlace
+
 // RefreshMode says how a client keeps its refresh token.
 type RefreshMode string
 

@@ -31,7 +31,7 @@ const (
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;
-// with Keep all with a refresh token but the newest Keep; with Passkey those that rest on
+// with Keep all with a refresh token, or with Plain all without one, but the newest Keep; with Passkey those that rest on
 // it, but Except; otherwise all but Except, which may be zero.
 //
 // Those rest on a passkey that were raised with it. So do those that began with a passkey
@@ -41,6 +41,7 @@ type EndSessions struct {
 	Only    uuid.UUID
 	Except  uuid.UUID
 	Keep    int
+	Plain   bool
 	Passkey uuid.UUID
 	At      time.Time
 	Reason  EndReason
@@ -90,14 +91,26 @@ func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid
 	return err
 }
 
-// Sessions lists the user's live sessions, the newest first.
-func (s *Service) Sessions(ctx context.Context, c token.Claims) ([]Session, error) {
+// Sessions lists the user's live sessions, the newest first, at most limit, which is 1 to
+// MaxListedSessions (ErrInvalidRequest). With before it begins after that place. next is
+// the place to go on from, or nil at the end.
+func (s *Service) Sessions(
+	ctx context.Context, c token.Claims, before *SessionPlace, limit int,
+) (sessions []Session, next *SessionPlace, err error) {
+	if limit < 1 || limit > MaxListedSessions {
+		return nil, nil, ErrInvalidRequest
+	}
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionIdle))
+	sessions, err = s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionIdle), before, limit+1)
+	if err != nil || len(sessions) <= limit {
+		return sessions, nil, err
+	}
+	last := sessions[limit-1]
+	return sessions[:limit], &SessionPlace{At: last.CreatedAt, ID: last.ID}, nil
 }
 
 // Revoke ends the session behind an access or refresh token of ours (RFC 7009). A

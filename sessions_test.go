@@ -16,7 +16,7 @@ func TestEndingSessions(t *testing.T) {
 		f.signUp("noor")
 		one, two, three := f.logInForRefresh("mira"), f.logInForRefresh("mira"), f.logInForRefresh("mira")
 		noor := f.logInForRefresh("noor")
-		sessions, err := f.service.Sessions(f.Context(), one.Claims)
+		sessions, _, err := f.service.Sessions(f.Context(), one.Claims, nil, stepkey.MaxListedSessions)
 		if err != nil || len(sessions) != 3 || sessions[0].Client.Device != "Firefox on Linux" {
 			f.Fatalf("Sessions: %+v, %v", sessions, err)
 		}
@@ -133,19 +133,53 @@ func TestAtMost50Sessions(t *testing.T) {
 	oldest := f.logInForRefresh("mira")
 	for range stepkey.MaxSessions - 1 {
 		f.clock.Advance(time.Second)
-		f.addSession("mira") // without the cost of a login
+		f.addSession("mira", stepkey.RefreshBody) // without the cost of a login
 	}
 	oldest = f.refresh(oldest.RefreshToken) // 50 are not too many
 	f.clock.Advance(time.Second)
 	newest := f.logInForRefresh("mira")
 	f.wantRefused("the oldest", oldest.RefreshToken)
-	if sessions, err := f.service.Sessions(t.Context(), newest.Claims); err != nil || len(sessions) != stepkey.MaxSessions {
+	if sessions, _, err := f.service.Sessions(t.Context(), newest.Claims, nil, stepkey.MaxListedSessions); err != nil || len(sessions) != stepkey.MaxSessions {
 		t.Errorf("%d sessions, %v; want %d", len(sessions), err, stepkey.MaxSessions)
 	}
 }
 
+func TestAtMost100SessionsWithoutRefreshToken(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.signUp("mira")
+		refreshing := f.logInForRefresh("mira")
+		oldest := f.logIn("mira")
+		f.clock.Advance(time.Millisecond)
+		second := f.logIn("mira")
+		for range stepkey.MaxPlainSessions - 2 {
+			f.clock.Advance(time.Millisecond)
+			f.addSession("mira", stepkey.RefreshNone)
+		}
+		wantError(f.TB, "the oldest of 100", f.noSessions(oldest), nil)
+		f.clock.Advance(time.Millisecond)
+		newest := f.logIn("mira")
+		wantError(f.TB, "the oldest", f.noSessions(oldest), stepkey.ErrUnauthorized)
+		wantError(f.TB, "the second", f.noSessions(second), nil)
+		wantError(f.TB, "the one with refresh token", f.noSessions(refreshing.Claims), nil)
+		sessions, next, err := f.service.Sessions(f.Context(), newest, nil, stepkey.MaxListedSessions)
+		if err != nil || next != nil || len(sessions) != stepkey.MaxPlainSessions+1 {
+			f.Errorf("%d sessions, next %v, %v; want %d in one page", len(sessions), next, err, stepkey.MaxPlainSessions+1)
+		}
+		for _, limit := range []int{-1, 0, stepkey.MaxListedSessions + 1} {
+			_, _, err := f.service.Sessions(f.Context(), newest, nil, limit)
+			wantError(f.TB, "a limit out of bounds", err, stepkey.ErrInvalidRequest)
+		}
+	})
+}
+
+// noSessions is the error of listing the sessions.
+func (f *fixture) noSessions(c token.Claims) error {
+	_, _, err := f.service.Sessions(f.Context(), c, nil, 1)
+	return err
+}
+
 // addSession stores a session that began now.
-func (f *fixture) addSession(name string) {
+func (f *fixture) addSession(name string, refresh stepkey.RefreshMode) {
 	f.Helper()
 	now := f.clock.Now()
 	u, err := f.store.UserByName(f.Context(), name)
@@ -154,7 +188,7 @@ func (f *fixture) addSession(name string) {
 			return tx.CreateSession(f.Context(), stepkey.Session{
 				ID: uuid.New(), UserID: u.ID, PasswordVersion: u.PasswordVersion, PasswordAt: now,
 				CreatedAt: now, LastSeenAt: now, RotatedAt: now, ExpiresAt: now.Add(stepkey.SessionLifetime),
-				Refresh: stepkey.RefreshBody, Salt: []byte("salt of sixteen!"), Generation: 1,
+				Refresh: refresh, Salt: []byte("salt of sixteen!"), Generation: 1,
 			})
 		})
 	}

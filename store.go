@@ -42,8 +42,11 @@ type Store interface {
 	RotateSession(ctx context.Context, r Rotation) (Rotated, error)
 
 	// Sessions returns a user's sessions that are live at now and were seen since
-	// idleSince, the newest first.
-	Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]Session, error)
+	// idleSince, the newest first and of one time by id, at most limit. With before it begins
+	// after that place, whether or not a session is there.
+	Sessions(
+		ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *SessionPlace, limit int,
+	) ([]Session, error)
 
 	// Events returns what is recorded of a user, the newest first and of one time by id, at
 	// most limit. With before it begins behind that place, whether or not an event is there.

@@ -54,11 +54,17 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func eventsQuery(raw string) (before *stepkey.EventPlace, limit int, err error) {
+	return pageQuery(raw, defaultEvents)
+}
+
+// pageQuery reads which page of a list is asked for: limit, which has a default, and before,
+// which is the next of the page before.
+func pageQuery(raw string, defaultLimit int) (before *stepkey.EventPlace, limit int, err error) {
 	query, err := url.ParseQuery(raw)
 	if err != nil || len(query["limit"]) > 1 || len(query["before"]) > 1 {
 		return nil, 0, stepkey.ErrInvalidRequest
 	}
-	limit = defaultEvents
+	limit = defaultLimit
 	if query.Has("limit") {
 		if limit, err = strconv.Atoi(query.Get("limit")); err != nil {
 			return nil, 0, stepkey.ErrInvalidRequest
@@ -70,8 +76,8 @@ func eventsQuery(raw string) (before *stepkey.EventPlace, limit int, err error) 
 	return before, limit, err
 }
 
-// A cursor is the place of an event: its time in microseconds, as stores keep it, and its
-// id. It needs no signature: whoever makes one up goes on reading at another place of the
+// A cursor is the place of an event or a session: its time in microseconds, as stores keep it,
+// and its id. It needs no signature: whoever makes one up goes on reading at another place of the
 // same record.
 const cursorBytes = 8 + len(uuid.UUID{})
 

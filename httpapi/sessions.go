@@ -130,16 +130,26 @@ type sessionAnswer struct {
 
 type sessionsAnswer struct {
 	Sessions []sessionAnswer `json:"sessions"`
+	Next     string          `json:"next,omitzero"`
 }
 
+// sessions answers with a page of the user's live sessions. Without a limit that is all of
+// them, because there is a limit to how many there can be.
 func (a *api) sessions(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	sessions, err := a.service.Sessions(r.Context(), claims)
+	before, limit, err := pageQuery(r.URL.RawQuery, stepkey.MaxListedSessions)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, sessionsAnswer{sessionAnswers(sessions, claims.SessionID)})
+	claims, _ := guard.FromContext(r.Context())
+	sessions, next, err := a.service.Sessions(r.Context(), claims, (*stepkey.SessionPlace)(before), limit)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, sessionsAnswer{
+		Sessions: sessionAnswers(sessions, claims.SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
+	})
 }
 
 func sessionAnswers(sessions []stepkey.Session, current string) []sessionAnswer {

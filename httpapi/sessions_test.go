@@ -173,6 +173,28 @@ func TestSessionRoutes(t *testing.T) {
 			}
 		}
 	}
+	var seen []string
+	for next := ""; ; {
+		var page struct {
+			Sessions []struct{ ID string }
+			Next     *string
+		}
+		got := send(h, "GET", "/auth/sessions?limit=1"+next, "", bearer...)
+		if err := json.NewDecoder(got.Body).Decode(&page); err != nil || len(page.Sessions) != 1 {
+			t.Fatalf("a page of one: %d %+v, %v", got.StatusCode, page, err)
+		}
+		seen = append(seen, page.Sessions[0].ID)
+		if page.Next == nil {
+			break
+		}
+		next = "&before=" + *page.Next
+	}
+	if len(seen) != 2 || seen[0] != list.Sessions[0].ID || seen[1] != list.Sessions[1].ID {
+		t.Errorf("page by page: %v, want %+v", seen, list.Sessions)
+	}
+	for _, query := range []string{"limit=0", "limit=201", "limit=x", "limit=1&limit=2", "before=x", "before="} {
+		wantStatus(t, query, send(h, "GET", "/auth/sessions?"+query, "", bearer...), 400, "invalid_request")
+	}
 	wantStatus(t, "no id", send(h, "DELETE", "/auth/sessions/x", "", bearer...), 404, "not_found")
 	wantStatus(t, "an unknown id", send(h, "DELETE", "/auth/sessions/00000000-0000-4000-8000-000000000000", "", bearer...), 404, "not_found")
 	wantStatus(t, "one", send(h, "DELETE", "/auth/sessions/"+otherID, "", bearer...), 200, "")

@@ -110,13 +110,19 @@ func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.
 }
 
 // Sessions implements stepkey.Store.
-func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now, idleSince time.Time) ([]stepkey.Session, error) {
+func (s *Store) Sessions(
+	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *stepkey.SessionPlace, limit int,
+) ([]stepkey.Session, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	condition, args := live+` AND s.user_id = $2 AND s.last_seen_at > $3`, []any{now, userID, idleSince, limit}
+	if before != nil {
+		condition += ` AND s.created_at <= $5 AND (s.created_at < $5 OR s.id > $6)`
+		args = append(args, before.At, before.ID)
+	}
 	rows, err := s.db.read.QueryContext(ctx, `
 		SELECT `+sessionColumns+` FROM {sessions} s JOIN {users} u ON u.id = s.user_id
-		WHERE `+live+` AND s.user_id = $2 AND s.last_seen_at > $3
-		ORDER BY s.created_at DESC, s.id`, now, userID, idleSince)
+		WHERE `+condition+` ORDER BY s.created_at DESC, s.id LIMIT $4`, args...)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -143,9 +149,13 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 	case which.Only != uuid.Nil:
 		statement, args = statement+` AND s.id = $4`, append(args, which.Only)
 	case which.Keep > 0:
-		statement, args = statement+` AND s.refresh_mode <> '' AND s.id NOT IN (
+		kind := `<> ''`
+		if which.Plain {
+			kind = `= ''`
+		}
+		statement, args = statement+` AND s.refresh_mode `+kind+` AND s.id NOT IN (
 			SELECT n.id FROM {sessions} n
-			WHERE n.user_id = $3 AND n.refresh_mode <> '' AND n.ended_at IS NULL AND n.expires_at > $1
+			WHERE n.user_id = $3 AND n.refresh_mode `+kind+` AND n.ended_at IS NULL AND n.expires_at > $1
 			ORDER BY n.created_at DESC, n.id LIMIT $4)`, append(args, which.Keep)
 	case which.Passkey != uuid.Nil:
 		statement += ` AND s.id <> $4 AND (s.full_passkey_id = $5 OR s.full_passkey_id IS NULL AND s.password_at = $6)`

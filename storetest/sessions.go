@@ -209,7 +209,7 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 	}
 	liveOf := func(a stepkey.Account) (n int) {
 		t.Helper()
-		list, err := s.Sessions(t.Context(), a.User.ID, epoch, epoch.Add(-time.Hour))
+		list, err := s.Sessions(t.Context(), a.User.ID, epoch, epoch.Add(-time.Hour), nil, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 	if got := liveOf(mira); got != before-2 {
 		t.Errorf("%d live sessions, want %d", got, before-2)
 	}
-	list, err := s.Sessions(t.Context(), mira.User.ID, epoch, epoch.Add(-time.Hour))
+	list, err := s.Sessions(t.Context(), mira.User.ID, epoch, epoch.Add(-time.Hour), nil, 100)
 	if err != nil || cmp.Diff(sessions[4], list[0], sameAddr()) != "" {
 		t.Errorf("Sessions: %v, newest -want +got:\n%s", err, cmp.Diff(sessions[4], list[0], sameAddr()))
 	}

@@ -39,6 +39,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("ending sessions", endingSessions)
 	run("ended sessions, page by page", endedInPages)
 	run("open sessions", openSessions)
+	run("sessions, page by page", sessionsInPages)
 	run("disabling", disabling)
 	run("deleting", deleting)
 	run("events", eventsOfUser)

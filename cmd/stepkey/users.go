@@ -165,7 +165,7 @@ func (c *userShowCommand) Run(ctx context.Context, out output) error {
 			return err
 		}
 		now := service.Now()
-		sessions, err := store.Sessions(ctx, r.User.ID, now, now.Add(-stepkey.SessionIdle))
+		sessions, err := store.Sessions(ctx, r.User.ID, now, now.Add(-stepkey.SessionIdle), nil, stepkey.MaxListedSessions)
 		if err != nil {
 			return err
 		}

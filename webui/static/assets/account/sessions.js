@@ -10,12 +10,22 @@ let others = 0;
 export const start = () => onPress("end-others", endOthers);
 
 export const show = () => load("sessions", async inside => {
-	const { sessions } = await stepkey.call("GET", "/auth/sessions");
+	const sessions = await all();
 	sessions.sort((a, b) => b.current - a.current || b.lastSeenAt.localeCompare(a.lastSeenAt));
 	others = sessions.filter(session => !session.current).length;
 	byId("end-others").hidden = !others;
 	inside.replaceChildren(el("ul", { class: "list", role: "list" }, ...sessions.map(row)));
 });
+
+async function all() {
+	const sessions = [];
+	for (let path = "/auth/sessions"; path;) {
+		const page = await stepkey.call("GET", path);
+		sessions.push(...page.sessions);
+		path = page.next && `/auth/sessions?before=${page.next}`;
+	}
+	return sessions;
+}
 
 function row({ id, current, device, address, authLevel, createdAt, lastSeenAt }) {
 	const name = device || words.unknown;
