@@ -21,7 +21,7 @@ type Breaches interface {
 // as somebody else's answer takes, so that no login waits for it.
 func (s *Service) hashUnlessBreached(ctx context.Context, place *password.Place, newPassword string) (string, error) {
 	if s.breaches != nil {
-		place.Leave()
+		place.StepAside()
 		if err := s.refuseBreached(ctx, newPassword); err != nil {
 			return "", err
 		}

@@ -49,10 +49,14 @@ func (d device) marshal() []byte {
 
 const deviceBytes = 16 + 4 + 8 + deviceNonceBytes
 
-// newDevice makes the token for a device on which u has just signed in.
-func (s *Service) newDevice(u User, now time.Time) (deviceToken string, until time.Time, err error) {
+// newDevice makes the token for a device on which u has just signed in. A device that was
+// known before stays the same one: with another nonce each time, its limits would begin
+// anew.
+func (s *Service) newDevice(u User, before *device, now time.Time) (deviceToken string, until time.Time, err error) {
 	d := device{userID: u.ID, passwordVersion: uint32(u.PasswordVersion), expiresAt: now.Add(DeviceLifetime)}
-	if _, err := io.ReadFull(s.random, d.nonce[:]); err != nil {
+	if before != nil {
+		d.nonce = before.nonce
+	} else if _, err := io.ReadFull(s.random, d.nonce[:]); err != nil {
 		return "", time.Time{}, fmt.Errorf("stepkey: draw a device token: %w", err)
 	}
 	raw := d.marshal()
@@ -78,15 +82,15 @@ func (s *Service) knownDevice(tokens []string, u User, now time.Time) (device, b
 	return device{}, false
 }
 
-// lane is where a login waits for its turn before it is known whose it is. A cookie
-// that we did not make is worth nothing; whether it is this user's is seen later.
-func (s *Service) lane(try LogIn) password.Lane {
+// enterToLogIn takes a place before it is known whose the login is. A cookie that we did
+// not make is worth nothing; whether it is this user's is seen later.
+func (s *Service) enterToLogIn(try LogIn) (*password.Place, error) {
 	for _, text := range try.Devices[:min(len(try.Devices), MaxDevices)] {
-		if _, ok := s.parseDevice(text); ok && s.limits.limiter != nil {
-			return password.LaneReserved
+		if d, ok := s.parseDevice(text); ok && s.limits.limiter != nil {
+			return s.enter(password.LaneReserved, deviceShares(try, d)...)
 		}
 	}
-	return password.LaneOpen
+	return s.enter(password.LaneOpen, strangerShares(try, try.canonicalName())...)
 }
 
 func (s *Service) parseDevice(text string) (device, bool) {

@@ -22,6 +22,12 @@ func UseCheapHashes(t testing.TB, s *Service) {
 	s.hasher = hasher
 }
 
+// How many places one client holds at the hash gate.
+const (
+	MaxAccountPlaces = maxAccountPlaces
+	MaxDevicesPlaces = maxDevicesPlaces
+)
+
 // Limits are the service's limits without the service around them.
 type Limits struct {
 	limits *limits
@@ -92,5 +98,16 @@ func (l Limits) RefusedCeremony(user uuid.UUID) error {
 }
 
 func accountOf(user uuid.UUID) Account { return Account{User: User{ID: user}} }
+
+func (l Limits) SignIn(name string, c Client) error { return l.charge(l.limits.signInCharges(name, c)) }
+
+// SignInOnDevice is for the device with that number.
+func (l Limits) SignInOnDevice(number byte, c Client) error {
+	return l.charge(l.limits.knownDeviceCharges(device{nonce: [deviceNonceBytes]byte{number}}, c))
+}
+
+func (l Limits) PasswordChange(user uuid.UUID) error {
+	return l.limits.chargePasswordChange(context.Background(), user, l.clock())
+}
 
 func accountIn(session uuid.UUID) Account { return Account{Session: Session{ID: session}} }

@@ -41,9 +41,9 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	if len(try.Password) > maxPasswordBytes {
 		return Grant{}, ErrPasswordTooLong
 	}
-	// Who would not get a turn costs no more than this question, and those who will
-	// are no crowd in the database.
-	place, err := s.gate.Enter(s.lane(try))
+	// A login that would not get a turn costs no more than this question, and those that
+	// will are no crowd in the database.
+	place, err := s.enterToLogIn(try)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -67,7 +67,7 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 		pause(ctx, s.failureDelay(u, time.Since(began)))
 		return Grant{}, ErrInvalidCredentials
 	}
-	s.limits.refund(ctx, p.charges)
+	s.limits.refund(ctx, p.failure)
 	if result.replacement != "" {
 		s.replaceHash(ctx, u, result.replacement)
 	}
@@ -141,7 +141,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 	if err != nil {
 		return Grant{}, err
 	}
-	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, now); err != nil {
+	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, p.device, now); err != nil {
 		return Grant{}, err
 	}
 	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {

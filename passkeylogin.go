@@ -167,7 +167,7 @@ func (s *Service) startFullSession(
 	if err != nil {
 		return Grant{}, err
 	}
-	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, now); err != nil {
+	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, nil, now); err != nil {
 		return Grant{}, err
 	}
 	used := false

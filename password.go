@@ -20,6 +20,9 @@ type ChangePassword struct {
 	Current *string
 
 	New string
+
+	// Client is where the request comes from.
+	Client Client
 }
 
 // ChangePassword replaces the user's password and ends every other session. This one
@@ -30,7 +33,8 @@ type ChangePassword struct {
 // finds an open session, or knows the password, must not be able to take the account
 // over with it (NIST SP 800-63B-4 §4.2). The current password may be tried ten times;
 // then there is a wait (RateLimitedError), as there is after ten changes in an hour. A
-// wrong one is ErrWrongPassword.
+// wrong one is ErrWrongPassword. Tries are limited as well, and at most two of a user's run
+// at once.
 func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change ChangePassword) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -43,8 +47,11 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 	if err := s.policy.Check(change.New, a.User.CanonicalName); err != nil {
 		return Grant{}, err
 	}
+	if err := s.limits.chargePasswordChange(ctx, a.User.ID, now); err != nil {
+		return Grant{}, err
+	}
 	if change.Current != nil {
-		if err := s.provePassword(ctx, a, *change.Current, now); err != nil {
+		if err := s.provePassword(ctx, a, change, now); err != nil {
 			return Grant{}, err
 		}
 		a.Session.PasswordAt = now
@@ -52,7 +59,7 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 	if err := s.limits.chargeChange(ctx, a, changePassword, now); err != nil {
 		return Grant{}, err
 	}
-	place, err := s.gate.Enter(password.LaneReserved)
+	place, err := s.enter(password.LaneReserved, changeShares(a.User.ID, change.Client)...)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -78,11 +85,12 @@ func mayChangePassword(a Account, c token.Claims, change ChangePassword, now tim
 // provePassword compares the password of somebody who is signed in. Attempts are
 // counted by session, so that a stolen token is no way to guess on, and cannot use up
 // what the owner has at sign-in.
-func (s *Service) provePassword(ctx context.Context, a Account, typed string, now time.Time) error {
+func (s *Service) provePassword(ctx context.Context, a Account, change ChangePassword, now time.Time) error {
+	typed := *change.Current
 	if len(typed) > maxPasswordBytes {
 		return ErrPasswordTooLong
 	}
-	place, err := s.gate.Enter(password.LaneReserved)
+	place, err := s.enter(password.LaneReserved, changeShares(a.User.ID, change.Client)...)
 	if err != nil {
 		return err
 	}
@@ -162,6 +170,6 @@ func (s *Service) setPassword(
 	if err != nil {
 		return Grant{}, err
 	}
-	g.DeviceToken, g.DeviceUntil, err = s.newDevice(a.User, now)
+	g.DeviceToken, g.DeviceUntil, err = s.newDevice(a.User, nil, now)
 	return g, err
 }

@@ -3,16 +3,19 @@ package stepkey
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/stepkey/stepkey/internal/password"
 )
 
-// permit is leave to try one password. What it took is given back if the password is
-// right, or was never looked at.
+// permit is leave to try one password. The failure that it counts is given back if the
+// password is right, and all that it took if the password was never looked at.
 type permit struct {
-	charges []Charge // of the address and its neighbourhood
+	failure []Charge // of the address and its neighbourhood
+	signIn  []Charge // counted whether the password is right or wrong
 	attempt Attempt
-	known   bool // it is for a device that we know
+	known   bool    // it is for somebody whom we know
+	device  *device // on which the user signed in before, or nil
 }
 
 // permitLogIn decides whether a password may be tried, before anything is hashed, and
@@ -34,10 +37,11 @@ func (s *Service) permitLogIn(ctx context.Context, place *password.Place, u User
 			return p, err
 		}
 	}
-	if err := place.Move(password.LaneOpen); err != nil {
+	name := accountName(u, try)
+	if err := s.enterOpenLane(place, strangerShares(try, name)...); err != nil {
 		return p, err
 	}
-	return p, s.permitStranger(ctx, u, try, &p)
+	return p, s.permitStranger(ctx, name, try, &p)
 }
 
 // permitDevice sets p.known if one of the devices may try.
@@ -46,28 +50,43 @@ func (s *Service) permitDevice(ctx context.Context, u User, try LogIn, p *permit
 	if !ok {
 		return nil
 	}
+	charges := s.limits.knownDeviceCharges(d, try.Client)
+	limited := new(RateLimitedError)
+	if err := s.limits.charge(ctx, p.attempt.At, charges...); errors.As(err, &limited) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	a := p.attempt
 	a.Key, a.Until = s.limits.deviceKey(d), d.expiresAt
 	got, err := s.store.ChargeAttempt(ctx, a)
-	if err != nil || !got.Charged {
+	if err != nil {
+		s.limits.refund(ctx, charges)
 		return err
 	}
-	p.attempt, p.known = a, true
+	if got.Charged {
+		p.attempt, p.signIn, p.known, p.device = a, charges, true, &d
+	}
 	return nil
 }
 
-func (s *Service) permitStranger(ctx context.Context, u User, try LogIn, p *permit) error {
-	p.charges = s.limits.logInCharges(try.Client, p.attempt.At)
-	if err := s.limits.charge(ctx, p.attempt.At, p.charges...); err != nil {
+// permitStranger asks the Limiter once, for failures and sign-ins together.
+func (s *Service) permitStranger(ctx context.Context, name string, try LogIn, p *permit) error {
+	p.failure = s.limits.logInCharges(try.Client, p.attempt.At)
+	p.signIn = s.limits.signInCharges(name, try.Client)
+	charges := slices.Concat(p.failure, p.signIn)
+	if err := s.limits.charge(ctx, p.attempt.At, charges...); err != nil {
 		return err
 	}
-	p.attempt.Key = s.limits.accountKey(accountName(u, try))
+	p.attempt.Key = s.limits.accountKey(name)
 	got, err := s.store.ChargeAttempt(ctx, p.attempt)
 	if err != nil {
-		s.limits.refund(ctx, p.charges)
+		s.limits.refund(ctx, charges)
 		return err
 	}
 	if !got.Charged {
+		// Attempts that have to wait anyway do not use up what the account may sign in.
+		s.limits.refund(ctx, p.signIn)
 		return &RateLimitedError{RetryAfter: got.Wait}
 	}
 	return nil
@@ -82,9 +101,18 @@ func accountName(u User, try LogIn) string {
 	return try.Username
 }
 
+// canonicalName is accountName before the user is looked up.
+func (try LogIn) canonicalName() string {
+	canonical, err := CanonicalUsername(try.Username)
+	if err != nil {
+		return try.Username
+	}
+	return canonical
+}
+
 // takeBack undoes the counting of an attempt that was not made.
 func (s *Service) takeBack(ctx context.Context, p permit) {
-	s.limits.refund(ctx, p.charges)
+	s.limits.refund(ctx, slices.Concat(p.failure, p.signIn))
 	if s.limits.limiter == nil {
 		return
 	}

@@ -108,7 +108,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	if err := s.policy.Check(newPassword, u.CanonicalName); err != nil {
 		return err
 	}
-	place, err := s.gate.Enter(password.LaneOpen)
+	place, err := s.enter(password.LaneOpen, resetShares(u.ID, from)...)
 	if err != nil {
 		return err
 	}

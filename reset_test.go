@@ -198,11 +198,11 @@ func TestOf50ResetsOneSucceeds(t *testing.T) {
 		link := f.resetLink(box, "mira", "mira@example.com")
 		won := 0
 		for _, err := range race(50, func(int) error { return f.reset(link, another) }) {
-			var overloaded *stepkey.OverloadedError
+			var limited *stepkey.RateLimitedError
 			switch {
 			case err == nil:
 				won++
-			case !errors.Is(err, stepkey.ErrLinkExpired) && !errors.As(err, &overloaded):
+			case !errors.Is(err, stepkey.ErrLinkExpired) && !errors.As(err, &limited):
 				f.Errorf("reset: %v", err)
 			}
 		}

@@ -34,7 +34,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if err := s.policy.Check(try.Password, canonical); err != nil {
 		return User{}, err
 	}
-	place, err := s.gate.Enter(password.LaneOpen)
+	place, err := s.enter(password.LaneOpen, addressShare(try.Client))
 	if err != nil {
 		return User{}, err
 	}

@@ -26,7 +26,7 @@ func (a *api) changePassword(w http.ResponseWriter, r *http.Request) {
 	}
 	claims, _ := guard.FromContext(r.Context())
 	granted, err := a.service.ChangePassword(r.Context(), claims, stepkey.ChangePassword{
-		Current: body.CurrentPassword, New: *body.NewPassword,
+		Current: body.CurrentPassword, New: *body.NewPassword, Client: a.clientOf(r),
 	})
 	if err != nil {
 		a.fail(w, r, err)

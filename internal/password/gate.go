@@ -75,6 +75,7 @@ type Gate struct {
 	preparing [lanes]int       // places whose owners are not ready to hash yet
 	waiting   [lanes]list.List // of chan struct{}, closed when its owner may run
 	reserved  int              // turns that went to the reserved lane in a row
+	held      map[string]int   // places of each key; see Share
 	average   time.Duration
 	refusals  int
 }
@@ -82,20 +83,45 @@ type Gate struct {
 // NewGate returns a Gate that runs at most slots hashes at once and lets nobody
 // wait longer than maxWait. Fewer than one slot counts as one.
 func NewGate(slots int, maxWait time.Duration) *Gate {
-	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate}
+	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate, held: make(map[string]int)}
 }
 
-// Enter takes a place in a lane, or returns an [*OverloadedError] if the lane already
-// holds more than maxWait of work, as measured on recent hashes. Who waits comes in the
-// order of [Place.Do]. The caller owes the place a Leave.
-func (g *Gate) Enter(lane Lane) (*Place, error) {
+// Enter takes a place in a lane. It returns [ErrShareTaken] if one of shares is used up,
+// and an [*OverloadedError] if the lane already holds more than maxWait of work, as
+// measured on recent hashes. Callers wait in the order of [Place.Do]. The caller owes the
+// place a Leave.
+func (g *Gate) Enter(lane Lane, shares ...Share) (*Place, error) {
+	p := &Place{gate: g, lane: lane}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.queued(lane) > g.maxWait {
-		return nil, g.overloaded()
+	if err := p.enter(shares); err != nil {
+		return nil, err
 	}
-	g.preparing[lane]++
-	return &Place{gate: g, lane: lane, preparing: true}, nil
+	return p, nil
+}
+
+// enter is [Gate.Enter] for a place that holds nothing. The mutex is held.
+func (p *Place) enter(shares []Share) error {
+	if !p.gate.take(shares) {
+		return ErrShareTaken
+	}
+	if err := p.queue(); err != nil {
+		p.gate.giveBack(shares)
+		return err
+	}
+	p.shares = shares
+	return nil
+}
+
+// queue counts the place among those that are not ready. The mutex is held.
+func (p *Place) queue() error {
+	g := p.gate
+	if g.queued(p.lane) > g.maxWait {
+		return g.overloaded()
+	}
+	g.preparing[p.lane]++
+	p.preparing = true
+	return nil
 }
 
 // Do is [Gate.Enter] and [Place.Do].
@@ -116,36 +142,52 @@ type Place struct {
 	gate      *Gate
 	lane      Lane
 	preparing bool
+	shares    []Share // held until Leave
 }
 
-// Move gives the place up for one in that lane, if it is in another one, or altogether
-// with the error of [Gate.Enter]. It comes before Do.
-func (p *Place) Move(lane Lane) error {
+// Move gives the place up for one in that lane with those shares, if it is in another
+// lane. Where there is none, with the error of [Gate.Enter], nothing is left of the place.
+// It comes before Do.
+func (p *Place) Move(lane Lane, shares ...Share) error {
 	if p.lane == lane {
 		return nil
 	}
-	p.Leave()
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	p.leave()
 	p.lane = lane
-	return p.Return()
+	return p.enter(shares)
 }
 
-// Return takes a place in the same lane again after Leave, or none, with the error of
-// [Gate.Enter]. Who has to wait for something else before Do leaves and returns, so
-// that nobody waits with him.
-func (p *Place) Return() error {
-	next, err := p.gate.Enter(p.lane)
-	if err != nil {
-		return err
-	}
-	*p = *next
-	return nil
-}
-
-// Leave gives the place up unless Do has used it.
-func (p *Place) Leave() {
+// StepAside gives up the place in the lane and keeps the shares. A caller that waits for
+// something else before Do steps aside and returns, so that nobody waits for it.
+func (p *Place) StepAside() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
 	p.prepared()
+}
+
+// Return takes a place in the same lane again after StepAside, or none, with an
+// [*OverloadedError].
+func (p *Place) Return() error {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	return p.queue()
+}
+
+// Leave gives up the place, unless Do has used it, and the shares. They are held beyond Do
+// so that they do not tell how long the hash took: the caller leaves when it answers.
+func (p *Place) Leave() {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	p.leave()
+}
+
+// leave is Leave. The mutex is held.
+func (p *Place) leave() {
+	p.prepared()
+	p.gate.giveBack(p.shares)
+	p.shares = nil
 }
 
 // prepared stops counting the place among those that are not ready. The mutex is held.
@@ -190,9 +232,9 @@ func (p *Place) acquire(ctx context.Context) error {
 	case <-turn:
 		return nil
 	case <-ctx.Done():
-		return p.gate.leave(p.lane, waiter, ctx.Err())
+		return p.gate.quit(p.lane, waiter, ctx.Err())
 	case <-timer.C:
-		return p.gate.leave(p.lane, waiter, nil)
+		return p.gate.quit(p.lane, waiter, nil)
 	}
 }
 
@@ -209,10 +251,10 @@ func (p *Place) line() *list.Element {
 	return g.waiting[p.lane].PushBack(make(chan struct{}))
 }
 
-// leave gives up a place in the queue, because of cause or, where that is nil,
+// quit gives up a place in the queue, because of cause or, where that is nil,
 // for having waited too long. If the turn came in the same moment, the slot is
 // handed on.
-func (g *Gate) leave(lane Lane, place *list.Element, cause error) error {
+func (g *Gate) quit(lane Lane, place *list.Element, cause error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {

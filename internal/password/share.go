@@ -1,0 +1,52 @@
+package password
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrShareTaken is returned by [Gate.Enter] for a key that has all its places already.
+var ErrShareTaken = errors.New("password: too many places at once for one key")
+
+// HalfLane is the Places of a [Share] that may hold half of what fits into a lane.
+const HalfLane = 0
+
+// Share bounds how many places one key holds at once, in both lanes together. The key is
+// an account, a device or an address: without a bound, one client fills the lanes.
+type Share struct {
+	Key    string
+	Places int // or HalfLane
+}
+
+// take counts a place for each of shares, or for none of them if one is used up. The mutex
+// is held.
+func (g *Gate) take(shares []Share) bool {
+	for _, s := range shares {
+		if g.held[s.Key] >= g.most(s) {
+			return false
+		}
+	}
+	for _, s := range shares {
+		g.held[s.Key]++
+	}
+	return true
+}
+
+// giveBack undoes take. The mutex is held.
+func (g *Gate) giveBack(shares []Share) {
+	for _, s := range shares {
+		if g.held[s.Key]--; g.held[s.Key] == 0 {
+			delete(g.held, s.Key)
+		}
+	}
+}
+
+// most is how many places a share has. Half a lane is at least two places: one that waits
+// and one that runs.
+func (g *Gate) most(s Share) int {
+	if s.Places != HalfLane {
+		return s.Places
+	}
+	lane := g.maxWait * time.Duration(g.slots) / max(1, g.average)
+	return max(2, int(lane/2))
+}
