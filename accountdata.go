@@ -21,10 +21,12 @@ type AccountData struct {
 	RefusedCeremonies []RefusedCeremony
 }
 
-// AccountData returns what is known of who asks (GDPR Article 15 and 20).
+// AccountData returns what is known of the caller (GDPR Article 15 and 20). On an account
+// with a passkey that works it takes a passkey verification not older than FullWindow
+// (StepUpRequiredError): one call copies everything.
 func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData, error) {
 	now := s.now()
-	a, err := s.account(ctx, c, now)
+	a, err := s.owner(ctx, c)
 	if err != nil {
 		return AccountData{}, err
 	}

@@ -14,8 +14,9 @@ import (
 // Whatever is recorded meanwhile, pages make up the whole of one's own events.
 func TestEvents(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		claims, _ := f.enrolled("mira", authenticator.Config{})
+		claims, device := f.enrolled("mira", authenticator.Config{})
 		noors, _ := f.enrolled("noor", authenticator.Config{})
+		claims = f.stepUp(claims, device)
 		f.clock.Advance(time.Second)
 		read := func(c token.Claims, before *stepkey.EventPlace, limit int) (kinds []stepkey.EventKind, next *stepkey.EventPlace) {
 			f.Helper()
@@ -31,20 +32,20 @@ func TestEvents(t *testing.T) {
 			}
 			return kinds, next
 		}
-		all, next := read(claims, nil, 3)
-		if len(all) != 3 || next != nil {
+		all, next := read(claims, nil, 4)
+		if len(all) != 4 || next != nil {
 			f.Errorf("%v, next %+v; want all that there is, and no more", all, next)
 		}
 		newest, next := read(claims, nil, 2)
 		if next == nil {
-			f.Fatal("no next of two out of three")
+			f.Fatal("no next of two out of four")
 		}
 		f.logIn("mira") // moves nothing behind the place
 		rest, end := read(claims, next, 2)
 		if diff := cmp.Diff(all, append(newest, rest...)); diff != "" || end != nil {
 			f.Errorf("next %+v, in pages (-all +pages):\n%s", end, diff)
 		}
-		read(noors, next, stepkey.MaxEvents)
+		read(noors, nil, stepkey.MaxEvents)
 		for _, limit := range []int{-1, 0, stepkey.MaxEvents + 1} {
 			_, _, err := f.service.Events(f.Context(), claims, nil, limit)
 			wantError(f.TB, "a limit out of bounds", err, stepkey.ErrInvalidRequest)

@@ -120,7 +120,8 @@ func TestDeletingOnesAccountTakesWhatAddingAPasskeyTakes(t *testing.T) {
 
 func TestAccountData(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		claims, _ := f.enrolled("mira", authenticator.Config{})
+		claims, device := f.enrolled("mira", authenticator.Config{})
+		claims = f.stepUp(claims, device)
 		f.enrolled("noor", authenticator.Config{})
 		e, err := f.service.AccountData(f.Context(), claims)
 		if err != nil {
@@ -136,8 +137,8 @@ func TestAccountData(t *testing.T) {
 				f.Errorf("somebody else's event: %+v", event)
 			}
 		}
-		if len(kinds) != 3 {
-			f.Errorf("events %v, want signed up, signed in and passkey added", kinds)
+		if len(kinds) != 4 {
+			f.Errorf("events %v, want signed up, signed in, passkey added and stepped up", kinds)
 		}
 	})
 }

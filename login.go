@@ -163,7 +163,8 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 }
 
 // beginSession adds a session that began with that passkey, or with the password, and
-// ends the oldest ones that are too many.
+// ends those that are too many: first the ones in which no passkey was verified, so that
+// somebody who has only the password cannot sign the owner out by signing in.
 func (s *Service) beginSession(
 	ctx context.Context, tx Tx, session Session, passkeyID uuid.UUID, now time.Time,
 ) ([]uuid.UUID, error) {
@@ -174,9 +175,11 @@ func (s *Service) beginSession(
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}
-	which := EndSessions{UserID: session.UserID, Keep: MaxSessions, At: now, Reason: EndedByLimit}
+	which := EndSessions{
+		UserID: session.UserID, Keep: MaxSessions - 1, Except: session.ID, At: now, Reason: EndedByLimit,
+	}
 	if session.Refresh == RefreshNone {
-		which.Keep, which.Plain = MaxPlainSessions, true
+		which.Keep, which.Plain = MaxPlainSessions-1, true
 	}
 	return s.endIn(ctx, tx, which)
 }

@@ -109,9 +109,12 @@ func (s *Service) beginRecovery(
 	return &p, s.notify(ctx, tx, n)
 }
 
-// CancelRecovery makes void what was begun to get back into the account. It needs no
-// more than a session: stopping is the safe side. Where nothing waits it is ErrNotFound;
-// after ten in an hour there is a RateLimitedError.
+// CancelRecovery makes void what was begun to get back into the account. On an account with
+// a passkey that works it takes a passkey verification not older than FullWindow
+// (StepUpRequiredError), and that verification has stopped the recovery already. Somebody
+// who has only found out the password could otherwise keep an owner without passkeys from
+// ever getting back in. A notice's link stops a recovery without a passkey. Where nothing
+// waits it is ErrNotFound; after ten in an hour there is a RateLimitedError.
 func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -124,8 +127,12 @@ func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
 		}
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {
-		if _, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now); err != nil {
+		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
+		if err != nil {
 			return unauthorizedIfMissing(err)
+		}
+		if err := asOwner(locked, c, now); err != nil {
+			return err
 		}
 		cancelled, err := s.cancelRecovery(ctx, tx, noticeOf(mail.RecoveryCancelled, a.Session, now))
 		if err == nil && !cancelled {

@@ -123,7 +123,8 @@ func TestRecoveryByMail(t *testing.T) {
 // any more, no further notice comes, and who wants to go on begins anew.
 func TestRecoveryByMailIsStopped(t *testing.T) {
 	stops := map[string]func(l lost, notice stepkey.Mail) error{
-		"by the owner, signed in": func(l lost, _ stepkey.Mail) error {
+		"by the owner, whose passkeys are gone": func(l lost, _ stepkey.Mail) error {
+			l.exec(`DELETE FROM passkeys`)
 			return l.service.CancelRecovery(l.Context(), l.logIn("mira"))
 		},
 		"by the link of the notice": func(l lost, notice stepkey.Mail) error {
@@ -188,7 +189,7 @@ func TestRecoveryByMailNeeds(t *testing.T) {
 	l.signUp("noor")
 	_, _, err = l.ask(l.logIn("noor"))
 	wantError(t, "an address", err, stepkey.ErrNoAddress)
-	wantError(t, "something to stop", l.service.CancelRecovery(t.Context(), l.logIn("mira")), stepkey.ErrNotFound)
+	wantError(t, "something to stop", l.service.CancelRecovery(t.Context(), l.stepUp(l.logIn("mira"), l.device)), stepkey.ErrNotFound)
 
 	l.begin()
 	link := l.link()

@@ -31,7 +31,9 @@ const (
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;
-// with Keep all with a refresh token, or with Plain all without one, but the newest Keep; with Passkey those that rest on
+// with Keep all with a refresh token, or with Plain all without one, but Except and Keep
+// others, where those in which a passkey was verified are kept before those in which none
+// was, and newer ones before older ones; with Passkey those that rest on
 // it, but Except; otherwise all but Except, which may be zero.
 //
 // Those rest on a passkey that were raised with it. So do those that began with a passkey
@@ -59,18 +61,21 @@ func (s *Service) LogOut(ctx context.Context, c token.Claims) error {
 }
 
 // LogOutEverywhere ends all of the user's sessions, this one included, and returns
-// how many there were.
+// how many there were. On an account with a passkey that works it takes a passkey
+// verification not older than FullWindow (StepUpRequiredError), as LogOutOthers and
+// EndSession do: the password alone must not sign the owner out.
 func (s *Service) LogOutEverywhere(ctx context.Context, c token.Claims) (int, error) {
-	a, err := s.account(ctx, c, s.now())
+	a, err := s.owner(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	return s.end(ctx, EndSessions{UserID: a.User.ID, Reason: EndedByLogout})
 }
 
-// LogOutOthers ends all of the user's sessions but this one.
+// LogOutOthers ends all of the user's sessions but this one. The rule is that of
+// LogOutEverywhere.
 func (s *Service) LogOutOthers(ctx context.Context, c token.Claims) (int, error) {
-	a, err := s.account(ctx, c, s.now())
+	a, err := s.owner(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -78,17 +83,34 @@ func (s *Service) LogOutOthers(ctx context.Context, c token.Claims) (int, error)
 }
 
 // EndSession ends one of the user's own sessions. One that is not live, or is
-// somebody else's, is ErrNotFound.
+// somebody else's, is ErrNotFound. A session can always end itself; for any other the
+// rule is that of LogOutEverywhere, and it is asked before the session is looked up.
 func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid.UUID) error {
-	a, err := s.account(ctx, c, s.now())
+	now := s.now()
+	a, err := s.account(ctx, c, now)
 	if err != nil {
 		return err
+	}
+	if sessionID != a.Session.ID {
+		if err := asOwner(a, c, now); err != nil {
+			return err
+		}
 	}
 	n, err := s.end(ctx, EndSessions{UserID: a.User.ID, Only: sessionID, Reason: EndedByOwner})
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
 	return err
+}
+
+// owner returns the account of a caller who passes asOwner.
+func (s *Service) owner(ctx context.Context, c token.Claims) (Account, error) {
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return Account{}, err
+	}
+	return a, asOwner(a, c, now)
 }
 
 // Sessions lists the user's live sessions, the newest first, at most limit, which is 1 to

@@ -153,10 +153,10 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 		if which.Plain {
 			kind = `= ''`
 		}
-		statement, args = statement+` AND s.refresh_mode `+kind+` AND s.id NOT IN (
+		statement, args = statement+` AND s.refresh_mode `+kind+` AND s.id <> $5 AND s.id NOT IN (
 			SELECT n.id FROM {sessions} n
-			WHERE n.user_id = $3 AND n.refresh_mode `+kind+` AND n.ended_at IS NULL AND n.expires_at > $1
-			ORDER BY n.created_at DESC, n.id LIMIT $4)`, append(args, which.Keep)
+			WHERE n.user_id = $3 AND n.refresh_mode `+kind+` AND n.ended_at IS NULL AND n.expires_at > $1 AND n.id <> $5
+			ORDER BY n.full_at IS NOT NULL DESC, n.created_at DESC, n.id LIMIT $4)`, append(args, which.Keep, which.Except)
 	case which.Passkey != uuid.Nil:
 		statement += ` AND s.id <> $4 AND (s.full_passkey_id = $5 OR s.full_passkey_id IS NULL AND s.password_at = $6)`
 		args = append(args, which.Except, which.Passkey, time.Time{})

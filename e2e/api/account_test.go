@@ -97,15 +97,16 @@ func accountWithPasskeyDeleted(t *testing.T, c *client) {
 func exported(t *testing.T, c *client) {
 	username := c.newUser()
 	token := c.logIn(username)
-	c.enrol(token)
-	a := c.do("GET", "/account/export", nil, bearer(token)).want(t, http.StatusOK)
+	device := c.enrol(token)
+	c.do("GET", "/account/export", nil, bearer(token)).wantProblem(t, 403, "step_up_required")
+	a := c.do("GET", "/account/export", nil, bearer(c.stepUp(token, device))).want(t, http.StatusOK)
 	var export struct {
 		User               struct{ Username string }
 		Passkeys, Sessions []struct{ ID string }
 		Events             []struct{ Kind string }
 	}
 	a.decode(t, &export)
-	if export.User.Username != username || len(export.Passkeys) != 1 || len(export.Sessions) != 1 || len(export.Events) != 3 {
+	if export.User.Username != username || len(export.Passkeys) != 1 || len(export.Sessions) != 1 || len(export.Events) != 4 {
 		t.Errorf("export: %s", a.body)
 	}
 }
@@ -113,8 +114,11 @@ func exported(t *testing.T, c *client) {
 func eventsInPages(t *testing.T, c *client) {
 	username := c.newUser()
 	token := c.logIn(username)
-	c.enrol(token)
+	device := c.enrol(token)
 	c.logIn(c.newUser())
+	first := decoded[struct{ Next string }](t, c.do("GET", "/account/events?limit=1", nil, bearer(token)).want(t, http.StatusOK))
+	c.do("GET", "/account/events?before="+first.Next, nil, bearer(token)).wantProblem(t, 403, "step_up_required")
+	token = c.stepUp(token, device)
 	type page struct {
 		Events []struct{ Kind string }
 		Next   string
@@ -130,7 +134,7 @@ func eventsInPages(t *testing.T, c *client) {
 		}
 		next = "?limit=2&before=" + got.Next
 	}
-	want := []string{"passkey.registered", "session.started", "user.signed_up"}
+	want := []string{"session.stepped_up", "passkey.registered", "session.started", "user.signed_up"}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -116,7 +116,7 @@ func TestRecoveryByMail(t *testing.T) {
 	stranger := c.newUser()
 	c.do("POST", "/recovery/passkey", nil, bearer(c.logIn(stranger))).wantProblem(t, 403, "no_address")
 	username, address := c.withEmail(box)
-	c.enrol(c.logIn(username))
+	device := c.enrol(c.logIn(username))
 	token := c.logIn(username)
 	type wait struct {
 		StartedAt, ReadyAt time.Time
@@ -131,9 +131,10 @@ func TestRecoveryByMail(t *testing.T) {
 		t.Errorf("begun: %+v", begun)
 	}
 	box.wait(address, "Someone is recovering your account")
-	c.do("DELETE", "/recovery/passkey", nil, bearer(token)).want(t, http.StatusOK)
+	c.do("DELETE", "/recovery/passkey", nil, bearer(token)).wantProblem(t, 403, "step_up_required")
+	full := c.stepUp(token, device)
 	box.wait(address, "A recovery was stopped")
-	c.do("DELETE", "/recovery/passkey", nil, bearer(token)).wantProblem(t, 404, "not_found")
+	c.do("DELETE", "/recovery/passkey", nil, bearer(full)).wantProblem(t, 404, "not_found")
 	ask(token)
 	db.exec(`UPDATE users SET recovery_ready_at = now() WHERE canonical_name = $1`, username)
 	if !ask(token).LinkSent {

@@ -30,7 +30,12 @@ export const show = () => load("recovery", async inside => {
 });
 
 const halt = button => attempt("recovery", button, async () => {
-	await stepkey.call("DELETE", "/recovery/passkey");
+	try {
+		await stepkey.call("DELETE", "/recovery/passkey");
+	} catch (error) {
+		// The passkey that the call asked for has stopped the recovery already.
+		if (error.kind !== "not_found") throw error;
+	}
 	await show();
 	announce(said.recovery);
 	byId("recovery-title").focus();
