@@ -16,7 +16,8 @@ import (
 //
 // It takes what adding a passkey takes: a fresh passkey verification where there are
 // passkeys (StepUpRequiredError), a fresh password where there are none
-// (ErrReauthenticationRequired).
+// (ErrReauthenticationRequired). Shortly after a reset of the password it is a
+// ResetTooRecentError; see restsOnMailbox.
 func (s *Service) DeleteAccount(ctx context.Context, c token.Claims) error {
 	userID, sessionID, err := idsOf(c)
 	if err != nil {
@@ -28,7 +29,7 @@ func (s *Service) DeleteAccount(ctx context.Context, c token.Claims) error {
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
 		}
-		if err := mayChangePasskeys(a, c, now); err != nil {
+		if err := s.mayChangeAccount(a, c, now); err != nil {
 			return nil, err
 		}
 		return s.deleteIn(ctx, tx, userID, now)

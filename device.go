@@ -82,6 +82,25 @@ func (s *Service) knownDevice(tokens []string, u User, now time.Time) (device, b
 	return device{}, false
 }
 
+// askingDevices are the digests of the devices among tokens, by the users who signed in
+// there. It takes the same time whoever they are, and looks nobody up. A changed password
+// makes no difference here: who forgot theirs may have signed in with an older one.
+func (s *Service) askingDevices(tokens []string) map[string][]byte {
+	devices := make(map[string][]byte)
+	for _, text := range tokens[:min(len(tokens), MaxDevices)] {
+		if d, ok := s.parseDevice(text); ok {
+			devices[d.userID.String()] = d.digest()
+		}
+	}
+	return devices
+}
+
+// digest is by what a link knows the device that asked for it.
+func (d device) digest() []byte {
+	sum := sha256.Sum256(d.nonce[:])
+	return sum[:]
+}
+
 // enterToLogIn takes a place before it is known whose the login is. A cookie that we did
 // not make is worth nothing; whether it is this user's is seen later.
 func (s *Service) enterToLogIn(try LogIn) (*password.Place, error) {

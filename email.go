@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/token"
 )
@@ -28,8 +30,8 @@ func (s *Service) Email(ctx context.Context, c token.Claims) (EmailState, error)
 // set a new password.
 //
 // Whether anybody else has the address makes no difference: several accounts may have
-// one. The errors are ErrEmailInvalid, ErrReauthenticationRequired, StepUpRequiredError
-// and RateLimitedError.
+// one. The errors are ErrEmailInvalid, ErrReauthenticationRequired, StepUpRequiredError,
+// ResetTooRecentError and RateLimitedError.
 func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address string, from Client) error {
 	if err := mail.CheckAddress(address); err != nil {
 		return ErrEmailInvalid
@@ -42,7 +44,7 @@ func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address stri
 	if err != nil {
 		return err
 	}
-	if err := mayChangePasskeys(a, c, now); err != nil {
+	if err := s.mayChangeAccount(a, c, now); err != nil {
 		return err
 	}
 	if err := s.limits.chargeConfirmation(ctx, a, from, address, now); err != nil {
@@ -53,10 +55,10 @@ func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address stri
 		if err != nil {
 			return unauthorizedIfMissing(err)
 		}
-		if err := mayChangePasskeys(locked, c, now); err != nil {
+		if err := s.mayChangeAccount(locked, c, now); err != nil {
 			return err
 		}
-		return s.sendLink(ctx, tx, mail.ConfirmEmail, LinkVerifyEmail, addresseeAt(locked.User, address), from, now)
+		return s.sendLink(ctx, tx, mail.ConfirmEmail, Link{Purpose: LinkVerifyEmail}, addresseeAt(locked.User, address), from, now)
 	})
 }
 
@@ -66,16 +68,15 @@ func addresseeAt(u User, address string) Addressee {
 	}
 }
 
-// sendLink makes a link of that purpose and queues the mail that carries it. The link
-// makes the user's last one of its purpose void, so the mail with that one, which may be
-// to another address, is not worth sending any more.
+// sendLink completes l for a, of which it has the purpose and the device that asked, and
+// queues the mail that carries it. The link makes the user's last one of its purpose void,
+// so the mail with that one, which may be to another address, is not worth sending any
+// more.
 func (s *Service) sendLink(
-	ctx context.Context, tx Tx, kind mail.Kind, purpose LinkPurpose, a Addressee, from Client, now time.Time,
+	ctx context.Context, tx Tx, kind mail.Kind, l Link, a Addressee, from Client, now time.Time,
 ) error {
-	linkToken, link, err := s.newLink(Link{
-		Purpose: purpose, UserID: a.UserID, Address: a.Address,
-		PasswordVersion: a.PasswordVersion, ExpiresAt: now.Add(LinkLifetime),
-	})
+	l.UserID, l.Address, l.PasswordVersion, l.ExpiresAt = a.UserID, a.Address, a.PasswordVersion, now.Add(LinkLifetime)
+	linkToken, link, err := s.newLink(l)
 	if err != nil {
 		return err
 	}
@@ -96,14 +97,23 @@ func (s *Service) sendLink(
 
 // ConfirmEmail makes the address that the link was sent to the user's, who asked for it
 // while signed in. It needs no session: the mailbox is what is proved, and people read
-// their mail elsewhere. Old and new address are told. A link that is unknown, used,
-// replaced, too old or for something else is ErrLinkExpired.
+// their mail elsewhere. Old and new address are told, and what was sent to the old one is
+// void; see voidOldAddress. A link that is unknown, used, replaced, too old, for something
+// else or from before the account's first passkey is ErrLinkExpired.
 func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Client) error {
 	if s.mailer == nil {
 		return ErrEmailOff
 	}
 	now := s.now()
+	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), LinkVerifyEmail, now)
+	if err != nil {
+		return expiredIfMissing(err)
+	}
 	return s.store.InTx(ctx, func(tx Tx) error {
+		// The lock first, so that a first passkey either voids the link or comes after.
+		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
+			return expiredIfMissing(err)
+		}
 		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkVerifyEmail, now)
 		if err != nil {
 			return expiredIfMissing(err)
@@ -112,12 +122,37 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 		if err != nil {
 			return expiredIfMissing(err)
 		}
+		if err := s.voidOldAddress(ctx, tx, link.UserID, now); err != nil {
+			return err
+		}
 		if err := s.record(ctx, tx, Event{Kind: EventEmailConfirmed, UserID: link.UserID}, now); err != nil {
 			return err
 		}
 		n := notice{Kind: mail.EmailChanged, UserID: link.UserID, At: now, Client: from, Address: link.Address}
 		return s.notifyBoth(ctx, tx, n, before)
 	})
+}
+
+// dropPendingEmail voids an address that waits to be confirmed. It was asked for with the
+// password alone where there was no passkey, and must not become the owner's once there is
+// one: from then on a change of address takes the passkey.
+func (s *Service) dropPendingEmail(ctx context.Context, tx Tx, userID uuid.UUID) error {
+	return errors.Join(tx.DropLinks(ctx, userID, LinkVerifyEmail), tx.DropMail(ctx, userID, mail.ConfirmEmail))
+}
+
+// voidOldAddress voids what was sent to the address that the account had until now, and what
+// is about to be: links for a new password, and a recovery by mail with its link. The links
+// of notices stay good. They only take away, and the reader of the old mailbox may be the
+// owner, whose address somebody else has just changed.
+func (s *Service) voidOldAddress(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) error {
+	if _, err := s.stopRecovery(ctx, tx, userID, now); err != nil {
+		return err
+	}
+	return errors.Join(
+		s.dropPendingEmail(ctx, tx, userID),
+		tx.DropLinks(ctx, userID, LinkResetPassword, LinkFinishRecovery),
+		tx.DropMail(ctx, userID, mail.ResetPassword, mail.FinishRecovery),
+	)
 }
 
 // RemoveEmail leaves the user without an address, and tells the one there was. Links
@@ -132,7 +167,7 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 	if err != nil {
 		return err
 	}
-	if err := mayChangePasskeys(a, c, now); err != nil {
+	if err := s.mayChangeAccount(a, c, now); err != nil {
 		return err
 	}
 	if err := s.limits.chargeChange(ctx, a, changeAddressRemoval, now); err != nil {
@@ -143,14 +178,14 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 		if err != nil {
 			return unauthorizedIfMissing(err)
 		}
-		if err := mayChangePasskeys(locked, c, now); err != nil {
+		if err := s.mayChangeAccount(locked, c, now); err != nil {
 			return err
 		}
 		before, err := tx.SetEmail(ctx, a.User.ID, "", now)
 		if err != nil {
 			return err
 		}
-		if err := tx.DropLinks(ctx, a.User.ID, LinkVerifyEmail, LinkResetPassword); err != nil || before == "" {
+		if err := s.voidOldAddress(ctx, tx, a.User.ID, now); err != nil || before == "" {
 			return err
 		}
 		if err := s.record(ctx, tx, Event{Kind: EventEmailRemoved, UserID: a.User.ID, SessionID: a.Session.ID}, now); err != nil {

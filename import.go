@@ -225,9 +225,14 @@ func (im *Importer) prepare(u PortableUser) (pendingUser, error) {
 	now := im.service.now()
 	p := pendingUser{record: UserRecord{User: User{
 		ID: u.ID, Username: strings.TrimSpace(u.Username), CanonicalName: canonical,
-		PasswordHash: u.PasswordHash, PasswordVersion: 1, PasswordByMail: u.PasswordByMail, Handle: u.Handle,
+		PasswordHash: u.PasswordHash, PasswordVersion: 1, PasswordByMail: u.PasswordByMail,
+		PasswordStopped: u.PasswordStopped, Handle: u.Handle,
 		CreatedAt: stored(u.CreatedAt, now), DisabledAt: storedOrNil(u.DisabledAt),
 	}}}
+	if u.PasswordByMail {
+		// When it was is not in an export, so the cool-off begins here anew.
+		p.record.User.PasswordByMailAt = &now
+	}
 	if len(u.Handle) == 0 {
 		p.record.User.Handle = make([]byte, userHandleBytes)
 		if _, err := io.ReadFull(im.service.random, p.record.User.Handle); err != nil {

@@ -353,6 +353,7 @@ func TestImportedAddress(t *testing.T) {
 		if err := f.reset(f.resetLink(box, "mira", "mira@example.com"), another); err != nil {
 			f.Fatal(err)
 		}
+		f.clock.Advance(stepkey.RecoveryCoolOff)
 		g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
 		if err != nil {
 			f.Fatal(err)
@@ -373,7 +374,8 @@ func TestExportAndImport(t *testing.T) {
 	from.withEmail(from.withMail(), "noor", "Noor@example.com")
 	_, _, codes := from.withCodes("sol")
 	from.register(from.recovered(from.logIn("sol"), codes[0]), authenticator.New(authenticator.Config{}))
-	from.exec(`UPDATE users SET password_by_mail = TRUE WHERE canonical_name = 'sol'`)
+	from.exec(`UPDATE users SET password_by_mail = TRUE, password_by_mail_at = created_at WHERE canonical_name = 'sol'`)
+	from.exec(`UPDATE users SET password_stopped = TRUE WHERE canonical_name = 'noor'`)
 	exported := from.exported()
 	if len(exported) != 3 {
 		t.Fatalf("%d users exported, want 3", len(exported))
@@ -381,6 +383,10 @@ func TestExportAndImport(t *testing.T) {
 	to.importAll(false, exported...)
 	if diff := cmp.Diff(exported, to.exported()); diff != "" {
 		t.Errorf("after import (-want +got):\n%s", diff)
+	}
+	sol, err := to.store.UserByName(t.Context(), "sol")
+	if err != nil || sol.PasswordByMailAt == nil || !sol.PasswordByMailAt.Equal(to.clock.Now()) {
+		t.Errorf("the cool-off began at %v, %v; want at the import", sol.PasswordByMailAt, err)
 	}
 	to.clock.Advance(time.Hour)
 	to.stepUp(to.logIn("mira"), device)

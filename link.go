@@ -53,6 +53,10 @@ type Link struct {
 	// makes the link worthless. Zero is for links that outlive one.
 	PasswordVersion int
 
+	// AskedBy is the digest of the device that asked for the link, nil where it is not
+	// known; see dropReset.
+	AskedBy []byte
+
 	ExpiresAt time.Time
 }
 

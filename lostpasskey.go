@@ -78,7 +78,7 @@ func (s *Service) goOnRecovering(
 		return *pending, false, nil
 	}
 	for _, to := range addressees {
-		if err := s.sendLink(ctx, tx, mail.FinishRecovery, LinkFinishRecovery, to, from, now); err != nil {
+		if err := s.sendLink(ctx, tx, mail.FinishRecovery, Link{Purpose: LinkFinishRecovery}, to, from, now); err != nil {
 			return p, false, err
 		}
 	}

@@ -141,10 +141,14 @@ type MailTx interface {
 	PutLink(ctx context.Context, l Link) error
 
 	// TakeLink removes the link and returns it, in one conditional statement, or
-	// returns ErrNotFound unless at now it has not expired, its user is active and the
-	// password is the one that it was made for. Of several that take it at once one
-	// gets it.
+	// returns ErrNotFound unless at now it has not expired, its user is active, the
+	// password is the one that it was made for and, for LinkResetPassword and
+	// LinkFinishRecovery, the user's address is the one that it was sent to. Of several
+	// that take it at once one gets it. AskedBy is not returned.
 	TakeLink(ctx context.Context, digest LinkDigest, purpose LinkPurpose, now time.Time) (Link, error)
+
+	// DropLinkAskedBy removes the user's link of that purpose if that device asked for it.
+	DropLinkAskedBy(ctx context.Context, userID uuid.UUID, purpose LinkPurpose, device []byte) error
 
 	// DropLinks removes the user's links of those purposes.
 	DropLinks(ctx context.Context, userID uuid.UUID, purposes ...LinkPurpose) error
@@ -154,11 +158,16 @@ type MailTx interface {
 	// user's row lasts to the end of the transaction.
 	SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error)
 
-	// SetPassword puts hash in the place of the user's, says of it whether it was set by
-	// mail, and moves the version of the password on by one, provided that it is version
-	// and that the user is active. It reports whether it did. Sessions of the version before are not live any more; end
-	// them first, while they are.
-	SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMail bool) (bool, error)
+	// SetPassword puts hash in the place of the user's, records when it was set by mail, or
+	// nil for any other way, and moves the version of the password on by one, provided that
+	// it is version and that the user is active. It reports whether it did. The new password
+	// is not stopped. Sessions of the version before are not live any more; end them first,
+	// while they are.
+	SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMailAt *time.Time) (bool, error)
+
+	// StopPassword sets whether the user's password is stopped, and reports whether that
+	// changed anything.
+	StopPassword(ctx context.Context, userID uuid.UUID, stopped bool) (bool, error)
 }
 
 // MaxAddressees is how many accounts one address is looked up for.

@@ -49,13 +49,14 @@ func (s *Service) notify(ctx context.Context, tx Tx, n notice) error {
 }
 
 // notifyAt queues a notice for one address, with a link by which its reader can say that
-// it was somebody else. An account that is about to go needs none.
+// it was somebody else. An account that is about to go needs none, and an address that an
+// operator took away gets none.
 func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) error {
 	l := letter{
 		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Address, Address: n.Address, Until: n.Until,
 	}
 	due := n.At.Add(n.Wait)
-	if n.Kind != mail.AccountDeleted {
+	if n.Kind != mail.AccountDeleted && n.Kind != mail.EmailRemovedByAdmin {
 		linkToken, link, err := s.newLink(Link{
 			Purpose: LinkFreeze, UserID: n.UserID, Address: a.Address, ExpiresAt: due.Add(FreezeLifetime),
 		})

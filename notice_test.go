@@ -152,7 +152,8 @@ func TestFreeze(t *testing.T) {
 		}
 
 		// The link of another notice works as well, after a change of the password too.
-		again := f.logIn("mira")
+		wantError(f.TB, "the password", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
+		again := f.passkeyLogIn(device).Claims
 		f.exec(`UPDATE users SET password_version = 2`)
 		f.clock.Advance(stepkey.FreezeLifetime - time.Microsecond)
 		if err := f.service.Freeze(f.Context(), failed, stepkey.Client{}); err != nil {

@@ -52,8 +52,10 @@ type letter struct {
 	Link     string    `json:"link,omitempty"`   // the token of what the mail asks to do
 	Freeze   string    `json:"freeze,omitempty"` // the token of "this was not me"
 
-	// Name and Address are what was typed, for mail.FindAccounts.
-	Name string `json:"name,omitempty"`
+	// Name and Address are what was typed, for mail.FindAccounts. AskedBy are the digests
+	// of the client's devices, by the users who signed in there before.
+	Name    string            `json:"name,omitempty"`
+	AskedBy map[string][]byte `json:"askedBy,omitempty"`
 }
 
 // queue writes a mail into the outbox. Its callers see to it that there is a Mailer.
@@ -243,7 +245,7 @@ func (s *Service) printed(l letter) mail.Letter {
 	p := mail.Letter{
 		Service: s.serviceName, Home: s.publicURL,
 		Username: l.Username, At: l.At, Device: l.Device, Network: l.Network, Address: l.Address, Until: l.Until,
-		RecoverURL: s.publicURL + PathRecover,
+		RecoverURL: s.publicURL + PathRecover, ResetURL: s.publicURL + PathResetPassword,
 	}
 	if l.Link != "" {
 		p.ConfirmURL = s.publicURL + PathConfirmEmail + "#" + l.Link

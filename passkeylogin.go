@@ -172,7 +172,7 @@ func (s *Service) startFullSession(
 	}
 	used := false
 	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
-		if err := stillSignsIn(ctx, tx, u); err != nil {
+		if _, err := stillSignsIn(ctx, tx, u); err != nil {
 			return nil, err
 		}
 		if err := s.spendChallenge(ctx, tx, key, now); err != nil {

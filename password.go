@@ -130,8 +130,12 @@ func (s *Service) setPassword(
 		if err := mayChangePassword(locked, c, change, now); err != nil {
 			return nil, err
 		}
-		// A new password of who has a passkey, which was verified just now, is the owner's.
-		byMail := locked.User.PasswordByMail && len(locked.Passkeys) == 0
+		// With a passkey, which was verified just now, the new password is the owner's.
+		// Without one it is worth what the one before it was.
+		byMailAt := locked.User.PasswordByMailAt
+		if len(locked.Passkeys) > 0 {
+			byMailAt = nil
+		}
 		// Others first: ending them asks whether they are live, and with the new
 		// password they are not.
 		ended, err := s.endIn(ctx, tx, EndSessions{
@@ -140,7 +144,7 @@ func (s *Service) setPassword(
 		if err != nil {
 			return nil, err
 		}
-		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash, byMail)
+		set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, hash, byMailAt)
 		if err != nil {
 			return nil, err
 		}
@@ -149,6 +153,12 @@ func (s *Service) setPassword(
 		}
 		if _, err := s.stopRecovery(ctx, tx, a.User.ID, now); err != nil {
 			return nil, err
+		}
+		if len(locked.Passkeys) > 0 {
+			// The owner, with a passkey, needs nobody's link.
+			if err := tx.DropLinks(ctx, a.User.ID, LinkRecover); err != nil {
+				return nil, err
+			}
 		}
 		session.PasswordVersion = a.User.PasswordVersion + 1
 		if session.Generation, err = tx.AdoptPassword(ctx, session, now); err != nil {

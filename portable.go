@@ -22,8 +22,8 @@ type PortableUser struct {
 	// login.
 	PasswordHash string
 
-	// PasswordByMail is that of User.
-	PasswordByMail bool
+	// PasswordByMail and PasswordStopped are those of User.
+	PasswordByMail, PasswordStopped bool
 
 	// Handle is the WebAuthn user handle that the passkeys were made with, 1 to 64
 	// bytes: authenticators keep it and return it. A user without passkeys may have
@@ -87,7 +87,8 @@ func (s *Service) Export(ctx context.Context, after uuid.UUID, limit int) ([]Por
 
 func portable(r UserRecord) PortableUser {
 	u := PortableUser{
-		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail, Handle: r.User.Handle,
+		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail,
+		PasswordStopped: r.User.PasswordStopped, Handle: r.User.Handle,
 		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt, Email: r.Email,
 	}
 	for _, p := range r.Passkeys {

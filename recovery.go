@@ -147,6 +147,11 @@ func (s *Service) startRecovered(
 	if _, err := s.stopRecovery(ctx, tx, u.ID, now); err != nil {
 		return Session{}, nil, err
 	}
+	// An address that somebody asked for with the password must not be confirmed now that
+	// the owner is back.
+	if err := s.dropPendingEmail(ctx, tx, u.ID); err != nil {
+		return Session{}, nil, err
+	}
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return Session{}, nil, err
 	}

@@ -20,7 +20,9 @@ const MaxRecoveryLinkLifetime = 24 * time.Hour
 //
 // A disabled or deleted user is ErrNotFound; a lifetime that is not positive or over
 // MaxRecoveryLinkLifetime is ErrInvalidRequest. A second link takes the place of the
-// first.
+// first. A reset of the password, a password changed by who has no passkey, and the link of
+// a notice leave it good: whoever has only the mailbox or the password must not be able to
+// keep out somebody whom an operator has recognised.
 func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifetime time.Duration) (url string, err error) {
 	if lifetime <= 0 || lifetime > MaxRecoveryLinkLifetime {
 		return "", ErrInvalidRequest
@@ -38,7 +40,6 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 		if !u.Active() {
 			return ErrNotFound
 		}
-		link.PasswordVersion = u.PasswordVersion
 		if err := tx.PutLink(ctx, link); err != nil {
 			return err
 		}
@@ -56,8 +57,12 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 
 // RecoverByLink follows a link of MakeRecoveryLink. It needs no session: the user may
 // have lost the password as well, and can set another once the new passkey works. A link
-// that is unknown, used, replaced, too old or from before the password changed is
-// ErrLinkExpired.
+// that is unknown, used, replaced, too old or from before the password was changed with a
+// passkey is ErrLinkExpired. The links of notices from before it are void: whoever reads the
+// mailbox cannot use them against the new passkey, nor to stop the next password. Those of
+// notices that follow work, so that an owner for whom an operator was deceived can stop it;
+// where the mailbox is in the wrong hands, the operator removes the address first
+// (RemoveUserEmail).
 func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Client) (Grant, error) {
 	now := s.now()
 	u, err := s.store.LinkOwner(ctx, linkDigest(linkToken), LinkRecover, now)
@@ -71,6 +76,9 @@ func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Clie
 		}
 		if _, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkRecover, now); err != nil {
 			return nil, expiredIfMissing(err)
+		}
+		if err := tx.DropLinks(ctx, u.ID, LinkFreeze); err != nil {
+			return nil, err
 		}
 		session, ended, err = s.startRecovered(ctx, tx, u, RecoveredByAdmin, from, now)
 		return ended, err

@@ -63,6 +63,7 @@ func freshlyFull(a Account, c token.Claims, now time.Time) error {
 // older than FirstPasskeyWindow (ErrReauthenticationRequired), every further one
 // a passkey verification not older than FullWindow (StepUpRequiredError). A session at
 // level recovery needs neither, and its passkey works only after Config.RecoveryCoolOff.
+// So does a first passkey for as long after a reset of the password; see restsOnMailbox.
 //
 // Here as in all methods that take claims, they have to come from a Verifier.
 func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (CreationOptions, error) {
@@ -140,10 +141,6 @@ func (s *Service) addPasskey(
 		return Passkey{}, err
 	}
 	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, CreatedAt: now}
-	if a.Session.Level() == token.LevelRecovery {
-		from := now.Add(s.coolOff)
-		p.UsableFrom = &from
-	}
 	err = s.store.InTx(ctx, func(tx Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
@@ -155,11 +152,20 @@ func (s *Service) addPasskey(
 		if err := mayAddPasskey(locked, c, now); err != nil {
 			return err
 		}
-		p.Name = numbered(name, locked.Passkeys)
+		p.Name, p.UsableFrom = numbered(name, locked.Passkeys), s.waitOf(locked, now)
 		if err := tx.CreatePasskey(ctx, p); err != nil {
 			return err
 		}
-		if err := s.notify(ctx, tx, noticeOf(mail.PasskeyAdded, a.Session, now)); err != nil {
+		if len(locked.Passkeys) == 0 {
+			if err := s.dropPendingEmail(ctx, tx, a.User.ID); err != nil {
+				return err
+			}
+		}
+		told := noticeOf(mail.PasskeyAdded, a.Session, now)
+		if p.UsableFrom != nil {
+			told.Until = *p.UsableFrom
+		}
+		if err := s.notify(ctx, tx, told); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, Event{

@@ -14,6 +14,9 @@ import (
 type ResetRequest struct {
 	Email, Username string
 	Client          Client
+
+	// Devices are the device tokens that the client has, of whichever users, as in LogIn.
+	Devices []string
 }
 
 // RequestPasswordReset has a link for a new password sent to the address that was
@@ -25,7 +28,7 @@ type ResetRequest struct {
 // the shape alone (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest), or say that
 // too many were asked for (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
-	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Address}, ""
+	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Address, AskedBy: s.askingDevices(r.Devices)}, ""
 	switch {
 	case (r.Email == "") == (r.Username == ""):
 		return ErrInvalidRequest
@@ -74,7 +77,8 @@ func (s *Service) findAccounts(ctx context.Context, m QueuedMail, l letter) erro
 				continue
 			}
 			from := Client{Device: l.Device, Address: l.Network}
-			if err := s.sendLink(ctx, tx, mail.ResetPassword, LinkResetPassword, a, from, now); err != nil {
+			err := s.sendLink(ctx, tx, mail.ResetPassword, Link{Purpose: LinkResetPassword, AskedBy: l.AskedBy[a.UserID.String()]}, a, from, now)
+			if err != nil {
 				return err
 			}
 			if err := s.record(ctx, tx, Event{Kind: EventResetRequested, UserID: a.UserID}, now); err != nil {
@@ -91,8 +95,9 @@ func (s *Service) findAccounts(ctx context.Context, m QueuedMail, l letter) erro
 // were known are strangers.
 //
 // A password that the policy refuses does not use the link up. A link that is unknown,
-// used, replaced, too old, for something else, from before the password changed or from
-// before somebody signed in is ErrLinkExpired, and nothing is hashed for it.
+// used, replaced, too old, for something else, from before the password or the address
+// changed, or from before the device that asked for it signed in, is ErrLinkExpired, and
+// nothing is hashed for it.
 func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword string, from Client) error {
 	if s.mailer == nil {
 		return ErrEmailOff
@@ -132,7 +137,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		if err != nil {
 			return nil, err
 		}
-		set, err := tx.SetPassword(ctx, u.ID, u.PasswordVersion, hash, true)
+		set, err := tx.SetPassword(ctx, u.ID, u.PasswordVersion, hash, &now)
 		if err != nil {
 			return nil, err
 		}

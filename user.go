@@ -32,7 +32,13 @@ type User struct {
 
 	// PasswordByMail says that the password was set by a link to the user's mailbox, and
 	// that no passkey was verified since: it proves no more than the mailbox.
-	PasswordByMail bool
+	// PasswordByMailAt is when it was, nil for other passwords.
+	PasswordByMail   bool
+	PasswordByMailAt *time.Time
+
+	// PasswordStopped says that the password signs nobody in until another one is set; see
+	// Service.Freeze.
+	PasswordStopped bool
 
 	// Recovery is the recovery that waits, or waited and was not finished; nil for none.
 	Recovery *PendingRecovery

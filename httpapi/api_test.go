@@ -162,7 +162,7 @@ func allProblems() map[string]problem {
 		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
 		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys, problemLastPasskey, problemPasskeyLogInOff,
 		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemWrongRecoveryCode, problemPasskeyUnknown, problemRecoveryOnly,
-		problemPasswordByMail, problemNoAddress, problemPasskeyWaits, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
+		problemPasswordByMail, problemNoAddress, problemPasskeyWaits, problemResetTooRecent, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
 	} {
 		byCode[p.code] = p
 	}
@@ -200,6 +200,7 @@ func TestProblemOfEachKind(t *testing.T) {
 		{stepkey.ErrPasswordByMail, 403, "password_by_mail"},
 		{stepkey.ErrNoAddress, 403, "no_address"},
 		{&stepkey.PasskeyWaitsError{Until: time.Now()}, 403, "passkey_waits"},
+		{&stepkey.ResetTooRecentError{Until: time.Now()}, 403, "reset_too_recent"},
 		{stepkey.ErrUsernameTaken, 409, "username_taken"},
 		{stepkey.ErrPasskeyExists, 409, "passkey_exists"},
 		{stepkey.ErrTooManyPasskeys, 409, "too_many_passkeys"},

@@ -116,7 +116,7 @@ func (a *api) requestReset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.accept(w, r, a.service.RequestPasswordReset(r.Context(), stepkey.ResetRequest{
-		Email: body.Email, Username: body.Username, Client: a.clientOf(r),
+		Email: body.Email, Username: body.Username, Client: a.clientOf(r), Devices: a.cookies.devicesOf(r),
 	}))
 }
 

@@ -27,8 +27,8 @@ type problem struct {
 	retryAfter time.Duration
 	challenge  string
 
-	// usableFrom goes into the body.
-	usableFrom time.Time
+	// These go into the body.
+	usableFrom, possibleFrom time.Time
 }
 
 // The problems of the API. openapi.json describes each of them.
@@ -142,6 +142,11 @@ var (
 		status: 403, code: "passkey_waits",
 		title:  "The passkey was added through recovery and does not work yet",
 		detail: "This passkey was added through recovery. It works from the time that usableFrom names.",
+	}
+	problemResetTooRecent = problem{
+		status: 403, code: "reset_too_recent",
+		title:  "The password was reset by e-mail a short while ago",
+		detail: "The password was reset by e-mail a short while ago, and until the time that possibleFrom names it is worth no more than the mailbox. Try again then.",
 	}
 	problemWrongPassword = problem{
 		status: 403, code: "wrong_password",
@@ -257,6 +262,12 @@ func problemOf(err error) problem {
 		p.usableFrom = waits.Until
 		return p
 	}
+	var recent *stepkey.ResetTooRecentError
+	if errors.As(err, &recent) {
+		p := problemResetTooRecent
+		p.possibleFrom = recent.Until
+		return p
+	}
 	for _, known := range []struct {
 		kind    error
 		problem problem
@@ -318,6 +329,7 @@ type problemBody struct {
 	Code   string `json:"code"`
 
 	UsableFrom      time.Time `json:"usableFrom,omitzero"`
+	PossibleFrom    time.Time `json:"possibleFrom,omitzero"`
 	OptionsEndpoint string    `json:"optionsEndpoint,omitzero"`
 	RequestID       string    `json:"requestId,omitzero"`
 
@@ -331,8 +343,8 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	noteRefusal(r, p.code)
 	body := problemBody{
 		Type: "/docs#" + p.code, Title: p.title, Status: p.status, Detail: p.detail, Code: p.code,
-		UsableFrom: p.usableFrom,
-		Message:    p.message, Error: http.StatusText(p.status), StatusCode: p.status,
+		UsableFrom: p.usableFrom, PossibleFrom: p.possibleFrom,
+		Message: p.message, Error: http.StatusText(p.status), StatusCode: p.status,
 	}
 	if body.Message == "" {
 		body.Message = p.detail

@@ -16,7 +16,7 @@ import (
 // passkey.
 const selectAccount = `
 	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
-	       u.password_by_mail, u.recovery_started_at, u.recovery_ready_at,
+	       u.password_by_mail, u.password_by_mail_at, u.password_stopped, u.recovery_started_at, u.recovery_ready_at,
 	       ` + sessionColumns + `,
 	       ` + passkeyColumns + `
 	FROM {sessions} s
@@ -74,14 +74,14 @@ func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
 	var recovery recoveryRow
 	targets := []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
-		&u.PasswordByMail, &recovery.startedAt, &recovery.readyAt,
+		&u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped, &recovery.startedAt, &recovery.readyAt,
 	}
 	targets = append(targets, sessionTargets(s)...)
 	targets = append(targets, p.targets()...)
 	if err := rows.Scan(targets...); err != nil {
 		return err
 	}
-	u.CreatedAt, u.Recovery = u.CreatedAt.UTC(), recovery.pending()
+	u.CreatedAt, u.PasswordByMailAt, u.Recovery = u.CreatedAt.UTC(), utc(u.PasswordByMailAt), recovery.pending()
 	inUTC(s)
 	if !p.id.Valid {
 		return nil

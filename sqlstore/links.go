@@ -13,20 +13,24 @@ import (
 // PutLink implements stepkey.MailTx. The unique index leaves links of LinkFreeze out.
 func (t *tx) PutLink(ctx context.Context, l stepkey.Link) error {
 	_, err := t.ExecContext(ctx, `
-		INSERT INTO {mail_links} (digest, purpose, user_id, address, password_version, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO {mail_links} (digest, purpose, user_id, address, password_version, expires_at, asked_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (user_id, purpose) WHERE purpose <> 'freeze' DO UPDATE
 		SET digest = excluded.digest, address = excluded.address,
-		    password_version = excluded.password_version, expires_at = excluded.expires_at`,
+		    password_version = excluded.password_version, expires_at = excluded.expires_at, asked_by = excluded.asked_by`,
 		l.Digest[:], string(l.Purpose), l.UserID, l.Address,
-		sql.NullInt64{Int64: int64(l.PasswordVersion), Valid: l.PasswordVersion != 0}, l.ExpiresAt)
+		sql.NullInt64{Int64: int64(l.PasswordVersion), Valid: l.PasswordVersion != 0}, l.ExpiresAt, l.AskedBy)
 	return err
 }
 
 // linkHolds says, of a row of mail_links and its row of users, what a live link is. $1
-// is the digest, $2 the purpose, $3 the time.
+// is the digest, $2 the purpose, $3 the time. What a link proves is a mailbox, so one that
+// acts for the owner is live only while the account has the address that it was sent to: a
+// change of address voids also a link that is being made meanwhile.
 const linkHolds = `l.digest = $1 AND l.purpose = $2 AND l.expires_at > $3
-	  AND u.disabled_at IS NULL AND (l.password_version IS NULL OR l.password_version = u.password_version)`
+	  AND u.disabled_at IS NULL AND (l.password_version IS NULL OR l.password_version = u.password_version)
+	  AND (l.purpose NOT IN ('reset_password', 'finish_recovery')
+	       OR EXISTS (SELECT 1 FROM {emails} e WHERE e.user_id = u.id AND e.address = l.address))`
 
 // TakeLink implements stepkey.MailTx. Under PostgreSQL, whoever comes second waits for
 // the row and then finds it gone.
@@ -54,6 +58,13 @@ func (s *Store) LinkOwner(
 		SELECT `+userColumns+` FROM {mail_links} l JOIN {users} u ON u.id = l.user_id WHERE `+linkHolds,
 		digest[:], string(purpose), now))
 	return u, s.translate(err)
+}
+
+// DropLinkAskedBy implements stepkey.MailTx.
+func (t *tx) DropLinkAskedBy(ctx context.Context, userID uuid.UUID, purpose stepkey.LinkPurpose, device []byte) error {
+	_, err := t.ExecContext(ctx,
+		`DELETE FROM {mail_links} WHERE user_id = $1 AND purpose = $2 AND asked_by = $3`, userID, string(purpose), device)
+	return err
 }
 
 // DropLinks implements stepkey.MailTx.

@@ -87,7 +87,7 @@ func (t *tx) CancelRecovery(ctx context.Context, userID uuid.UUID) (bool, error)
 
 // TrustPassword implements stepkey.RecoveryTx.
 func (t *tx) TrustPassword(ctx context.Context, userID uuid.UUID) error {
-	_, err := t.ExecContext(ctx, `UPDATE {users} SET password_by_mail = FALSE WHERE id = $1`, userID)
+	_, err := t.ExecContext(ctx, `UPDATE {users} SET password_by_mail = FALSE, password_by_mail_at = NULL WHERE id = $1`, userID)
 	return err
 }
 

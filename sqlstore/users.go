@@ -41,18 +41,21 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, erro
 
 // userColumns are what scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
-	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.recovery_started_at, u.recovery_ready_at`
+	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.password_by_mail_at, u.password_stopped,
+	       u.recovery_started_at, u.recovery_ready_at`
 
 func userTargets(u *stepkey.User, recovery *recoveryRow) []any {
 	return []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
-		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &recovery.startedAt, &recovery.readyAt,
+		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped,
+		&recovery.startedAt, &recovery.readyAt,
 	}
 }
 
 // userInUTC drops the zone that a driver put on the times.
 func userInUTC(u *stepkey.User) {
 	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
+	u.PasswordByMailAt = utc(u.PasswordByMailAt)
 }
 
 func scanUser(row *sql.Row) (stepkey.User, error) {
@@ -90,8 +93,8 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 	deleted, err := changed(ctx, t, `
 		UPDATE {users} SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
 		       password_version = password_version + 1, handle = $3,
-		       password_by_mail = FALSE, recovery_started_at = NULL, recovery_ready_at = NULL,
-		       last_sign_in_at = NULL
+		       password_by_mail = FALSE, password_by_mail_at = NULL, password_stopped = FALSE,
+		       recovery_started_at = NULL, recovery_ready_at = NULL, last_sign_in_at = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
 	if err == nil && !deleted {
 		return stepkey.ErrNotFound
@@ -122,8 +125,14 @@ func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (
 }
 
 // SetPassword implements stepkey.MailTx.
-func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMail bool) (bool, error) {
+func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMailAt *time.Time) (bool, error) {
 	return changed(ctx, t, `
-		UPDATE {users} SET password_hash = $1, password_version = password_version + 1, password_by_mail = $4
-		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version, byMail)
+		UPDATE {users} SET password_hash = $1, password_version = password_version + 1,
+		       password_by_mail = $4, password_by_mail_at = $5, password_stopped = FALSE
+		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version, byMailAt != nil, byMailAt)
+}
+
+// StopPassword implements stepkey.MailTx.
+func (t *tx) StopPassword(ctx context.Context, userID uuid.UUID, stopped bool) (bool, error) {
+	return changed(ctx, t, `UPDATE {users} SET password_stopped = $1 WHERE id = $2 AND password_stopped <> $1`, stopped, userID)
 }

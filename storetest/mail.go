@@ -184,6 +184,7 @@ func takeLink(t *testing.T, s stepkey.Store, l stepkey.Link, now time.Time) (got
 func linkIsTakenOnce(t *testing.T, s stepkey.Store) {
 	u := signedIn(t, s, "mira", 0).User
 	want := linkOf(u, stepkey.LinkResetPassword, 1)
+	setEmail(t, s, u, want.Address)
 	putLink(t, s, want)
 	for range 2 { // looking takes nothing
 		owner, err := s.LinkOwner(t.Context(), want.Digest, want.Purpose, epoch)
@@ -230,6 +231,22 @@ func linkThatIsVoid(t *testing.T, s stepkey.Store) {
 			return errors.Join(tx.DropLinks(ctx, l.UserID, stepkey.LinkVerifyEmail, stepkey.LinkFreeze),
 				tx.DropLinks(ctx, uuid.New(), stepkey.LinkResetPassword))
 		}, true},
+		{"sent to another address", stepkey.LinkResetPassword, epoch, changeEmail, false},
+		{"sent to another address, recovery", stepkey.LinkFinishRecovery, epoch, changeEmail, false},
+		{"sent to another address, outlived", stepkey.LinkFreeze, epoch, changeEmail, true},
+		{"sent to another address, which it confirms", stepkey.LinkVerifyEmail, epoch, changeEmail, true},
+		{"sent to an address that was removed", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+			return second(tx.SetEmail(ctx, l.UserID, "", epoch))
+		}, false},
+		{"asked for by the device", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+			return tx.DropLinkAskedBy(ctx, l.UserID, l.Purpose, l.AskedBy)
+		}, false},
+		{"asked for by another device", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+			return tx.DropLinkAskedBy(ctx, l.UserID, l.Purpose, []byte("other"))
+		}, true},
+		{"another link of the device", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+			return tx.DropLinkAskedBy(ctx, l.UserID, stepkey.LinkRecover, l.AskedBy)
+		}, true},
 		{"replaced", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
 			newer := *l
 			newer.Digest[31] = 1
@@ -246,6 +263,8 @@ func linkThatIsVoid(t *testing.T, s stepkey.Store) {
 		if test.purpose == stepkey.LinkFreeze {
 			l.PasswordVersion = 0
 		}
+		setEmail(t, s, u, l.Address)
+		l.AskedBy = []byte("device")
 		putLink(t, s, l)
 		if test.change != nil {
 			inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return test.change(ctx, tx, &l) })
@@ -260,14 +279,25 @@ func linkThatIsVoid(t *testing.T, s stepkey.Store) {
 	}
 }
 
+func setEmail(t *testing.T, s stepkey.Store, u stepkey.User, address string) {
+	t.Helper()
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return second(tx.SetEmail(ctx, u.ID, address, epoch)) })
+}
+
+func changeEmail(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+	return second(tx.SetEmail(ctx, l.UserID, "new@example.com", epoch))
+}
+
 func changePassword(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
-	return second(tx.SetPassword(ctx, l.UserID, 1, "new hash", false))
+	return second(tx.SetPassword(ctx, l.UserID, 1, "new hash", nil))
 }
 
 func second[T any](_ T, err error) error { return err }
 
 func oneTakesTheLink(t *testing.T, s stepkey.Store) {
-	l := linkOf(signedIn(t, s, "mira", 0).User, stepkey.LinkResetPassword, 1)
+	u := signedIn(t, s, "mira", 0).User
+	l := linkOf(u, stepkey.LinkResetPassword, 1)
+	setEmail(t, s, u, l.Address)
 	putLink(t, s, l)
 	won := race(32, func(int) bool {
 		_, err := takeLink(t, s, l, epoch)
@@ -287,7 +317,7 @@ func setPassword(t *testing.T, s stepkey.Store) {
 		t.Helper()
 		var done bool
 		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
-			done, err = tx.SetPassword(ctx, a.User.ID, version, "new hash", false)
+			done, err = tx.SetPassword(ctx, a.User.ID, version, "new hash", nil)
 			return err
 		})
 		if done != want {

@@ -132,27 +132,60 @@ func recoveryWaits(t *testing.T, s stepkey.Store) {
 
 func passwordByMail(t *testing.T, s stepkey.Store) {
 	a := signedIn(t, s, "mira", 0)
-	want := func(what string, byMail bool) {
+	want := func(what string, byMail *time.Time) {
 		t.Helper()
 		u, err := s.UserByName(t.Context(), "mira")
-		if err != nil || u.PasswordByMail != byMail {
-			t.Errorf("%s: by mail %v, %v", what, u.PasswordByMail, err)
+		if diff := cmp.Diff(byMail, u.PasswordByMailAt); err != nil || diff != "" || u.PasswordByMail != (byMail != nil) {
+			t.Errorf("%s: by mail %v, %v; when, -want +got:\n%s", what, u.PasswordByMail, err, diff)
 		}
 	}
-	set := func(version int, byMail bool) {
+	set := func(version int, byMail *time.Time) {
 		t.Helper()
 		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
 			return second(tx.SetPassword(ctx, a.User.ID, version, "a hash", byMail))
 		})
 	}
-	want("at first", false)
-	set(1, true)
-	want("set by mail", true)
+	want("at first", nil)
+	set(1, &epoch)
+	want("set by mail", &epoch)
 	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.TrustPassword(ctx, a.User.ID) })
-	want("trusted", false)
-	set(2, true)
-	set(3, false)
-	want("changed", false)
+	want("trusted", nil)
+	set(2, &epoch)
+	set(3, nil)
+	want("changed", nil)
+}
+
+func passwordStopped(t *testing.T, s stepkey.Store) {
+	a := signedIn(t, s, "mira", 1)
+	stop := func(what string, stopped, changes bool) {
+		t.Helper()
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+			changed, err := tx.StopPassword(ctx, a.User.ID, stopped)
+			if changed != changes {
+				t.Errorf("%s: changed %v, want %v", what, changed, changes)
+			}
+			return err
+		})
+		byName, err := s.UserByName(t.Context(), "mira")
+		if err != nil || byName.PasswordStopped != stopped {
+			t.Errorf("%s, UserByName: stopped %v, %v", what, byName.PasswordStopped, err)
+		}
+		got, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
+		if err != nil || got.User.PasswordStopped != stopped {
+			t.Errorf("%s, Account: stopped %v, %v", what, got.User.PasswordStopped, err)
+		}
+	}
+	stop("not stopped", false, false)
+	stop("stopped", true, true)
+	stop("again", true, false)
+	stop("lifted", false, true)
+	stop("stopped again", true, true)
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		return second(tx.SetPassword(ctx, a.User.ID, 1, "a hash", nil))
+	})
+	if u, err := s.UserByName(t.Context(), "mira"); err != nil || u.PasswordStopped {
+		t.Errorf("the next password: stopped %v, %v", u.PasswordStopped, err)
+	}
 }
 
 func recoveredSession(t *testing.T, s stepkey.Store) {

@@ -220,6 +220,7 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 	end("somebody else's", stepkey.EndSessions{Only: noor.Session.ID})
 	end("one", stepkey.EndSessions{Only: sessions[2].ID}, sessions[2])
 	end("one again", stepkey.EndSessions{Only: sessions[2].ID})
+	end("but one and the newest three", stepkey.EndSessions{Keep: 3, Except: sessions[0].ID})
 	end("but the newest three", stepkey.EndSessions{Keep: 3}, sessions[0])
 	if got := liveOf(mira); got != before-2 {
 		t.Errorf("%d live sessions, want %d", got, before-2)
@@ -311,7 +312,7 @@ func newPassword(t *testing.T, s stepkey.Store) {
 		if err := tx.CreateSession(ctx, other); err != nil {
 			return err
 		}
-		if set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, "new hash", false); err != nil || !set {
+		if set, err := tx.SetPassword(ctx, a.User.ID, a.User.PasswordVersion, "new hash", nil); err != nil || !set {
 			t.Errorf("SetPassword: %v, %v", set, err)
 		}
 		if generation, err := tx.AdoptPassword(ctx, want, at); err != nil || generation != 3 {

@@ -84,6 +84,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("of 32 that spend a recovery code one does", oneSpendsTheCode)
 	run("a recovery waits", recoveryWaits)
 	run("a password set by mail", passwordByMail)
+	run("a password that is stopped", passwordStopped)
 	run("a session at level recovery", recoveredSession)
 	run("passkeys that wait are dropped", waitingPasskeysDropped)
 	run("mails are dropped by kind", mailsDropped)

@@ -21,15 +21,16 @@ type keyCommands struct {
 }
 
 type userCommands struct {
-	List    userListCommand    `cmd:"" help:"List all users, a line each."`
-	Show    userShowCommand    `cmd:"" help:"Show one user, with passkeys, live sessions and what happened last."`
-	Disable userDisableCommand `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
-	Enable  userEnableCommand  `cmd:"" help:"Let a disabled user sign in again."`
-	Delete  userDeleteCommand  `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
-	Unlock  userUnlockCommand  `cmd:"" help:"Set back the count of failed logins at an account."`
-	Recover userRecoverCommand `cmd:"" help:"Make a link by which a user who has lost everything adds a passkey. You never see a password."`
-	Export  userExportCommand  `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes, addresses and passkeys."`
-	Import  userImportCommand  `cmd:"" help:"Take users over from JSON lines, with hashes of argon2id, bcrypt, scrypt or PBKDF2. Without --yes it only reports."`
+	List        userListCommand        `cmd:"" help:"List all users, a line each."`
+	Show        userShowCommand        `cmd:"" help:"Show one user, with passkeys, live sessions and what happened last."`
+	Disable     userDisableCommand     `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
+	Enable      userEnableCommand      `cmd:"" help:"Let a disabled user sign in again."`
+	Delete      userDeleteCommand      `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
+	Unlock      userUnlockCommand      `cmd:"" help:"Set back the count of failed logins at an account; with --allow-password, let a password sign in again that the owner stopped."`
+	Recover     userRecoverCommand     `cmd:"" help:"Make a link by which a user who has lost everything adds a passkey. You never see a password."`
+	RemoveEmail userRemoveEmailCommand `cmd:"" help:"Remove a user's e-mail address, and void every link that was sent to it."`
+	Export      userExportCommand      `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes, addresses and passkeys."`
+	Import      userImportCommand      `cmd:"" help:"Take users over from JSON lines, with hashes of argon2id, bcrypt, scrypt or PBKDF2. Without --yes it only reports."`
 }
 
 // commandTimeout is the least that a command waits for the database in one
@@ -127,13 +128,47 @@ func (c *userEnableCommand) Run(ctx context.Context, out output) error {
 
 type userUnlockCommand struct {
 	settings
+	Username      string `arg:"" help:"The user's name."`
+	AllowPassword bool   `help:"Let the password sign in again that was stopped by the link \"This was not me\". Whoever else knows it gets in as well."`
+}
+
+// Run sets back the count of failed logins at a user's account. That a password is stopped
+// is said and left alone, unless it is asked for: the owner may have had a reason.
+func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
+	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
+		u, err := findUser(ctx, store, c.Username)
+		if err != nil {
+			return err
+		}
+		if err := service.UnlockUser(ctx, u); err != nil {
+			return err
+		}
+		fmt.Fprintln(out.stdout, "Failed logins at the account count from zero again.")
+		if !u.PasswordStopped {
+			return nil
+		}
+		if !c.AllowPassword {
+			_, err := fmt.Fprintln(out.stdout, "The password is stopped: somebody followed the link \"This was not me\" of a mail. A reset sets another one;"+
+				" --allow-password lets this one sign in again, for whoever knows it.")
+			return err
+		}
+		if _, err := service.AllowPassword(ctx, u.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(out.stdout, "The password signs in again.")
+		return err
+	})
+}
+
+type userRemoveEmailCommand struct {
+	settings
 	Username string `arg:"" help:"The user's name."`
 }
 
-// Run sets back the count of failed logins at a user's account.
-func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
-	return c.withUser(ctx, out, c.Username, "Failed logins at the account count from zero again.",
-		func(service *stepkey.Service, u stepkey.User) error { return service.UnlockUser(ctx, u) })
+// Run removes a user's address.
+func (c *userRemoveEmailCommand) Run(ctx context.Context, out output) error {
+	return c.withUser(ctx, out, c.Username, "The account has no e-mail address, and links that were sent to one are void.",
+		func(service *stepkey.Service, u stepkey.User) error { return service.RemoveUserEmail(ctx, u.ID) })
 }
 
 type userRecoverCommand struct {

@@ -22,15 +22,16 @@ const maxLine = 1 << 20
 
 // userLine is a user as a line of JSON. docs/moving-in.md describes the members.
 type userLine struct {
-	ID             uuid.UUID          `json:"id"`
-	Username       string             `json:"username"`
-	PasswordHash   string             `json:"passwordHash"`
-	PasswordByMail bool               `json:"passwordByMail,omitzero"`
-	UserHandle     ceremony.Base64URL `json:"userHandle,omitzero"`
-	CreatedAt      time.Time          `json:"createdAt,omitzero"`
-	DisabledAt     *time.Time         `json:"disabledAt,omitzero"`
-	Email          *emailLine         `json:"email,omitzero"`
-	Passkeys       []passkeyLine      `json:"passkeys,omitempty"`
+	ID              uuid.UUID          `json:"id"`
+	Username        string             `json:"username"`
+	PasswordHash    string             `json:"passwordHash"`
+	PasswordByMail  bool               `json:"passwordByMail,omitzero"`
+	PasswordStopped bool               `json:"passwordStopped,omitzero"`
+	UserHandle      ceremony.Base64URL `json:"userHandle,omitzero"`
+	CreatedAt       time.Time          `json:"createdAt,omitzero"`
+	DisabledAt      *time.Time         `json:"disabledAt,omitzero"`
+	Email           *emailLine         `json:"email,omitzero"`
+	Passkeys        []passkeyLine      `json:"passkeys,omitempty"`
 }
 
 type emailLine struct {
@@ -55,7 +56,8 @@ type passkeyLine struct {
 
 func lineOf(u stepkey.PortableUser) userLine {
 	l := userLine{
-		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, PasswordByMail: u.PasswordByMail, UserHandle: u.Handle,
+		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, PasswordByMail: u.PasswordByMail,
+		PasswordStopped: u.PasswordStopped, UserHandle: u.Handle,
 		CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
 	}
 	if u.Email != nil {
@@ -73,7 +75,8 @@ func lineOf(u stepkey.PortableUser) userLine {
 
 func (l userLine) user() stepkey.PortableUser {
 	u := stepkey.PortableUser{
-		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, PasswordByMail: l.PasswordByMail, Handle: l.UserHandle,
+		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, PasswordByMail: l.PasswordByMail,
+		PasswordStopped: l.PasswordStopped, Handle: l.UserHandle,
 		CreatedAt: l.CreatedAt, DisabledAt: l.DisabledAt,
 	}
 	if l.Email != nil {

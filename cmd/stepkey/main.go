@@ -3,7 +3,7 @@
 //
 //	stepkey serve          run the service; with no settings, on SQLite at http://localhost:3000
 //	stepkey key            list, rotate or revoke signing keys
-//	stepkey user           list, show, disable, enable, unlock or delete users; export or import all
+//	stepkey user           list, show, disable, enable, unlock or delete users, remove an address; export or import all
 //	stepkey import         take users over from the NestJS original
 //	stepkey healthcheck    ask a running service whether it is alive
 //	stepkey version        print the version

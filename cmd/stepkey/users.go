@@ -193,6 +193,9 @@ func showUser(w io.Writer, r stepkey.UserRecord) {
 		fmt.Fprintf(w, "Disabled\t%s\n", moment(r.User.DisabledAt))
 	}
 	fmt.Fprintf(w, "Created\t%s\n", moment(&r.User.CreatedAt))
+	if r.User.PasswordStopped {
+		fmt.Fprintln(w, "Password\tstopped by \"This was not me\"; a reset sets another one")
+	}
 	if r.Email != nil {
 		fmt.Fprintf(w, "E-mail\t%s, confirmed %s\n", printable(r.Email.Address), moment(&r.Email.ConfirmedAt))
 	}

@@ -19,6 +19,7 @@ const (
 	PasswordReset         Kind = "password_reset"
 	EmailChanged          Kind = "email_changed"
 	EmailRemoved          Kind = "email_removed"
+	EmailRemovedByAdmin   Kind = "email_removed_by_admin"
 	SessionReused         Kind = "session_reused"
 	RecoveryStarted       Kind = "recovery_started"
 	RecoveryReady         Kind = "recovery_ready"
@@ -38,7 +39,7 @@ const FindAccounts Kind = "find_accounts"
 func Kinds() []Kind {
 	return []Kind{
 		ConfirmEmail, ResetPassword, FinishRecovery,
-		PasskeyAdded, PasskeyRemoved, PasskeyFailed, PasswordChanged, PasswordReset, EmailChanged, EmailRemoved,
+		PasskeyAdded, PasskeyRemoved, PasskeyFailed, PasswordChanged, PasswordReset, EmailChanged, EmailRemoved, EmailRemovedByAdmin,
 		SessionReused, RecoveryStarted, RecoveryReady, RecoveryByAdmin, RecoveryUsed, RecoveryCancelled, RecoveryCodesReplaced, AccountFrozen, AccountDeleted,
 	}
 }

@@ -24,7 +24,7 @@ const (
 func notice(subject string, lines ...string) wording {
 	return wording{
 		subject: subject, lines: lines, facts: true,
-		before: wasYou + " If it was not, sign out everywhere and stop what was begun:",
+		before: wasYou + " If it was not, sign out everywhere, stop the password, and stop what was begun:",
 		link:   "This was not me", url: func(l Letter) string { return l.FreezeURL },
 		after: []string{"Then set a new password, and look through your passkeys."},
 	}
@@ -63,7 +63,8 @@ func words() map[Kind]wording {
 			after: []string{tenMinutes, unasked},
 		},
 
-		PasskeyAdded:   notice("A passkey was added", "A passkey was added to "+account+" at {{.Service}}."),
+		PasskeyAdded: notice("A passkey was added", "A passkey was added to "+account+" at {{.Service}}."+
+			"{{if not .Until.IsZero}} It works from "+until+". Until then, the link below takes it away again.{{end}}"),
 		PasskeyRemoved: notice("A passkey was removed", "A passkey was removed from "+account+" at {{.Service}}."),
 		PasskeyFailed: notice("A sign-in stopped at your passkey",
 			"Someone typed the right password of "+account+" at {{.Service}}, and then had no passkey that works.",
@@ -97,7 +98,17 @@ func words() map[Kind]wording {
 			"New recovery codes were made for "+account+" at {{.Service}}. The ones before no longer work."),
 		AccountFrozen: notice("You were signed out everywhere",
 			"Someone followed the link “This was not me” from a mail about "+account+" at {{.Service}}.",
-			"Every device is signed out, and what was begun to get into the account is stopped."),
+			"Every device is signed out, and what was begun to get into the account is stopped. "+
+				"The password no longer works. Set a new one at {{.ResetURL}}, or sign in with a passkey."),
+		EmailRemovedByAdmin: {
+			subject: "Your e-mail address was removed",
+			lines: []string{
+				"Those who run {{.Service}} removed this address from " + account + ". Nothing more is sent here, and links from earlier mails no longer work.",
+			},
+			facts:  true,
+			before: "Did you not ask for that? Then tell those who run {{.Service}}:", link: "{{.Service}}",
+			url: func(l Letter) string { return l.Home },
+		},
 		AccountDeleted: {
 			subject: "Your account was deleted",
 			lines:   []string{"The account “{{.Username}}” at {{.Service}} was deleted, with everything in it."},

@@ -1,6 +1,6 @@
 // How a StepkeyError looks: the notice, or the fields it belongs to. A browser's own text is never shown.
 
-import { fields, notices, reference } from "./words/common.js";
+import { fields, later, notices, reference } from "./words/common.js";
 
 /** Names of the fields a refusal belongs to, and the words; null for other refusals. */
 export function atFields(error, step) {
@@ -10,10 +10,13 @@ export function atFields(error, step) {
 	return text ? [[kind.startsWith("username") ? "username" : "password"], text] : null;
 }
 
+const moment = text => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+
 /** The notice for the rest. Without words of its own, it says what the error says. */
 export function explain(error, step) {
 	const { kind, retryAfter, problem } = error;
 	if (retryAfter) return { ...(error.status === 429 ? notices.rate_limited : notices.overloaded), wait: retryAfter };
+	if (later[kind]) return later[kind](moment(problem.usableFrom ?? problem.possibleFrom));
 	if (kind === "verification_failed" && step === "add") return notices.unproven;
 	if (kind === "cross_site") return notices.address;
 	const words = notices[kind] ?? (error.status < 500 && problem?.detail ? { ...notices.internal, lead: problem.detail, text: "" } : notices.internal);

@@ -20,7 +20,8 @@ async function send(form, body) {
 	let response, answer;
 	try {
 		response = await fetch(form.dataset.call, {
-			method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "omit",
+			// Asking for a link says which device asks, so that a sign-in there voids the link. Nothing else needs a cookie.
+			method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: form === ask ? "same-origin" : "omit",
 		});
 		answer = await response.json();
 	} catch {

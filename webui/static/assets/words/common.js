@@ -45,6 +45,12 @@ export const notices = {
 	opened: ok("Open.", "The server saw full level and let you in.", "reopen"),
 };
 
+/** What is possible only from a time that the server names, by its code. */
+export const later = {
+	passkey_waits: when => plain(`Your new passkey works from ${when}.`, "We wrote to your address, so that you could stop it if it were not yours."),
+	reset_too_recent: when => plain(`This is possible from ${when}.`, "Your password was reset by e-mail a short while ago. Until then we make sure that it was you."),
+};
+
 // The client says the rest.
 for (const kind in notices) notices[kind].lead ||= sentences[kind];
 

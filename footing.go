@@ -1,0 +1,60 @@
+package stepkey
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stepkey/stepkey/token"
+)
+
+// A password that was set by a link in a mail proves the mailbox and nothing else. On an
+// account without a passkey that works, it could go from there to level full at once, by way
+// of a first passkey, and the mailbox alone would open what a passkey is meant to protect.
+// So for as long after the reset as a passkey gained by recovery waits (Config.RecoveryCoolOff):
+//
+//   - a first passkey waits as such a passkey does, and the owner is told with a link that
+//     takes it away again;
+//   - the address stays as it is, so that the notices and that link reach the owner;
+//   - the account is not deleted.
+//
+// Only time ends this, or a verified passkey. Changing the password again does not: whoever
+// set it knows it. Nor does a sign-in on a device from before the reset: the cookie may be on
+// a shared computer, and a second reset would turn one from after the first into such a one.
+// A new reset begins a new cool-off.
+
+// ResetTooRecentError says that the password was set by mail a short while ago, and from
+// when the call is possible.
+type ResetTooRecentError struct{ Until time.Time }
+
+// Error implements error.
+func (e *ResetTooRecentError) Error() string {
+	return fmt.Sprintf("stepkey: the password was reset by mail; possible from %s", e.Until.Format(time.RFC3339))
+}
+
+// restsOnMailbox reports whether the account stands on its mailbox alone, and until when.
+func (s *Service) restsOnMailbox(a Account, now time.Time) (until time.Time, rests bool) {
+	if a.User.PasswordByMailAt == nil || len(usable(a.Passkeys, now)) > 0 {
+		return time.Time{}, false
+	}
+	until = a.User.PasswordByMailAt.Add(s.coolOff)
+	return until, now.Before(until)
+}
+
+// mayChangeAccount is mayChangePasskeys for changing or removing the address and for deleting
+// the account, which an account that rests on its mailbox has to wait for.
+func (s *Service) mayChangeAccount(a Account, c token.Claims, now time.Time) error {
+	if until, rests := s.restsOnMailbox(a, now); rests {
+		return &ResetTooRecentError{Until: until}
+	}
+	return mayChangePasskeys(a, c, now)
+}
+
+// waitOf is from when a passkey works that the session of a adds now, or nil for at once.
+func (s *Service) waitOf(a Account, now time.Time) *time.Time {
+	_, rests := s.restsOnMailbox(a, now)
+	if !rests && a.Session.Level() != token.LevelRecovery {
+		return nil
+	}
+	from := now.Add(s.coolOff)
+	return &from
+}
