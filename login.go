@@ -146,7 +146,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, p.device, now); err != nil {
 		return Grant{}, err
 	}
-	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
 		locked, err := stillSignsIn(ctx, tx, u)
 		if err != nil {
 			return nil, err

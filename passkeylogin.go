@@ -140,7 +140,7 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 	if refusal.Reason == ceremony.ReasonCounter {
 		kind = EventCounterRegression
 	}
-	err := s.store.InTx(ctx, func(tx Tx) error {
+	err := s.store.InTx(WithAccount(ctx, p.UserID), func(tx Tx) error {
 		return s.record(ctx, tx, Event{
 			Kind: kind, UserID: p.UserID, PasskeyID: p.ID, Reason: string(refusal.Reason),
 		}, now)
@@ -171,7 +171,7 @@ func (s *Service) startFullSession(
 		return Grant{}, err
 	}
 	used := false
-	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
 		if _, err := stillSignsIn(ctx, tx, u); err != nil {
 			return nil, err
 		}

@@ -70,7 +70,7 @@ func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Clie
 		return Grant{}, expiredIfMissing(err)
 	}
 	var session Session
-	err = s.inTxEnding(ctx, func(tx Tx) (ended []uuid.UUID, err error) {
+	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) (ended []uuid.UUID, err error) {
 		if u, err = tx.LockUser(ctx, u.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}

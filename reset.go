@@ -123,7 +123,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		return err
 	}
 	now := s.now()
-	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	return s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
 		// As whoever changes the password signed in: the lock first, so that no login
 		// slips in between.
 		if _, err := tx.LockUser(ctx, u.ID); err != nil {

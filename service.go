@@ -74,7 +74,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store: c.Store, challenges: c.Challenges, clock: c.Clock, random: c.Random, log: c.Log,
+		clock: c.Clock, random: c.Random, log: c.Log,
 		challengesApart: any(c.Challenges) != any(c.Store),
 
 		gate:     password.NewGate(hashSlots(c.HashSlots), c.HashWait),
@@ -85,6 +85,11 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	turns := newTurns()
+	s.store, s.challenges = turnStore{c.Store, turns}, turnChallenges{c.Challenges, turns}
+	if c.Limiter != nil {
+		c.Limiter = turnLimiter{c.Limiter, turns}
 	}
 	s.rpID, s.noPasskeyLogIn = c.RPID, c.NoPasskeyLogIn
 	s.mailer, s.publicURL, s.serviceName = c.Mailer, c.PublicURL, c.RPName

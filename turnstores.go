@@ -1,0 +1,159 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+type accountKey struct{}
+
+// WithAccount says that what is done with the context is done for one user. Operations of one
+// account wait for the same rows of the store, so a [Service] has few of them at once at its
+// Store, Challenges and Limiter. The others wait in order without a connection, and beyond
+// a few hundred are refused with a RateLimitedError. So parallel calls of one account do not
+// slow down the others. Package httpapi calls WithAccount for every signed-in request.
+func WithAccount(ctx context.Context, userID uuid.UUID) context.Context {
+	return context.WithValue(ctx, accountKey{}, userID)
+}
+
+// turnKey is the account that ctx is for, or the key that stands in where there is none.
+func turnKey(ctx context.Context, otherwise any) any {
+	if id, ok := ctx.Value(accountKey{}).(uuid.UUID); ok {
+		return id
+	}
+	return otherwise
+}
+
+// turnStore is a Store where operations of one account take turns. Transactions of no
+// account, such as an import, do not wait.
+type turnStore struct {
+	Store
+	turns *turns
+}
+
+func (s turnStore) InTx(ctx context.Context, fn func(Tx) error) error {
+	key := turnKey(ctx, nil)
+	if key == nil {
+		return s.Store.InTx(ctx, fn)
+	}
+	leave, err := s.turns.take(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.Store.InTx(ctx, fn)
+}
+
+func (s turnStore) Ping(ctx context.Context) error {
+	leave, err := s.turns.take(ctx, "ping")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.Store.Ping(ctx)
+}
+
+func (s turnStore) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error) {
+	leave, err := s.turns.take(ctx, userID)
+	if err != nil {
+		return Account{}, err
+	}
+	defer leave()
+	return s.Store.Account(ctx, userID, sessionID, now)
+}
+
+func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (Session, error) {
+	leave, err := s.turns.take(ctx, turnKey(ctx, id))
+	if err != nil {
+		return Session{}, err
+	}
+	defer leave()
+	return s.Store.RefreshSession(ctx, id)
+}
+
+func (s turnStore) RotateSession(ctx context.Context, r Rotation) (Rotated, error) {
+	leave, err := s.turns.take(ctx, r.UserID)
+	if err != nil {
+		return Rotated{}, err
+	}
+	defer leave()
+	return s.Store.RotateSession(ctx, r)
+}
+
+func (s turnStore) Sessions(
+	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *SessionPlace, limit int,
+) ([]Session, error) {
+	leave, err := s.turns.take(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.Store.Sessions(ctx, userID, now, idleSince, before, limit)
+}
+
+func (s turnStore) Events(ctx context.Context, userID uuid.UUID, before *EventPlace, limit int) ([]Event, error) {
+	leave, err := s.turns.take(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.Store.Events(ctx, userID, before, limit)
+}
+
+func (s turnStore) ChargeAttempt(ctx context.Context, a Attempt) (Attempts, error) {
+	leave, err := s.turns.take(ctx, turnKey(ctx, a.Key))
+	if err != nil {
+		return Attempts{}, err
+	}
+	defer leave()
+	return s.Store.ChargeAttempt(ctx, a)
+}
+
+// turnChallenges is the same for Challenges. One without a user, for signing in with a
+// passkey alone, has a row of its own that nobody else waits for.
+type turnChallenges struct {
+	Challenges
+	turns *turns
+}
+
+func (c turnChallenges) Put(ctx context.Context, key ChallengeKey, state []byte, ttl time.Duration) error {
+	if key.UserID == uuid.Nil {
+		return c.Challenges.Put(ctx, key, state, ttl)
+	}
+	leave, err := c.turns.take(ctx, key.UserID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return c.Challenges.Put(ctx, key, state, ttl)
+}
+
+func (c turnChallenges) Take(ctx context.Context, key ChallengeKey) ([]byte, error) {
+	if key.UserID == uuid.Nil {
+		return c.Challenges.Take(ctx, key)
+	}
+	leave, err := c.turns.take(ctx, key.UserID)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return c.Challenges.Take(ctx, key)
+}
+
+// turnLimiter is the same for a Limiter. Without an account it goes by the last bucket,
+// which is the one that most clients share.
+type turnLimiter struct {
+	Limiter
+	turns *turns
+}
+
+func (l turnLimiter) Charge(ctx context.Context, charges ...Charge) (time.Duration, error) {
+	leave, err := l.turns.take(ctx, turnKey(ctx, charges[len(charges)-1].Bucket))
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	return l.Limiter.Charge(ctx, charges...)
+}
