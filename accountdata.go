@@ -30,6 +30,9 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	if err != nil {
 		return AccountData{}, err
 	}
+	if err := s.limits.chargeExport(ctx, a.Session.ID, now); err != nil {
+		return AccountData{}, err
+	}
 	sessions, err := s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionLifetime), nil, MaxListedSessions)
 	if err != nil {
 		return AccountData{}, err

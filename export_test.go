@@ -110,4 +110,38 @@ func (l Limits) PasswordChange(user uuid.UUID) error {
 	return l.limits.chargePasswordChange(context.Background(), user, l.clock())
 }
 
+func (l Limits) Rename(session uuid.UUID) error {
+	return l.limits.chargeRename(context.Background(), session, l.clock())
+}
+
+func (l Limits) Export(session uuid.UUID) error {
+	return l.limits.chargeExport(context.Background(), session, l.clock())
+}
+
+func (l Limits) Refresh(session uuid.UUID) error {
+	return l.limits.admitRefresh(session.String(), l.clock())
+}
+
+func (l Limits) Call(session uuid.UUID) error {
+	return l.limits.admit("session", session.String(), sessionCallsLimit(), l.clock())
+}
+
+func (l Limits) CallFrom(c Client) error {
+	return l.limits.admit("client", c.IP.String(), clientCallsLimit(), l.clock())
+}
+
+func (l Limits) Readiness(c Client) error {
+	return l.limits.admit("readiness", c.IP.String(), readinessLimit(), l.clock())
+}
+
+func (l Limits) Introspection(c Client) error {
+	_, err := l.limits.admitIntrospection(c, l.clock())
+	return err
+}
+
+func (l Limits) Revocation(c Client) error {
+	_, err := l.limits.admitRevocation(c, l.clock())
+	return err
+}
+
 func accountIn(session uuid.UUID) Account { return Account{Session: Session{ID: session}} }

@@ -63,6 +63,12 @@ func mailAddressLimit() Limit         { return Limit{Burst: 3, Every: 61 * time.
 func mailClientLimit() Limit          { return Limit{Burst: 7, Every: 16 * time.Minute} }
 func passkeyFailedNoticeLimit() Limit { return Limit{Burst: 1, Every: 61 * time.Minute} }
 
+// Renamed passkeys, per session: 30 in any five minutes, more than an account can have, so
+// that renaming to and fro does not fill the record of events. Exports, which read all of an
+// account: 10 in any hour.
+func renameLimit() Limit { return Limit{Burst: 25, Every: 58 * time.Second} }
+func exportLimit() Limit { return Limit{Burst: 7, Every: 16 * time.Minute} }
+
 // AttackFailures is the default of Config.AttackFailures.
 const AttackFailures = 300
 
@@ -87,6 +93,7 @@ type limits struct {
 	limiter  Limiter
 	key      []byte // of bucket names
 	refused  *refusals
+	budgets  *budgets
 	failures Limit        // of all logins together
 	attack   atomic.Int64 // until when an attack is assumed, in microseconds since 1970
 	log      *slog.Logger
@@ -94,7 +101,7 @@ type limits struct {
 
 func newLimits(c Config, key []byte) *limits {
 	return &limits{
-		limiter: c.Limiter, key: key, refused: newRefusals(maxRefusals), log: c.Log,
+		limiter: c.Limiter, key: key, refused: newRefusals(maxRefusals), budgets: newBudgets(maxBudgets), log: c.Log,
 		failures: Limit{Burst: c.AttackFailures, Every: time.Minute / time.Duration(c.AttackFailures)},
 	}
 }
@@ -170,6 +177,14 @@ func (l *limits) chargeRecoveryCode(ctx context.Context, a Account, now time.Tim
 
 func (l *limits) chargeVerification(ctx context.Context, a Account, now time.Time) error {
 	return l.charge(ctx, now, Charge{l.bucket("verification", a.Session.ID.String()), verificationLimit(), 1})
+}
+
+func (l *limits) chargeRename(ctx context.Context, sessionID uuid.UUID, now time.Time) error {
+	return l.charge(ctx, now, Charge{l.bucket("rename", sessionID.String()), renameLimit(), 1})
+}
+
+func (l *limits) chargeExport(ctx context.Context, sessionID uuid.UUID, now time.Time) error {
+	return l.charge(ctx, now, Charge{l.bucket("export", sessionID.String()), exportLimit(), 1})
 }
 
 func (l *limits) chargeRefusedCeremony(ctx context.Context, userID uuid.UUID, now time.Time) error {

@@ -68,6 +68,14 @@ var documented = map[[2]string]greedy{
 	{"failed sign-ins with a passkey alone", "network"}:                                                     func(l stepkey.Limits, i int) error { return l.PasskeyLogIn(neighbour(i)) },
 	{"failed passkey responses", "session"}:                                                                 func(l stepkey.Limits, _ int) error { return l.Verification(session) },
 	{"refused passkey responses recorded for the operator", "user"}:                                         func(l stepkey.Limits, _ int) error { return l.RefusedCeremony(session) },
+	{"renamed passkeys", "session"}:                                                                         func(l stepkey.Limits, _ int) error { return l.Rename(session) },
+	{"exports", "session"}:                                                                                  func(l stepkey.Limits, _ int) error { return l.Export(session) },
+	{"refreshes", "session"}:                                                                                func(l stepkey.Limits, _ int) error { return l.Refresh(session) },
+	{"calls of a signed-in client", "session"}:                                                              func(l stepkey.Limits, _ int) error { return l.Call(session) },
+	{"calls without a session", "address"}:                                                                  func(l stepkey.Limits, _ int) error { return l.CallFrom(one) },
+	{"calls of /readyz", "address"}:                                                                         func(l stepkey.Limits, _ int) error { return l.Readiness(one) },
+	{"wrong introspection secrets", "address"}:                                                              func(l stepkey.Limits, _ int) error { return l.Introspection(one) },
+	{"revocations of unknown tokens", "address"}:                                                            func(l stepkey.Limits, _ int) error { return l.Revocation(one) },
 }
 
 // counts are the rows that name a count instead of a rate.

@@ -60,6 +60,9 @@ func (s *Service) RenamePasskey(
 		return Passkey{}, SignalNames{}, err
 	}
 	now := s.now()
+	if err := s.limits.chargeRename(ctx, sessionID, now); err != nil {
+		return Passkey{}, SignalNames{}, err
+	}
 	var renamed Passkey
 	var names SignalNames
 	err = s.store.InTx(ctx, func(tx Tx) error {

@@ -92,7 +92,8 @@ func (s *Service) genuine(p presented, session Session) bool {
 //
 // A token that was replaced within the last ten seconds gets its replacement
 // again. One that was replaced earlier is in two hands: its session ends, and that
-// is recorded (RFC 9700 §4.14.2). Whatever is wrong, the answer is ErrUnauthorized.
+// is recorded (RFC 9700 §4.14.2). Whatever is wrong, the answer is ErrUnauthorized. A
+// session that refreshes without end is refused with a RateLimitedError, which changes nothing.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
 	p, err := parseRefreshToken(refreshToken)
 	if err != nil {
@@ -105,6 +106,9 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 	}
 	if !s.genuine(p, session) {
 		return Grant{}, ErrUnauthorized
+	}
+	if err := s.limits.admitRefresh(session.ID.String(), now); err != nil {
+		return Grant{}, err
 	}
 	rotated, err := s.rotate(ctx, p, session.UserID, now)
 	if errors.Is(err, ErrNotFound) {
@@ -187,7 +191,7 @@ func (s *Service) endReused(ctx context.Context, session Session, now time.Time)
 	if _, err := s.store.Account(ctx, session.UserID, session.ID, now); err == nil {
 		tell = s.mayNotify(ctx, session.UserID, mail.SessionReused, now)
 	}
-	err := s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	err := s.inTxEnding(WithAccount(ctx, session.UserID), func(tx Tx) ([]uuid.UUID, error) {
 		ended, err := s.endIn(ctx, tx, which)
 		if err != nil || len(ended) == 0 {
 			return ended, err

@@ -138,7 +138,7 @@ func playRefresh(f *fixture, rt *rapid.T, device *authenticator.Authenticator) {
 			if rapid.IntRange(0, 9).Draw(rt, "one in ten") > 0 {
 				rt.Skip("most games go on")
 			}
-			if err := f.service.Revoke(f.Context(), m.issued[m.generation]); err != nil {
+			if err := f.service.Revoke(f.Context(), m.issued[m.generation], one); err != nil {
 				rt.Fatal(err)
 			}
 			m.ended = m.ended || m.live(f.clock.Now())

@@ -137,24 +137,43 @@ func (s *Service) Sessions(
 
 // Revoke ends the session behind an access or refresh token of ours (RFC 7009). A
 // token that is not, or no longer, worth anything is no error, as the RFC has it:
-// there is nothing left to do.
-func (s *Service) Revoke(ctx context.Context, anyToken string) error {
-	if claims, err := s.verifier.Verify(ctx, anyToken); err == nil {
-		return s.revokeSession(ctx, claims)
-	}
-	p, err := parseRefreshToken(anyToken)
-	if err != nil {
-		return nil
-	}
-	session, err := s.store.RefreshSession(ctx, p.sessionID)
-	if errors.Is(err, ErrNotFound) || (err == nil && !s.genuine(p, session)) {
-		return nil
-	}
+// there is nothing left to do. Tokens that were never ours are counted by address; a client
+// that tries too many is refused with a RateLimitedError.
+func (s *Service) Revoke(ctx context.Context, anyToken string, from Client) error {
+	refund, err := s.limits.admitRevocation(from, s.now())
 	if err != nil {
 		return err
 	}
-	_, err = s.end(ctx, EndSessions{UserID: session.UserID, Only: session.ID, Reason: EndedByRevocation})
+	ours, err := s.revoke(ctx, anyToken)
+	if ours || err != nil {
+		refund()
+	}
 	return err
+}
+
+// revoke reports whether the token was made by us, whatever it is worth.
+func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err error) {
+	claims, err := s.verifier.Verify(ctx, anyToken)
+	if err == nil {
+		return true, s.revokeSession(ctx, claims)
+	}
+	var refused *token.Error
+	if errors.As(err, &refused) && refused.Reason == token.ReasonExpired {
+		return true, nil
+	}
+	p, err := parseRefreshToken(anyToken)
+	if err != nil {
+		return false, nil
+	}
+	session, err := s.store.RefreshSession(ctx, p.sessionID)
+	if errors.Is(err, ErrNotFound) || (err == nil && !s.genuine(p, session)) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = s.end(ctx, EndSessions{UserID: session.UserID, Only: session.ID, Reason: EndedByRevocation})
+	return true, err
 }
 
 func (s *Service) revokeSession(ctx context.Context, c token.Claims) error {
@@ -187,7 +206,7 @@ func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Cla
 // many there were.
 func (s *Service) end(ctx context.Context, which EndSessions) (n int, err error) {
 	which.At = s.now()
-	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(WithAccount(ctx, which.UserID), func(tx Tx) ([]uuid.UUID, error) {
 		ended, err := s.endIn(ctx, tx, which)
 		n = len(ended)
 		return ended, err

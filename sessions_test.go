@@ -59,10 +59,10 @@ func TestRevokeAndIntrospect(t *testing.T) {
 		}
 	}
 	for _, worthless := range []string{"", "x", byAccess.AccessToken + "x", "rt1.x", flipLast(byRefresh.RefreshToken)} {
-		wantError(t, "revoking what is worth nothing", f.service.Revoke(t.Context(), worthless), nil)
+		wantError(t, "revoking what is worth nothing", f.service.Revoke(t.Context(), worthless, one), nil)
 	}
-	wantError(t, "revoke by access token", f.service.Revoke(t.Context(), byAccess.AccessToken), nil)
-	wantError(t, "revoke by refresh token", f.service.Revoke(t.Context(), byRefresh.RefreshToken), nil)
+	wantError(t, "revoke by access token", f.service.Revoke(t.Context(), byAccess.AccessToken, one), nil)
+	wantError(t, "revoke by refresh token", f.service.Revoke(t.Context(), byRefresh.RefreshToken, one), nil)
 	for _, g := range []stepkey.Grant{byAccess, byRefresh} {
 		f.wantRefused("revoked", g.RefreshToken)
 		wantError(t, "Introspect after", second(f.service.Introspect(t.Context(), g.AccessToken)), stepkey.ErrUnauthorized)

@@ -41,7 +41,7 @@ func (a *api) revoke(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if err := a.service.Revoke(r.Context(), presented); err != nil {
+	if err := a.service.Revoke(r.Context(), presented, stepkey.Client{IP: a.clientIP(r)}); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -59,10 +59,16 @@ type introspection struct {
 // introspect tells a service that knows the secret whether a token's session is
 // live at this moment.
 func (a *api) introspect(w http.ResponseWriter, r *http.Request) {
+	refund, err := a.service.AdmitIntrospection(stepkey.Client{IP: a.clientIP(r)})
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	if !a.mayIntrospect(r) {
 		writeProblem(w, r, problemUnauthorized)
 		return
 	}
+	refund()
 	presented, err := formToken(w, r)
 	if err != nil {
 		a.fail(w, r, err)

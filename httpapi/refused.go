@@ -17,8 +17,8 @@ type refusalKey struct{}
 
 // ceremony logs every refusal of next with its reason, and records it where the user is
 // known. The answer alone tells too little to find out what is wrong.
-func (a *api) ceremony(kind stepkey.Purpose, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (a *api) ceremony(kind stepkey.Purpose, next budgeted) budgeted {
+	return budgeted{budget: next.budget, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		why := &stepkey.CeremonyRefusal{}
 		ctx := context.WithValue(stepkey.WithCeremonyRefusal(r.Context(), why), refusalKey{}, why)
 		r = r.WithContext(ctx)
@@ -27,7 +27,7 @@ func (a *api) ceremony(kind stepkey.Purpose, next http.Handler) http.Handler {
 		if recorder.status >= http.StatusBadRequest && recorder.status < http.StatusInternalServerError {
 			a.recordRefusal(ctx, kind, recorder.status, *why)
 		}
-	})
+	})}
 }
 
 func (a *api) recordRefusal(ctx context.Context, kind stepkey.Purpose, status int, why stepkey.CeremonyRefusal) {

@@ -17,26 +17,26 @@ type route struct {
 
 // routes lists everything that the API answers.
 func (a *api) routes() []route {
-	login := a.guard.RequireLogin
-	enrolment := a.guard.RequireEnrolment
-	full := a.guard.RequireFull
+	login := a.signedIn(a.guard.RequireLogin)
+	enrolment := a.signedIn(a.guard.RequireEnrolment)
+	full := a.signedIn(a.guard.RequireFull)
 	handle := func(f http.HandlerFunc) http.Handler { return f }
 
 	registrationOptions := enrolment(handle(a.registrationOptions))
 	stepUpOptions := login(handle(a.stepUpOptions))
 	registrationVerify := a.ceremony(stepkey.PurposeRegistration, enrolment(handle(a.registrationVerify)))
 	stepUpVerify := a.ceremony(stepkey.PurposeStepUp, login(handle(a.stepUpVerify)))
-	passkeyLogInVerify := a.ceremony(stepkey.PurposeLogIn, handle(a.passkeyLogInVerify))
+	passkeyLogInVerify := a.ceremony(stepkey.PurposeLogIn, a.anonymous(a.passkeyLogInVerify))
 	account := methods{"DELETE": login(handle(a.deleteAccount))}
 	if a.pages != nil {
-		account["GET"], account["HEAD"] = a.pages, a.pages
+		account["GET"], account["HEAD"] = fromMemory(a.pages), fromMemory(a.pages)
 	}
 	return []route{
-		{[]string{"/auth/signup"}, methods{"POST": handle(a.signUp)}},
-		{[]string{"/auth/login", "/auth/signin"}, methods{"POST": handle(a.logIn)}},
+		{[]string{"/auth/signup"}, methods{"POST": a.anonymous(a.signUp)}},
+		{[]string{"/auth/login", "/auth/signin"}, methods{"POST": a.anonymous(a.logIn)}},
 
-		{[]string{"/auth/refresh"}, methods{"POST": handle(a.refresh)}},
-		{[]string{"/auth/logout"}, methods{"POST": handle(a.logOut)}},
+		{[]string{"/auth/refresh"}, methods{"POST": a.anonymous(a.refresh)}},
+		{[]string{"/auth/logout"}, methods{"POST": a.anonymous(a.logOut)}},
 		{[]string{"/auth/logout/all"}, methods{"POST": login(handle(a.logOutEverywhere))}},
 		{[]string{"/auth/sessions"}, methods{
 			"GET":    login(handle(a.sessions)),
@@ -44,8 +44,8 @@ func (a *api) routes() []route {
 			"DELETE": login(handle(a.endOtherSessions)),
 		}},
 		{[]string{"/auth/sessions/{id}"}, methods{"DELETE": login(handle(a.endSession))}},
-		{[]string{"/auth/revoke"}, methods{"POST": handle(a.revoke)}},
-		{[]string{"/auth/introspect"}, methods{"POST": handle(a.introspect)}},
+		{[]string{"/auth/revoke"}, methods{"POST": a.anonymous(a.revoke)}},
+		{[]string{"/auth/introspect"}, methods{"POST": budgeted{handle(a.introspect), perGuess}}},
 
 		{[]string{pathAccount}, account},
 		{[]string{"/account/export"}, readable(login(handle(a.export)))},
@@ -67,7 +67,7 @@ func (a *api) routes() []route {
 			[]string{"/passkeys/authenticate/verify", "/passkeys/auth/verify"},
 			methods{"POST": stepUpVerify},
 		},
-		{[]string{"/passkeys/login/options"}, methods{"POST": handle(a.passkeyLogInOptions)}},
+		{[]string{"/passkeys/login/options"}, methods{"POST": a.anonymous(a.passkeyLogInOptions)}},
 		{[]string{"/passkeys/login/verify"}, methods{"POST": passkeyLogInVerify}},
 		{[]string{"/passkeys"}, readable(login(handle(a.passkeys)))},
 		{[]string{"/passkeys/{id}"}, methods{
@@ -81,9 +81,9 @@ func (a *api) routes() []route {
 			"POST":   login(handle(a.requestEmail)),
 			"DELETE": login(handle(a.removeEmail)),
 		}},
-		{[]string{"/account/email/verify"}, methods{"POST": handle(a.confirmEmail)}},
-		{[]string{"/recovery/password"}, methods{"POST": handle(a.requestReset)}},
-		{[]string{"/recovery/password/finish"}, methods{"POST": handle(a.resetPassword)}},
+		{[]string{"/account/email/verify"}, methods{"POST": a.anonymous(a.confirmEmail)}},
+		{[]string{"/recovery/password"}, methods{"POST": a.anonymous(a.requestReset)}},
+		{[]string{"/recovery/password/finish"}, methods{"POST": a.anonymous(a.resetPassword)}},
 		{[]string{"/account/recovery"}, readable(login(handle(a.recovery)))},
 		{[]string{"/account/recovery/codes"}, methods{"POST": login(handle(a.replaceRecoveryCodes))}},
 		{[]string{"/recovery/code"}, methods{"POST": login(handle(a.useRecoveryCode))}},
@@ -92,29 +92,29 @@ func (a *api) routes() []route {
 			"DELETE": login(handle(a.cancelRecovery)),
 		}},
 		{[]string{"/recovery/passkey/finish"}, methods{"POST": login(handle(a.finishRecovery))}},
-		{[]string{"/recovery/link"}, methods{"POST": handle(a.recoverByLink)}},
-		{[]string{"/recovery/freeze"}, methods{"POST": handle(a.freeze)}},
+		{[]string{"/recovery/link"}, methods{"POST": a.anonymous(a.recoverByLink)}},
+		{[]string{"/recovery/freeze"}, methods{"POST": a.anonymous(a.freeze)}},
 
 		{[]string{"/users/profile"}, readable(login(handle(a.profile)))},
 		{[]string{"/users/histories"}, readable(full(handle(a.histories)))},
 
-		{[]string{"/.well-known/jwks.json"}, readable(handle(a.publicKeys()))},
-		{[]string{"/.well-known/ended-sessions"}, readable(handle(a.endedSessions))},
-		{[]string{"/.well-known/ended-sessions/{minute}"}, readable(handle(a.endedSessionsOf))},
-		{[]string{"/.well-known/webauthn"}, readable(handle(a.relatedOrigins))},
-		{[]string{"/.well-known/passkey-endpoints"}, readable(handle(a.passkeyEndpoints))},
-		{[]string{"/.well-known/change-password"}, readable(handle(a.changePasswordPage))},
-		{[]string{"/openapi.json"}, readable(handle(a.openAPI()))},
-		{[]string{"/livez"}, readable(handle(a.alive))},
-		{[]string{"/readyz"}, readable(handle(a.ready))},
+		{[]string{"/.well-known/jwks.json"}, readable(fromMemory(handle(a.publicKeys())))},
+		{[]string{"/.well-known/ended-sessions"}, readable(fromMemory(handle(a.endedSessions)))},
+		{[]string{"/.well-known/ended-sessions/{minute}"}, readable(fromMemory(handle(a.endedSessionsOf)))},
+		{[]string{"/.well-known/webauthn"}, readable(fromMemory(handle(a.relatedOrigins)))},
+		{[]string{"/.well-known/passkey-endpoints"}, readable(fromMemory(handle(a.passkeyEndpoints)))},
+		{[]string{"/.well-known/change-password"}, readable(fromMemory(handle(a.changePasswordPage)))},
+		{[]string{"/openapi.json"}, readable(fromMemory(handle(a.openAPI())))},
+		{[]string{"/livez"}, readable(fromMemory(handle(a.alive)))},
+		{[]string{"/readyz"}, readable(a.admitted(readiness, a.service.AdmitReadiness, a.ready))},
 	}
 }
 
 // methods answers each method that a resource knows, and every other with 405.
-type methods map[string]http.Handler
+type methods map[string]budgeted
 
 // readable is for what changes nothing.
-func readable(h http.Handler) methods { return methods{"GET": h, "HEAD": h} }
+func readable(h budgeted) methods { return methods{"GET": h, "HEAD": h} }
 
 // ServeHTTP implements http.Handler.
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {

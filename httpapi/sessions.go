@@ -69,7 +69,7 @@ func (a *api) logOutByCookie(w http.ResponseWriter, r *http.Request, cookie stri
 		writeProblem(w, r, problemCrossSite)
 		return
 	}
-	if err := a.service.Revoke(r.Context(), cookie); err != nil {
+	if err := a.service.Revoke(r.Context(), cookie, stepkey.Client{IP: a.clientIP(r)}); err != nil {
 		a.fail(w, r, err)
 		return
 	}
