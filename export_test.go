@@ -20,7 +20,23 @@ func UseCheapHashes(t testing.TB, s *Service) {
 		t.Fatal(err)
 	}
 	s.hasher = hasher
+	s.failureFloor.Store(0)
+	LookForOldHashes(t, s)
 }
+
+// LookForOldHashes has s look now for kinds of hashes in the store.
+func LookForOldHashes(t testing.TB, s *Service) {
+	t.Helper()
+	if err := s.lookForOldHashes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// LookOften has s look for kinds of hashes all the time, while it runs.
+func LookOften(s *Service) { s.oldHashes.every = time.Millisecond }
+
+// FailureFloor is how long a failed login takes at least.
+func FailureFloor(s *Service) time.Duration { return time.Duration(s.failureFloor.Load()) }
 
 // How many places one client holds at the hash gate.
 const (

@@ -194,7 +194,7 @@ func (im *Importer) store(ctx context.Context, pending []pendingUser) ([]UserOut
 	}
 	for i, o := range outcomes {
 		if err == nil && o.Status == ImportAdded {
-			s.raiseFailureFloor(password.LegacyFloor(records[i].User.PasswordHash))
+			s.raiseFailureFloor(s.hasher.FailureFloor(records[i].User.PasswordHash))
 		}
 	}
 	return outcomes, err

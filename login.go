@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -57,7 +56,7 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	result, err := s.check(ctx, place, u.PasswordHash, try.Password)
+	result, err := s.check(ctx, place, s.comparable(ctx, u), try.Password)
 	if err != nil {
 		s.takeBack(ctx, p)
 		return Grant{}, err
@@ -74,28 +73,6 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 		s.replaceHash(ctx, u, result.replacement)
 	}
 	return s.startSession(ctx, u, try, p)
-}
-
-// failureDelay is how long the answer to a failed login has to wait yet. Comparing
-// with a hash of an old kind takes many times as long as with argon2id: unless
-// failed logins all take that long, a fast answer would say that the name is unknown,
-// and a slow one that it is an old account. The waiting holds neither a turn to hash
-// nor a connection.
-//
-// While there are such hashes it is MinLegacyFloor, and more from when one was met
-// that takes longer: what is kept of an old hash is known only by reading it.
-func (s *Service) failureDelay(u User, took time.Duration) time.Duration {
-	s.raiseFailureFloor(password.LegacyFloor(u.PasswordHash))
-	return max(0, time.Duration(s.failureFloor.Load())-took)
-}
-
-func (s *Service) raiseFailureFloor(floor time.Duration) {
-	for {
-		current := s.failureFloor.Load()
-		if int64(floor) <= current || s.failureFloor.CompareAndSwap(current, int64(floor)) {
-			return
-		}
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -105,7 +105,7 @@ func (s *Service) provePassword(ctx context.Context, a Account, change ChangePas
 			return &RateLimitedError{RetryAfter: got.Wait}
 		}
 	}
-	result, err := s.check(ctx, place, a.User.PasswordHash, typed)
+	result, err := s.check(ctx, place, s.comparable(ctx, a.User), typed)
 	if err != nil {
 		s.takeBack(ctx, p)
 		return err

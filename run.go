@@ -10,12 +10,14 @@ import (
 )
 
 // Run does what a service does by itself, until ctx ends: it follows which sessions
-// other instances ended, rotates the signing keys and sends mails. A process that serves
+// other instances ended and which kinds of password hashes they imported, rotates the
+// signing keys and sends mails. A process that serves
 // requests has to call it; without it, guards refuse everybody after 30 seconds.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.ended.run(ctx, quietly(s.log, "ended sessions not known; trying again")) })
 	wg.Go(func() { s.keys.run(ctx, quietly(s.log, "signing keys not followed; trying again")) })
+	wg.Go(func() { s.followOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again")) })
 	wg.Go(func() { s.runOutbox(ctx, quietly(s.log, "mails not sent; trying again")) })
 	wg.Wait()
 }

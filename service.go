@@ -39,6 +39,7 @@ type Service struct {
 	policy       password.Policy
 	breaches     Breaches     // nil for none
 	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
+	oldHashes    oldHashes
 
 	ended      *endedSessions
 	root       secret.Root
@@ -122,12 +123,9 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if err := s.ended.look(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: read the ended sessions: %w", err)
 	}
-	legacy, err := s.store.HasLegacyHashes(ctx)
-	if err != nil {
+	s.oldHashes.every = oldHashesEvery
+	if err := s.lookForOldHashes(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
-	}
-	if legacy {
-		s.raiseFailureFloor(password.MinLegacyFloor)
 	}
 	if s.keys, err = s.openKeys(ctx, c); err != nil {
 		return nil, err

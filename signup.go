@@ -102,11 +102,16 @@ type checked struct {
 }
 
 // check takes its turn and compares. Where the hash is of an old kind and the
-// password is right it makes a new one in the same turn.
+// password is right it makes a new one in the same turn. A costly hash takes turns with
+// others of its sort as well.
 func (s *Service) check(ctx context.Context, place *password.Place, hash, typed string) (checked, error) {
 	var result checked
 	var fault error
-	queued := place.Do(ctx, func() {
+	do := place.Do
+	if password.RunsAlone(hash) {
+		do = place.DoAlone
+	}
+	queued := do(ctx, func() {
 		matches, rehash, err := s.hasher.Verify(hash, typed)
 		result.matches, fault = matches, err
 		if err == nil && matches && rehash {

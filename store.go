@@ -80,8 +80,10 @@ type Store interface {
 	// whether old was still there (compare and swap).
 	ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error)
 
-	// HasLegacyHashes reports whether any user's password hash is not argon2id.
-	HasLegacyHashes(ctx context.Context) (bool, error)
+	// NextOldHash returns the least password hash, in byte order, that is not less than
+	// from and not argon2id with the parameters of today, or ErrNotFound. It is asked
+	// several times a minute and must not read all users.
+	NextOldHash(ctx context.Context, from string) (string, error)
 
 	// UserRecords returns up to limit users whose id is greater than after, by id,
 	// each with the address and all passkeys by age.

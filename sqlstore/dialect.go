@@ -25,6 +25,9 @@ type dialect struct {
 
 	// The column types that migrations name.
 	UUID, Blob, Time string
+
+	// ByteOrder, after a column, has its text compared byte by byte.
+	ByteOrder string
 }
 
 var postgresDialect = dialect{
@@ -44,6 +47,7 @@ var postgresDialect = dialect{
 		JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped`,
 	UUID: "uuid", Blob: "bytea", Time: "timestamptz",
+	ByteOrder: ` COLLATE "C"`,
 }
 
 // SQLite has one writer at a time, and a writing transaction is that writer from

@@ -54,3 +54,33 @@ func InTx(ctx context.Context, s *Store, query string) (value string, err error)
 
 // MigrationLock is the statement that takes the lock of migrations in PostgreSQL.
 var MigrationLock = postgresDialect.migrationLock
+
+// ExplainNextOldHash is the plan of the query of NextOldHash, from that hash on.
+func ExplainNextOldHash(ctx context.Context, s *Store, from string) (plan string, err error) {
+	explain := "EXPLAIN "
+	if s.dialect.name == sqliteDialect.name {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := s.db.read.QueryContext(ctx, explain+s.dialect.nextOldHash(), from)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	for rows.Next() {
+		var line string
+		targets := make([]any, len(columns))
+		for i := range targets {
+			targets[i] = new(any)
+		}
+		targets[len(targets)-1] = &line
+		if err := rows.Scan(targets...); err != nil {
+			return "", err
+		}
+		plan += line + "\n"
+	}
+	return plan, rows.Err()
+}

@@ -76,14 +76,22 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, 
 	return replaced, s.translate(err)
 }
 
-// HasLegacyHashes implements stepkey.Store.
-func (s *Store) HasLegacyHashes(ctx context.Context) (bool, error) {
+// oldHash is the condition of the index users_by_old_hash. A change of the parameters of new
+// hashes changes both.
+const oldHash = `substr(password_hash, 1, 31) <> '$argon2id$v=19$m=19456,t=2,p=1$'`
+
+// nextOldHash is read from that index alone.
+func (d *dialect) nextOldHash() string {
+	return `SELECT password_hash FROM {users} WHERE ` + oldHash + ` AND password_hash` + d.ByteOrder + ` >= $1
+		ORDER BY password_hash` + d.ByteOrder + ` LIMIT 1`
+}
+
+// NextOldHash implements stepkey.Store.
+func (s *Store) NextOldHash(ctx context.Context, from string) (hash string, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var found bool
-	err := s.db.read.QueryRowContext(ctx,
-		`SELECT EXISTS (SELECT 1 FROM {users} WHERE password_hash NOT LIKE '$argon2id$%')`).Scan(&found)
-	return found, s.translate(err)
+	err = s.db.read.QueryRowContext(ctx, s.dialect.nextOldHash(), from).Scan(&hash)
+	return hash, s.translate(err)
 }
 
 // DeleteUser implements stepkey.Tx. The row stays, so that its name is taken, and with

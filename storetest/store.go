@@ -53,7 +53,7 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 	run("attempts are forgotten", attemptsForgotten)
 	run("of 64 attempts at once ten pass", tenOf64Attempts)
 	run("hash is replaced by compare and swap", replaceHash)
-	run("legacy hashes are noticed", legacyHashes)
+	run("old hashes are found", oldHashes)
 	run("imports", importing)
 	run("imports of many", importingMany)
 	run("imports at once", importsAtOnce)

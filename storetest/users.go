@@ -2,8 +2,11 @@ package storetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/password"
 )
 
 func users(t *testing.T, s stepkey.Store) {
@@ -64,22 +68,54 @@ func replaceHash(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func legacyHashes(t *testing.T, s stepkey.Store) {
-	want := func(what string, want bool) {
+func oldHashes(t *testing.T, s stepkey.Store) {
+	create := func(name, hash string) (u stepkey.User) {
+		u = newUser(name)
+		u.PasswordHash = hash
+		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, u) })
+		return u
+	}
+	want := func(from string, want ...string) {
 		t.Helper()
-		if got, err := s.HasLegacyHashes(t.Context()); err != nil || got != want {
-			t.Errorf("HasLegacyHashes %s: %v, %v; want %v", what, got, err, want)
+		var got []string
+		for {
+			hash, err := s.NextOldHash(t.Context(), from)
+			if errors.Is(err, stepkey.ErrNotFound) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, hash)
+			from = hash + "\x01"
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("old hashes are %q, want %q", got, want)
 		}
 	}
-	want("without users", false)
-	u := newUser("mira")
-	u.PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA"
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, u) })
-	want("with argon2id", false)
-	u = newUser("noor")
-	u.PasswordHash = "$2b$12$abcdefghijklmnopqrstuv"
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, u) })
-	want("with bcrypt", true)
+	want("")
+	hasher, err := password.New(password.DefaultParams(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := create("mira", hasher.Decoy())
+	want("")
+	// The order is that of bytes, in any locale.
+	sorted := []string{
+		"$2b$12$Zz", "$2b$12$aa", "$7$C6..../....a", "$argon2id$v=19$m=19456,t=2,p=10$x", "$argon2id$v=19$m=19456,t=3,p=1$x",
+		"$argon2id$v=19$m=65536,t=2,p=1$x", "$argon2id$v=19$m=8,t=1,p=1$B", "$argon2id$v=19$m=8,t=1,p=1$a",
+		"$scrypt$ln=16,r=8,p=1$x", "pbkdf2_sha256$600000$x",
+	}
+	for i, hash := range sorted {
+		create(fmt.Sprintf("old%d", len(sorted)-i), hash)
+	}
+	want("", sorted...)
+	want("$argon2id$v=19$m=8,t=1,p=1%", sorted[8:]...)
+	want("pbkdf2_sha256%")
+	if replaced, err := s.ReplacePasswordHash(t.Context(), current.ID, current.PasswordHash, "$2a$"); err != nil || !replaced {
+		t.Errorf("replace: %v, %v", replaced, err)
+	}
+	want("", append([]string{"$2a$"}, sorted...)...)
 }
 
 func deleting(t *testing.T, s stepkey.Store) {

@@ -58,6 +58,8 @@ func (h bcryptHash) matches(password string) (bool, error) {
 // effort is 1 at cost 12 and doubles with each further one.
 func (h bcryptHash) effort() float64 { return math.Ldexp(1, bcryptCost(string(h))-12) }
 
+func (h bcryptHash) memoryKiB() uint64 { return 4 }
+
 // checkBcrypt refuses what the library would settle in its own way: it takes
 // any letter for the version and computes costs up to 31, which is days. Costs
 // under 4 it would refuse only when it computes.

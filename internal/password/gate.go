@@ -76,14 +76,16 @@ type Gate struct {
 	waiting   [lanes]list.List // of chan struct{}, closed when its owner may run
 	reserved  int              // turns that went to the reserved lane in a row
 	held      map[string]int   // places of each key; see Share
-	average   time.Duration
-	refusals  int
+
+	alone    chan struct{} // holds one while a hash runs that runs alone
+	average  time.Duration
+	refusals int
 }
 
 // NewGate returns a Gate that runs at most slots hashes at once and lets nobody
 // wait longer than maxWait. Fewer than one slot counts as one.
 func NewGate(slots int, maxWait time.Duration) *Gate {
-	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate, held: make(map[string]int)}
+	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate, held: make(map[string]int), alone: make(chan struct{}, 1)}
 }
 
 // Enter takes a place in a lane. It returns [ErrShareTaken] if one of shares is used up,
@@ -208,7 +210,30 @@ func (p *Place) prepared() {
 // taken until it ends, also if the client has left: otherwise opening and
 // dropping connections would start any number of them. A place is good for one Do.
 func (p *Place) Do(ctx context.Context, work func()) error {
-	if err := p.acquire(ctx); err != nil {
+	return p.do(ctx, p.gate.maxWait, work)
+}
+
+// DoAlone is Do for a costly hash. Of those one runs at a time, however many slots there
+// are: together they take the memory of one, and leave the other slots to cheap ones.
+func (p *Place) DoAlone(ctx context.Context, work func()) error {
+	began := time.Now()
+	timer := time.NewTimer(p.gate.maxWait)
+	defer timer.Stop()
+	select {
+	case p.gate.alone <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		p.gate.mu.Lock()
+		defer p.gate.mu.Unlock()
+		return p.gate.overloaded()
+	}
+	defer func() { <-p.gate.alone }()
+	return p.do(ctx, p.gate.maxWait-time.Since(began), work)
+}
+
+func (p *Place) do(ctx context.Context, wait time.Duration, work func()) error {
+	if err := p.acquire(ctx, wait); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -217,7 +242,7 @@ func (p *Place) Do(ctx context.Context, work func()) error {
 	return nil
 }
 
-func (p *Place) acquire(ctx context.Context) error {
+func (p *Place) acquire(ctx context.Context, wait time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -226,7 +251,7 @@ func (p *Place) acquire(ctx context.Context) error {
 		return nil
 	}
 	turn := waiter.Value.(chan struct{})
-	timer := time.NewTimer(p.gate.maxWait)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-turn:

@@ -24,12 +24,16 @@ var (
 	ErrExcessive = errors.New("password: parameters of the hash exceed the ceiling")
 )
 
-// The ceiling on what Verify computes for a stored hash.
+// The ceiling on what Verify computes for a stored hash, whose user makes us compute it
+// with every try. It is what systems that are in use make: RFC 9106's second recommendation
+// is 64 MiB and 3 passes, PHP has 4 passes, Django 100 MiB, 2 passes and 8 lanes; bcrypt has
+// a cost of 10 to 14. MaxArgon2KiB bounds passes times memory, to about a third of a second.
 const (
-	MaxMemoryKiB  = 256 * 1024
+	MaxMemoryKiB  = 128 * 1024
+	MaxArgon2KiB  = 512 * 1024
 	MaxPasses     = 10
-	MaxLanes      = 16
-	MaxBcryptCost = 15
+	MaxLanes      = 8
+	MaxBcryptCost = 14
 )
 
 const (
@@ -55,11 +59,15 @@ func (p Params) check() error {
 	if p.Passes < 1 || p.Lanes < 1 || p.MemoryKiB < 8*uint32(p.Lanes) {
 		return ErrMalformed
 	}
-	if p.MemoryKiB > MaxMemoryKiB || p.Passes > MaxPasses || p.Lanes > MaxLanes {
+	if p.MemoryKiB > MaxMemoryKiB || p.Passes > MaxPasses || p.Lanes > MaxLanes || p.MemoryKiB*p.Passes > MaxArgon2KiB {
 		return ErrExcessive
 	}
 	return nil
 }
+
+// effort is that of [legacy]. Where the NFKC form of a password is another text, a
+// comparison hashes both; twice the effort is still within what a failed login takes.
+func (p Params) effort() float64 { return float64(p.MemoryKiB) * float64(p.Passes) / (256 * 1024) }
 
 // Hasher makes and verifies hashes. It is safe for concurrent use if its source
 // of randomness is, as crypto/rand.Reader is. Nothing in it bounds how many
@@ -113,8 +121,8 @@ func (h *Hasher) Hash(password string) (string, error) {
 // [ErrUnsupported] and [ErrExcessive], the same as of [Check]; it comes without a
 // hash being computed, and ok is false.
 //
-// A hash of an old kind takes as long as its own parameters say, which is not what
-// [Hasher.Decoy] takes. The caller hides that difference, with [LegacyFloor].
+// A hash that was made with other parameters takes as long as those say, which is not what
+// [Hasher.Decoy] takes. The caller hides that difference, with [Hasher.FailureFloor].
 func (h *Hasher) Verify(encoded, password string) (ok, rehash bool, err error) {
 	if strings.HasPrefix(encoded, argon2idPrefix) {
 		return h.verifyArgon2id(encoded, password)

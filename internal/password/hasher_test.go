@@ -223,20 +223,3 @@ func BenchmarkHash(b *testing.B) {
 		}
 	}
 }
-
-func TestIsLegacy(t *testing.T) {
-	hasher := newHasher(t, cheap())
-	for encoded, want := range map[string]bool{
-		hash(t, hasher, "correct horse"): false,
-		hasher.Decoy():                   false,
-		"$2b$12$abcdefghijklmnopqrstuuE3j5FFjC71WyDL2KIK7ShSoj8tPD3m6": true,
-		"$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS": true,
-		"$scrypt$ln=4,r=8,p=1$c2FsdA$" + key32:                         true,
-		"$pbkdf2-sha256$i=1$c2FsdA$" + key32:                           true,
-		"pbkdf2_sha256$1$salt$" + key32 + "=":                          true,
-	} {
-		if got := password.IsLegacy(encoded); got != want {
-			t.Errorf("IsLegacy(%q) = %v, want %v", encoded, got, want)
-		}
-	}
-}

@@ -14,8 +14,8 @@ const (
 )
 
 // maxScryptBlocks is the ceiling on N·r·p. N·r is memory in units of 128 bytes, so
-// this is MaxMemoryKiB gone through once, or less memory several times: about two
-// seconds of a core.
+// this is MaxMemoryKiB gone through once, or less memory several times: about half a
+// second of a core. It is what OWASP asks for: N = 2^17, r = 8, p = 1.
 const maxScryptBlocks = MaxMemoryKiB * 1024 / 128
 
 // scryptHash is a scrypt hash (RFC 7914) taken apart. N is 1<<logN.
@@ -106,6 +106,8 @@ func (h scryptHash) blocks() uint64 {
 	}
 	return nr * uint64(h.p)
 }
+
+func (h scryptHash) memoryKiB() uint64 { return uint64(h.r) << h.logN / 8 }
 
 func (h scryptHash) effort() float64 { return float64(h.blocks()) / (1 << 19) }
 

@@ -1,0 +1,67 @@
+package sqlstore_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/sqlstore"
+)
+
+// Among many users the kinds of hashes are found by the index, whether all of the hashes
+// are old or few.
+func TestNextOldHashReadsAnIndexAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		for _, every := range []int{1, 100} {
+			t.Run(fmt.Sprintf("one in %d", every), func(t *testing.T) {
+				d := empty(t)
+				store := open(t, d.url, time.Now)
+				err := store.InTx(t.Context(), func(tx stepkey.Tx) error { return addUsers(t.Context(), tx, every) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				statement := `VACUUM ANALYZE`
+				if d.isSQLite() {
+					statement = `ANALYZE`
+				}
+				exec(t, d, statement)
+				for _, from := range []string{"", "$argon2id$v=19$m=8,t=1,p=1%"} {
+					plan, err := sqlstore.ExplainNextOldHash(t.Context(), store, from)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !strings.Contains(plan, "users_by_old_hash") || strings.Contains(plan, "Sort") || strings.Contains(plan, "TEMP B-TREE") {
+						t.Errorf("from %q:\n%s", from, plan)
+					}
+				}
+			})
+		}
+	})
+}
+
+// addUsers adds users of whom one in so many has an old hash.
+func addUsers(ctx context.Context, tx stepkey.Tx, every int) error {
+	for batch := range 20 {
+		var users []stepkey.UserRecord
+		for i := range stepkey.MaxImportBatch {
+			hash := "$argon2id$v=19$m=19456,t=2,p=1$"
+			if i%every == 0 {
+				hash = "$argon2id$v=19$m=8,t=1,p=1$"
+			}
+			name := fmt.Sprintf("user%d-%d", batch, i)
+			users = append(users, stepkey.UserRecord{User: stepkey.User{
+				ID: uuid.New(), Username: name, CanonicalName: name, Handle: []byte(name), CreatedAt: epoch, PasswordVersion: 1,
+				PasswordHash: hash + name,
+			}})
+		}
+		if _, err := tx.ImportUsers(ctx, users); err != nil {
+			return err
+		}
+	}
+	return nil
+}
