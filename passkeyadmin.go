@@ -89,8 +89,9 @@ func (s *Service) RenamePasskey(
 // (ErrLastPasskey): after that the password alone opens all that the account has.
 //
 // Sessions that rest on it end, for whoever holds the passkey may hold them; see
-// [EndSessions]. This one is the owner's and goes on at level password: a token that says
-// full is good until it expires for those who check it offline, and for no change here.
+// [EndSessions]. This one is the owner's and goes on at level password. Its tokens that say
+// full are refused where level full is needed: at once by this instance, within a second by the
+// others, and by those who check tokens offline when they expire.
 func (s *Service) DeletePasskey(
 	ctx context.Context, c token.Claims, passkeyID uuid.UUID, lastToo bool,
 ) (PasskeyList, error) {
@@ -110,7 +111,8 @@ func (s *Service) DeletePasskey(
 		return PasskeyList{}, err
 	}
 	var left PasskeyList
-	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	var lowered []uuid.UUID
+	err = s.inTxEnding(ctx, func(tx Tx) (ended []uuid.UUID, err error) {
 		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
 		if err != nil {
 			return nil, err
@@ -119,30 +121,35 @@ func (s *Service) DeletePasskey(
 			return nil, ErrLastPasskey
 		}
 		left = PasskeyList{Passkeys: slices.Delete(slices.Clone(a.Passkeys), i, i+1), Names: s.signalNames(a.User)}
-		return s.deletePasskeyIn(ctx, tx, a, passkeyID, now)
+		ended, lowered, err = s.deletePasskeyIn(ctx, tx, a, passkeyID, now)
+		return ended, err
 	})
-	return left, err
+	if err != nil {
+		return PasskeyList{}, err
+	}
+	s.lowered.add(lowered, now)
+	return left, nil
 }
 
 func (s *Service) deletePasskeyIn(
 	ctx context.Context, tx Tx, a Account, passkeyID uuid.UUID, now time.Time,
-) ([]uuid.UUID, error) {
+) (ended, lowered []uuid.UUID, err error) {
 	if err := tx.DeletePasskey(ctx, a.User.ID, passkeyID); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ended, err := s.endIn(ctx, tx, EndSessions{
+	ended, err = s.endIn(ctx, tx, EndSessions{
 		UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: EndedByPasskey,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := tx.LowerSessions(ctx, a.User.ID, passkeyID); err != nil {
-		return nil, err
+	if lowered, err = tx.LowerSessions(ctx, a.User.ID, passkeyID, now); err != nil {
+		return nil, nil, err
 	}
 	if err := s.notify(ctx, tx, noticeOf(mail.PasskeyRemoved, a.Session, now)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return ended, s.record(ctx, tx, Event{
+	return ended, lowered, s.record(ctx, tx, Event{
 		Kind: EventPasskeyRemoved, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: passkeyID,
 	}, now)
 }

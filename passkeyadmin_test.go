@@ -219,6 +219,39 @@ func TestSessionOfADeletedPasskeyAddsNoFirstOne(t *testing.T) {
 	}
 }
 
+// The tokens of the session in which a passkey is deleted count for nothing that needs
+// level full, while those of a later step-up do, also within one second.
+func TestTokensOfADeletedPasskey(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		here, gone := f.logInEnrolled("mira")
+		kept := authenticator.New(authenticator.Config{})
+		old := f.raise(here.Claims, gone)
+		f.register(old.Claims, kept)
+		other := f.newService(f.config())
+		wantLowered := func(what string, s *stepkey.Service, c token.Claims, want bool) {
+			f.Helper()
+			if got, err := s.Lowered(c.SessionID, c.PasskeyTime); err != nil || got != want {
+				f.Errorf("%s: %v, %v; want %v", what, got, err, want)
+			}
+		}
+		wantLowered("before", f.service, old.Claims, false)
+		if _, err := f.service.DeletePasskey(f.Context(), old.Claims, f.passkeys(old.Claims).Passkeys[0].ID, false); err != nil {
+			f.Fatal(err)
+		}
+		wantLowered("the old token", f.service, old.Claims, true)
+		wantLowered("the old token, at an instance that has not looked", other, old.Claims, false)
+		wantLowered("the old token, at one that starts", f.newService(f.config()), old.Claims, true)
+		again := f.raise(here.Claims, kept)
+		wantLowered("a new token of the same second", f.service, again.Claims, false)
+		wantLowered("a new token of the same second, at another instance", f.newService(f.config()), again.Claims, false)
+		f.clock.Advance(time.Second)
+		old.Claims.PasskeyTime--
+		wantLowered("an older token once the session is raised again", f.service, old.Claims, true)
+		f.clock.Advance(token.Lifetime + 2*token.Leeway)
+		wantLowered("after the life of a token", f.newService(f.config()), old.Claims, false)
+	})
+}
+
 // Of deletions and step-ups at once, none leaves a session at full by a passkey that is
 // gone.
 func TestDeletionRacesStepUp(t *testing.T) {

@@ -42,6 +42,7 @@ type Service struct {
 	oldHashes    oldHashes
 
 	ended      *endedSessions
+	lowered    *loweredSessions
 	root       secret.Root
 	refreshKey []byte
 	deviceKey  []byte
@@ -120,6 +121,10 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, err
 	}
 	s.ended = newEndedSessions(s.store, s.clock)
+	s.lowered = newLoweredSessions(s.store, s.clock)
+	if err := s.lowered.look(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.ended.look(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: read the ended sessions: %w", err)
 	}

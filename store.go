@@ -61,6 +61,10 @@ type Store interface {
 	// createdBefore, expire after expiringAfter and have not ended.
 	OpenSessions(ctx context.Context, userID uuid.UUID, createdBefore, expiringAfter time.Time, limit int) ([]uuid.UUID, error)
 
+	// LoweredSessions returns the sessions that LowerSessions lowered at or after since, each
+	// with its newest lowering.
+	LoweredSessions(ctx context.Context, since time.Time) ([]LoweredSession, error)
+
 	// SpendAction remembers id until that time at least, and reports whether it was
 	// not known before. Of any number of callers one is told so.
 	SpendAction(ctx context.Context, id string, until time.Time) (first bool, err error)
@@ -186,9 +190,9 @@ type Tx interface {
 	// comes in between is either found or fails for want of the passkey.
 	DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error
 
-	// LowerSessions takes the user's sessions that were raised with a passkey back to
-	// level password.
-	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID) error
+	// LowerSessions takes the user's sessions that were raised with a passkey and have not
+	// ended back to level password, notes the time, and returns their ids.
+	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error)
 
 	// UsePasskey stores a successful verification: signature counter, flags and
 	// time, and with BackupChanged that the passkey is not attested any more. It

@@ -49,6 +49,16 @@ type EndedSessions interface {
 	Ended(token.Claims) (bool, error)
 }
 
+// LoweredSessions knows which passkeys have been deleted since they were verified in a session that
+// goes on. An [EndedSessions] may implement it; a stepkey.Service does. Then a token at level full is
+// refused, where that level is needed, once its passkey is gone.
+type LoweredSessions interface {
+	// Lowered reports whether the passkey that was verified at that time (the claim passkey_time) in
+	// the session has been deleted. An error means that it cannot be known; the request is then
+	// refused.
+	Lowered(sessionID string, verifiedAt int64) (bool, error)
+}
+
 // Guard makes middleware. It is safe for concurrent use.
 type Guard struct {
 	verifier *token.Verifier
@@ -137,6 +147,22 @@ func (g *Guard) require(level token.Level, maxAge time.Duration, next http.Handl
 	})
 }
 
+// checkNotLowered refuses a token at level full whose passkey is gone.
+func (g *Guard) checkNotLowered(claims token.Claims, maxAge time.Duration) *Refusal {
+	known, ok := g.options.Ended.(LoweredSessions)
+	if !ok {
+		return nil
+	}
+	lowered, err := known.Lowered(claims.SessionID, claims.PasskeyTime)
+	if err != nil {
+		return unavailable(err)
+	}
+	if lowered {
+		return &Refusal{Status: g.options.StepUpStatus, Level: token.LevelFull, MaxAge: maxAge, Cause: ErrPasskeyDeleted}
+	}
+	return nil
+}
+
 // protect lets a request through that bears a valid token of a live session and
 // against which check has nothing.
 func (g *Guard) protect(next http.Handler, check func(*http.Request, token.Claims) *Refusal) http.Handler {
@@ -176,10 +202,13 @@ func (g *Guard) authenticate(r *http.Request) (token.Claims, *Refusal) {
 }
 
 func (g *Guard) checkLevel(claims token.Claims, level token.Level, maxAge time.Duration) *Refusal {
-	if g.suffices(claims, level, maxAge) {
+	if !g.suffices(claims, level, maxAge) {
+		return &Refusal{Status: g.options.StepUpStatus, Level: level, MaxAge: maxAge}
+	}
+	if level != token.LevelFull {
 		return nil
 	}
-	return &Refusal{Status: g.options.StepUpStatus, Level: level, MaxAge: maxAge}
+	return g.checkNotLowered(claims, maxAge)
 }
 
 func (g *Guard) suffices(claims token.Claims, level token.Level, maxAge time.Duration) bool {

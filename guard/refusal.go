@@ -12,9 +12,10 @@ import (
 
 // Causes of a refusal, beside the errors of package token.
 var (
-	ErrNoToken      = errors.New("guard: no bearer token")
-	ErrSessionEnded = errors.New("guard: the session has ended")
-	ErrNotHardware  = errors.New("guard: the passkey is not known to be bound to hardware")
+	ErrNoToken        = errors.New("guard: no bearer token")
+	ErrSessionEnded   = errors.New("guard: the session has ended")
+	ErrPasskeyDeleted = errors.New("guard: the passkey has been deleted since it was verified")
+	ErrNotHardware    = errors.New("guard: the passkey is not known to be bound to hardware")
 )
 
 // Refusal is why a request does not reach its handler.

@@ -172,10 +172,38 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 
 // LowerSessions implements stepkey.Tx. The generation stays: a refresh reads the level in
 // the statement that rotates.
-func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID) error {
-	_, err := t.ExecContext(ctx,
-		`UPDATE {sessions} SET full_passkey_id = NULL WHERE user_id = $1 AND full_passkey_id = $2`, userID, passkeyID)
-	return err
+func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error) {
+	rows, err := t.QueryContext(ctx, `
+		UPDATE {sessions} SET full_passkey_id = NULL, lowered_at = $3
+		WHERE user_id = $1 AND full_passkey_id = $2 AND ended_at IS NULL
+		RETURNING id`, userID, passkeyID, at)
+	if err != nil {
+		return nil, err
+	}
+	return ids(rows)
+}
+
+// LoweredSessions implements stepkey.Store.
+func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]stepkey.LoweredSession, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	rows, err := s.db.read.QueryContext(ctx, `
+		SELECT id, lowered_at, full_passkey_id IS NOT NULL FROM {sessions}
+		WHERE lowered_at IS NOT NULL AND lowered_at >= $1`, since)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	defer rows.Close()
+	var lowered []stepkey.LoweredSession
+	for rows.Next() {
+		var l stepkey.LoweredSession
+		if err := rows.Scan(&l.ID, &l.At, &l.Raised); err != nil {
+			return nil, s.translate(err)
+		}
+		l.At = l.At.UTC()
+		lowered = append(lowered, l)
+	}
+	return lowered, s.translate(rows.Err())
 }
 
 func ids(rows *sql.Rows) ([]uuid.UUID, error) {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -229,17 +230,39 @@ func restingSessions(t *testing.T, s stepkey.Store) {
 	} {
 		defer wantSession(t, s, "one that does not rest on it", session)
 	}
-	var ended []uuid.UUID
+	var ended, lowered []uuid.UUID
 	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
 		ended, err = tx.EndSessions(ctx, stepkey.EndSessions{
 			UserID: a.User.ID, Passkey: gone, Except: current.ID, At: epoch.Add(time.Minute), Reason: stepkey.EndedByPasskey,
 		})
-		return errors.Join(err, tx.LowerSessions(ctx, a.User.ID, gone))
+		if err != nil {
+			return err
+		}
+		lowered, err = tx.LowerSessions(ctx, a.User.ID, gone, epoch.Add(time.Minute))
+		return err
 	})
+	if !sameIDs(lowered, []uuid.UUID{current.ID}) {
+		t.Errorf("lowered %v, want %v", lowered, current.ID)
+	}
 	if want := []uuid.UUID{raised.ID, alone.ID, fallen.ID}; !sameIDs(ended, want) {
 		t.Errorf("ended %v, want %v", ended, want)
 	}
 	wantEnded(t, s, epoch.Add(time.Minute), 3)
 	current.FullPasskeyID = nil
 	wantSession(t, s, "the one that is kept", current)
+	wantLowered(t, s, epoch.Add(time.Minute), stepkey.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute)})
+	wantLowered(t, s, epoch.Add(time.Minute+time.Microsecond))
+
+	raisedAt := epoch.Add(2 * time.Minute)
+	current.FullAt, current.FullPasskeyID = &raisedAt, &other
+	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return second(tx.ElevateSession(ctx, current)) })
+	wantLowered(t, s, epoch, stepkey.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute), Raised: true})
+}
+
+func wantLowered(t *testing.T, s stepkey.Store, since time.Time, want ...stepkey.LoweredSession) {
+	t.Helper()
+	got, err := s.LoweredSessions(t.Context(), since)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("LoweredSessions since %s: %+v, %v; want %+v", since, got, err, want)
+	}
 }

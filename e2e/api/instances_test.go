@@ -165,6 +165,42 @@ func TestEndedSessionIsRefusedByTheOtherInstance(t *testing.T) {
 	cl.b.wantAlive(t, stays)
 }
 
+// A session that deletes the passkey it was raised with opens nothing full any more, on any instance, until another passkey is
+// verified in it.
+func TestDeletedPasskeysOwnSession(t *testing.T) {
+	cl := startCluster(t)
+	token := cl.a.logIn(cl.a.newUser())
+	gone := cl.a.enrol(token)
+	full := cl.a.stepUp(token, gone)
+	kept := cl.a.enrol(full)
+	list := cl.a.passkeys(full).Passkeys
+	for _, c := range cl.clients() {
+		c.do("GET", "/users/histories", nil, bearer(full)).want(t, http.StatusOK)
+	}
+	first := list[0]
+	if first.CredentialID != base64.RawURLEncoding.EncodeToString(gone.CredentialIDs()[0]) {
+		first = list[1]
+	}
+	cl.a.do("DELETE", "/passkeys/"+first.ID, nil, bearer(full)).want(t, http.StatusOK)
+
+	cl.a.do("GET", "/users/histories", nil, bearer(full)).wantProblem(t, 403, "step_up_required")
+	eventually(t, "the other instance refuses the token", func() bool {
+		return cl.b.do("GET", "/users/histories", nil, bearer(full)).status == http.StatusForbidden
+	})
+	third := newClient(t, start(t, append(cl.settings, "RP_ORIGIN="+cl.servers[0].origin)...))
+	third.do("GET", "/users/histories", nil, bearer(full)).wantProblem(t, 403, "step_up_required")
+	for _, c := range cl.clients() {
+		c.profile(full).want(t, http.StatusOK) // it is still signed in
+		c.do("POST", "/account/recovery/codes", m{}, bearer(full)).wantProblem(t, 403, "step_up_required")
+	}
+
+	again := cl.b.finishStepUp(token, cl.a.get(kept, cl.b.stepUpOptions(token))).accessToken(t)
+	cl.b.do("GET", "/users/histories", nil, bearer(again)).want(t, http.StatusOK)
+	eventually(t, "the first instance accepts the new token", func() bool {
+		return cl.a.do("GET", "/users/histories", nil, bearer(again)).status == http.StatusOK
+	})
+}
+
 func TestUserDisabledBesideTwoInstances(t *testing.T) {
 	cl := startCluster(t)
 	username, other := cl.a.newUser(), cl.a.keptAlive(cl.a.newUser())
