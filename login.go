@@ -21,6 +21,10 @@ type LogIn struct {
 	// Devices are the device tokens that the client has, of whichever users. At most
 	// MaxDevices are looked at.
 	Devices []string
+
+	// Replaces is the refresh token in the cookie that the new session's is about to replace, or
+	// empty. With RefreshCookie, its session ends with the sign-in.
+	Replaces string
 }
 
 // LogIn starts a session for who knows the password, at level password. With
@@ -123,6 +127,10 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, p.device, now); err != nil {
 		return Grant{}, err
 	}
+	replaced, err := s.replacedBy(ctx, try.Refresh, try.Replaces)
+	if err != nil {
+		return Grant{}, err
+	}
 	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
 		locked, err := stillSignsIn(ctx, tx, u)
 		if err != nil {
@@ -137,7 +145,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		if err := s.dropReset(ctx, tx, u, try.Devices); err != nil {
 			return nil, err
 		}
-		return s.beginSession(ctx, tx, session, uuid.Nil, now)
+		return s.beginSession(ctx, tx, session, uuid.Nil, replaced, now)
 	})
 	if err != nil {
 		return Grant{}, err
@@ -146,10 +154,11 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 }
 
 // beginSession adds a session that began with that passkey, or with the password, and
-// ends those that are too many: first the ones in which no passkey was verified, so that
-// somebody who has only the password cannot sign the owner out by signing in.
+// ends the one that it replaces, and those that are too many: first the ones in which no
+// passkey was verified, so that somebody who has only the password cannot sign the owner
+// out by signing in.
 func (s *Service) beginSession(
-	ctx context.Context, tx Tx, session Session, passkeyID uuid.UUID, now time.Time,
+	ctx context.Context, tx Tx, session Session, passkeyID uuid.UUID, replaced *Session, now time.Time,
 ) ([]uuid.UUID, error) {
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return nil, err
@@ -158,13 +167,18 @@ func (s *Service) beginSession(
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}
+	ended, err := s.endReplaced(ctx, tx, replaced, now)
+	if err != nil {
+		return nil, err
+	}
 	which := EndSessions{
 		UserID: session.UserID, Keep: MaxSessions - 1, Except: session.ID, At: now, Reason: EndedByLimit,
 	}
 	if session.Refresh == RefreshNone {
 		which.Keep, which.Plain = MaxPlainSessions-1, true
 	}
-	return s.endIn(ctx, tx, which)
+	tooMany, err := s.endIn(ctx, tx, which)
+	return append(ended, tooMany...), err
 }
 
 // stillSignsIn refuses a login whose password was changed, or whose user was disabled or

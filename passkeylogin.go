@@ -17,6 +17,9 @@ type PasskeyLogIn struct {
 	Response AssertionResponse
 	Refresh  RefreshMode
 	Client   Client
+
+	// Replaces is as in LogIn.
+	Replaces string
 }
 
 // BeginPasskeyLogIn begins a sign-in with a passkey alone. The options name no user and
@@ -170,6 +173,10 @@ func (s *Service) startFullSession(
 	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, nil, now); err != nil {
 		return Grant{}, err
 	}
+	replaced, err := s.replacedBy(ctx, try.Refresh, try.Replaces)
+	if err != nil {
+		return Grant{}, err
+	}
 	used := false
 	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
 		if _, err := stillSignsIn(ctx, tx, u); err != nil {
@@ -185,7 +192,7 @@ func (s *Service) startFullSession(
 		if err := s.settle(ctx, tx, u, session, now); err != nil {
 			return nil, err
 		}
-		return s.beginSession(ctx, tx, session, p.ID, now)
+		return s.beginSession(ctx, tx, session, p.ID, replaced, now)
 	})
 	if errors.Is(err, ErrInvalidCredentials) {
 		// Disabled or deleted, which a client must not learn.

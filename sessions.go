@@ -28,6 +28,8 @@ const (
 	EndedByFreeze     EndReason = "account_frozen"
 	EndedByRecovery   EndReason = "account_recovered"
 	EndedByPasskey    EndReason = "passkey_removed"
+
+	EndedByReplacement EndReason = "replaced"
 )
 
 // EndSessions says which of a user's sessions to end, and why: with Only that one;

@@ -91,7 +91,7 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) {
 	}
 	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
 		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
-		Devices: a.cookies.devicesOf(r),
+		Devices: a.cookies.devicesOf(r), Replaces: a.cookies.refreshOf(r),
 	})
 	if err != nil {
 		a.fail(w, r, err)

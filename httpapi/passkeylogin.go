@@ -38,6 +38,7 @@ func (a *api) passkeyLogInVerify(w http.ResponseWriter, r *http.Request) {
 	}
 	granted, err := a.service.FinishPasskeyLogIn(r.Context(), stepkey.PasskeyLogIn{
 		Response: body.AssertionResponse, Refresh: body.Refresh, Client: a.clientOf(r),
+		Replaces: a.cookies.refreshOf(r),
 	})
 	if err != nil {
 		a.fail(w, r, err)

@@ -68,6 +68,7 @@ func TestSessions(t *testing.T) {
 				{"body mode", bodyMode},
 				{"cookie mode", cookieMode},
 				{"cookie mode is for our own pages", cookieModeCrossSite},
+				{"a sign-in replaces the cookie's session", cookieReplaced},
 				{"step-up ends the refresh token from before", stepUpMovesRefresh},
 				{"log out", logOut},
 				{"log out everywhere", logOutEverywhere},
@@ -203,6 +204,33 @@ func cookieMode(t *testing.T, c *client) {
 	}
 	c.do("POST", "/auth/refresh", m{}, cookie(third), origin).wantProblem(t, 401, "unauthorized")
 	c.profile(granted.AccessToken).wantProblem(t, 401, "unauthorized")
+}
+
+func cookieReplaced(t *testing.T, c *client) {
+	origin := header("Origin", c.origin)
+	owner, here := c.cookieLogIn(t, c.newUser())
+	username := c.newUser()
+	device := c.enrol(c.logIn(username))
+	logIn := func(password string, edits ...edit) answer {
+		return c.do("POST", "/auth/login", edited(credentials(username, password), m{"refresh": "cookie"}), edits...)
+	}
+	logIn("wrong horse battery", cookie(here), origin).wantProblem(t, 401, "unauthorized")
+	logIn(testPassword, cookie(here), header("Origin", "https://localhost.example")).wantProblem(t, 403, "cross_site")
+	c.profile(owner.AccessToken).want(t, http.StatusOK)
+
+	a := logIn(testPassword, cookie(here), origin)
+	next, second := a.tokens(t, http.StatusCreated), a.refreshCookie(t)
+	c.profile(owner.AccessToken).wantProblem(t, 401, "unauthorized")
+	c.do("POST", "/auth/refresh", m{}, cookie(here), origin).wantProblem(t, 401, "unauthorized")
+	c.profile(next.AccessToken).want(t, http.StatusOK)
+
+	var response m
+	if err := json.Unmarshal(c.get(device, c.logInOptions()), &response); err != nil {
+		t.Fatal(err)
+	}
+	response["refresh"] = "cookie"
+	c.do("POST", "/passkeys/login/verify", response, cookie(second), origin).want(t, http.StatusCreated)
+	c.profile(next.AccessToken).wantProblem(t, 401, "unauthorized")
 }
 
 func cookieModeCrossSite(t *testing.T, c *client) {

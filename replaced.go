@@ -1,0 +1,42 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// replacedBy returns the session whose refresh token a client keeps where that of a new
+// session is about to go, or nil. The client could not reach it any more, nor could its owner
+// sign it out there. Only a browser keeps tokens in one place, so both sessions have to be in
+// cookie mode. Whose the old session is does not matter.
+//
+// A page that is not ours cannot use this to sign people out: it cannot sign in in cookie mode,
+// and a sign-in replaces the cookie anyway.
+func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken string) (*Session, error) {
+	if mode != RefreshCookie || refreshToken == "" {
+		return nil, nil
+	}
+	p, err := parseRefreshToken(refreshToken)
+	if err != nil {
+		return nil, nil // a cookie of something else
+	}
+	session, err := s.store.RefreshSession(ctx, p.sessionID)
+	if errors.Is(err, ErrNotFound) || (err == nil && (session.Refresh != RefreshCookie || !s.genuine(p, session))) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &session, nil
+}
+
+// endReplaced ends what replacedBy found.
+func (s *Service) endReplaced(ctx context.Context, tx Tx, replaced *Session, now time.Time) ([]uuid.UUID, error) {
+	if replaced == nil {
+		return nil, nil
+	}
+	return s.endIn(ctx, tx, EndSessions{UserID: replaced.UserID, Only: replaced.ID, At: now, Reason: EndedByReplacement})
+}
