@@ -31,7 +31,7 @@ var known = []byte("qwertyuiopasdfghjklzxcvbnm qwertzuiopasdfghjklyxcvbnm 1q2w3e
 	"change-me change_me changeme change-this changethis replace-me replaceme replace-with placeholder insert-here " +
 	"please-change-me-in-production development production example sample default stepkey passkey test-secret testsecret " +
 	"jwt_secret jwt-secret jwtsecret this-is-a-secret thisisasecret this is a secret thel@stflyd0g " +
-	"secret-of-32-bytes secret of 32 bytes 32-bytes-long thirty-two-bytes random-string ")
+	"random-string ")
 
 // CheckPredictable returns ErrPredictable for a secret of 32 bytes or more without entropy: one letter again and again, a short
 // pattern, a sequence, a keyboard row, the words of an example. It cannot tell a random secret from a text that a person made up.

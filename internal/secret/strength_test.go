@@ -32,7 +32,7 @@ func TestPredictableSecrets(t *testing.T) {
 		"qwertyuiopasdfghjklzxcvbnm123456", "1q2w3e4r5t6y7u8i9o0p1q2w3e4r5t6y", "QWERTYUIOPASDFGHJKLZXCVBNMqwertyuiop",
 		"change-me-change-me-change-me-32", "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE_ME", "changeme-changeme-changeme-change",
 		"your-256-bit-secret-your-256-bit-secret", "your-super-secret-jwt-token-with-at-least-32-characters-long",
-		"supersecretsupersecretsupersecret", "super-secret-key-change-me-in-production", "this-is-a-secret-of-32-bytes-long",
+		"supersecretsupersecretsupersecret", "super-secret-key-change-me-in-production", "this-is-a-secret-this-is-a-secret",
 		"deadbeefdeadbeefdeadbeefdeadbeef", "please-change-me-in-production-1234", "passwordpasswordpasswordpassword1!",
 		sequence(32, 1), sequence(32, 2), sequence(32, 17), sequence(32, 255),
 		strings.Repeat("\x00", 31) + "\x01", strings.Repeat("a", 31) + "b", "0110100110010110011010011001011001101001",
@@ -67,7 +67,7 @@ func TestGeneratedSecretsPass(t *testing.T) {
 			}
 		}
 	}
-	for _, words := range []string{"correct horse battery staple on a hill", "a shared secret for the tests of the page"} {
+	for _, words := range []string{"correct horse battery staple on a hill", "a shared secret for the tests of the page", "a secret of thirty-two bytes or more"} {
 		if err := secret.CheckPredictable([]byte(words)); err != nil {
 			t.Errorf("%q: %v", words, err)
 		}
