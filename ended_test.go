@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -386,5 +387,17 @@ func BenchmarkEndedList(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestDocumentedEndedNumbers(t *testing.T) {
+	rows := tableRows(t, "docs/limits.md", "| what | number |")
+	for _, row := range rows {
+		if want := strconv.Itoa(stepkey.EndedNumbers[row[0]]); row[1] != want {
+			t.Errorf("%s: %s, want %s", row[0], row[1], want)
+		}
+	}
+	if len(rows) != len(stepkey.EndedNumbers) {
+		t.Errorf("%d rows, want %d", len(rows), len(stepkey.EndedNumbers))
 	}
 }

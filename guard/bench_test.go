@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/token"
@@ -40,5 +43,30 @@ func BenchmarkGuard(b *testing.B) {
 				b.Fatal(w.Code)
 			}
 		})
+	}
+}
+
+// What it costs to ask a follower that holds a million ended sessions.
+func BenchmarkFollower(b *testing.B) {
+	var content token.EndedContent
+	now := time.Now()
+	for minute := range 16 {
+		m := token.EndedMinute{Minute: now.Unix()/60 - int64(15-minute)}
+		for range 62_500 {
+			m.Sessions = append(m.Sessions, token.ID(uuid.New()))
+		}
+		content = append(content, m)
+	}
+	f := &following{}
+	f.keys = token.NewKeyring(es256(b))
+	f.signer, f.verifier = token.NewSigner(f.keys), newVerifier(b, f.keys)
+	f.publish(f.signed(b, statement(now), content), "")
+	f.follow(b, b.Context(), guard.FollowOptions{Interval: time.Hour})
+	c := token.Claims{SessionID: uuid.NewString(), Subject: uuid.NewString()}
+	b.ReportAllocs()
+	for b.Loop() {
+		if ended, err := f.follower.Ended(c); ended || err != nil {
+			b.Fatal(ended, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
@@ -38,7 +39,7 @@ func newFollowing(t *testing.T) *following {
 	return &following{keys: keys, signer: token.NewSigner(keys), verifier: newVerifier(t, keys)}
 }
 
-func (f *following) follow(t *testing.T, ctx context.Context, options guard.FollowOptions) {
+func (f *following) follow(t testing.TB, ctx context.Context, options guard.FollowOptions) {
 	t.Helper()
 	options.Client = f.client()
 	var err error
@@ -71,7 +72,7 @@ func statement(issued time.Time) token.EndedSessions {
 	}
 }
 
-func (f *following) signed(t *testing.T, e token.EndedSessions, content token.EndedContent) string {
+func (f *following) signed(t testing.TB, e token.EndedSessions, content token.EndedContent) string {
 	t.Helper()
 	written := content.Append(nil)
 	e.Digest = token.EndedDigest(written)
@@ -402,6 +403,45 @@ func TestFollowerAndUsers(t *testing.T) {
 	}
 	if got, err := f.follower.Ended(token.Claims{Subject: "mira", SessionID: "some"}); got || err != nil {
 		t.Errorf("ids of another kind: %v, %v", got, err)
+	}
+}
+
+// A follower holds as many ids as it is said to, in one list or in several, and is not
+// confirmed by more.
+func TestFollowerHoldsSoMany(t *testing.T) {
+	f := newFollowing(t)
+	now := time.Now()
+	ids := func(minute, n int) token.EndedMinute {
+		m := token.EndedMinute{Minute: now.Unix()/60 - int64(minute)}
+		for i := range n {
+			var id token.ID
+			binary.BigEndian.PutUint64(id[:], uint64(i+1)<<20+uint64(minute))
+			m.Sessions = append(m.Sessions, id)
+		}
+		return m
+	}
+	const half = token.MaxEndedIDs / 2
+	for _, test := range []struct {
+		what    string
+		content token.EndedContent
+		want    error
+	}{
+		{"all", token.EndedContent{ids(3, half), ids(2, half)}, nil},
+		{"one more", token.EndedContent{ids(3, half), ids(2, half+1)}, guard.ErrEndedUnknown},
+	} {
+		f.publish(f.signed(t, statement(now), test.content), "")
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := f.asked.Load()
+		f.follow(t, ctx, guard.FollowOptions{Interval: 10 * time.Millisecond})
+		_, err := f.follower.Ended(token.Claims{})
+		for err != nil && f.asked.Load() < asked+3 {
+			time.Sleep(10 * time.Millisecond)
+			_, err = f.follower.Ended(token.Claims{})
+		}
+		cancel()
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", test.what, err, test.want)
+		}
 	}
 }
 

@@ -69,6 +69,9 @@ func (s *endedSet) ended(c token.Claims) bool {
 // issuer do not learn of an end at the same moment, and no session that has ended comes
 // back. Nothing changes where there would be too many.
 func (s *endedSet) take(list token.EndedSessions, content token.EndedContent, oldest int64) error {
+	if countIDs(content) > token.MaxEndedIDs {
+		return errTooManyEnded
+	}
 	s.mu.RLock()
 	next := maps.Clone(s.minutes)
 	s.mu.RUnlock()
@@ -98,6 +101,16 @@ func (s *endedSet) take(list token.EndedSessions, content token.EndedContent, ol
 	defer s.mu.Unlock()
 	s.minutes = next
 	return nil
+}
+
+func countIDs(content token.EndedContent) (n int) {
+	for _, m := range content {
+		n += len(m.Sessions)
+		for _, user := range m.Users {
+			n += 1 + len(user.Except)
+		}
+	}
+	return n
 }
 
 func (e *endedMinute) listed(number int64) token.EndedMinute {
