@@ -25,13 +25,14 @@ const (
 )
 
 const (
-	// mailWindow is among how many more of the next mails a claim looks for mailboxes
-	// that nothing is being sent to. Mails of one mailbox have different turns, so the
-	// others are soon found.
-	mailWindow = 64
+	// mailWindow is among how many more of the next mails a claim of several looks for
+	// different mailboxes. Mails of one mailbox have different turns, so others are soon
+	// found. A larger window has PostgreSQL sort all rows while it has no statistics.
+	mailWindow = 16
 
-	// mailsMadeReady bounds how many mails whose wait is over one claim makes ready.
-	mailsMadeReady = 1000
+	// mailsMadeReady bounds how many mails whose wait is over one claim makes ready,
+	// besides as many as it may hand out.
+	mailsMadeReady = 100
 )
 
 // QueueMail implements stepkey.MailTx. The turn of a mail follows that of the last one to
@@ -80,19 +81,18 @@ func orNoTopic(topic string) any {
 func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]stepkey.QueuedMail, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	if err := s.readyMail(ctx, now); err != nil {
+	if err := s.readyMail(ctx, now, limit+mailsMadeReady); err != nil {
 		return nil, err
 	}
 	rows, err := s.db.write.QueryContext(ctx, `
 		WITH next AS MATERIALIZED (
 			SELECT id, mailbox, rank, turn, next_try_at FROM {outbox}
-			WHERE state = 'ready' AND next_try_at <= $1
+			WHERE state = 'ready' AND next_try_at <= $1 AND mailbox NOT IN (
+				SELECT mailbox FROM {outbox} WHERE state = 'sending' AND next_try_at > $1 AND mailbox <> '')
 			ORDER BY rank, turn, next_try_at, id LIMIT $4`+s.dialect.skip+`
 		), open AS MATERIALIZED (
 			SELECT n.*, row_number() OVER (PARTITION BY n.mailbox ORDER BY n.rank, n.turn, n.next_try_at, n.id) AS nth
 			FROM next n
-			WHERE n.mailbox = '' OR NOT EXISTS (
-				SELECT 1 FROM {outbox} s WHERE s.state = 'sending' AND s.next_try_at > $1 AND s.mailbox = n.mailbox)
 		), due AS MATERIALIZED (
 			SELECT id FROM open WHERE mailbox = '' OR nth = 1
 			ORDER BY rank, turn, next_try_at, id LIMIT $3
@@ -119,11 +119,11 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 }
 
 // readyMail makes ready what has waited for its time or for a sender that is gone.
-func (s *Store) readyMail(ctx context.Context, now time.Time) error {
+func (s *Store) readyMail(ctx context.Context, now time.Time, limit int) error {
 	_, err := s.db.write.ExecContext(ctx, `
 		UPDATE {outbox} SET state = 'ready' WHERE id IN (
 			SELECT id FROM {outbox} WHERE state <> 'ready' AND next_try_at <= $1
-			ORDER BY next_try_at LIMIT $2`+s.dialect.skip+`)`, now, mailsMadeReady)
+			ORDER BY next_try_at LIMIT $2`+s.dialect.skip+`)`, now, limit)
 	return s.translate(err)
 }
 

@@ -19,7 +19,8 @@ UPDATE {outbox} SET mailbox = lower(recipient);
 UPDATE {outbox} SET rank = 0 WHERE kind IN ('confirm_email', 'reset_password', 'finish_recovery', 'find_accounts');
 
 DROP INDEX {outbox_by_next_try};
-CREATE INDEX {{.IndexPrefix}}outbox_by_turn ON {outbox} (rank, turn, next_try_at, id) WHERE state = 'ready';
+CREATE INDEX {{.IndexPrefix}}outbox_by_turn ON {outbox} (rank, turn, next_try_at, id, mailbox) WHERE state = 'ready';
 CREATE INDEX {{.IndexPrefix}}outbox_by_next_try ON {outbox} (next_try_at) WHERE state <> 'ready';
+CREATE INDEX {{.IndexPrefix}}outbox_being_sent ON {outbox} (next_try_at, mailbox) WHERE state = 'sending';
 CREATE INDEX {{.IndexPrefix}}outbox_by_mailbox ON {outbox} (mailbox, rank, turn);
 CREATE UNIQUE INDEX {{.IndexPrefix}}outbox_one_each ON {outbox} (user_id, mailbox, topic);
