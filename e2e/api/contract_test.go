@@ -232,11 +232,13 @@ func checkProblem(h http.Header, value any, mediaType *openapi3.MediaType) error
 	if _, foreseen := want["requestId"]; foreseen {
 		want["requestId"] = h.Get("X-Request-Id")
 	}
-	if _, foreseen := want["usableFrom"]; foreseen {
-		if _, err := time.Parse(time.RFC3339, fmt.Sprint(got["usableFrom"])); err != nil {
-			return err
+	for _, member := range []string{"usableFrom", "possibleFrom"} {
+		if _, foreseen := want[member]; foreseen {
+			if _, err := time.Parse(time.RFC3339, fmt.Sprint(got[member])); err != nil {
+				return err
+			}
+			want[member] = got[member]
 		}
-		want["usableFrom"] = got["usableFrom"]
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		return fmt.Errorf("the problem differs from the document's (-document +answer):\n%s", diff)
