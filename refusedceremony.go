@@ -39,6 +39,7 @@ type RefusedCeremony struct {
 // not be read.
 func (s *Service) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error {
 	now := s.now()
+	ctx = WithAccount(ctx, r.UserID)
 	err := s.limits.chargeRefusedCeremony(ctx, r.UserID, now)
 	var limited *RateLimitedError
 	if errors.As(err, &limited) {

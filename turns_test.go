@@ -74,6 +74,21 @@ func (w *watched) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey
 	return w.Store.ChargeAttempt(ctx, a)
 }
 
+func (w *watched) RecordRefusedCeremony(ctx context.Context, r stepkey.RefusedCeremony) error {
+	defer w.begin()()
+	return w.Store.RecordRefusedCeremony(ctx, r)
+}
+
+func (w *watched) RecoveryCodes(ctx context.Context, userID uuid.UUID) (int, *time.Time, error) {
+	defer w.begin()()
+	return w.Store.RecoveryCodes(ctx, userID)
+}
+
+func (w *watched) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]stepkey.RefusedCeremony, error) {
+	defer w.begin()()
+	return w.Store.RefusedCeremonies(ctx, userID)
+}
+
 func (w *watched) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
 	defer w.begin()()
 	return w.Store.Put(ctx, key, state, ttl)
@@ -122,6 +137,9 @@ func TestCallsOfOneAccountTakeTurns(t *testing.T) {
 		ctx := stepkey.WithAccount(f.Context(), uuid.MustParse(claims.Subject))
 		passkey := f.passkeys(claims).Passkeys[0].ID
 		guess := stepkey.LogIn{Username: "mira", Password: password, Client: one}
+		refusal := stepkey.RefusedCeremony{
+			UserID: uuid.MustParse(claims.Subject), Ceremony: stepkey.PurposeStepUp, Reason: "origin",
+		}
 		answer := f.got(device, f.stepUpOptions(claims))
 		for _, kind := range []struct {
 			what string
@@ -136,6 +154,9 @@ func TestCallsOfOneAccountTakeTurns(t *testing.T) {
 			{"verify", 2, func() { _, _ = f.service.FinishStepUp(ctx, claims, answer) }},
 			{"list", 2, func() { _, _, _ = f.service.Sessions(f.Context(), claims, nil, 10) }},
 			{"events", 2, func() { _, _, _ = f.service.Events(f.Context(), claims, nil, 10) }},
+			{"recovery", 2, func() { _, _ = f.service.Recovery(f.Context(), claims) }},
+			{"export", 2, func() { _, _ = f.service.AccountData(ctx, claims) }},
+			{"record a refusal", 2, func() { _ = f.service.RecordRefusedCeremony(f.Context(), refusal) }},
 			{"log out", 2, func() { _, _ = f.service.LogOutOthers(ctx, claims) }},
 			{"ready", 2, func() { _ = f.service.Ready(f.Context()) }},
 			// The limits of an address, the count of the account and the account itself.

@@ -26,6 +26,17 @@ func turnKey(ctx context.Context, otherwise any) any {
 	return otherwise
 }
 
+// inTurn runs fn when the turn of its key has come.
+func inTurn[T any](ctx context.Context, t *turns, key any, fn func() (T, error)) (T, error) {
+	leave, err := t.take(ctx, key)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer leave()
+	return fn()
+}
+
 // turnStore is a Store where operations of one account take turns. Transactions of no
 // account, such as an import, do not wait.
 type turnStore struct {
@@ -56,59 +67,59 @@ func (s turnStore) Ping(ctx context.Context) error {
 }
 
 func (s turnStore) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error) {
-	leave, err := s.turns.take(ctx, userID)
-	if err != nil {
-		return Account{}, err
-	}
-	defer leave()
-	return s.Store.Account(ctx, userID, sessionID, now)
+	return inTurn(ctx, s.turns, userID, func() (Account, error) { return s.Store.Account(ctx, userID, sessionID, now) })
 }
 
 func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (Session, error) {
-	leave, err := s.turns.take(ctx, turnKey(ctx, id))
-	if err != nil {
-		return Session{}, err
-	}
-	defer leave()
-	return s.Store.RefreshSession(ctx, id)
+	return inTurn(ctx, s.turns, turnKey(ctx, id), func() (Session, error) { return s.Store.RefreshSession(ctx, id) })
 }
 
 func (s turnStore) RotateSession(ctx context.Context, r Rotation) (Rotated, error) {
-	leave, err := s.turns.take(ctx, r.UserID)
-	if err != nil {
-		return Rotated{}, err
-	}
-	defer leave()
-	return s.Store.RotateSession(ctx, r)
+	return inTurn(ctx, s.turns, r.UserID, func() (Rotated, error) { return s.Store.RotateSession(ctx, r) })
 }
 
 func (s turnStore) Sessions(
 	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *SessionPlace, limit int,
 ) ([]Session, error) {
-	leave, err := s.turns.take(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return s.Store.Sessions(ctx, userID, now, idleSince, before, limit)
+	return inTurn(ctx, s.turns, userID, func() ([]Session, error) { return s.Store.Sessions(ctx, userID, now, idleSince, before, limit) })
 }
 
 func (s turnStore) Events(ctx context.Context, userID uuid.UUID, before *EventPlace, limit int) ([]Event, error) {
+	return inTurn(ctx, s.turns, userID, func() ([]Event, error) { return s.Store.Events(ctx, userID, before, limit) })
+}
+
+func (s turnStore) Email(ctx context.Context, userID uuid.UUID, now time.Time) (EmailState, error) {
+	return inTurn(ctx, s.turns, userID, func() (EmailState, error) { return s.Store.Email(ctx, userID, now) })
+}
+
+func (s turnStore) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
 	leave, err := s.turns.take(ctx, userID)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer leave()
-	return s.Store.Events(ctx, userID, before, limit)
+	return s.Store.RecoveryCodes(ctx, userID)
+}
+
+func (s turnStore) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]RefusedCeremony, error) {
+	return inTurn(ctx, s.turns, userID, func() ([]RefusedCeremony, error) { return s.Store.RefusedCeremonies(ctx, userID) })
+}
+
+func (s turnStore) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error {
+	leave, err := s.turns.take(ctx, r.UserID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.Store.RecordRefusedCeremony(ctx, r)
+}
+
+func (s turnStore) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error) {
+	return inTurn(ctx, s.turns, userID, func() (bool, error) { return s.Store.ReplacePasswordHash(ctx, userID, old, replacement) })
 }
 
 func (s turnStore) ChargeAttempt(ctx context.Context, a Attempt) (Attempts, error) {
-	leave, err := s.turns.take(ctx, turnKey(ctx, a.Key))
-	if err != nil {
-		return Attempts{}, err
-	}
-	defer leave()
-	return s.Store.ChargeAttempt(ctx, a)
+	return inTurn(ctx, s.turns, turnKey(ctx, a.Key), func() (Attempts, error) { return s.Store.ChargeAttempt(ctx, a) })
 }
 
 // turnChallenges is the same for Challenges. One without a user, for signing in with a
@@ -150,10 +161,5 @@ type turnLimiter struct {
 }
 
 func (l turnLimiter) Charge(ctx context.Context, charges ...Charge) (time.Duration, error) {
-	leave, err := l.turns.take(ctx, turnKey(ctx, charges[len(charges)-1].Bucket))
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	return l.Limiter.Charge(ctx, charges...)
+	return inTurn(ctx, l.turns, turnKey(ctx, charges[len(charges)-1].Bucket), func() (time.Duration, error) { return l.Limiter.Charge(ctx, charges...) })
 }
