@@ -215,3 +215,40 @@ func TestEveryTableHasARetention(t *testing.T) {
 		t.Errorf("docs/maintenance.md lists %v\ntables are %v", listed, tables)
 	}
 }
+
+// A database from before keeps when users last signed in, and the counts of attempts that it
+// holds can end.
+func TestRetentionOfOlderRows(t *testing.T) {
+	onBothEmpty(t, func(t *testing.T, d database) {
+		db := makeGooseLayout(t, d, 10)
+		user := addGooseUser(t, db)
+		for i, at := range []string{"2030-05-17 09:30:00+00:00", "2030-05-19 09:30:00+00:00", "2030-05-18 09:30:00+00:00"} {
+			_, err := db.ExecContext(t.Context(), `INSERT INTO events (id, kind, at, user_id, reason) VALUES ($1, 'session.started', $2, $3, '')`,
+				uuid.NewString(), at, user)
+			if err != nil {
+				t.Fatal(i, err)
+			}
+		}
+		last := time.Date(2030, 5, 19, 9, 30, 0, 0, time.UTC)
+		for key, known := range map[string]bool{"a": true, "b": false} {
+			_, err := db.ExecContext(t.Context(), `INSERT INTO login_attempts (key, known, failures, in_a_row, blocked_until, last_at)
+				VALUES ($1, $2, 1, 1, 0, $3)`, []byte(key), known, last.UnixMicro())
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		now := last
+		store := openKeeping(t, d, func() time.Time { return now }, 0)
+		got, err := store.LastSignIns(t.Context(), []uuid.UUID{user})
+		if err != nil || !got[user].Equal(last) {
+			t.Errorf("last sign-in: %v, %v; want %v", got, err, last)
+		}
+		for _, step := range []struct{ day, want int }{{29, 2}, {30, 1}, {179, 1}, {180, 0}} {
+			now = last.Add(time.Duration(step.day) * 24 * time.Hour)
+			sweepOnce(t, store)
+			if n := rowsOf(t, d, "login_attempts"); n != step.want {
+				t.Errorf("after %d days: %d counts, want %d", step.day, n, step.want)
+			}
+		}
+	})
+}
