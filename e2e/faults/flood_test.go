@@ -25,6 +25,9 @@ const (
 	// connections, and garbage of hashes until it is collected.
 	memoryMargin = 128 << 20
 
+	// knownDevices is how many people sign in on known devices during the flood.
+	knownDevices = 8
+
 	// settleTime is after what time without a flood all is as before.
 	settleTime = 5 * time.Second
 )
@@ -41,17 +44,24 @@ func TestF25LoginFlood(t *testing.T) {
 	l := newLedger(r, c)
 	l.limited = true
 	victims := []string{l.enrolled().name, l.enrolled().name, l.enrolled().name}
-	devices := []*device{l.knownDevice(l.enrolled()), l.knownDevice(l.enrolled())}
+	// Enough of them that nobody meets the limit of right passwords.
+	var devices []*device
+	names := victims
+	for range knownDevices {
+		devices = append(devices, l.knownDevice(l.enrolled()))
+		names = append(names, devices[len(devices)-1].name)
+	}
+	stranger, later := l.enrolled().name, l.enrolled().name
 	during := pick(3*time.Second, 20*time.Second)
 
-	capacity := l.capacity(append([]string{l.people[0].name, l.people[1].name}, victims...))
+	capacity := l.capacity(names)
 	rate := floodTimes * capacity
 	quiet := l.latencies(during / 2)
 	yardstick := l.yardstick(rate, during/2)
 	memory := watchMemory(s)
 	flood := l.flood(rate, victims)
 	time.Sleep(500 * time.Millisecond) // until the queue is full
-	signIns := l.signIn(devices)
+	signIns := l.signIn(devices, stranger)
 	began, before := time.Now(), flood.hashed()
 	busy := l.latencies(during)
 	goodput := float64(flood.hashed()-before) / time.Since(began).Seconds()
@@ -61,7 +71,7 @@ func TestF25LoginFlood(t *testing.T) {
 	time.Sleep(settleTime)
 	base, peak, rest := memory()
 	after := l.latencies(during / 2)
-	want(t, "a stranger's login after the flood", c.logIn(l.people[1].name), http.StatusCreated)
+	want(t, "a stranger's login after the flood", c.logIn(later), http.StatusCreated)
 
 	r.observe("capacity %.0f logins/s; flood without cookie %s; with a forged one %s", capacity, flood.plain, flood.forged)
 	r.observe("passwords compared during it: %.0f/s, %.0f %% of capacity", goodput, 100*goodput/capacity)
@@ -182,18 +192,18 @@ type successes struct{ came, tries int }
 func (s successes) String() string { return fmt.Sprintf("%d of %d signed in", s.came, s.tries) }
 
 // signIn has people sign in a few times a second until the function that it returns is
-// called: on known devices, and strangers.
-func (l *ledger) signIn(devices []*device) (end func() (known, strangers successes)) {
+// called: on known devices, and as a stranger.
+func (l *ledger) signIn(devices []*device, stranger string) (end func() (known, strangers successes)) {
 	var known, strangers successes
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	stopped := make(chan struct{})
-	again := func(counted *successes, logIn func() answer) {
+	again := func(counted *successes, every time.Duration, logIn func() answer) {
 		for {
 			select {
 			case <-stopped:
 				return
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(every):
 			}
 			a := logIn()
 			l.expect("a login", a, http.StatusCreated)
@@ -206,9 +216,9 @@ func (l *ledger) signIn(devices []*device) (end func() (known, strangers success
 		}
 	}
 	for _, d := range devices {
-		all.Go(func() { again(&known, func() answer { return d.logIn(d.name) }) })
+		all.Go(func() { again(&known, 1200*time.Millisecond, func() answer { return d.logIn(d.name) }) })
 	}
-	all.Go(func() { again(&strangers, func() answer { return l.client.logIn(l.people[1].name) }) })
+	all.Go(func() { again(&strangers, 300*time.Millisecond, func() answer { return l.client.logIn(stranger) }) })
 	return func() (successes, successes) {
 		close(stopped)
 		all.Wait()
