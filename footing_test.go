@@ -250,6 +250,7 @@ func TestChangeOfAddressVoidsWhatWasSent(t *testing.T) {
 				if err := change(f, box, p); err != nil {
 					f.Fatal(err)
 				}
+				f.exec(`UPDATE emails SET address = $1`, miras) // and back again
 				wantError(f.TB, "the link for a new password", f.reset(link, another), stepkey.ErrLinkExpired)
 				if state, err := f.service.Recovery(f.Context(), p.claims); err != nil || state.Pending != nil {
 					f.Errorf("the recovery goes on: %+v, %v", state, err)
@@ -288,4 +289,20 @@ func TestResetIsNotSentToTheAddressOfBefore(t *testing.T) {
 			t.Errorf("a link for a new password to %s", m.To)
 		}
 	}
+}
+
+// An owner who is back has the account as it was: an address that somebody asked for with
+// the password is not confirmed any more.
+func TestRecoveryVoidsThePendingAddress(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	f.signUp("mira")
+	if err := f.requestEmail(&person{"mira", f.logIn("mira")}, "thief@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	link := f.tokenIn(f.one(box, "thief@example.com", "Confirm"), stepkey.PathConfirmEmail)
+	if _, err := f.service.RecoverByLink(t.Context(), f.operatorsLink(time.Hour), f.stranger()); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "confirm", f.service.ConfirmEmail(t.Context(), link, f.stranger()), stepkey.ErrLinkExpired)
 }

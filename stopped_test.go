@@ -126,6 +126,22 @@ func TestFreezeStopsThePassword(t *testing.T) {
 	})
 }
 
+// A stopped password takes the way of a wrong one: its hash is not remade on the way.
+func TestStoppedPasswordTakesTheWayOfAWrongOne(t *testing.T) {
+	f := newFixture(t)
+	u := comer("mira")
+	u.PasswordHash, u.PasswordStopped = oldHash, true
+	f.importAll(false, u)
+	wantError(t, "the password", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
+	if stored, err := f.store.UserByName(t.Context(), "mira"); err != nil || stored.PasswordHash != oldHash {
+		t.Errorf("the hash was remade: %s, %v", stored.PasswordHash, err)
+	}
+	if _, err := f.service.AllowPassword(t.Context(), u.ID); err != nil {
+		t.Fatal(err)
+	}
+	f.logIn("mira")
+}
+
 func TestFreezeSaysWhatToDo(t *testing.T) {
 	f := newFixture(t)
 	box := f.withMail()
@@ -318,6 +334,9 @@ func TestOperatorRemovesTheAddress(t *testing.T) {
 		m := f.one(box, miras, "Your e-mail address was removed")
 		if strings.Contains(m.Text, stepkey.PathNotMe) || strings.Contains(m.HTML, stepkey.PathNotMe) {
 			f.Errorf("a link that acts in\n%s", m.Text)
+		}
+		if n := f.count("mail_links"); n != 1 {
+			f.Errorf("%d links, want the operator's", n)
 		}
 		wantError(f.TB, "a notice", f.service.Freeze(f.Context(), freeze, f.stranger()), stepkey.ErrLinkExpired)
 		wantError(f.TB, "a reset", f.reset(reset, another), stepkey.ErrLinkExpired)
