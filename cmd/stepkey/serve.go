@@ -67,7 +67,11 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP, Stopping: ctx.Done(),
 		RequestTimeout: c.RequestTimeout,
 	})
-	_, described, _ := c.database()
+	dsn, described, _ := c.database()
+	warnOfReadableFiles(log, dsn)
+	for _, setting := range c.ignored(service.Now()) {
+		log.Warn(setting.name + " has no effect " + setting.reason)
+	}
 	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)
 
 	// What the service does by itself goes on for as long as there are requests.
@@ -84,7 +88,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 
 // open opens what the service stands on.
 func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store, stepkey.Config, error) {
-	if err := c.checkTimeouts(); err != nil {
+	if err := errors.Join(c.checkTimeouts(), c.checkNumbers()); err != nil {
 		return nil, stepkey.Config{}, err
 	}
 	if c.needsDataFolder() {
