@@ -2,6 +2,9 @@ package stepkey
 
 import (
 	"context"
+	"iter"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/token"
 )
@@ -25,6 +28,15 @@ type AccountData struct {
 // with a passkey that works it takes a passkey verification not older than FullWindow
 // (StepUpRequiredError): one call copies everything.
 func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData, error) {
+	return s.accountData(ctx, c, func(userID uuid.UUID) ([]Event, error) {
+		return s.store.Events(ctx, userID, nil, MaxExportedEvents)
+	})
+}
+
+// accountData leaves the events out if eventsOf is nil.
+func (s *Service) accountData(
+	ctx context.Context, c token.Claims, eventsOf func(userID uuid.UUID) ([]Event, error),
+) (AccountData, error) {
 	now := s.now()
 	a, err := s.owner(ctx, c)
 	if err != nil {
@@ -37,9 +49,11 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	if err != nil {
 		return AccountData{}, err
 	}
-	events, err := s.store.Events(ctx, a.User.ID, nil, MaxExportedEvents)
-	if err != nil {
-		return AccountData{}, err
+	var events []Event
+	if eventsOf != nil {
+		if events, err = eventsOf(a.User.ID); err != nil {
+			return AccountData{}, err
+		}
 	}
 	refused, err := s.store.RefusedCeremonies(ctx, a.User.ID)
 	if err != nil {
@@ -55,4 +69,29 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 	return AccountData{
 		User: a.User, Email: email, Passkeys: a.Passkeys, Sessions: sessions, Events: events, RefusedCeremonies: refused,
 	}, nil
+}
+
+// exportPage is how many events EventPages holds in memory at once.
+const exportPage = 200
+
+// AccountDataWithoutEvents is AccountData for those who write it out piece by piece: they take the
+// events from EventPages.
+func (s *Service) AccountDataWithoutEvents(ctx context.Context, c token.Claims) (AccountData, error) {
+	return s.accountData(ctx, c, nil)
+}
+
+// EventPages yields the events that AccountData holds of a user, a page at a time, so that a slow
+// reader of ten thousand does not hold them all. It ends with the first error.
+func (s *Service) EventPages(ctx context.Context, userID uuid.UUID) iter.Seq2[[]Event, error] {
+	return func(yield func([]Event, error) bool) {
+		var before *EventPlace
+		for left := MaxExportedEvents; left > 0; {
+			page, err := s.store.Events(ctx, userID, before, min(exportPage, left))
+			if !yield(page, err) || err != nil || len(page) < exportPage {
+				return
+			}
+			last := page[len(page)-1]
+			before, left = &EventPlace{At: last.At, ID: last.ID}, left-len(page)
+		}
+	}
 }

@@ -1,8 +1,14 @@
 package httpapi
 
 import (
+	"context"
+	"io"
+	"iter"
 	"net/http"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
@@ -45,6 +51,7 @@ func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, success{true})
 }
 
+// exportAnswer is the answer but for its member events.
 type exportAnswer struct {
 	User struct {
 		ID        string    `json:"id"`
@@ -54,7 +61,6 @@ type exportAnswer struct {
 	} `json:"user"`
 	Passkeys []exportedPasskey `json:"passkeys"`
 	Sessions []sessionAnswer   `json:"sessions"`
-	Events   []eventAnswer     `json:"events"`
 	Refused  []exportedRefusal `json:"refusedCeremonies"`
 }
 
@@ -75,17 +81,27 @@ type exportedPasskey struct {
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
 
-// export answers with what is known of the user.
+// export answers with what is known of the user. The events, of which there may be thousands, are
+// read and written a page at a time: a client that takes its time holds one page, not all.
 func (a *api) export(w http.ResponseWriter, r *http.Request) {
 	claims, _ := guard.FromContext(r.Context())
-	e, err := a.service.AccountData(r.Context(), claims)
+	e, err := a.service.AccountDataWithoutEvents(r.Context(), claims)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	// The time of a request is for deciding about it. Statements have their own bound, and the server
+	// bounds the writing.
+	next, stop := iter.Pull2(a.service.EventPages(context.WithoutCancel(r.Context()), e.User.ID))
+	defer stop()
+	events, err, _ := next()
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	answer := exportAnswer{
 		Refused:  []exportedRefusal{},
-		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID), Events: eventAnswers(e.Events),
+		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID),
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
 	answer.User.Email = orNull(e.Email.Address)
@@ -100,5 +116,50 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 		answer.Refused = append(answer.Refused, exportedRefusal{c.Ceremony, c.Reason, c.Times, c.LastAt})
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
-	writeJSON(w, http.StatusOK, answer)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	if err := answer.write(w, events, next); err != nil {
+		// Half an answer must not look like a whole one.
+		a.log.WarnContext(r.Context(), "export not written to the end", "request", requestID(r.Context()), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// write writes the answer, and the events of that page and the next ones as its member events.
+func (e exportAnswer) write(w io.Writer, page []stepkey.Event, next func() ([]stepkey.Event, error, bool)) error {
+	out := jsontext.NewEncoder(w)
+	for _, part := range []any{
+		jsontext.BeginObject, "user", e.User, "passkeys", e.Passkeys, "sessions", e.Sessions, "events", jsontext.BeginArray,
+	} {
+		if err := writePart(out, part); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		for _, event := range eventAnswers(page) {
+			if err := json.MarshalEncode(out, event); err != nil {
+				return err
+			}
+		}
+		var err error
+		if page, err, more = next(); err != nil {
+			return err
+		}
+	}
+	for _, part := range []any{jsontext.EndArray, "refusedCeremonies", e.Refused, jsontext.EndObject} {
+		if err := writePart(out, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writePart writes a delimiter or a value. A string is the name of a member.
+func writePart(out *jsontext.Encoder, part any) error {
+	switch part := part.(type) {
+	case jsontext.Token:
+		return out.WriteToken(part)
+	default:
+		return json.MarshalEncode(out, part)
+	}
 }
