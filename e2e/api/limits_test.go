@@ -65,6 +65,26 @@ func TestFailuresAreCountedOverTwoInstances(t *testing.T) {
 	})
 }
 
+func TestRightPasswordsAreCountedOverTwoInstances(t *testing.T) {
+	onEachLimiter(t, func(t *testing.T, c *cluster) {
+		username := c.a.newUser()
+		known := c.a.do("POST", "/auth/login", credentials(username, testPassword))
+		signedIn := 1
+		for ; signedIn < 60; signedIn++ { // one comes back every six seconds
+			a := c.clients()[signedIn%2].do("POST", "/auth/login", credentials(username, testPassword), elsewhere)
+			if a.status != http.StatusCreated {
+				a.wantProblem(t, http.StatusTooManyRequests, "rate_limited")
+				break
+			}
+		}
+		if signedIn < 30 || signedIn == 60 {
+			t.Errorf("%d sign-ins from unknown devices, want 30 at once", signedIn)
+		}
+		cookie, _, _ := strings.Cut(known.header.Get("Set-Cookie"), ";")
+		c.b.do("POST", "/auth/login", credentials(username, testPassword), header("Cookie", cookie), elsewhere).want(t, http.StatusCreated)
+	})
+}
+
 func TestSignUpsAreCountedOverTwoInstances(t *testing.T) {
 	onEachLimiter(t, func(t *testing.T, c *cluster) {
 		for i := range 5 {
