@@ -62,7 +62,8 @@ type storeOfEnds struct {
 	read atomic.Int64 // rows
 	more []stepkey.EndedSession
 
-	late func() // called before a transaction's end of sessions
+	wait func() // called before a transaction
+	late func() // called when a transaction has ended sessions
 }
 
 func (s *storeOfEnds) EndedSessions(ctx context.Context, after stepkey.EndedSession, limit int) ([]stepkey.EndedSession, error) {
@@ -89,6 +90,9 @@ func (s *storeOfEnds) page(after stepkey.EndedSession, limit int) []stepkey.Ende
 }
 
 func (s *storeOfEnds) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+	if s.wait != nil {
+		s.wait()
+	}
 	return s.Store.InTx(ctx, func(tx stepkey.Tx) error { return fn(&lateTx{tx, s.late}) })
 }
 
@@ -214,6 +218,26 @@ func TestListIsDatedByTheLastLook(t *testing.T) {
 	f.look(s)
 	if got, _, _ := listed(f, s); got.IssuedAt != f.clock.Now().Unix() {
 		t.Errorf("back again, it is of %d, want %d", got.IssuedAt, f.clock.Now().Unix())
+	}
+}
+
+// A use-case that waits before its transaction, for a turn to hash say, gives its ends the
+// time at which it wrote them.
+func TestEndsAfterAWait(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g := f.logInForRefresh("mira")
+	other := f.newService(f.config())
+	store := &storeOfEnds{Store: f.store}
+	waiting := f.serviceOn(store)
+	store.wait = func() {
+		f.clock.Advance(time.Minute)
+		f.look(other)
+	}
+	wantError(t, "LogOut", waiting.LogOut(t.Context(), g.Claims), nil)
+	f.look(other)
+	if ended, err := other.Ended(g.Claims); !ended || err != nil {
+		t.Errorf("ended %v, %v", ended, err)
 	}
 }
 

@@ -219,17 +219,19 @@ func (s *Service) end(ctx context.Context, which EndSessions) (n int, err error)
 // inTxEnding runs fn in a transaction and, once it is committed, has this instance
 // refuse the sessions that fn ended. The others learn of them within a second.
 //
-// They read again what ended up to endedSettle ago. A transaction that is committed later
-// than that after the time it gives its ends would never be found, so one that takes too
-// long is undone, here and in endIn.
+// They read again what ended up to endedSettle ago. Ends that are committed later than that
+// after their time would never be found, so a transaction that takes too long is undone.
 func (s *Service) inTxEnding(ctx context.Context, fn func(Tx) ([]uuid.UUID, error)) error {
 	var ended []uuid.UUID
-	began := s.now()
 	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+		began := s.now()
 		if ended, err = fn(tx); err != nil || len(ended) == 0 {
 			return err
 		}
-		return s.endedInTime(began)
+		if s.now().Sub(began) > endedCommit {
+			return ErrUnavailable
+		}
+		return nil
 	})
 	if err == nil {
 		s.ended.add(ended, s.now())
@@ -237,21 +239,13 @@ func (s *Service) inTxEnding(ctx context.Context, fn func(Tx) ([]uuid.UUID, erro
 	return err
 }
 
-// endedInTime returns ErrUnavailable once more than endedCommit has passed since then.
-func (s *Service) endedInTime(since time.Time) error {
-	if s.now().Sub(since) > endedCommit {
-		return ErrUnavailable
-	}
-	return nil
-}
-
-// endIn ends sessions and records each end.
+// endIn ends sessions and records each end. The use-case may have waited since which.At,
+// for a turn to hash or for another transaction, so the time is read again: others look
+// for ends by it. tx is one of inTxEnding.
 func (s *Service) endIn(ctx context.Context, tx Tx, which EndSessions) ([]uuid.UUID, error) {
+	which.At = latest(which.At, s.now())
 	ended, err := tx.EndSessions(ctx, which)
-	if err != nil || len(ended) == 0 {
-		return nil, err
-	}
-	if err := s.endedInTime(which.At); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	for _, id := range ended {

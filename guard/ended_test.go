@@ -445,6 +445,28 @@ func TestFollowerHoldsSoMany(t *testing.T) {
 	}
 }
 
+// Neither do lists that are small add up to more.
+func TestFollowerHoldsSoManyInAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFollowing(t)
+		time.Sleep(time.Hour)
+		full := token.EndedMinute{Minute: time.Now().Unix()/60 - 3}
+		for i := range token.MaxEndedIDs {
+			var id token.ID
+			binary.BigEndian.PutUint64(id[:], uint64(i+1)<<20)
+			full.Sessions = append(full.Sessions, id)
+		}
+		f.publish(f.signed(t, statement(time.Now()), token.EndedContent{full}), "")
+		f.follow(t, t.Context(), guard.FollowOptions{MaxStale: 20 * time.Second})
+		f.want(t, "full", "one", false, nil)
+		f.publish(f.list(t, 0, "one"), "")
+		f.wait(5 * time.Second)
+		f.want(t, "one more", "one", false, nil) // the list before still stands
+		f.wait(15*time.Second + time.Nanosecond)
+		f.want(t, "one more", "one", false, guard.ErrEndedUnknown)
+	})
+}
+
 func TestFollowerNeedsAnAddress(t *testing.T) {
 	f := newFollowing(t)
 	_, err := guard.FollowEndedSessions(t.Context(), "http://auth.example.com/ended", f.verifier, guard.FollowOptions{})
