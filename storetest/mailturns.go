@@ -67,7 +67,7 @@ func urgentMailFirst(t *testing.T, s stepkey.Store) {
 		t.Fatal(err)
 	}
 	newer := queuedMail("noor@example.com")
-	newer.Urgent = true
+	newer.Urgent, newer.CreatedAt = true, now.Add(2*time.Second)
 	queue(t, s, newer)
 	wantSent(t, "new links, then links that were tried",
 		sent(t, s, now.Add(2*time.Second), 2), "noor@example.com", "mira@example.com")

@@ -22,7 +22,12 @@ type mailbox struct {
 
 func newMailbox(t *testing.T) *mailbox {
 	t.Helper()
-	server, err := inbox.Start(inbox.Options{})
+	return newMailboxOf(t, inbox.Options{})
+}
+
+func newMailboxOf(t *testing.T, options inbox.Options) *mailbox {
+	t.Helper()
+	server, err := inbox.Start(options)
 	if err != nil {
 		t.Fatal(err)
 	}

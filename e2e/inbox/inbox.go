@@ -56,6 +56,9 @@ type Options struct {
 	// Refuse, if it is not nil, is what every recipient is answered with.
 	Refuse *smtp.SMTPError
 
+	// Recipient, if it is not nil, is asked about every recipient, for as long as it takes to answer.
+	Recipient func(to string) error
+
 	// HangUp has the server close the connection once it has taken a mail, without a goodbye.
 	HangUp bool
 }
@@ -250,6 +253,11 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if s.server.options.Refuse != nil {
 		return s.server.options.Refuse
+	}
+	if s.server.options.Recipient != nil {
+		if err := s.server.options.Recipient(to); err != nil {
+			return err
+		}
 	}
 	s.mail.Recipients = append(s.mail.Recipients, to)
 	return nil
