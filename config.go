@@ -106,8 +106,9 @@ type Config struct {
 	ReservedNames []string
 
 	// RecoveryCoolOff is for how long a passkey that was added through recovery cannot be
-	// used, so that the owner, who is told, has the time to stop it. The default is the
-	// constant of that name.
+	// used, so that the owner, who is told, has the time to stop it. For as long after a
+	// reset by e-mail, a first passkey waits and the address stays as it is. The default is
+	// the constant of that name.
 	RecoveryCoolOff time.Duration
 
 	// Breaches knows passwords from data breaches, which are refused when they are to be
