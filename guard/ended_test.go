@@ -105,6 +105,13 @@ func (f *following) sent() []string {
 	return slices.Clone(f.etags)
 }
 
+// change runs what changes the answers, which read under the same lock.
+func (f *following) change(what func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	what()
+}
+
 func (f *following) wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -303,6 +310,8 @@ func TestFollowerFetchesMinutes(t *testing.T) {
 		time.Sleep(time.Hour + 20*time.Second)
 		fault, asked := "missing", map[string]int{}
 		f.set(func(w http.ResponseWriter, r *http.Request) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			name := path.Base(r.URL.Path)
 			asked[name]++
 			e := statement(time.Now())
@@ -327,10 +336,10 @@ func TestFollowerFetchesMinutes(t *testing.T) {
 		now := time.Now().Unix() / 60
 		f.follow(t, t.Context(), guard.FollowOptions{})
 		f.want(t, "a minute is missing", "one", false, guard.ErrEndedUnknown)
-		fault = "incomplete"
+		f.change(func() { fault = "incomplete" })
 		f.wait(5 * time.Second)
 		f.want(t, "a minute is incomplete", "one", false, guard.ErrEndedUnknown)
-		fault = ""
+		f.change(func() { fault = "" })
 		f.wait(5 * time.Second)
 		for minute := now - 15; minute < now-1; minute++ {
 			name := strconv.FormatInt(minute, 10)
@@ -339,7 +348,7 @@ func TestFollowerFetchesMinutes(t *testing.T) {
 				t.Errorf("minute %s was fetched %d times", name, n)
 			}
 		}
-		clear(asked)
+		f.change(func() { clear(asked) })
 		f.wait(2 * time.Minute)
 		if len(asked) != 1 {
 			t.Errorf("while it keeps up it fetched %v", asked)
@@ -356,6 +365,8 @@ func TestFollowerGoesByTheDate(t *testing.T) {
 		f := newFollowing(t)
 		read := time.Now()
 		f.set(func(w http.ResponseWriter, _ *http.Request) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			e := statement(read)
 			e.ExpiresAt = read.Add(token.Lifetime).Unix()
 			_, _ = io.WriteString(w, f.signed(t, e, token.EndedContent{{Minute: read.Unix() / 60, Sessions: []token.ID{token.ID(idOf("one"))}}}))
@@ -366,7 +377,7 @@ func TestFollowerGoesByTheDate(t *testing.T) {
 		f.want(t, "90 s after it was read", "two", false, nil)
 		f.wait(time.Second)
 		f.want(t, "91 s after it was read", "one", false, guard.ErrEndedUnknown)
-		read = time.Now()
+		f.change(func() { read = time.Now() })
 		f.wait(5 * time.Second)
 		f.want(t, "read again", "one", true, nil)
 	})
