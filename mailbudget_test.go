@@ -262,7 +262,7 @@ func TestFreezingIsToldAFewTimes(t *testing.T) {
 	p.claims = f.logIn("mira")
 	f.confirmEmail(box, p, "mira@example.com")
 	told := 0
-	for {
+	for told < 20 {
 		if err := f.service.Freeze(t.Context(), link, f.stranger()); err != nil {
 			t.Fatal(err)
 		}
@@ -367,4 +367,49 @@ func (s *stalling) Send(_ context.Context, m stepkey.Mail) error {
 	}
 	s.sent <- m.To
 	return nil
+}
+
+// The eighth change of a kind at once is refused and changes nothing.
+func TestEachChangeIsLimited(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		box := f.withMail()
+		claims, device := f.enrolled("mira", authenticator.Config{})
+		p := &person{"mira", f.stepUp(claims, device)}
+		f.confirmEmail(box, p, "mira@example.com")
+
+		for range 7 {
+			wantError(f, "to remove the address", f.service.RemoveEmail(f.Context(), p.claims), nil)
+		}
+		f.received(box)
+		f.confirmEmail(box, p, "mira@example.com")
+		wantLimited(f, "to remove it again", f.service.RemoveEmail(f.Context(), p.claims), 16*time.Minute)
+		f.wantEmail("after the refusal", p.claims, stepkey.EmailState{Address: "mira@example.com"})
+
+		begin := func(by *person) {
+			f.Helper()
+			wantError(f, "to begin a recovery", second2(f.service.RecoverByMail(f.Context(), by.claims, f.stranger())), nil)
+		}
+		low := &person{"mira", f.logIn("mira")}
+		for range 7 {
+			begin(low)
+			wantError(f, "to cancel it", f.service.CancelRecovery(f.Context(), p.claims), nil)
+		}
+		begin(p)
+		wantLimited(f, "to cancel the eighth", f.service.CancelRecovery(f.Context(), p.claims), 16*time.Minute)
+		if state, err := f.service.Recovery(f.Context(), p.claims); err != nil || state.Pending == nil {
+			f.Errorf("after the refusal %+v waits, %v", state.Pending, err)
+		}
+
+		now := password
+		for i := range 7 {
+			next := fmt.Sprintf("another good password %d", i)
+			g, err := f.changePassword(p.claims, now, next)
+			if err != nil {
+				f.Fatal(err)
+			}
+			p.claims, now = g.Claims, next
+		}
+		wantLimited(f, "an eighth password", second(f.changePassword(p.claims, now, "one good password more")), 16*time.Minute)
+		wantError(f, "the password after the refusal", f.tryLogIn("mira", now), nil)
+	})
 }
