@@ -245,7 +245,7 @@ func (s *Service) printed(l letter) mail.Letter {
 	p := mail.Letter{
 		Service: s.serviceName, Home: s.publicURL,
 		Username: l.Username, At: l.At, Device: l.Device, Network: l.Network, Address: l.Address, Until: l.Until,
-		RecoverURL: s.publicURL + PathRecover, ResetURL: s.publicURL + PathResetPassword,
+		RecoverURL: s.publicURL + PathRecover, ResetPage: s.publicURL + PathResetPassword,
 	}
 	if l.Link != "" {
 		p.ConfirmURL = s.publicURL + PathConfirmEmail + "#" + l.Link

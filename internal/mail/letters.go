@@ -29,6 +29,9 @@ type Letter struct {
 
 	// ConfirmURL, ResetURL, RecoverURL and FreezeURL are the links for those mails that have one.
 	ConfirmURL, ResetURL, RecoverURL, FreezeURL string
+
+	// ResetPage is where a link for a new password is asked for. It carries none.
+	ResetPage string
 }
 
 // Text is a mail as it is read.

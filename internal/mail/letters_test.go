@@ -36,7 +36,7 @@ func render(t *testing.T, kind Kind, l Letter) Text {
 func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 	links := map[Kind]string{
 		ConfirmEmail: full().ConfirmURL, ResetPassword: full().ResetURL,
-		FinishRecovery: full().RecoverURL, AccountDeleted: full().Home,
+		FinishRecovery: full().RecoverURL, AccountDeleted: full().Home, EmailRemovedByAdmin: full().Home,
 	}
 	for _, kind := range Kinds() {
 		text := render(t, kind, full())

@@ -99,14 +99,14 @@ func words() map[Kind]wording {
 		AccountFrozen: notice("You were signed out everywhere",
 			"Someone followed the link “This was not me” from a mail about "+account+" at {{.Service}}.",
 			"Every device is signed out, and what was begun to get into the account is stopped. "+
-				"The password no longer works. Set a new one at {{.ResetURL}}, or sign in with a passkey."),
+				"The password no longer works. Set a new one at {{.ResetPage}}, or sign in with a passkey."),
 		EmailRemovedByAdmin: {
 			subject: "Your e-mail address was removed",
 			lines: []string{
 				"Those who run {{.Service}} removed this address from " + account + ". Nothing more is sent here, and links from earlier mails no longer work.",
 			},
 			facts:  true,
-			before: "Did you not ask for that? Then tell those who run {{.Service}}:", link: "{{.Service}}",
+			before: "Was it you who asked? Then there is nothing to do. If it was not, tell those who run {{.Service}}:", link: "{{.Service}}",
 			url: func(l Letter) string { return l.Home },
 		},
 		AccountDeleted: {
