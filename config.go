@@ -105,10 +105,10 @@ type Config struct {
 	// a name keep it, and an import may bring one: there an operator decides.
 	ReservedNames []string
 
-	// RecoveryCoolOff is for how long a passkey that was added through recovery cannot be
-	// used, so that the owner, who is told, has the time to stop it. For as long after a
-	// reset by e-mail, a first passkey waits and the address stays as it is. The default is
-	// the constant of that name.
+	// RecoveryCoolOff is for how long a passkey that was added through recovery, or as the
+	// first one after a reset by e-mail, cannot be used, so that the owner, who is notified,
+	// has the time to stop it. For as long after a reset, an account without a passkey keeps
+	// its address. The default is the constant of that name.
 	RecoveryCoolOff time.Duration
 
 	// Breaches knows passwords from data breaches, which are refused when they are to be

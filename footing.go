@@ -9,18 +9,17 @@ import (
 
 // A password that was set by a link in a mail proves the mailbox and nothing else. On an
 // account without a passkey that works, it could go from there to level full at once, by way
-// of a first passkey, and the mailbox alone would open what a passkey is meant to protect.
-// So for as long after the reset as a passkey gained by recovery waits (Config.RecoveryCoolOff):
+// of a first passkey, and the mailbox alone would open what a passkey is meant to protect. So:
 //
-//   - a first passkey waits as such a passkey does, and the owner is told with a link that
-//     takes it away again;
-//   - the address stays as it is, so that the notices and that link reach the owner;
-//   - the account is not deleted.
+//   - a first passkey waits as one gained by recovery does (Config.RecoveryCoolOff), and the
+//     owner is told with a link that takes it away again;
+//   - for as long after the reset, the address stays as it is, so that the notices and that
+//     link reach the owner, and the account is not deleted.
 //
-// Only time ends this, or a verified passkey. Changing the password again does not: whoever
-// set it knows it. Nor does a sign-in on a device from before the reset: the cookie may be on
-// a shared computer, and a second reset would turn one from after the first into such a one.
-// A new reset begins a new cool-off.
+// Changing the password again ends neither: whoever set it knows it. Nor does a sign-in on a
+// device from before the reset: the cookie may be on a shared computer, and a second reset
+// would turn one from after the first into such a one. A verified passkey ends both. A new
+// reset begins a new cool-off.
 
 // ResetTooRecentError says that the password was set by mail a short while ago, and from
 // when the call is possible.
@@ -51,8 +50,8 @@ func (s *Service) mayChangeAccount(a Account, c token.Claims, now time.Time) err
 
 // waitOf is from when a passkey works that the session of a adds now, or nil for at once.
 func (s *Service) waitOf(a Account, now time.Time) *time.Time {
-	_, rests := s.restsOnMailbox(a, now)
-	if !rests && a.Session.Level() != token.LevelRecovery {
+	firstByMail := a.User.PasswordByMail && len(usable(a.Passkeys, now)) == 0
+	if !firstByMail && a.Session.Level() != token.LevelRecovery {
 		return nil
 	}
 	from := now.Add(s.coolOff)

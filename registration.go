@@ -63,7 +63,7 @@ func freshlyFull(a Account, c token.Claims, now time.Time) error {
 // older than FirstPasskeyWindow (ErrReauthenticationRequired), every further one
 // a passkey verification not older than FullWindow (StepUpRequiredError). A session at
 // level recovery needs neither, and its passkey works only after Config.RecoveryCoolOff.
-// So does a first passkey for as long after a reset of the password; see restsOnMailbox.
+// So does a first passkey where the password was set by mail; see waitOf.
 //
 // Here as in all methods that take claims, they have to come from a Verifier.
 func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (CreationOptions, error) {

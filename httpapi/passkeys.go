@@ -44,7 +44,8 @@ type passkeyAnswer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 
-	// UsableFrom is there if the passkey was added through recovery and has to wait.
+	// UsableFrom is there if the passkey has to wait: it was added through recovery, or as the first one after a reset by
+	// e-mail.
 	UsableFrom *time.Time `json:"usableFrom,omitzero"`
 }
 

@@ -140,8 +140,8 @@ var (
 	}
 	problemPasskeyWaits = problem{
 		status: 403, code: "passkey_waits",
-		title:  "The passkey was added through recovery and does not work yet",
-		detail: "This passkey was added through recovery. It works from the time that usableFrom names.",
+		title:  "The passkey does not work yet",
+		detail: "This passkey is new and does not work yet. It works from the time that usableFrom names.",
 	}
 	problemResetTooRecent = problem{
 		status: 403, code: "reset_too_recent",

@@ -72,7 +72,7 @@ type settings struct {
 	RedisTimeout    time.Duration `name:"redis-timeout" env:"STEPKEY_REDIS_TIMEOUT" default:"250ms" help:"Longest wait for Redis in one operation, at least 125ms; then the answer is 503."`
 	RequestTimeout  time.Duration `name:"request-timeout" env:"STEPKEY_REQUEST_TIMEOUT" default:"5s" help:"Longest time to answer a request; then the answer is 503."`
 	HashWait        time.Duration `name:"hash-wait" env:"STEPKEY_HASH_WAIT" default:"1.5s" help:"Longest wait of a password for its turn to be hashed; then the answer is 503 with Retry-After."`
-	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"How long a passkey that was added through recovery cannot be used, so that the owner has time to stop it. After a reset by e-mail, an account without a passkey waits as long before its first one works and its address changes."`
+	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"How long a passkey that was added through recovery, or as the first one after a reset by e-mail, cannot be used, so that the owner has time to stop it. For as long after a reset, an account without a passkey keeps its address."`
 	KeepEvents      int           `name:"keep-events" env:"STEPKEY_KEEP_EVENTS" default:"365" help:"How many days events are kept; 0 keeps them for ever."`
 	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"Graceful shutdown: how long to keep serving after SIGTERM, with /readyz answering 503. Behind a load balancer: longer than between two of its checks."`
 }
