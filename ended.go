@@ -99,7 +99,11 @@ func (e *endedSessions) readSince(ctx context.Context, since time.Time) error {
 		if len(page) < endedPage {
 			return nil
 		}
-		place = page[len(page)-1]
+		last := page[len(page)-1]
+		if last.ID == place.ID && last.At.Equal(place.At) {
+			return errors.New("stepkey: the store repeats a page of ended sessions")
+		}
+		place = last
 	}
 }
 
