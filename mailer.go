@@ -105,8 +105,8 @@ type MailStore interface {
 	//
 	// Urgent mails come first, and new ones before those that were tried. Among equals
 	// mailboxes take turns, however many mails one of them has. A mailbox is sent one
-	// mail at a time, so that a slow one occupies one connection. All of this is cheap
-	// with 100,000 mails waiting.
+	// mail at a time, so that a slow one occupies one connection. The cost does not
+	// grow with the number of mails that wait.
 	ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]QueuedMail, error)
 
 	// PutOffMail has a mail wait until that time, unless it was handed out again since
