@@ -75,7 +75,7 @@ export async function confirmed() {
 
 /** Has the password typed again. The session that goes on is a new one, so the old one is ended. */
 async function typedAgain() {
-	const { username, sid } = stepkey.session.claims;
+	const { username } = stepkey.session.claims;
 	const name = el("input", { class: "vh", autocomplete: "username", value: username, tabindex: "-1", readonly: "", "aria-hidden": "true" });
 	const password = field("again", dialogs.again.label, { type: "password", autocomplete: "current-password" });
 	const worked = await ask(dialogs.again, {
@@ -88,7 +88,6 @@ async function typedAgain() {
 				if (error.kind === "wrong_credentials") return password.refuse(dialogs.again.wrong);
 				throw error;
 			}
-			await stepkey.call("DELETE", `/auth/sessions/${sid}`, undefined, { stepUp: false }).catch(() => {});
 		},
 	});
 	if (!worked) throw stopped();
