@@ -56,21 +56,25 @@ func TestF25LoginFlood(t *testing.T) {
 
 	capacity := l.capacity(names)
 	rate := floodTimes * capacity
-	quiet := l.latencies(during / 2)
-	yardstick := l.yardstick(rate, during/2)
+	var readers []*person
+	for range pick(12, 60) {
+		readers = append(readers, l.reader())
+	}
+	quiet := l.latencies(readers, during/2)
+	yardstick := l.yardstick(readers, rate, during/2)
 	memory := watchMemory(s)
 	flood := l.flood(rate, victims)
 	time.Sleep(500 * time.Millisecond) // until the queue is full
 	signIns := l.signIn(devices, stranger)
 	began, before := time.Now(), flood.hashed()
-	busy := l.latencies(during)
+	busy := l.latencies(readers, during)
 	goodput := float64(flood.hashed()-before) / time.Since(began).Seconds()
 	known, strangers := signIns()
 	goodput += float64(known.came+strangers.came) / time.Since(began).Seconds()
 	flood.end()
 	time.Sleep(settleTime)
 	base, peak, rest := memory()
-	after := l.latencies(during / 2)
+	after := l.latencies(readers, during/2)
 	want(t, "a stranger's login after the flood", c.logIn(later), http.StatusCreated)
 
 	r.observe("capacity %.0f logins/s; flood without cookie %s; with a forged one %s", capacity, flood.plain, flood.forged)
@@ -143,12 +147,12 @@ func (l *ledger) capacity(names []string) float64 {
 
 // yardstick is what as many requests as the flood has do to the latencies if none of
 // them is a login: the share of the machine that the clients take.
-func (l *ledger) yardstick(rate float64, during time.Duration) latencies {
+func (l *ledger) yardstick(readers []*person, rate float64, during time.Duration) latencies {
 	l.Helper()
 	s := l.storm(rate, "", notFound)
 	defer s.end()
 	time.Sleep(200 * time.Millisecond)
-	return l.latencies(during)
+	return l.latencies(readers, during)
 }
 
 // flood is a storm of guesses, half of them with a forged device cookie.

@@ -108,6 +108,16 @@ func (l *ledger) enrolled() *person {
 	return p
 }
 
+// reader is a new person with a session that can be refreshed.
+func (l *ledger) reader() *person {
+	l.Helper()
+	p := &person{name: newName()}
+	want(l, "sign-up", l.client.insist(func() answer { return l.client.signUp(p.name) }), http.StatusCreated)
+	a := l.granted("login", l.client.logInKept(p.name))
+	p.password, p.current = a.member("accessToken"), a.member("refreshToken")
+	return p
+}
+
 func (c *client) logInKept(name string) answer {
 	return c.insist(func() answer { return c.do("POST", "/auth/login", "", keptCredentials(name)) })
 }

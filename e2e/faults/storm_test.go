@@ -118,12 +118,16 @@ func spreadOf(took []time.Duration) spread {
 // disturb.
 type latencies struct{ guarded, refresh spread }
 
-// latencies reads a guarded route and refreshes, one after the other, for a while.
-func (l *ledger) latencies(during time.Duration) latencies {
+// latencies reads a guarded route and refreshes, one after the other, for a while. Readers
+// take turns, so that none of them meets the limit of a session.
+func (l *ledger) latencies(readers []*person, during time.Duration) latencies {
 	l.Helper()
-	c, p := l.client.beside(), l.people[0]
+	c := l.client.beside()
 	var guarded, refreshed []time.Duration
-	for until := time.Now().Add(during); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+	until := time.Now().Add(during)
+	for i := 0; time.Now().Before(until); i++ {
+		time.Sleep(10 * time.Millisecond)
+		p := readers[i%len(readers)]
 		guarded = append(guarded, want(l, "a guarded route", c.profile(p.password), http.StatusOK).took)
 		a := want(l, "a refresh", c.refresh(p.current), http.StatusOK)
 		if !a.ok() {
