@@ -45,7 +45,8 @@ func newTurns() *turns {
 
 // take waits for a turn, which leave ends. It does not end with ctx, only by its deadline:
 // whether a client has gone does not decide what happens to its request. Where too many wait
-// already, or the wait is too long, it returns a RateLimitedError.
+// already it returns a RateLimitedError. Where the wait is too long, the store is slow, since
+// those ahead are few: it returns ErrUnavailable.
 func (t *turns) take(ctx context.Context, key any) (leave func(), err error) {
 	turn, err := t.enter(key)
 	if err != nil {
@@ -66,7 +67,7 @@ func (t *turns) take(ctx context.Context, key any) (leave func(), err error) {
 		return leave, nil
 	case <-timer.C:
 		t.giveUp(key, turn)
-		return nil, &RateLimitedError{RetryAfter: turnRetry}
+		return nil, ErrUnavailable
 	}
 }
 

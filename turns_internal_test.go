@@ -89,11 +89,12 @@ func TestTurnsRefuse(t *testing.T) {
 	}()
 	waitFor(turns, "mira", 1)
 	_, full := turns.take(t.Context(), "mira")
-	for what, err := range map[string]error{"a full queue": full, "a deadline": <-refused} {
-		var limited *RateLimitedError
-		if !errors.As(err, &limited) || limited.RetryAfter <= 0 {
-			t.Errorf("%s: %v, want a RateLimitedError", what, err)
-		}
+	var limited *RateLimitedError
+	if !errors.As(full, &limited) || limited.RetryAfter <= 0 {
+		t.Errorf("a full queue: %v, want a RateLimitedError", full)
+	}
+	if err := <-refused; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a deadline: %v, want ErrUnavailable", err)
 	}
 	leave[0]()
 	leave[1]()
