@@ -44,7 +44,7 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		IssuedAt: now.Unix(),
 		// Times in tokens are whole seconds. In the last second of what a token rests on it
 		// lives to the next one, rather than being none at all.
-		ExpiresAt: max(now.Unix()+1, session.tokenExpiry(hasPasskeys, now).Unix()),
+		ExpiresAt: max(now.Unix()+1, tokenExpiry(session, hasPasskeys, now).Unix()),
 		Level:     level, ACR: level, PasskeyVerified: level == token.LevelFull,
 	}
 	proofs(&c, session)
@@ -57,6 +57,26 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshToken(session), session.Refresh, session.ExpiresAt
 	}
 	return g, nil
+}
+
+// tokenExpiry is when an access token of a session that is minted now has to expire: never later than
+// what it rests on.
+func tokenExpiry(s Session, hasPasskeys bool, now time.Time) time.Time {
+	end := earlier(now.Add(token.Lifetime), s.ExpiresAt)
+	if s.Level() == token.LevelFull {
+		return earlier(end, s.FullAt.Add(FullLifetime))
+	}
+	if s.FullAt == nil && hasPasskeys {
+		return earlier(end, s.PasswordAt.Add(UnraisedLifetime))
+	}
+	return end
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // proofs sets what c says of how and when the user was authenticated. A session that

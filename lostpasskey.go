@@ -36,7 +36,7 @@ func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client
 		return p, false, err
 	}
 	// While the recovery waits, the call changes nothing and sends nothing.
-	if pending := a.User.pendingRecovery(now); pending == nil || !now.Before(pending.ReadyAt) {
+	if pending := pendingRecovery(a.User, now); pending == nil || !now.Before(pending.ReadyAt) {
 		if err := s.limits.chargeRecoveryByMail(ctx, a, from, now); err != nil {
 			return p, false, err
 		}
@@ -63,7 +63,7 @@ func (s *Service) goOnRecovering(
 	if len(addressees) == 0 {
 		return p, false, ErrNoAddress
 	}
-	pending := a.User.pendingRecovery(now)
+	pending := pendingRecovery(a.User, now)
 	if pending == nil {
 		if a.User.PasswordByMail {
 			return p, false, ErrPasswordByMail

@@ -97,9 +97,9 @@ func numbered(name string, taken []Passkey) string {
 	return candidate
 }
 
-// Provider is the name of the passkey's provider, or empty if it is not known. Nothing
+// Provider is the name of a passkey's provider, or empty if it is not known. Nothing
 // vouches for it; see package internal/aaguid.
-func (p Passkey) Provider() string { return aaguid.Name(p.Credential.AAGUID) }
+func Provider(p Passkey) string { return aaguid.Name(p.Credential.AAGUID) }
 
 // visible is a text without control and invisible formatting characters, trimmed.
 func visible(text string) string {

@@ -53,8 +53,8 @@ type PendingRecovery struct {
 	ReadyAt   time.Time // from when it can be finished, for RecoveryReadyFor
 }
 
-// over reports whether nobody finished it in time.
-func (p PendingRecovery) over(now time.Time) bool {
+// recoveryOver reports whether nobody finished a recovery in time.
+func recoveryOver(p PendingRecovery, now time.Time) bool {
 	return !now.Before(p.ReadyAt.Add(RecoveryReadyFor))
 }
 
@@ -111,14 +111,14 @@ func (s *Service) Recovery(ctx context.Context, c token.Claims) (RecoveryState, 
 	if err != nil {
 		return RecoveryState{}, err
 	}
-	state := RecoveryState{Pending: a.User.pendingRecovery(now)}
+	state := RecoveryState{Pending: pendingRecovery(a.User, now)}
 	state.CodesLeft, state.CodesCreatedAt, err = s.store.RecoveryCodes(ctx, a.User.ID)
 	return state, err
 }
 
 // pendingRecovery is the user's recovery that waits or is ready, or nil.
-func (u User) pendingRecovery(now time.Time) *PendingRecovery {
-	if u.Recovery == nil || u.Recovery.over(now) {
+func pendingRecovery(u User, now time.Time) *PendingRecovery {
+	if u.Recovery == nil || recoveryOver(*u.Recovery, now) {
 		return nil
 	}
 	return u.Recovery
@@ -171,7 +171,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, u User, session Session, no
 			return err
 		}
 	}
-	if u.pendingRecovery(now) == nil {
+	if pendingRecovery(u, now) == nil {
 		return nil
 	}
 	_, err := s.cancelRecovery(ctx, tx, noticeOf(mail.RecoveryCancelled, session, now))

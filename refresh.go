@@ -148,9 +148,9 @@ func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) 
 		// The current one: the session is over. A later one: the database was
 		// restored from a backup. Neither is a theft.
 		return Grant{}, ErrUnauthorized
-	case p.generation == session.Generation-1 && session.rotatedWithin(refreshGrace, now):
+	case p.generation == session.Generation-1 && rotatedWithin(session, refreshGrace, now):
 		return s.giveAgain(ctx, session, now)
-	case session.raisedFrom(p.generation) && session.rotatedWithin(refreshGrace, now):
+	case raisedFrom(session, p.generation) && rotatedWithin(session, refreshGrace, now):
 		// A tab that refreshed while another one stepped up. It gets nothing, and
 		// that is all: a step-up moves the generation by two, so that what was known
 		// before it never yields what came after.
@@ -174,11 +174,11 @@ func (s *Service) giveAgain(ctx context.Context, session Session, now time.Time)
 	return s.grant(a.User, a.Session, len(a.Passkeys) > 0, now)
 }
 
-func (s Session) rotatedWithin(d time.Duration, now time.Time) bool { return now.Sub(s.RotatedAt) <= d }
+func rotatedWithin(s Session, d time.Duration, now time.Time) bool { return now.Sub(s.RotatedAt) <= d }
 
 // raisedFrom reports whether the session's last move was a step-up from that
 // generation.
-func (s Session) raisedFrom(generation int64) bool {
+func raisedFrom(s Session, generation int64) bool {
 	return generation == s.Generation-2 && s.Generation == s.RaisedGeneration
 }
 

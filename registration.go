@@ -53,10 +53,21 @@ func mayChangePasskeys(a Account, c token.Claims, now time.Time) error {
 // and of the session.
 func freshlyFull(a Account, c token.Claims, now time.Time) error {
 	tokenAge, full := c.PasskeyAge(now)
-	if !full || tokenAge > FullWindow || !a.Session.fullWithin(FullWindow, now) {
+	if !full || tokenAge > FullWindow || !fullWithin(a.Session, FullWindow, now) {
 		return &StepUpRequiredError{MaxAge: FullWindow}
 	}
 	return nil
+}
+
+// fullWithin reports whether a passkey was verified in a session at most age
+// before now. A proof that lies ahead, because a clock has been set back, would stay
+// fresh for longer, so it does not count.
+func fullWithin(s Session, age time.Duration, now time.Time) bool {
+	if s.Level() != token.LevelFull {
+		return false
+	}
+	since := now.Sub(*s.FullAt)
+	return since <= age && since >= -token.Leeway
 }
 
 // BeginRegistration begins to add a passkey. The first one needs a password not

@@ -251,8 +251,8 @@ func TestPasskeyIsNamedAfterItsProvider(t *testing.T) {
 	icloud := uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")
 	first := authenticator.New(authenticator.Config{AAGUID: icloud})
 	claims := f.logIn("mira")
-	if got := f.register(claims, first); got.Name != "iCloud Keychain" || got.Provider() != "iCloud Keychain" {
-		t.Errorf("%q of %q", got.Name, got.Provider())
+	if got := f.register(claims, first); got.Name != "iCloud Keychain" || stepkey.Provider(got) != "iCloud Keychain" {
+		t.Errorf("%q of %q", got.Name, stepkey.Provider(got))
 	}
 	full := f.stepUp(claims, first)
 	long := strings.Repeat("ж", 63)

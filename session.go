@@ -136,37 +136,6 @@ func (s Session) Level() token.Level {
 	return token.LevelPassword
 }
 
-// fullWithin reports whether a passkey was verified in this session at most age
-// before now. A proof that lies ahead, because a clock has been set back, would stay
-// fresh for longer, so it does not count.
-func (s Session) fullWithin(age time.Duration, now time.Time) bool {
-	if s.Level() != token.LevelFull {
-		return false
-	}
-	since := now.Sub(*s.FullAt)
-	return since <= age && since >= -token.Leeway
-}
-
-// tokenExpiry is when an access token minted now has to expire: never later than
-// what it rests on.
-func (s Session) tokenExpiry(hasPasskeys bool, now time.Time) time.Time {
-	end := earlier(now.Add(token.Lifetime), s.ExpiresAt)
-	if s.Level() == token.LevelFull {
-		return earlier(end, s.FullAt.Add(FullLifetime))
-	}
-	if s.FullAt == nil && hasPasskeys {
-		return earlier(end, s.PasswordAt.Add(UnraisedLifetime))
-	}
-	return end
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
 // Account is what a use-case needs to know of who is asking: a live session, its
 // user and the user's passkeys, oldest first.
 type Account struct {

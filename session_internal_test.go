@@ -17,7 +17,7 @@ func TestFullWithin(t *testing.T) {
 		-token.Leeway: true, -token.Leeway - time.Second: false, -time.Hour: false,
 	} {
 		at := now.Add(-ago)
-		if got := (Session{FullAt: &at, FullPasskeyID: &passkey}).fullWithin(FullWindow, now); got != want {
+		if got := fullWithin(Session{FullAt: &at, FullPasskeyID: &passkey}, FullWindow, now); got != want {
 			t.Errorf("a proof %s ago is fresh: %v, want %v", ago, got, want)
 		}
 	}

@@ -114,7 +114,7 @@ func listed(list stepkey.PasskeyList) passkeysAnswer {
 
 func listedOne(p stepkey.Passkey) listedPasskey {
 	answer := listedPasskey{
-		ID: p.ID.String(), Name: p.Name, Provider: p.Provider(),
+		ID: p.ID.String(), Name: p.Name, Provider: stepkey.Provider(p),
 		Transports:   append([]string{}, p.Credential.Transports...),
 		CredentialID: base64.RawURLEncoding.EncodeToString(p.Credential.ID),
 		CreatedAt:    p.CreatedAt, LastUsedAt: p.LastUsedAt, UsableFrom: p.UsableFrom,
