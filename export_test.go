@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/storage"
+
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/password"
@@ -93,7 +95,7 @@ func (l Limits) AccountChange(user uuid.UUID) error {
 	return l.limits.chargeChange(context.Background(), accountOf(user), changeRecoveryCodes, l.clock())
 }
 
-func (l Limits) Notice(user uuid.UUID, kind MailKind) error {
+func (l Limits) Notice(user uuid.UUID, kind storage.MailKind) error {
 	return l.limits.chargeNotice(context.Background(), user, kind, l.clock())
 }
 

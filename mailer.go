@@ -6,8 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Mail is one message to one address.
@@ -35,16 +34,13 @@ type Mailer interface {
 // ErrMailRefused is returned by a [Mailer] for an address that does not take mail.
 var ErrMailRefused = errors.New("stepkey: the address does not take mail")
 
-// MailKind is what a mail is about. To a store it is a word.
-type MailKind = mail.Kind
-
 // QueuedMail is a mail that is to be sent, or a task that leads to some: that of finding
 // out to whom a reset has to go has no address yet.
 type QueuedMail struct {
 	ID     uuid.UUID
 	UserID uuid.UUID // whom it concerns; zero where that is not known yet
 	To     string
-	Kind   MailKind
+	Kind   storage.MailKind
 
 	// Sealed is what the mail is made of. Links are in it, so it is encrypted under a
 	// key derived from the service's secret.

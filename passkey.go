@@ -13,6 +13,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/aaguid"
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // MaxPasskeys is how many passkeys a user may have.
@@ -28,7 +29,7 @@ type Passkey struct {
 
 	// Credential holds id, key, counter, flags and transports as the
 	// authenticator gave them.
-	Credential ceremony.Credential
+	Credential storage.Credential
 
 	// Name is what its owner calls it.
 	Name string

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -101,7 +102,7 @@ type RecoveryTx interface {
 	DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error)
 
 	// DropMail removes the mails of those kinds to the user that wait to be sent.
-	DropMail(ctx context.Context, userID uuid.UUID, kinds ...mail.Kind) error
+	DropMail(ctx context.Context, userID uuid.UUID, kinds ...storage.MailKind) error
 }
 
 // Recovery returns what there is to get back into the account with.

@@ -1,7 +1,9 @@
 package mail
 
+import "github.com/stepkey/stepkey/storage"
+
 // Kind says what a mail is about.
-type Kind string
+type Kind = storage.MailKind
 
 // The mails that carry a link which changes something.
 const (
