@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/clientip"
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Each change of an account is told to its owner, so each is limited: otherwise one
@@ -32,35 +33,35 @@ const (
 
 // passkeyChangeLimit is 60 in any hour. At once it is enough to add all the passkeys
 // that an account may have and to remove them again.
-func passkeyChangeLimit() Limit { return Limit{Burst: 45, Every: 4 * time.Minute} }
+func passkeyChangeLimit() storage.Limit { return storage.Limit{Burst: 45, Every: 4 * time.Minute} }
 
 // accountChangeLimit is 10 in any hour.
-func accountChangeLimit() Limit { return Limit{Burst: 7, Every: 16 * time.Minute} }
+func accountChangeLimit() storage.Limit { return storage.Limit{Burst: 7, Every: 16 * time.Minute} }
 
 // noticeLimit is 10 in any hour, for what happens whether or not there is a mail about
 // it, such as the end of a session whose refresh token was copied.
-func noticeLimit() Limit { return Limit{Burst: 7, Every: 16 * time.Minute} }
+func noticeLimit() storage.Limit { return storage.Limit{Burst: 7, Every: 16 * time.Minute} }
 
 // A mailbox is sent up to 3 links for one account in any hour, and up to 30 for all.
 // The second number bounds what many accounts can do to the mailbox of a stranger. It is
 // not smaller because they could use it up before the owner confirms the address.
-func confirmationLimit() Limit       { return Limit{Burst: 3, Every: 61 * time.Minute} }
-func confirmationsToAllLimit() Limit { return Limit{Burst: 20, Every: 6 * time.Minute} }
+func confirmationLimit() storage.Limit       { return storage.Limit{Burst: 3, Every: 61 * time.Minute} }
+func confirmationsToAllLimit() storage.Limit { return storage.Limit{Burst: 20, Every: 6 * time.Minute} }
 
 // changeCharge counts by level: somebody who has only the password must not be able to
 // use up what the owner does with a passkey.
-func (l *limits) changeCharge(a Account, change accountChange) Charge {
+func (l *limits) changeCharge(a storage.Account, change accountChange) storage.Charge {
 	limit := accountChangeLimit()
 	if change == changePasskeys {
 		limit = passkeyChangeLimit()
 	}
 	whose := string(change) + " " + string(a.Session.Level()) + " " + a.User.ID.String()
-	return Charge{l.bucket("change", whose), limit, 1}
+	return l.one("change", whose, limit)
 }
 
 // chargeChange counts a change before it is made. Call it after the check that the
 // session may make the change, or a session that may not could use up the budget.
-func (l *limits) chargeChange(ctx context.Context, a Account, change accountChange, now time.Time) error {
+func (l *limits) chargeChange(ctx context.Context, a storage.Account, change accountChange, now time.Time) error {
 	return l.charge(ctx, now, l.changeCharge(a, change))
 }
 
@@ -68,29 +69,29 @@ func (l *limits) chargeChange(ctx context.Context, a Account, change accountChan
 // name. No other mail shares its buckets, so that a flood of them stops nothing else.
 func (l *limits) chargeReset(ctx context.Context, c Client, whose string, now time.Time) error {
 	return l.charge(ctx, now,
-		Charge{l.bucket("mail-to", whose), mailAddressLimit(), 1},
-		Charge{l.bucket("mail-client", clientip.Address(c.IP).String()), mailClientLimit(), 1})
+		l.one("mail-to", whose, mailAddressLimit()),
+		l.one("mail-client", clientip.Address(c.IP).String(), mailClientLimit()))
 }
 
 // chargeConfirmation counts a link to an address that a user asks for.
-func (l *limits) chargeConfirmation(ctx context.Context, a Account, c Client, address string, now time.Time) error {
-	address = mail.Fold(address)
+func (l *limits) chargeConfirmation(ctx context.Context, a storage.Account, c Client, address string, now time.Time) error {
+	address = storage.FoldAddress(address)
 	return l.charge(ctx, now,
 		l.changeCharge(a, changeAddressRequest),
-		Charge{l.bucket("confirm-account", a.User.ID.String()+" "+address), confirmationLimit(), 1},
-		Charge{l.bucket("confirm-address", address), confirmationsToAllLimit(), 1},
-		Charge{l.bucket("confirm-client", clientip.Address(c.IP).String()), mailClientLimit(), 1})
+		l.one("confirm-account", a.User.ID.String()+" "+address, confirmationLimit()),
+		l.one("confirm-address", address, confirmationsToAllLimit()),
+		l.one("confirm-client", clientip.Address(c.IP).String(), mailClientLimit()))
 }
 
 // chargeRecoveryByMail counts a call that begins a recovery or asks for its link. The
 // tighter budget is also by the client's address: somebody elsewhere who knows the
 // password must not easily keep the owner from it.
-func (l *limits) chargeRecoveryByMail(ctx context.Context, a Account, c Client, now time.Time) error {
+func (l *limits) chargeRecoveryByMail(ctx context.Context, a storage.Account, c Client, now time.Time) error {
 	client := clientip.Address(c.IP).String()
 	return l.charge(ctx, now,
 		l.changeCharge(a, changeRecoveryByMail),
-		Charge{l.bucket("recovery-account", a.User.ID.String()+" "+client), mailAddressLimit(), 1},
-		Charge{l.bucket("recovery-client", client), mailClientLimit(), 1})
+		l.one("recovery-account", a.User.ID.String()+" "+client, mailAddressLimit()),
+		l.one("recovery-client", client, mailClientLimit()))
 }
 
 // mayNotify reports whether a user is told of an event that happens in any case. When it
@@ -110,5 +111,5 @@ func (l *limits) chargeNotice(ctx context.Context, userID uuid.UUID, kind mail.K
 	if kind == mail.PasskeyFailed {
 		limit = passkeyFailedNoticeLimit()
 	}
-	return l.charge(ctx, now, Charge{l.bucket("notice", string(kind)+" "+userID.String()), limit, 1})
+	return l.charge(ctx, now, l.one("notice", string(kind)+" "+userID.String(), limit))
 }

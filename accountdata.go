@@ -6,11 +6,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
 // MaxExportedEvents is how many events AccountData holds, the newest ones.
-const MaxExportedEvents = MaxKeptEvents
+const MaxExportedEvents = storage.MaxKeptEvents
 
 // AccountData is what is known of a user, apart from secrets: the hash of the password,
 // which is not there, and the public keys of passkeys, which say nothing to people.

@@ -9,10 +9,6 @@ import (
 // MaxEvents is how many events Events returns at most.
 const MaxEvents = 100
 
-// MaxKeptEvents is how many events of a user are kept, the newest ones. A store may keep a
-// few hundred more.
-const MaxKeptEvents = 10_000
-
 // Events returns what is recorded of who asks, the newest first, at most limit, which is 1
 // to MaxEvents (ErrInvalidRequest). With before it begins behind that place. next is the
 // place to go on from, or nil at the end; what is recorded meanwhile moves nothing behind it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -32,11 +33,11 @@ func (s *stepUpState) unmarshal(stored []byte) (ceremony.AssertionState, error) 
 
 // consent stores that the passkey was used and makes the action token.
 func (s *Service) consent(
-	ctx context.Context, a Account, key ChallengeKey, p Passkey,
+	ctx context.Context, a storage.Account, key storage.ChallengeKey, p Passkey,
 	asserted ceremony.Asserted, action token.Action, now time.Time,
 ) (Grant, error) {
 	used := false
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
 		// The lock keeps the session live until the use of its passkey is stored.
 		if _, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now); err != nil {
 			return unauthorizedIfMissing(err)
@@ -52,7 +53,7 @@ func (s *Service) consent(
 			return err
 		}
 		return s.record(ctx, tx, Event{
-			Kind: EventActionConfirmed, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID,
+			Kind: storage.EventActionConfirmed, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID,
 		}, now)
 	})
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *Service) consent(
 // deleted, since the response was verified.
 var counterRefusal = &ceremony.Error{Kind: ceremony.Refused, Reason: ceremony.ReasonCounter}
 
-func (s *Service) actionGrant(a Account, action token.Action, now time.Time) (Grant, error) {
+func (s *Service) actionGrant(a storage.Account, action token.Action, now time.Time) (Grant, error) {
 	id, err := s.newID()
 	if err != nil {
 		return Grant{}, err

@@ -9,6 +9,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -49,7 +50,7 @@ func TestActionYieldsATokenForItAndNothingElse(t *testing.T) {
 			f.Errorf("the session rose to %s", after.Claims.Level)
 		}
 		wantStepUp(f.TB, "a further passkey", second(f.service.BeginRegistration(f.Context(), before.Claims)))
-		if n := f.events(stepkey.EventActionConfirmed); n != 1 || f.events(stepkey.EventSteppedUp) != 0 {
+		if n := f.events(storage.EventActionConfirmed); n != 1 || f.events(storage.EventSteppedUp) != 0 {
 			f.Errorf("%d confirmations recorded, want 1 and no step-up", n)
 		}
 	})

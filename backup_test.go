@@ -7,6 +7,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -47,13 +48,13 @@ func TestBackupEligibilityChanges(t *testing.T) {
 					user += "-synced"
 				}
 				claims, device := f.enrolled(user, authenticator.Config{BackupEligible: eligible, BackedUp: eligible})
-				before := f.events(stepkey.EventBackupChanged)
+				before := f.events(storage.EventBackupChanged)
 				for i := range 2 {
 					if err := use(claims, device, f.flipped); err != nil {
 						f.Errorf("%s, use %d: %v", user, i, err)
 					}
 				}
-				if n := f.events(stepkey.EventBackupChanged) - before; n != 1 {
+				if n := f.events(storage.EventBackupChanged) - before; n != 1 {
 					f.Errorf("%s: %d events after two uses, want 1", user, n)
 				}
 				f.wantBackup(user, !eligible)
@@ -79,7 +80,7 @@ func (f *fixture) wantBackup(name string, eligible bool) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	i := slices.IndexFunc(events, func(e stepkey.Event) bool { return e.Kind == stepkey.EventBackupChanged })
+	i := slices.IndexFunc(events, func(e stepkey.Event) bool { return e.Kind == storage.EventBackupChanged })
 	reason := map[bool]string{true: "can_be_synced", false: "cannot_be_synced"}[eligible]
 	if i < 0 || events[i].Reason != reason || events[i].PasskeyID != r.Passkeys[0].ID {
 		f.Errorf("%s: events %+v, want one for the reason %s", name, events, reason)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/clientip"
 	"github.com/stepkey/stepkey/internal/gcra"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // The budgets below are counted by each instance for itself. They bound how much one client
@@ -14,21 +15,25 @@ import (
 
 // Calls of one session, and calls without a session per address. A page makes about ten
 // calls; twenty open pages and an office behind one address stay far below.
-func sessionCallsLimit() Limit { return Limit{Burst: 600, Every: 100 * time.Millisecond} }
-func clientCallsLimit() Limit  { return Limit{Burst: 2000, Every: 20 * time.Millisecond} }
+func sessionCallsLimit() storage.Limit {
+	return storage.Limit{Burst: 600, Every: 100 * time.Millisecond}
+}
+func clientCallsLimit() storage.Limit {
+	return storage.Limit{Burst: 2000, Every: 20 * time.Millisecond}
+}
 
 // Calls of /readyz per address, which ask the database. They have a budget of their own, so
 // that clients behind one address do not keep a load balancer from asking.
-func readinessLimit() Limit { return Limit{Burst: 100, Every: 200 * time.Millisecond} }
+func readinessLimit() storage.Limit { return storage.Limit{Burst: 100, Every: 200 * time.Millisecond} }
 
 // Refreshes per session. A client refreshes once in 15 minutes, and each of its open pages
 // may do so at the same moment.
-func refreshLimit() Limit { return Limit{Burst: 60, Every: 2 * time.Second} }
+func refreshLimit() storage.Limit { return storage.Limit{Burst: 60, Every: 2 * time.Second} }
 
 // Wrong introspection secrets, and revocations of tokens that are not ours, per address.
 // A right one is refunded.
-func introspectionLimit() Limit { return Limit{Burst: 20, Every: 6 * time.Second} }
-func revocationLimit() Limit    { return Limit{Burst: 100, Every: time.Second} }
+func introspectionLimit() storage.Limit { return storage.Limit{Burst: 20, Every: 6 * time.Second} }
+func revocationLimit() storage.Limit    { return storage.Limit{Burst: 100, Every: time.Second} }
 
 // maxBudgets bounds how many budgets are remembered in each of two generations. One that is
 // forgotten starts over, and only those that were not used lately are.
@@ -47,7 +52,7 @@ func newBudgets(limit int) *budgets {
 }
 
 // charge takes one from a bucket, or returns how long it will be until there is one.
-func (b *budgets) charge(bucket string, l Limit, now time.Time) time.Duration {
+func (b *budgets) charge(bucket string, l storage.Limit, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	next, wait := gcra.New(l.Burst, l.Every).Charge(b.full(bucket), now.UnixMicro(), 1)
@@ -56,7 +61,7 @@ func (b *budgets) charge(bucket string, l Limit, now time.Time) time.Duration {
 }
 
 // refund gives one back.
-func (b *budgets) refund(bucket string, l Limit) {
+func (b *budgets) refund(bucket string, l storage.Limit) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.keep(bucket, gcra.New(l.Burst, l.Every).Refund(b.full(bucket), 1))
@@ -78,7 +83,7 @@ func (b *budgets) keep(bucket string, full int64) {
 }
 
 // admit takes one from the budget of a scope, or returns a RateLimitedError.
-func (l *limits) admit(scope, whose string, limit Limit, now time.Time) error {
+func (l *limits) admit(scope, whose string, limit storage.Limit, now time.Time) error {
 	if l.limiter == nil {
 		return nil
 	}
@@ -89,7 +94,7 @@ func (l *limits) admit(scope, whose string, limit Limit, now time.Time) error {
 }
 
 // admitGuess is admit for what may be right; then refund is to be called.
-func (l *limits) admitGuess(scope, whose string, limit Limit, now time.Time) (refund func(), err error) {
+func (l *limits) admitGuess(scope, whose string, limit storage.Limit, now time.Time) (refund func(), err error) {
 	if err := l.admit(scope, whose, limit, now); err != nil {
 		return nil, err
 	}

@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Budgets are bounded in memory; what is used goes on counting, what is not is forgotten.
 func TestBudgetsAreBounded(t *testing.T) {
 	b, now := newBudgets(100), time.Unix(1_900_000_000, 0)
-	limit := Limit{Burst: 3, Every: time.Hour}
+	limit := storage.Limit{Burst: 3, Every: time.Hour}
 	var waits []time.Duration
 	for i := range 1000 {
 		b.charge("flood "+strconv.Itoa(i), limit, now)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Renaming to and fro fills the record of events only slowly, also at once.
@@ -19,7 +20,7 @@ func TestRenamesAreLimited(t *testing.T) {
 		passkey := f.passkeys(full).Passkeys[0].ID
 		ctx := stepkey.WithAccount(f.Context(), f.passkeys(full).Passkeys[0].UserID)
 		at60(func() { _, _, _ = f.service.RenamePasskey(ctx, full, passkey, "Phone") })
-		if n := f.events(stepkey.EventPasskeyRenamed); n != 25 {
+		if n := f.events(storage.EventPasskeyRenamed); n != 25 {
 			f.Errorf("%d renames of 60 were recorded, want 25", n)
 		}
 		_, _, err := f.service.RenamePasskey(f.Context(), full, passkey, "Phone")
@@ -62,7 +63,7 @@ func TestRefreshesAreLimited(t *testing.T) {
 		}
 		f.clock.Advance(2 * time.Second)
 		g = f.refresh(g.RefreshToken)
-		if f.ended(g.Claims.SessionID) || f.events(stepkey.EventRefreshReused) != 0 {
+		if f.ended(g.Claims.SessionID) || f.events(storage.EventRefreshReused) != 0 {
 			f.Error("the session ended")
 		}
 	})

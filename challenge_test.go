@@ -7,6 +7,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/memstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -14,11 +15,11 @@ import (
 // was taken last, as a fail-over to a replica that is behind does.
 type restorable struct {
 	stepkey.Challenges
-	key   stepkey.ChallengeKey
+	key   storage.ChallengeKey
 	state []byte
 }
 
-func (r *restorable) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+func (r *restorable) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	state, err := r.Challenges.Take(ctx, key)
 	if err == nil {
 		r.key, r.state = key, state
@@ -67,7 +68,7 @@ func TestRestoredChallengeIsNotTakenAgain(t *testing.T) {
 			apart.restore(f)
 			wantError(f.TB, what, second(f.service.FinishStepUp(f.Context(), claims, response)), stepkey.ErrChallengeExpired)
 		}
-		if n := f.events(stepkey.EventSteppedUp) + f.events(stepkey.EventActionConfirmed); n != 2 {
+		if n := f.events(storage.EventSteppedUp) + f.events(storage.EventActionConfirmed); n != 2 {
 			f.Errorf("%d verifications recorded, want 2", n)
 		}
 

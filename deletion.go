@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -24,7 +25,7 @@ func (s *Service) DeleteAccount(ctx context.Context, c token.Claims) error {
 		return err
 	}
 	now := s.now()
-	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		a, err := tx.LockAccount(ctx, userID, sessionID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
@@ -40,17 +41,17 @@ func (s *Service) DeleteAccount(ctx context.Context, c token.Claims) error {
 // is ErrNotFound.
 func (s *Service) DeleteUser(ctx context.Context, userID uuid.UUID) error {
 	now := s.now()
-	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) { return s.deleteIn(ctx, tx, userID, now) })
+	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) { return s.deleteIn(ctx, tx, userID, now) })
 }
 
 // deleteIn locks the user, so that no login slips in, and ends the sessions first: ending
 // them asks whether they are live, and those of a deleted user are not.
-func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
+func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
 	u, err := tx.LockUser(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
-	ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDeletion})
+	ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: userID, At: now, Reason: storage.EndedByDeletion})
 	if err != nil {
 		return nil, err
 	}
@@ -65,5 +66,5 @@ func (s *Service) deleteIn(ctx context.Context, tx Tx, userID uuid.UUID, now tim
 	if err := tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false); err != nil {
 		return nil, err
 	}
-	return ended, s.record(ctx, tx, Event{Kind: EventUserDeleted, UserID: userID}, now)
+	return ended, s.record(ctx, tx, Event{Kind: storage.EventUserDeleted, UserID: userID}, now)
 }

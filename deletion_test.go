@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -57,7 +58,7 @@ func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 		if err == nil {
 			f.Errorf("the old device answers for the new account: %s", response)
 		}
-		f.guesses("mira", stepkey.FreeAttempts)
+		f.guesses("mira", storage.FreeAttempts)
 		wantLimited(f.TB, "old device token", f.guess("mira", old.DeviceToken), 30*time.Second)
 	})
 }
@@ -88,7 +89,7 @@ func TestDeletedAccountIsEmpty(t *testing.T) {
 			}
 		}
 		wantError(f.TB, "again", f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Subject)), stepkey.ErrNotFound)
-		if f.events(stepkey.EventUserDeleted) != 1 {
+		if f.events(storage.EventUserDeleted) != 1 {
 			f.Error("one event has to say so")
 		}
 	})

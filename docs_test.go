@@ -20,6 +20,7 @@ import (
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/httpapi"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -378,7 +379,7 @@ func TestNumbersInDocuments(t *testing.T) {
 		"docs/operations.md": {fmt.Sprintf("An instance holds %d connections, or three quarters", httpapi.DefaultMaxConnections)},
 		"SECURITY.md":        {fmt.Sprintf("at most %d minutes after its session has ended, and %d seconds more", minutes(token.Lifetime), seconds(token.Leeway))},
 		"docs/limits.md": {
-			fmt.Sprintf("a wait of %d s, doubled", seconds(stepkey.FirstWait)),
+			fmt.Sprintf("a wait of %d s, doubled", seconds(storage.FirstWait)),
 			fmt.Sprintf("lasts %d days", days(stepkey.DeviceLifetime)),
 		},
 		"docs/recovery.md": {
@@ -389,9 +390,9 @@ func TestNumbersInDocuments(t *testing.T) {
 			fmt.Sprintf("then the name alone, %d days |", days(stepkey.NameQuarantine)),
 			fmt.Sprintf("at most %d of a user", stepkey.MaxPasskeys),
 			fmt.Sprintf("of a session %d days after the last attempt", days(stepkey.SessionLifetime)),
-			fmt.Sprintf("| `refused_ceremonies` | %d days", days(stepkey.KeepRefusedCeremonies)),
+			fmt.Sprintf("| `refused_ceremonies` | %d days", days(storage.KeepRefusedCeremonies)),
 			fmt.Sprintf("| `events` | %d days", days(sqlstore.KeepEvents)),
-			fmt.Sprintf("the newest %d %03d of a user", stepkey.MaxKeptEvents/1000, stepkey.MaxKeptEvents%1000),
+			fmt.Sprintf("the newest %d %03d of a user", storage.MaxKeptEvents/1000, storage.MaxKeptEvents%1000),
 		},
 	} {
 		text, err := os.ReadFile(document)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -50,7 +51,7 @@ func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address stri
 	if err := s.limits.chargeConfirmation(ctx, a, from, address, now); err != nil {
 		return err
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -58,12 +59,12 @@ func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address stri
 		if err := s.mayChangeAccount(locked, c, now); err != nil {
 			return err
 		}
-		return s.sendLink(ctx, tx, mail.ConfirmEmail, Link{Purpose: LinkVerifyEmail}, addresseeAt(locked.User, address), from, now)
+		return s.sendLink(ctx, tx, mail.ConfirmEmail, storage.Link{Purpose: storage.LinkVerifyEmail}, addresseeAt(locked.User, address), from, now)
 	})
 }
 
-func addresseeAt(u User, address string) Addressee {
-	return Addressee{
+func addresseeAt(u User, address string) storage.Addressee {
+	return storage.Addressee{
 		UserID: u.ID, Username: u.Username, Active: u.Active(), PasswordVersion: u.PasswordVersion, Address: address,
 	}
 }
@@ -73,7 +74,7 @@ func addresseeAt(u User, address string) Addressee {
 // so the mail with that one, which may be to another address, is not worth sending any
 // more.
 func (s *Service) sendLink(
-	ctx context.Context, tx Tx, kind mail.Kind, l Link, a Addressee, from Client, now time.Time,
+	ctx context.Context, tx storage.Tx, kind mail.Kind, l storage.Link, a storage.Addressee, from Client, now time.Time,
 ) error {
 	l.UserID, l.Address, l.PasswordVersion, l.ExpiresAt = a.UserID, a.Address, a.PasswordVersion, now.Add(LinkLifetime)
 	linkToken, link, err := s.newLink(l)
@@ -86,7 +87,7 @@ func (s *Service) sendLink(
 	if err := tx.DropMail(ctx, a.UserID, kind); err != nil {
 		return err
 	}
-	m := QueuedMail{
+	m := storage.QueuedMail{
 		UserID: a.UserID, To: a.Address, Kind: kind, CreatedAt: now, ExpiresAt: link.ExpiresAt,
 		Urgent: true, Topic: string(kind),
 	}
@@ -105,16 +106,16 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 		return ErrEmailOff
 	}
 	now := s.now()
-	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), LinkVerifyEmail, now)
+	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), storage.LinkVerifyEmail, now)
 	if err != nil {
 		return expiredIfMissing(err)
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		// The lock first, so that a first passkey either voids the link or comes after.
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
 			return expiredIfMissing(err)
 		}
-		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkVerifyEmail, now)
+		link, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkVerifyEmail, now)
 		if err != nil {
 			return expiredIfMissing(err)
 		}
@@ -125,7 +126,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 		if err := s.voidOldAddress(ctx, tx, link.UserID, now); err != nil {
 			return err
 		}
-		if err := s.record(ctx, tx, Event{Kind: EventEmailConfirmed, UserID: link.UserID}, now); err != nil {
+		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailConfirmed, UserID: link.UserID}, now); err != nil {
 			return err
 		}
 		n := notice{Kind: mail.EmailChanged, UserID: link.UserID, At: now, Client: from, Address: link.Address}
@@ -136,21 +137,21 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 // dropPendingEmail voids an address that waits to be confirmed. It was asked for with the
 // password alone where there was no passkey, and must not become the owner's once there is
 // one: from then on a change of address takes the passkey.
-func (s *Service) dropPendingEmail(ctx context.Context, tx Tx, userID uuid.UUID) error {
-	return errors.Join(tx.DropLinks(ctx, userID, LinkVerifyEmail), tx.DropMail(ctx, userID, mail.ConfirmEmail))
+func (s *Service) dropPendingEmail(ctx context.Context, tx storage.Tx, userID uuid.UUID) error {
+	return errors.Join(tx.DropLinks(ctx, userID, storage.LinkVerifyEmail), tx.DropMail(ctx, userID, mail.ConfirmEmail))
 }
 
 // voidOldAddress voids what was sent to the address that the account had until now, and what
 // is about to be: links for a new password, and a recovery by mail with its link. The links
 // of notices stay good. They only take away, and the reader of the old mailbox may be the
 // owner, whose address somebody else has just changed.
-func (s *Service) voidOldAddress(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) error {
+func (s *Service) voidOldAddress(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) error {
 	if _, err := s.stopRecovery(ctx, tx, userID, now); err != nil {
 		return err
 	}
 	return errors.Join(
 		s.dropPendingEmail(ctx, tx, userID),
-		tx.DropLinks(ctx, userID, LinkResetPassword, LinkFinishRecovery),
+		tx.DropLinks(ctx, userID, storage.LinkResetPassword, storage.LinkFinishRecovery),
 		tx.DropMail(ctx, userID, mail.ResetPassword, mail.FinishRecovery),
 	)
 }
@@ -173,7 +174,7 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 	if err := s.limits.chargeChange(ctx, a, changeAddressRemoval, now); err != nil {
 		return err
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -188,7 +189,7 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 		if err := s.voidOldAddress(ctx, tx, a.User.ID, now); err != nil || before == "" {
 			return err
 		}
-		if err := s.record(ctx, tx, Event{Kind: EventEmailRemoved, UserID: a.User.ID, SessionID: a.Session.ID}, now); err != nil {
+		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailRemoved, UserID: a.User.ID, SessionID: a.Session.ID}, now); err != nil {
 			return err
 		}
 		return s.notifyAt(ctx, tx, noticeOf(mail.EmailRemoved, a.Session, now), addresseeAt(locked.User, before))
@@ -197,8 +198,8 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 
 // notifyBoth tells the user's address, and the one before it, unless they are the same
 // but for the letters' case.
-func (s *Service) notifyBoth(ctx context.Context, tx Tx, n notice, before string) error {
-	addressees, err := tx.Addressees(ctx, AddresseesOf{UserID: n.UserID})
+func (s *Service) notifyBoth(ctx context.Context, tx storage.Tx, n notice, before string) error {
+	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{UserID: n.UserID})
 	if err != nil {
 		return err
 	}
@@ -206,7 +207,7 @@ func (s *Service) notifyBoth(ctx context.Context, tx Tx, n notice, before string
 		if err := s.notifyAt(ctx, tx, n, a); err != nil {
 			return err
 		}
-		if before == "" || mail.Fold(before) == mail.Fold(a.Address) {
+		if before == "" || storage.FoldAddress(before) == storage.FoldAddress(a.Address) {
 			continue
 		}
 		a.Address = before

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -50,7 +51,7 @@ func TestAddressCountsOnceItIsConfirmed(t *testing.T) {
 			f.Errorf("the export has the address %q, %v", data.Email.Address, err)
 		}
 		f.one(box, "mira@example.com", "Your e-mail address was changed")
-		if n := f.events(stepkey.EventEmailConfirmed); n != 1 {
+		if n := f.events(storage.EventEmailConfirmed); n != 1 {
 			f.Errorf("%d events, want 1", n)
 		}
 		wantError(f.TB, "again", f.service.ConfirmEmail(f.Context(), link, stepkey.Client{}), stepkey.ErrLinkExpired)
@@ -140,7 +141,7 @@ func TestWhoMayChangeTheAddress(t *testing.T) {
 		t.Errorf("nothing to remove: %v", err)
 	}
 	f.noMail(box, "nothing to remove")
-	if n := f.events(stepkey.EventEmailRemoved); n != 1 {
+	if n := f.events(storage.EventEmailRemoved); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -89,7 +90,7 @@ func (e *endedSessions) look(ctx context.Context) error {
 }
 
 func (e *endedSessions) readSince(ctx context.Context, since time.Time) error {
-	place := EndedSession{At: since}
+	place := storage.EndedSession{At: since}
 	for {
 		page, err := e.store.EndedSessions(ctx, place, endedPage)
 		if err != nil {
@@ -141,9 +142,9 @@ func (e *endedSessions) collapse(ctx context.Context, now time.Time) error {
 
 // add has this instance refuse sessions that it has just ended.
 func (e *endedSessions) add(ids []uuid.UUID, at time.Time) {
-	ended := make([]EndedSession, len(ids))
+	ended := make([]storage.EndedSession, len(ids))
 	for i, id := range ids {
-		ended[i] = EndedSession{ID: id, At: at}
+		ended[i] = storage.EndedSession{ID: id, At: at}
 	}
 	e.memory.add(ended)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -60,13 +61,13 @@ type storeOfEnds struct {
 	stepkey.Store
 	down bool
 	read atomic.Int64 // rows
-	more []stepkey.EndedSession
+	more []storage.EndedSession
 
 	wait func() // called before a transaction
 	late func() // called when a transaction has ended sessions
 }
 
-func (s *storeOfEnds) EndedSessions(ctx context.Context, after stepkey.EndedSession, limit int) ([]stepkey.EndedSession, error) {
+func (s *storeOfEnds) EndedSessions(ctx context.Context, after storage.EndedSession, limit int) ([]storage.EndedSession, error) {
 	if s.down {
 		return nil, stepkey.ErrUnavailable
 	}
@@ -79,8 +80,8 @@ func (s *storeOfEnds) EndedSessions(ctx context.Context, after stepkey.EndedSess
 }
 
 // page finds its place by halving: more is in order.
-func (s *storeOfEnds) page(after stepkey.EndedSession, limit int) []stepkey.EndedSession {
-	i, _ := slices.BinarySearchFunc(s.more, after, func(e, place stepkey.EndedSession) int {
+func (s *storeOfEnds) page(after storage.EndedSession, limit int) []storage.EndedSession {
+	i, _ := slices.BinarySearchFunc(s.more, after, func(e, place storage.EndedSession) int {
 		if order := e.At.Compare(place.At); order != 0 {
 			return order
 		}
@@ -89,19 +90,19 @@ func (s *storeOfEnds) page(after stepkey.EndedSession, limit int) []stepkey.Ende
 	return s.more[i:min(len(s.more), i+limit)]
 }
 
-func (s *storeOfEnds) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+func (s *storeOfEnds) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	if s.wait != nil {
 		s.wait()
 	}
-	return s.Store.InTx(ctx, func(tx stepkey.Tx) error { return fn(&lateTx{tx, s.late}) })
+	return s.Store.InTx(ctx, func(tx storage.Tx) error { return fn(&lateTx{tx, s.late}) })
 }
 
 type lateTx struct {
-	stepkey.Tx
+	storage.Tx
 	late func()
 }
 
-func (t *lateTx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid.UUID, error) {
+func (t *lateTx) EndSessions(ctx context.Context, which storage.EndSessions) ([]uuid.UUID, error) {
 	ended, err := t.Tx.EndSessions(ctx, which)
 	if t.late != nil {
 		t.late()
@@ -300,7 +301,7 @@ func TestManyEndsOfOneUser(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		u := f.addUser()
 		elsewhere := sessionOf(u, uuid.New(), f.clock.Now().Add(-time.Hour))
-		f.inTx(func(tx stepkey.Tx) error { return tx.CreateSession(f.Context(), elsewhere) })
+		f.inTx(func(tx storage.Tx) error { return tx.CreateSession(f.Context(), elsewhere) })
 		const perSecond = 38
 		f.ends(u, int(token.EndedFor.Seconds())*perSecond, token.EndedFor)
 		s := f.newService(f.config())
@@ -344,7 +345,7 @@ func TestMillionEnds(t *testing.T) {
 	const n = 1_000_000
 	for i := range n {
 		at := now.Add(-15 * time.Minute).Add(15 * time.Minute * time.Duration(i) / n).Truncate(time.Microsecond)
-		store.more = append(store.more, stepkey.EndedSession{ID: numbered(i), UserID: numbered(i), At: at})
+		store.more = append(store.more, storage.EndedSession{ID: numbered(i), UserID: numbered(i), At: at})
 	}
 	a, b := f.serviceOn(store), f.serviceOn(store)
 	balancer := f.behindOneURL(a, b)
@@ -432,10 +433,10 @@ type repeatingStore struct {
 	at time.Time
 }
 
-func (s repeatingStore) EndedSessions(_ context.Context, _ stepkey.EndedSession, limit int) ([]stepkey.EndedSession, error) {
-	page := make([]stepkey.EndedSession, limit)
+func (s repeatingStore) EndedSessions(_ context.Context, _ storage.EndedSession, limit int) ([]storage.EndedSession, error) {
+	page := make([]storage.EndedSession, limit)
 	for i := range page {
-		page[i] = stepkey.EndedSession{ID: uuid.UUID{15: 1}, At: s.at}
+		page[i] = storage.EndedSession{ID: uuid.UUID{15: 1}, At: s.at}
 	}
 	return page, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -53,7 +54,7 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-func (m *endedMemory) add(ended []EndedSession) {
+func (m *endedMemory) add(ended []storage.EndedSession) {
 	if len(ended) == 0 {
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/httpapi"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -143,7 +144,7 @@ func playEnded(f *fixture, rt *rapid.T) {
 			m.tokens = append(m.tokens, modelToken{s, at.Unix()})
 		}
 		m.sessions = append(m.sessions, begun...)
-		f.inTx(func(tx stepkey.Tx) error {
+		f.inTx(func(tx storage.Tx) error {
 			var err error
 			for _, s := range begun {
 				err = errors.Join(err, tx.CreateSession(f.Context(), sessionOf(user, s.id, at)))
@@ -153,9 +154,9 @@ func playEnded(f *fixture, rt *rapid.T) {
 		return begun
 	}
 	end := func(at time.Time, sessions ...*modelSession) {
-		f.inTx(func(tx stepkey.Tx) error {
+		f.inTx(func(tx storage.Tx) error {
 			for _, s := range sessions {
-				which := stepkey.EndSessions{UserID: s.user, Only: s.id, At: at, Reason: "test"}
+				which := storage.EndSessions{UserID: s.user, Only: s.id, At: at, Reason: "test"}
 				if _, err := tx.EndSessions(f.Context(), which); err != nil {
 					return err
 				}
@@ -239,11 +240,11 @@ func (f *fixture) addUser() stepkey.User {
 		ID: id, Username: id.String(), CanonicalName: id.String(), PasswordHash: "x", PasswordVersion: 1,
 		Handle: id[:], CreatedAt: f.clock.Now(),
 	}
-	f.inTx(func(tx stepkey.Tx) error { return tx.CreateUser(f.Context(), u) })
+	f.inTx(func(tx storage.Tx) error { return tx.CreateUser(f.Context(), u) })
 	return u
 }
 
-func (f *fixture) inTx(fn func(stepkey.Tx) error) {
+func (f *fixture) inTx(fn func(storage.Tx) error) {
 	f.Helper()
 	if err := f.store.InTx(f.Context(), fn); err != nil {
 		f.Fatal(err)

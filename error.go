@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // The kinds of refusals. Each changes nothing unless its text says otherwise.
@@ -33,20 +34,12 @@ var (
 	// nobody has, or nobody any more.
 	ErrPasskeyUnknown = fmt.Errorf("%w: nobody has it", ErrVerificationFailed)
 
-	// ErrChallengeExpired is for a challenge that is unknown, used, too old, or
-	// made for another user, session or ceremony.
-	ErrChallengeExpired = errors.New("stepkey: challenge expired")
-
 	// ErrReauthenticationRequired is for what takes a fresh proof, of a user without
 	// passkeys whose password proof is too old: sign in again.
 	ErrReauthenticationRequired = errors.New("stepkey: the password proof is too old")
 
 	// ErrNoPasskeys is for a step-up by a user who has no passkey.
 	ErrNoPasskeys = errors.New("stepkey: no passkeys registered")
-
-	// ErrPasskeyExists is for a credential id that is already registered, to
-	// whomever.
-	ErrPasskeyExists = errors.New("stepkey: passkey already registered")
 
 	// ErrTooManyPasskeys is for a user who has MaxPasskeys already.
 	ErrTooManyPasskeys = errors.New("stepkey: too many passkeys")
@@ -61,9 +54,6 @@ var (
 
 	// ErrUsernameInvalid is for a name outside the rule of CanonicalUsername.
 	ErrUsernameInvalid = errors.New("stepkey: invalid username")
-
-	// ErrUsernameTaken is for a name that somebody has.
-	ErrUsernameTaken = errors.New("stepkey: username taken")
 
 	// ErrEmailInvalid is for an address that is not one of the plain form
 	// local@domain in ASCII; see Mail.To.
@@ -86,13 +76,27 @@ var (
 
 	// ErrEmailOff is returned where there is no Mailer for what needs one.
 	ErrEmailOff = errors.New("stepkey: no e-mail is sent")
+)
 
-	// ErrNotFound is what a Store returns for what it does not hold.
-	ErrNotFound = errors.New("stepkey: not found")
+// The errors that come from the store.
+var (
+	// ErrNotFound is returned for what does not exist, or is another user's.
+	ErrNotFound = storage.ErrNotFound
 
-	// ErrUnavailable is for a store that cannot be reached or does not answer in
-	// time. Nothing may be concluded from it: a caller fails closed.
-	ErrUnavailable = errors.New("stepkey: store unavailable")
+	// ErrUnavailable is returned when the store, the challenges or the limiter cannot be
+	// reached or do not answer in time. Nothing may be concluded from it: fail closed.
+	ErrUnavailable = storage.ErrUnavailable
+
+	// ErrUsernameTaken is returned for a name that another user has.
+	ErrUsernameTaken = storage.ErrUsernameTaken
+
+	// ErrPasskeyExists is returned for a passkey that is registered already, to this user or
+	// another one.
+	ErrPasskeyExists = storage.ErrPasskeyExists
+
+	// ErrChallengeExpired is returned for a challenge that is unknown, used, expired, or made
+	// for another user, session or ceremony.
+	ErrChallengeExpired = storage.ErrChallengeExpired
 )
 
 // The refusals of a new password.

@@ -6,11 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stepkey/stepkey/storage"
-
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // UseCheapHashes makes s hash with next to no work. What a hash costs is tested where
@@ -58,7 +57,7 @@ func NewLimits(l Limiter, clock func() time.Time) Limits {
 	return Limits{newLimits(c, make([]byte, 32)), clock}
 }
 
-func (l Limits) charge(charges []Charge) error {
+func (l Limits) charge(charges []storage.Charge) error {
 	return l.limits.charge(context.Background(), l.clock(), charges...)
 }
 
@@ -68,7 +67,7 @@ func (l Limits) PasskeyLogIn(c Client) error { return l.charge(l.limits.passkeyL
 
 // Failure counts one failure of anybody's.
 func (l Limits) Failure() error {
-	return l.charge([]Charge{{"login-all", l.limits.failures, 1}})
+	return l.charge([]storage.Charge{{Bucket: "login-all", Limit: l.limits.failures, Cost: 1}})
 }
 
 func (l Limits) AnonymousOptions(c Client) error {
@@ -115,7 +114,7 @@ func (l Limits) RefusedCeremony(user uuid.UUID) error {
 	return l.limits.chargeRefusedCeremony(context.Background(), user, l.clock())
 }
 
-func accountOf(user uuid.UUID) Account { return Account{User: User{ID: user}} }
+func accountOf(user uuid.UUID) storage.Account { return storage.Account{User: User{ID: user}} }
 
 func (l Limits) SignIn(name string, c Client) error { return l.charge(l.limits.signInCharges(name, c)) }
 
@@ -162,4 +161,6 @@ func (l Limits) Revocation(c Client) error {
 	return err
 }
 
-func accountIn(session uuid.UUID) Account { return Account{Session: Session{ID: session}} }
+func accountIn(session uuid.UUID) storage.Account {
+	return storage.Account{Session: Session{ID: session}}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -31,7 +32,7 @@ func (e *ResetTooRecentError) Error() string {
 }
 
 // restsOnMailbox reports whether the account stands on its mailbox alone, and until when.
-func (s *Service) restsOnMailbox(a Account, now time.Time) (until time.Time, rests bool) {
+func (s *Service) restsOnMailbox(a storage.Account, now time.Time) (until time.Time, rests bool) {
 	if a.User.PasswordByMailAt == nil || len(usable(a.Passkeys, now)) > 0 {
 		return time.Time{}, false
 	}
@@ -41,7 +42,7 @@ func (s *Service) restsOnMailbox(a Account, now time.Time) (until time.Time, res
 
 // mayChangeAccount is mayChangePasskeys for changing or removing the address and for deleting
 // the account, which an account that rests on its mailbox has to wait for.
-func (s *Service) mayChangeAccount(a Account, c token.Claims, now time.Time) error {
+func (s *Service) mayChangeAccount(a storage.Account, c token.Claims, now time.Time) error {
 	if until, rests := s.restsOnMailbox(a, now); rests {
 		return &ResetTooRecentError{Until: until}
 	}
@@ -49,7 +50,7 @@ func (s *Service) mayChangeAccount(a Account, c token.Claims, now time.Time) err
 }
 
 // waitOf is from when a passkey works that the session of a adds now, or nil for at once.
-func (s *Service) waitOf(a Account, now time.Time) *time.Time {
+func (s *Service) waitOf(a storage.Account, now time.Time) *time.Time {
 	firstByMail := a.User.PasswordByMail && len(usable(a.Passkeys, now)) == 0
 	if !firstByMail && a.Session.Level() != token.LevelRecovery {
 		return nil

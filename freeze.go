@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Freeze follows the "this was not me" link of a notice. It ends all of the user's sessions,
@@ -26,31 +27,31 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		return ErrEmailOff
 	}
 	now := s.now()
-	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), LinkFreeze, now)
+	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), storage.LinkFreeze, now)
 	if err != nil {
 		return expiredIfMissing(err)
 	}
 	// The notice of this carries another link, so following one after the other must not
 	// go on for ever. Following it is never refused: only the notice is missing.
 	tell := s.mayNotify(ctx, owner.ID, mail.AccountFrozen, now)
-	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		// The lock first: a login whose password was compared already either comes before,
 		// and its session is ended, or sees that the password is stopped.
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkFreeze, now)
+		link, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkFreeze, now)
 		if err != nil {
 			return nil, expiredIfMissing(err)
 		}
 		if _, err := tx.StopPassword(ctx, link.UserID, true); err != nil {
 			return nil, err
 		}
-		ended, err := s.endIn(ctx, tx, EndSessions{UserID: link.UserID, At: now, Reason: EndedByFreeze})
+		ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: link.UserID, At: now, Reason: storage.EndedByFreeze})
 		if err != nil {
 			return nil, err
 		}
-		if err := tx.DropLinks(ctx, link.UserID, LinkVerifyEmail, LinkResetPassword); err != nil {
+		if err := tx.DropLinks(ctx, link.UserID, storage.LinkVerifyEmail, storage.LinkResetPassword); err != nil {
 			return nil, err
 		}
 		if _, err := s.stopRecovery(ctx, tx, link.UserID, now); err != nil {
@@ -59,7 +60,7 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		if err := s.dropWaitingPasskeys(ctx, tx, link.UserID, now); err != nil {
 			return nil, err
 		}
-		if err := s.record(ctx, tx, Event{Kind: EventAccountFrozen, UserID: link.UserID}, now); err != nil || !tell {
+		if err := s.record(ctx, tx, Event{Kind: storage.EventAccountFrozen, UserID: link.UserID}, now); err != nil || !tell {
 			return ended, err
 		}
 		return ended, s.notify(ctx, tx, notice{Kind: mail.AccountFrozen, UserID: link.UserID, At: now, Client: from})
@@ -68,13 +69,13 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 
 // dropWaitingPasskeys takes away what somebody gained through recovery, before it is
 // worth anything.
-func (s *Service) dropWaitingPasskeys(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) error {
+func (s *Service) dropWaitingPasskeys(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) error {
 	dropped, err := tx.DropWaitingPasskeys(ctx, userID, now)
 	if err != nil {
 		return err
 	}
 	for _, id := range dropped {
-		if err := s.record(ctx, tx, Event{Kind: EventPasskeyRemoved, UserID: userID, PasskeyID: id, Reason: string(EndedByFreeze)}, now); err != nil {
+		if err := s.record(ctx, tx, Event{Kind: storage.EventPasskeyRemoved, UserID: userID, PasskeyID: id, Reason: string(storage.EndedByFreeze)}, now); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -120,8 +121,8 @@ func passkeyMethods(hardware bool) []string {
 
 // recoveryMethods are what a session at level recovery rests on: something that works
 // once, "otp", and the password unless an operator stands in for it.
-func recoveryMethods(by RecoveryProof) []string {
-	if by == RecoveredByAdmin {
+func recoveryMethods(by storage.RecoveryProof) []string {
+	if by == storage.RecoveredByAdmin {
 		return []string{"otp"}
 	}
 	return []string{"pwd", "otp"}

@@ -15,60 +15,11 @@ import (
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
-
-// MaxImportBatch is how many users an Importer takes at once: a transaction of so many,
-// with three passkeys each, is far within what a store has time for.
-const MaxImportBatch = 200
 
 // maxUserHandle is the limit of WebAuthn L3 §5.4.3 in bytes.
 const maxUserHandle = 64
-
-// ImportStatus is what became of a user.
-type ImportStatus int
-
-// The outcomes.
-const (
-	ImportAdded   ImportStatus = iota + 1 // the user is new here
-	ImportPresent                         // a user with that id was there already, and stays as it is
-	ImportLeftOut                         // the user cannot be taken, for one ImportProblem
-)
-
-// ImportProblem is why a user or a passkey is left out, in words.
-type ImportProblem string
-
-// Why a user is left out.
-const (
-	ProblemID              ImportProblem = "there is no id"
-	ProblemIDTwice         ImportProblem = "the id comes twice"
-	ProblemUsername        ImportProblem = "the user name is outside the rules"
-	ProblemUsernameTwice   ImportProblem = "another one to be imported has the user name, but for case or form"
-	ProblemUsernameTaken   ImportProblem = "somebody else here has the user name"
-	ProblemHashMalformed   ImportProblem = "the password hash is malformed"
-	ProblemHashUnsupported ImportProblem = "the password hash is of a kind that is not accepted"
-	ProblemHashExcessive   ImportProblem = "the password hash would take too long, or too much memory, to compare"
-	ProblemHandle          ImportProblem = "the user handle has more than 64 bytes"
-	ProblemHandleMissing   ImportProblem = "there are passkeys and no user handle"
-	ProblemHandleTwice     ImportProblem = "the user handle comes twice"
-	ProblemHandleTaken     ImportProblem = "somebody else here has the user handle"
-)
-
-// Why a passkey is left out.
-const (
-	ProblemCredentialID      ImportProblem = "the credential id does not have 16 to 1023 bytes"
-	ProblemCredentialIDTwice ImportProblem = "the credential id comes twice"
-	ProblemCredentialIDTaken ImportProblem = "somebody here has the credential id"
-	ProblemPublicKey         ImportProblem = "the public key is no usable key of ES256, EdDSA or RS256"
-	ProblemSignCount         ImportProblem = "the signature counter is out of range"
-	ProblemFlags             ImportProblem = "the flags contradict each other"
-	ProblemTooManyPasskeys   ImportProblem = "the user has too many passkeys"
-)
-
-// Why an address is left out.
-const (
-	ProblemEmail            ImportProblem = "it is not one plain address in ASCII"
-	ProblemEmailUnconfirmed ImportProblem = "it does not say when it was confirmed"
-)
 
 // ImportResult says what became of one user.
 type ImportResult struct {
@@ -140,20 +91,20 @@ func (im *Importer) Import(ctx context.Context, batch []PortableUser) ([]ImportR
 // pendingUser is a user whom nothing but what is in the store can keep out.
 type pendingUser struct {
 	position int // in the batch
-	record   UserRecord
+	record   storage.UserRecord
 	indexes  []int // of the passkeys of record among those of the user
 	result   ImportResult
 }
 
 // settle brings together what the store and what the checks before it say.
-func (p pendingUser) settle(o UserOutcome) ImportResult {
+func (p pendingUser) settle(o storage.UserOutcome) ImportResult {
 	if o.Status != ImportAdded {
 		return ImportResult{Status: o.Status, Problem: o.Problem}
 	}
 	r := p.result
 	r.Status = ImportAdded
 	for _, i := range o.TakenPasskeys {
-		r.leaveOut(p.indexes[i], ProblemCredentialIDTaken)
+		r.leaveOut(p.indexes[i], storage.ProblemCredentialIDTaken)
 	}
 	r.Passkeys = len(p.record.Passkeys) - len(o.TakenPasskeys)
 	return r
@@ -166,14 +117,14 @@ func (r *ImportResult) leaveOut(passkey int, problem ImportProblem) {
 	r.LeftOut[passkey] = problem
 }
 
-func (im *Importer) store(ctx context.Context, pending []pendingUser) ([]UserOutcome, error) {
+func (im *Importer) store(ctx context.Context, pending []pendingUser) ([]storage.UserOutcome, error) {
 	s, now := im.service, im.service.now()
-	records := make([]UserRecord, len(pending))
+	records := make([]storage.UserRecord, len(pending))
 	for i, p := range pending {
 		records[i] = p.record
 	}
-	var outcomes []UserOutcome
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+	var outcomes []storage.UserOutcome
+	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
 		if outcomes, err = tx.ImportUsers(ctx, records); err != nil {
 			return err
 		}
@@ -200,7 +151,7 @@ func (im *Importer) store(ctx context.Context, pending []pendingUser) ([]UserOut
 	return outcomes, err
 }
 
-func (s *Service) importEvents(records []UserRecord, outcomes []UserOutcome, now time.Time) ([]Event, error) {
+func (s *Service) importEvents(records []storage.UserRecord, outcomes []storage.UserOutcome, now time.Time) ([]Event, error) {
 	var events []Event
 	for i, o := range outcomes {
 		if o.Status != ImportAdded {
@@ -210,7 +161,7 @@ func (s *Service) importEvents(records []UserRecord, outcomes []UserOutcome, now
 		if err != nil {
 			return nil, err
 		}
-		events = append(events, Event{ID: id, Kind: EventUserImported, At: now, UserID: records[i].User.ID})
+		events = append(events, Event{ID: id, Kind: storage.EventUserImported, At: now, UserID: records[i].User.ID})
 	}
 	return events, nil
 }
@@ -223,7 +174,7 @@ func (im *Importer) prepare(u PortableUser) (pendingUser, error) {
 		return pendingUser{result: ImportResult{Status: ImportLeftOut, Problem: problem}}, nil
 	}
 	now := im.service.now()
-	p := pendingUser{record: UserRecord{User: User{
+	p := pendingUser{record: storage.UserRecord{User: User{
 		ID: u.ID, Username: strings.TrimSpace(u.Username), CanonicalName: canonical,
 		PasswordHash: u.PasswordHash, PasswordVersion: 1, PasswordByMail: u.PasswordByMail,
 		PasswordStopped: u.PasswordStopped, Handle: u.Handle,
@@ -264,29 +215,29 @@ func (im *Importer) prepare(u PortableUser) (pendingUser, error) {
 // last: who is left out for something else takes nothing from anybody.
 func (im *Importer) checkUser(u PortableUser) (canonical string, problem ImportProblem) {
 	if u.ID == uuid.Nil {
-		return "", ProblemID
+		return "", storage.ProblemID
 	}
 	canonical, err := CanonicalUsername(u.Username)
 	if err != nil {
-		return "", ProblemUsername
+		return "", storage.ProblemUsername
 	}
 	if problem := hashProblem(u.PasswordHash); problem != "" {
 		return "", problem
 	}
 	if len(u.Handle) > maxUserHandle {
-		return "", ProblemHandle
+		return "", storage.ProblemHandle
 	}
 	if len(u.Handle) == 0 && len(u.Passkeys) > 0 {
-		return "", ProblemHandleMissing
+		return "", storage.ProblemHandleMissing
 	}
 	if !im.first("id", u.ID[:]) {
-		return "", ProblemIDTwice
+		return "", storage.ProblemIDTwice
 	}
 	if !im.first("name", []byte(canonical)) {
-		return "", ProblemUsernameTwice
+		return "", storage.ProblemUsernameTwice
 	}
 	if len(u.Handle) > 0 && !im.first("handle", u.Handle) {
-		return "", ProblemHandleTwice
+		return "", storage.ProblemHandleTwice
 	}
 	return canonical, ""
 }
@@ -296,11 +247,11 @@ func hashProblem(hash string) ImportProblem {
 	case err == nil:
 		return ""
 	case errors.Is(err, password.ErrExcessive):
-		return ProblemHashExcessive
+		return storage.ProblemHashExcessive
 	case errors.Is(err, password.ErrUnsupported):
-		return ProblemHashUnsupported
+		return storage.ProblemHashUnsupported
 	default:
-		return ProblemHashMalformed
+		return storage.ProblemHashMalformed
 	}
 }
 
@@ -311,10 +262,10 @@ func checkEmail(sent *ConfirmedEmail) (*ConfirmedEmail, ImportProblem) {
 		return nil, ""
 	}
 	if err := mail.CheckAddress(sent.Address); err != nil {
-		return nil, ProblemEmail
+		return nil, storage.ProblemEmail
 	}
 	if sent.ConfirmedAt.IsZero() {
-		return nil, ProblemEmailUnconfirmed
+		return nil, storage.ProblemEmailUnconfirmed
 	}
 	return &ConfirmedEmail{Address: sent.Address, ConfirmedAt: stored(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
 }
@@ -322,17 +273,17 @@ func checkEmail(sent *ConfirmedEmail) (*ConfirmedEmail, ImportProblem) {
 // checkPasskey looks at a passkey of a user who has that many good ones before it.
 func (im *Importer) checkPasskey(sent PortablePasskey, before int) (Passkey, ImportProblem) {
 	if before == MaxPasskeys {
-		return Passkey{}, ProblemTooManyPasskeys
+		return Passkey{}, storage.ProblemTooManyPasskeys
 	}
 	if sent.SignCount < 0 || sent.SignCount > math.MaxUint32 {
-		return Passkey{}, ProblemSignCount
+		return Passkey{}, storage.ProblemSignCount
 	}
 	credential, err := ceremony.Adopt(sent.credential())
 	if err != nil {
 		return Passkey{}, credentialProblem(err)
 	}
 	if !im.first("credential id", credential.ID) || sent.ID != uuid.Nil && !im.first("passkey", sent.ID[:]) {
-		return Passkey{}, ProblemCredentialIDTwice
+		return Passkey{}, storage.ProblemCredentialIDTwice
 	}
 	return Passkey{
 		ID: sent.ID, Credential: credential, Name: importedName(sent.Name), LastUsedAt: storedOrNil(sent.LastUsedAt),
@@ -343,15 +294,15 @@ func (im *Importer) checkPasskey(sent PortablePasskey, before int) (Passkey, Imp
 func credentialProblem(err error) ImportProblem {
 	var refusal *ceremony.Error
 	if !errors.As(err, &refusal) {
-		return ProblemPublicKey
+		return storage.ProblemPublicKey
 	}
 	switch refusal.Reason {
 	case ceremony.ReasonCredentialID:
-		return ProblemCredentialID
+		return storage.ProblemCredentialID
 	case ceremony.ReasonBackupFlags, ceremony.ReasonAttestation:
-		return ProblemFlags
+		return storage.ProblemFlags
 	default:
-		return ProblemPublicKey
+		return storage.ProblemPublicKey
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // The hash of the fixture's password, at bcrypt's least cost, and of no password.
@@ -109,7 +110,7 @@ func TestImportedUserSignsInAndStepsUp(t *testing.T) {
 			}
 			f.logIn(name)
 		}
-		if n := f.events(stepkey.EventUserImported); n != 2 {
+		if n := f.events(storage.EventUserImported); n != 2 {
 			f.Errorf("%d events of imports, want 2", n)
 		}
 	})
@@ -190,20 +191,20 @@ func TestImportLeavesOut(t *testing.T) {
 		}
 		want := []stepkey.ImportResult{
 			addedWith(0),
-			leftOut(stepkey.ProblemUsernameTwice),
-			leftOut(stepkey.ProblemUsernameTwice),
-			leftOut(stepkey.ProblemUsernameTaken),
-			leftOut(stepkey.ProblemUsername),
-			leftOut(stepkey.ProblemUsername),
-			leftOut(stepkey.ProblemID),
-			leftOut(stepkey.ProblemIDTwice),
-			leftOut(stepkey.ProblemHashMalformed),
-			leftOut(stepkey.ProblemHashMalformed),
-			leftOut(stepkey.ProblemHashUnsupported),
-			leftOut(stepkey.ProblemHashExcessive),
-			leftOut(stepkey.ProblemHandle),
-			leftOut(stepkey.ProblemHandleTwice),
-			leftOut(stepkey.ProblemHandleMissing),
+			leftOut(storage.ProblemUsernameTwice),
+			leftOut(storage.ProblemUsernameTwice),
+			leftOut(storage.ProblemUsernameTaken),
+			leftOut(storage.ProblemUsername),
+			leftOut(storage.ProblemUsername),
+			leftOut(storage.ProblemID),
+			leftOut(storage.ProblemIDTwice),
+			leftOut(storage.ProblemHashMalformed),
+			leftOut(storage.ProblemHashMalformed),
+			leftOut(storage.ProblemHashUnsupported),
+			leftOut(storage.ProblemHashExcessive),
+			leftOut(storage.ProblemHandle),
+			leftOut(storage.ProblemHandleTwice),
+			leftOut(storage.ProblemHandleMissing),
 			addedWith(0),
 		}
 		f.wantResults("dry run", f.importAll(true, users...), want...)
@@ -219,7 +220,7 @@ func TestImportLeavesOut(t *testing.T) {
 
 		thief := comer("pia")
 		thief.Handle = first.Handle
-		f.wantResults("handle of somebody", f.importAll(false, thief), leftOut(stepkey.ProblemHandleTaken))
+		f.wantResults("handle of somebody", f.importAll(false, thief), leftOut(storage.ProblemHandleTaken))
 	})
 }
 
@@ -228,7 +229,7 @@ func TestImportSeesCollisionsBetweenBatches(t *testing.T) {
 	f := newFixture(t)
 	for _, dryRun := range []bool{true, false} {
 		im := f.service.NewImporter(dryRun)
-		for i, want := range []stepkey.ImportResult{addedWith(0), leftOut(stepkey.ProblemUsernameTwice)} {
+		for i, want := range []stepkey.ImportResult{addedWith(0), leftOut(storage.ProblemUsernameTwice)} {
 			results, err := im.Import(t.Context(), []stepkey.PortableUser{comer([]string{"mira", "Mira"}[i])})
 			if err != nil {
 				t.Fatal(err)
@@ -271,16 +272,16 @@ func TestImportLeavesPasskeysOut(t *testing.T) {
 		}
 		want := addedWith(stepkey.MaxPasskeys - 1) // the one that is somebody's has taken a place
 		want.LeftOut = map[int]stepkey.ImportProblem{
-			0: stepkey.ProblemSignCount,
-			1: stepkey.ProblemSignCount,
-			2: stepkey.ProblemCredentialIDTaken,
-			3: stepkey.ProblemCredentialID,
-			4: stepkey.ProblemPublicKey,
-			5: stepkey.ProblemFlags,
-			7: stepkey.ProblemCredentialIDTwice,
+			0: storage.ProblemSignCount,
+			1: storage.ProblemSignCount,
+			2: storage.ProblemCredentialIDTaken,
+			3: storage.ProblemCredentialID,
+			4: storage.ProblemPublicKey,
+			5: storage.ProblemFlags,
+			7: storage.ProblemCredentialIDTwice,
 		}
 		maps.Copy(want.LeftOut, map[int]stepkey.ImportProblem{
-			26: stepkey.ProblemTooManyPasskeys, 27: stepkey.ProblemTooManyPasskeys, 28: stepkey.ProblemTooManyPasskeys,
+			26: storage.ProblemTooManyPasskeys, 27: storage.ProblemTooManyPasskeys, 28: storage.ProblemTooManyPasskeys,
 		})
 		f.wantResults("dry run", f.importAll(true, u), want)
 		f.wantResults("import", f.importAll(false, u), want)
@@ -320,8 +321,8 @@ func TestImportLeavesAddressesOut(t *testing.T) {
 			return stepkey.ImportResult{Status: stepkey.ImportAdded, Email: p}
 		}
 		want := []stepkey.ImportResult{
-			addedWith(0), addedWith(0), without(stepkey.ProblemEmail), without(stepkey.ProblemEmail),
-			without(stepkey.ProblemEmail), without(stepkey.ProblemEmailUnconfirmed), addedWith(0),
+			addedWith(0), addedWith(0), without(storage.ProblemEmail), without(storage.ProblemEmail),
+			without(storage.ProblemEmail), without(storage.ProblemEmailUnconfirmed), addedWith(0),
 		}
 		f.wantResults("dry run", f.importAll(true, users...), want...)
 		f.wantResults("import", f.importAll(false, users...), want...)
@@ -407,11 +408,11 @@ func TestImportIsAllOrNothing(t *testing.T) {
 
 type brokenEvents struct{ stepkey.Store }
 
-func (s *brokenEvents) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
-	return s.Store.InTx(ctx, func(tx stepkey.Tx) error { return fn(brokenEventsTx{tx}) })
+func (s *brokenEvents) InTx(ctx context.Context, fn func(storage.Tx) error) error {
+	return s.Store.InTx(ctx, func(tx storage.Tx) error { return fn(brokenEventsTx{tx}) })
 }
 
-type brokenEventsTx struct{ stepkey.Tx }
+type brokenEventsTx struct{ storage.Tx }
 
 func (brokenEventsTx) RecordEvents(context.Context, []stepkey.Event) error {
 	return stepkey.ErrUnavailable

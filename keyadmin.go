@@ -2,6 +2,8 @@ package stepkey
 
 import (
 	"context"
+
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Keys lists the signing keys, the newest first.
@@ -47,7 +49,7 @@ func (s *Service) RevokeKey(ctx context.Context, id string) error {
 		return ErrNoKeys
 	}
 	now := s.now()
-	err := s.store.InTx(ctx, func(tx Tx) error { return tx.RevokeSigningKey(ctx, id, now) })
+	err := s.store.InTx(ctx, func(tx storage.Tx) error { return tx.RevokeSigningKey(ctx, id, now) })
 	if err != nil {
 		return err
 	}

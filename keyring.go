@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -43,7 +44,7 @@ type signingKeys struct {
 	sharedUntil time.Time
 
 	mu     sync.Mutex
-	stored []SealedKey
+	stored []storage.SealedKey
 	opened map[string]token.SigningKey
 
 	// asking lets one request at a time look for a key that a token names, and
@@ -104,7 +105,7 @@ func (k *signingKeys) look(ctx context.Context) error {
 
 // due reports whether a key has to be made, and when it is to sign. Without a
 // current one that is at once; otherwise it is published first.
-func (k *signingKeys) due(stored []SealedKey) (bool, time.Time) {
+func (k *signingKeys) due(stored []storage.SealedKey) (bool, time.Time) {
 	now := k.service.now()
 	current := currentKey(stored, now)
 	switch {
@@ -128,7 +129,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (k *signingKeys) algorithmOf(stored SealedKey) token.Algorithm {
+func (k *signingKeys) algorithmOf(stored storage.SealedKey) token.Algorithm {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key, err := k.open(stored)
@@ -140,7 +141,7 @@ func (k *signingKeys) algorithmOf(stored SealedKey) token.Algorithm {
 
 // add makes a key. Of several instances that make the successor of one key at once,
 // one pins its own; the others wait for it and then use that one.
-func (k *signingKeys) add(ctx context.Context, stored []SealedKey, activatesAt time.Time) error {
+func (k *signingKeys) add(ctx context.Context, stored []storage.SealedKey, activatesAt time.Time) error {
 	fresh, err := k.newSealedKey(activatesAt)
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (k *signingKeys) add(ctx context.Context, stored []SealedKey, activatesAt t
 	if last := lastKey(stored); last >= 0 {
 		before = stored[last].ID
 	}
-	return k.service.store.InTx(ctx, func(tx Tx) error {
+	return k.service.store.InTx(ctx, func(tx storage.Tx) error {
 		pinned, err := tx.PinSetting(ctx, settingSuccessor+before, fresh.ID)
 		if err != nil || pinned != fresh.ID {
 			return err
@@ -159,7 +160,7 @@ func (k *signingKeys) add(ctx context.Context, stored []SealedKey, activatesAt t
 }
 
 // lastKey is the index of the key that activates last, revoked or not, or -1.
-func lastKey(stored []SealedKey) int {
+func lastKey(stored []storage.SealedKey) int {
 	last := -1
 	for i := range stored {
 		if last < 0 || laterKey(stored[i], stored[last]) {
@@ -169,18 +170,18 @@ func lastKey(stored []SealedKey) int {
 	return last
 }
 
-func (k *signingKeys) newSealedKey(activatesAt time.Time) (SealedKey, error) {
+func (k *signingKeys) newSealedKey(activatesAt time.Time) (storage.SealedKey, error) {
 	key, err := k.generate()
 	if err != nil {
-		return SealedKey{}, err
+		return storage.SealedKey{}, err
 	}
 	der, err := key.MarshalPrivate()
 	if err != nil {
-		return SealedKey{}, err
+		return storage.SealedKey{}, err
 	}
 	s := k.service
 	sealed, err := s.root.Seal(purposeSigningKey, key.ID(), der, s.random)
-	return SealedKey{ID: key.ID(), Sealed: sealed, CreatedAt: s.now(), ActivatesAt: activatesAt}, err
+	return storage.SealedKey{ID: key.ID(), Sealed: sealed, CreatedAt: s.now(), ActivatesAt: activatesAt}, err
 }
 
 func (k *signingKeys) generate() (token.SigningKey, error) {
@@ -226,7 +227,7 @@ func (k *signingKeys) arrange() error {
 }
 
 // open decrypts a key, once. The caller holds mu.
-func (k *signingKeys) open(stored SealedKey) (token.SigningKey, error) {
+func (k *signingKeys) open(stored storage.SealedKey) (token.SigningKey, error) {
 	if key, ok := k.opened[stored.ID]; ok {
 		return key, nil
 	}
@@ -300,7 +301,7 @@ func (s *Service) openKeys(ctx context.Context, c Config) (*signingKeys, error) 
 // pinSecret has the store remember which secret it belongs to.
 func (s *Service) pinSecret(ctx context.Context) error {
 	mine, stored := s.root.Fingerprint(), ""
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
 		stored, err = tx.PinSetting(ctx, settingFingerprint, mine)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -28,17 +29,6 @@ const (
 	// sign: the life of its last token, with room for clocks.
 	keyAccepted = token.Lifetime + 2*token.Leeway
 )
-
-// SealedKey is a signing key as it is stored: the private part encrypted under a
-// key derived from the service's secret, so that a copy of the database signs
-// nothing.
-type SealedKey struct {
-	ID          string // the kid
-	Sealed      []byte
-	CreatedAt   time.Time
-	ActivatesAt time.Time // begins to sign
-	RevokedAt   *time.Time
-}
 
 // KeyState is what a key is at a moment.
 type KeyState string
@@ -69,7 +59,7 @@ var ErrOtherSecret = errors.New("stepkey: the database was set up with another S
 
 // keyStates says what each key is at now. The keys may come in any order; the
 // states come in the order of the keys.
-func keyStates(keys []SealedKey, now time.Time) []KeyState {
+func keyStates(keys []storage.SealedKey, now time.Time) []KeyState {
 	current := currentKey(keys, now)
 	states := make([]KeyState, len(keys))
 	for i, k := range keys {
@@ -91,7 +81,7 @@ func keyStates(keys []SealedKey, now time.Time) []KeyState {
 
 // currentKey is the index of the key that activated last, or -1 if that one was
 // revoked: an older key never comes back.
-func currentKey(keys []SealedKey, now time.Time) int {
+func currentKey(keys []storage.SealedKey, now time.Time) int {
 	last := -1
 	for i, k := range keys {
 		if !k.ActivatesAt.After(now) && (last < 0 || laterKey(k, keys[last])) {
@@ -105,7 +95,7 @@ func currentKey(keys []SealedKey, now time.Time) int {
 }
 
 // laterKey decides between two keys in one way for all instances.
-func laterKey(a, b SealedKey) bool {
+func laterKey(a, b storage.SealedKey) bool {
 	if a.ActivatesAt.Equal(b.ActivatesAt) {
 		return a.ID > b.ID
 	}
@@ -114,8 +104,8 @@ func laterKey(a, b SealedKey) bool {
 
 // successorOf is when the key after k began to sign. A revoked key counts: it did
 // sign in its time.
-func successorOf(keys []SealedKey, k SealedKey) time.Time {
-	var first *SealedKey
+func successorOf(keys []storage.SealedKey, k storage.SealedKey) time.Time {
+	var first *storage.SealedKey
 	for i := range keys {
 		if laterKey(keys[i], k) && (first == nil || laterKey(*first, keys[i])) {
 			first = &keys[i]
@@ -128,6 +118,6 @@ func successorOf(keys []SealedKey, k SealedKey) time.Time {
 }
 
 // hasNext reports whether a key is waiting to sign.
-func hasNext(keys []SealedKey, now time.Time) bool {
+func hasNext(keys []storage.SealedKey, now time.Time) bool {
 	return slices.Contains(keyStates(keys, now), KeyNext)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -221,7 +222,7 @@ type storeThatCounts struct {
 	fault atomic.Bool
 }
 
-func (s *storeThatCounts) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
+func (s *storeThatCounts) SigningKeys(ctx context.Context) ([]storage.SealedKey, error) {
 	s.asked.Add(1)
 	if s.fault.Load() {
 		return nil, stepkey.ErrUnavailable

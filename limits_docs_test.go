@@ -14,6 +14,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/memstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // greedy charges one limit, for attempt number i, as the service does.
@@ -80,12 +81,12 @@ var documented = map[[2]string]greedy{
 
 // counts are the rows that name a count instead of a rate.
 var counts = map[[2]string]int{
-	{"attempts at an account from unknown devices", "keyed hash of the canonical name, whether the account exists or not"}: stepkey.FreeAttempts,
-	{"attempts at an account from unknown devices", ""}:                                                                    stepkey.MaxAttempts,
+	{"attempts at an account from unknown devices", "keyed hash of the canonical name, whether the account exists or not"}: storage.FreeAttempts,
+	{"attempts at an account from unknown devices", ""}:                                                                    storage.MaxAttempts,
 	{"places in the queue for hashing", "account"}:                                                                         stepkey.MaxAccountPlaces,
 	{"places in the queue for hashing", "known devices of an account at one address"}:                                      stepkey.MaxAccountPlaces,
 	{"places in the queue for hashing", "all known devices of an account"}:                                                 stepkey.MaxDevicesPlaces,
-	{"outstanding challenges", "session"}:                                                                                  stepkey.MaxChallenges,
+	{"outstanding challenges", "session"}:                                                                                  storage.MaxChallenges,
 	{"sessions with refresh token", "user"}:                                                                                stepkey.MaxSessions,
 	{"sessions without refresh token", "user"}:                                                                             stepkey.MaxPlainSessions,
 	{"passkeys", "user"}: stepkey.MaxPasskeys,

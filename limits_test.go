@@ -14,6 +14,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/memstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -53,7 +54,7 @@ func TestAccountWaitsAfterTenFailures(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
 		for _, name := range []string{"mira", "nobody", "Not A Name"} {
-			f.guesses(name, stepkey.FreeAttempts)
+			f.guesses(name, storage.FreeAttempts)
 			wantLimited(f.TB, name+", the eleventh", f.guess(name), 30*time.Second)
 		}
 		wantLimited(f.TB, "in other letters", f.guess(" MIRA "), 30*time.Second)
@@ -63,7 +64,7 @@ func TestAccountWaitsAfterTenFailures(t *testing.T) {
 		wantLimited(f.TB, "the thirteenth", f.guess("mira"), time.Minute)
 		f.clock.Advance(time.Minute)
 		f.logIn("mira")
-		f.guesses("mira", stepkey.FreeAttempts) // a success starts over
+		f.guesses("mira", storage.FreeAttempts) // a success starts over
 	})
 }
 
@@ -87,8 +88,8 @@ func TestOf64ParallelGuessesTenAreMade(t *testing.T) {
 				f.Errorf("guess: %v", err)
 			}
 		}
-		if made > stepkey.FreeAttempts || made == 0 {
-			f.Errorf("%d of 64 guesses were made, want %d at most", made, stepkey.FreeAttempts)
+		if made > storage.FreeAttempts || made == 0 {
+			f.Errorf("%d of 64 guesses were made, want %d at most", made, storage.FreeAttempts)
 		}
 	})
 }
@@ -113,20 +114,20 @@ func TestGuessingDoesNotShutOutKnownDevices(t *testing.T) {
 		f.signUp("mira")
 		home := from("192.0.2.7")
 		known := f.mustLogInFrom("at first", home)
-		f.guesses("mira", stepkey.FreeAttempts)
+		f.guesses("mira", storage.FreeAttempts)
 		wantLimited(f.TB, "the owner on a new device", second(f.logInFrom(home)), 30*time.Second)
 		next := f.mustLogInFrom("the owner on a known device", home, "not a token", known)
 		// That sets back the hundred, and not the wait of whoever guesses.
 		wantLimited(f.TB, "the guesser", f.guess("mira"), 30*time.Second)
 
 		// A device has ten failures of its own, and is then a stranger.
-		f.guesses("mira", stepkey.FreeAttempts, next)
+		f.guesses("mira", storage.FreeAttempts, next)
 		wantLimited(f.TB, "a known device that guesses", f.guess("mira", next), 30*time.Second)
 		f.clock.Advance(5 * time.Minute)
 		known = f.mustLogInFrom("the owner on another device", home)
 		for range 2 {
 			f.mustLogInFrom("another known device", home, known)
-			f.guesses("mira", stepkey.FreeAttempts-1, known) // and its success sets them back
+			f.guesses("mira", storage.FreeAttempts-1, known) // and its success sets them back
 		}
 	})
 }
@@ -143,7 +144,7 @@ func TestOnlyTheAccountsOwnDevicesAreKnown(t *testing.T) {
 	known := f.mustLogInFrom("at first", stepkey.Client{})
 	flipped := []byte(known)
 	flipped[len(flipped)/2] ^= 1
-	f.guesses("mira", stepkey.FreeAttempts)
+	f.guesses("mira", storage.FreeAttempts)
 	limited := func(what string, devices ...string) {
 		t.Helper()
 		wantLimited(t, what, f.guess("mira", devices...), 30*time.Second)
@@ -164,7 +165,7 @@ func TestOnlyTheAccountsOwnDevicesAreKnown(t *testing.T) {
 	f.exec(`UPDATE users SET password_version = password_version - 1`)
 	f.mustLogInFrom("the device itself", stepkey.Client{}, known)
 	f.clock.Advance(stepkey.DeviceLifetime)
-	f.guesses("mira", stepkey.FreeAttempts)
+	f.guesses("mira", storage.FreeAttempts)
 	limited("an expired device", known)
 }
 
@@ -173,7 +174,7 @@ func TestAfterAHundredOnlyAKnownDeviceHelps(t *testing.T) {
 		f.signUp("mira")
 		known := f.mustLogInFrom("at first", stepkey.Client{})
 		f.guesses("mira", 1)
-		f.exec(`UPDATE login_attempts SET failures = $1`, stepkey.MaxAttempts)
+		f.exec(`UPDATE login_attempts SET failures = $1`, storage.MaxAttempts)
 		f.clock.Advance(365 * 24 * time.Hour / 4)
 		wantLimited(f.TB, "the right password", second(f.logInFrom(stepkey.Client{})), time.Hour)
 		f.mustLogInFrom("a known device", stepkey.Client{}, known)
@@ -205,7 +206,7 @@ func TestAddressAndNetworkAreLimited(t *testing.T) {
 	wantError(t, "six seconds later", try("another", "2001:db8::ffff"), stepkey.ErrInvalidCredentials)
 
 	// Refused at the account, an attempt is still one of its network's.
-	f.guesses("mira", stepkey.FreeAttempts)
+	f.guesses("mira", storage.FreeAttempts)
 	for i := range 200 {
 		wantLimited(t, "attempt", try("mira", fmt.Sprintf("203.0.113.%d", i+1)), 30*time.Second)
 	}
@@ -244,7 +245,7 @@ func TestAttemptsNotMadeAreGivenBack(t *testing.T) {
 		f.signUp("mira")
 		gone, cancel := context.WithCancel(f.Context())
 		cancel()
-		for range 3 * stepkey.FreeAttempts {
+		for range 3 * storage.FreeAttempts {
 			_, err := f.service.LogIn(gone, stepkey.LogIn{Username: "mira", Password: wrong, Client: from("192.0.2.1")})
 			wantError(f.TB, "a client that has left", err, context.Canceled)
 			_, err = f.service.SignUp(gone, stepkey.SignUp{Username: "noor", Password: password, Client: from("192.0.2.1")})
@@ -337,7 +338,7 @@ func TestLimitsAreOffOnLocalhostOnly(t *testing.T) {
 	}
 	config.Origins = []string{"http://localhost:3000"}
 	f.service = f.newService(config)
-	for range 2 * stepkey.FreeAttempts {
+	for range 2 * storage.FreeAttempts {
 		wantError(t, "guess", f.guess("mira"), stepkey.ErrInvalidCredentials)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Links in mails carry 32 random bytes, of which the store knows the SHA-256: who reads
@@ -22,51 +22,13 @@ const LinkLifetime = 10 * time.Minute
 // do not read their mail at once.
 const FreezeLifetime = 7 * 24 * time.Hour
 
-// LinkPurpose is what following a link does.
-type LinkPurpose string
-
-// The purposes.
-const (
-	LinkVerifyEmail   LinkPurpose = "verify_email"
-	LinkResetPassword LinkPurpose = "reset_password"
-	LinkFreeze        LinkPurpose = "freeze"
-
-	// LinkFinishRecovery finishes a recovery by mail, LinkRecover is what an operator
-	// hands to somebody.
-	LinkFinishRecovery LinkPurpose = "finish_recovery"
-	LinkRecover        LinkPurpose = "recover"
-)
-
-// LinkDigest is by what a store knows a link.
-type LinkDigest [sha256.Size]byte
-
-// Link is a stored link.
-type Link struct {
-	Digest  LinkDigest
-	Purpose LinkPurpose
-	UserID  uuid.UUID
-
-	// Address is where the link was sent, and for LinkVerifyEmail what it confirms.
-	Address string
-
-	// PasswordVersion is the user's when the link was made: a change of the password
-	// makes the link worthless. Zero is for links that outlive one.
-	PasswordVersion int
-
-	// AskedBy is the digest of the device that asked for the link, nil where it is not
-	// known; see dropReset.
-	AskedBy []byte
-
-	ExpiresAt time.Time
-}
-
 const linkTokenBytes = 32
 
 // newLink draws a link. The token is what goes into the mail, and is kept nowhere else.
-func (s *Service) newLink(l Link) (linkToken string, stored Link, err error) {
+func (s *Service) newLink(l storage.Link) (linkToken string, stored storage.Link, err error) {
 	raw := make([]byte, linkTokenBytes)
 	if _, err := io.ReadFull(s.random, raw); err != nil {
-		return "", Link{}, fmt.Errorf("stepkey: draw a link: %w", err)
+		return "", storage.Link{}, fmt.Errorf("stepkey: draw a link: %w", err)
 	}
 	linkToken = base64.RawURLEncoding.EncodeToString(raw)
 	l.Digest = sha256.Sum256([]byte(linkToken))
@@ -75,4 +37,4 @@ func (s *Service) newLink(l Link) (linkToken string, stored Link, err error) {
 
 // linkDigest is what the store is asked for. A text that is no token of ours has one as
 // well, which nothing has.
-func linkDigest(linkToken string) LinkDigest { return sha256.Sum256([]byte(linkToken)) }
+func linkDigest(linkToken string) storage.LinkDigest { return sha256.Sum256([]byte(linkToken)) }

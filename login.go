@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -131,7 +132,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 	if err != nil {
 		return Grant{}, err
 	}
-	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		locked, err := stillSignsIn(ctx, tx, u)
 		if err != nil {
 			return nil, err
@@ -158,12 +159,12 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 // passkey was verified, so that somebody who has only the password cannot sign the owner
 // out by signing in.
 func (s *Service) beginSession(
-	ctx context.Context, tx Tx, session Session, passkeyID uuid.UUID, replaced *Session, now time.Time,
+	ctx context.Context, tx storage.Tx, session Session, passkeyID uuid.UUID, replaced *Session, now time.Time,
 ) ([]uuid.UUID, error) {
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return nil, err
 	}
-	e := Event{Kind: EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: passkeyID}
+	e := Event{Kind: storage.EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: passkeyID}
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}
@@ -171,8 +172,8 @@ func (s *Service) beginSession(
 	if err != nil {
 		return nil, err
 	}
-	which := EndSessions{
-		UserID: session.UserID, Keep: MaxSessions - 1, Except: session.ID, At: now, Reason: EndedByLimit,
+	which := storage.EndSessions{
+		UserID: session.UserID, Keep: MaxSessions - 1, Except: session.ID, At: now, Reason: storage.EndedByLimit,
 	}
 	if session.Refresh == RefreshNone {
 		which.Keep, which.Plain = MaxPlainSessions-1, true
@@ -184,7 +185,7 @@ func (s *Service) beginSession(
 // stillSignsIn refuses a login whose password was changed, or whose user was disabled or
 // deleted, since it was compared. The lock has whoever does so come before this session,
 // or find and end it: otherwise its token would pass guards that check no database.
-func stillSignsIn(ctx context.Context, tx Tx, compared User) (User, error) {
+func stillSignsIn(ctx context.Context, tx storage.Tx, compared User) (User, error) {
 	u, err := tx.LockUser(ctx, compared.ID)
 	if errors.Is(err, ErrNotFound) || err == nil && (!u.Active() || u.PasswordVersion != compared.PasswordVersion) {
 		return User{}, ErrInvalidCredentials
@@ -200,7 +201,7 @@ func stillSignsIn(ctx context.Context, tx Tx, compared User) (User, error) {
 //
 // OWASP ASVS 6.4.3 asks that a reset does not get around multi-factor authentication. That
 // does not hang on this: a reset yields a password, and signs nobody in.
-func (s *Service) dropReset(ctx context.Context, tx Tx, u User, devices []string) error {
+func (s *Service) dropReset(ctx context.Context, tx storage.Tx, u User, devices []string) error {
 	if s.mailer == nil {
 		return nil
 	}
@@ -208,7 +209,7 @@ func (s *Service) dropReset(ctx context.Context, tx Tx, u User, devices []string
 	if !known {
 		return nil
 	}
-	return tx.DropLinkAskedBy(ctx, u.ID, LinkResetPassword, digest)
+	return tx.DropLinkAskedBy(ctx, u.ID, storage.LinkResetPassword, digest)
 }
 
 func (s *Service) newSession(u User, try LogIn, now time.Time) (Session, error) {

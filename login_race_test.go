@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // meanwhile is a store in which something happens before the next transaction: with a
@@ -18,7 +19,7 @@ type meanwhile struct {
 	happens func()
 }
 
-func (m *meanwhile) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+func (m *meanwhile) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	if happens := m.happens; happens != nil {
 		m.happens = nil
 		happens()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/unicode/rangetable"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 func TestLogInRefusesAlike(t *testing.T) {
@@ -96,7 +97,7 @@ func TestSignUpRules(t *testing.T) {
 		_, err := f.service.SignUp(t.Context(), f.signUpOf(test.username, test.password))
 		wantError(t, test.username+" / "+test.password, err, test.want)
 	}
-	if n := f.events(stepkey.EventSignedUp); n != 1 {
+	if n := f.events(storage.EventSignedUp); n != 1 {
 		t.Errorf("%d sign-ups recorded, want 1", n)
 	}
 }

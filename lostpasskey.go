@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -41,7 +42,7 @@ func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client
 			return p, false, err
 		}
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -54,9 +55,9 @@ func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client
 
 // goOnRecovering does with the user's recovery what comes next.
 func (s *Service) goOnRecovering(
-	ctx context.Context, tx Tx, a Account, from Client, now time.Time,
+	ctx context.Context, tx storage.Tx, a storage.Account, from Client, now time.Time,
 ) (p PendingRecovery, linkSent bool, err error) {
-	addressees, err := tx.Addressees(ctx, AddresseesOf{UserID: a.User.ID})
+	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{UserID: a.User.ID})
 	if err != nil {
 		return p, false, err
 	}
@@ -78,7 +79,7 @@ func (s *Service) goOnRecovering(
 		return *pending, false, nil
 	}
 	for _, to := range addressees {
-		if err := s.sendLink(ctx, tx, mail.FinishRecovery, Link{Purpose: LinkFinishRecovery}, to, from, now); err != nil {
+		if err := s.sendLink(ctx, tx, mail.FinishRecovery, storage.Link{Purpose: storage.LinkFinishRecovery}, to, from, now); err != nil {
 			return p, false, err
 		}
 	}
@@ -88,13 +89,13 @@ func (s *Service) goOnRecovering(
 // beginRecovery has a recovery wait and queues all that is told about it. Notices that
 // lie in the future are handed out when their time has come.
 func (s *Service) beginRecovery(
-	ctx context.Context, tx Tx, a Account, from Client, now time.Time,
+	ctx context.Context, tx storage.Tx, a storage.Account, from Client, now time.Time,
 ) (*PendingRecovery, error) {
 	p := PendingRecovery{StartedAt: now, ReadyAt: now.Add(RecoveryWait)}
 	if err := tx.BeginRecovery(ctx, a.User.ID, p); err != nil {
 		return nil, err
 	}
-	e := Event{Kind: EventRecoveryStarted, UserID: a.User.ID, SessionID: a.Session.ID}
+	e := Event{Kind: storage.EventRecoveryStarted, UserID: a.User.ID, SessionID: a.Session.ID}
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
 			return err
 		}
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -156,7 +157,7 @@ func (s *Service) FinishRecovery(ctx context.Context, c token.Claims, linkToken 
 		return Grant{}, err
 	}
 	var session Session
-	err = s.inTxEnding(ctx, func(tx Tx) (ended []uuid.UUID, err error) {
+	err = s.inTxEnding(ctx, func(tx storage.Tx) (ended []uuid.UUID, err error) {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
@@ -164,7 +165,7 @@ func (s *Service) FinishRecovery(ctx context.Context, c token.Claims, linkToken 
 		if err := mayRecover(locked, now); err != nil {
 			return nil, err
 		}
-		link, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkFinishRecovery, now)
+		link, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkFinishRecovery, now)
 		if err != nil {
 			return nil, expiredIfMissing(err)
 		}
@@ -176,7 +177,7 @@ func (s *Service) FinishRecovery(ctx context.Context, c token.Claims, linkToken 
 		if link.UserID != a.User.ID || !finished {
 			return nil, ErrLinkExpired
 		}
-		session, ended, err = s.startRecovered(ctx, tx, locked.User, RecoveredByMail, from, now)
+		session, ended, err = s.startRecovered(ctx, tx, locked.User, storage.RecoveredByMail, from, now)
 		return ended, err
 	})
 	if err != nil {

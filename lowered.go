@@ -8,17 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
-
-// LoweredSession is a session that lost level full because the passkey behind it was deleted.
-type LoweredSession struct {
-	ID uuid.UUID
-	At time.Time
-
-	// Raised is whether another passkey was verified in it since.
-	Raised bool
-}
 
 // loweredSessions is what this instance knows of them. Like ended sessions they are asked for at
 // every request that needs level full, and so kept in memory. They are few: a session is lowered
@@ -28,13 +20,13 @@ type loweredSessions struct {
 	clock func() time.Time
 
 	mu       sync.RWMutex
-	known    map[string]LoweredSession
+	known    map[string]storage.LoweredSession
 	lookedAt atomic.Int64 // nanoseconds of the monotonic clock since began
 	began    time.Time
 }
 
 func newLoweredSessions(store Store, clock func() time.Time) *loweredSessions {
-	return &loweredSessions{store: store, clock: clock, began: time.Now(), known: map[string]LoweredSession{}}
+	return &loweredSessions{store: store, clock: clock, began: time.Now(), known: map[string]storage.LoweredSession{}}
 }
 
 // look asks the store, and forgets what no token can outlive.
@@ -61,7 +53,7 @@ func (l *loweredSessions) look(ctx context.Context) error {
 
 // put notes a session unless more is known already: an answer of the store can be older than what
 // this instance has done since.
-func (l *loweredSessions) put(session LoweredSession) {
+func (l *loweredSessions) put(session storage.LoweredSession) {
 	known, ok := l.known[session.ID.String()]
 	if ok && (known.At.After(session.At) || (known.At.Equal(session.At) && known.Raised)) {
 		return
@@ -73,7 +65,7 @@ func (l *loweredSessions) add(ids []uuid.UUID, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		l.put(LoweredSession{ID: id, At: at})
+		l.put(storage.LoweredSession{ID: id, At: at})
 	}
 }
 

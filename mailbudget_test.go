@@ -16,6 +16,7 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // waitingMails counts the rows of the outbox.
@@ -64,7 +65,7 @@ func TestRecoveryCodesInALoop(t *testing.T) {
 		if n := f.waitingMails(); n != 1 {
 			f.Errorf("%d mails wait, want 1", n)
 		}
-		if n := f.events(stepkey.EventRecoveryCodesReplaced); n != 7 {
+		if n := f.events(storage.EventRecoveryCodesReplaced); n != 7 {
 			f.Errorf("%d replacements are recorded, want 7", n)
 		}
 		m := f.one(box, "mallory@example.com", "recovery codes")
@@ -114,9 +115,9 @@ func TestLinkPassesNotices(t *testing.T) {
 func (f *fixture) queueNotices(n int) {
 	f.Helper()
 	for begin := 0; begin < n; begin += 1000 {
-		err := f.store.InTx(f.Context(), func(tx stepkey.Tx) error {
+		err := f.store.InTx(f.Context(), func(tx storage.Tx) error {
 			for i := range min(1000, n-begin) {
-				err := tx.QueueMail(f.Context(), stepkey.QueuedMail{
+				err := tx.QueueMail(f.Context(), storage.QueuedMail{
 					ID: uuid.New(), UserID: uuid.New(), To: fmt.Sprintf("user%d@example.net", begin+i), Kind: mail.PasskeyAdded,
 					Sealed: []byte{0}, CreatedAt: f.clock.Now(), ExpiresAt: f.clock.Now().Add(time.Hour), Topic: "x",
 				})
@@ -273,8 +274,8 @@ func TestFreezingIsToldAFewTimes(t *testing.T) {
 		told++
 		link = f.tokenIn(mails[0], stepkey.PathNotMe)
 	}
-	if told != 7 || f.events(stepkey.EventAccountFrozen) != 8 {
-		t.Errorf("told %d times of %d, want 7 of 8", told, f.events(stepkey.EventAccountFrozen))
+	if told != 7 || f.events(storage.EventAccountFrozen) != 8 {
+		t.Errorf("told %d times of %d, want 7 of 8", told, f.events(storage.EventAccountFrozen))
 	}
 }
 
@@ -296,8 +297,8 @@ func TestReuseIsToldAFewTimes(t *testing.T) {
 		}
 		told += len(f.received(box))
 	}
-	if told != 7 || f.events(stepkey.EventRefreshReused) != 12 {
-		t.Errorf("told %d times of %d, want 7 of 12", told, f.events(stepkey.EventRefreshReused))
+	if told != 7 || f.events(storage.EventRefreshReused) != 12 {
+		t.Errorf("told %d times of %d, want 7 of 12", told, f.events(storage.EventRefreshReused))
 	}
 }
 

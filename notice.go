@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // notice is something that a user is told about, at the address that was confirmed in
@@ -32,11 +33,11 @@ type notice struct {
 // notify queues a notice in the transaction of what it reports. It has to be called
 // before a deleted user's row goes, because the address goes with it. Without a Mailer,
 // or for a user without an address, it does nothing.
-func (s *Service) notify(ctx context.Context, tx Tx, n notice) error {
+func (s *Service) notify(ctx context.Context, tx storage.Tx, n notice) error {
 	if s.mailer == nil {
 		return nil
 	}
-	addressees, err := tx.Addressees(ctx, AddresseesOf{UserID: n.UserID})
+	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{UserID: n.UserID})
 	if err != nil {
 		return err
 	}
@@ -51,14 +52,14 @@ func (s *Service) notify(ctx context.Context, tx Tx, n notice) error {
 // notifyAt queues a notice for one address, with a link by which its reader can say that
 // it was somebody else. An account that is about to go needs none, and an address that an
 // operator took away gets none.
-func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) error {
+func (s *Service) notifyAt(ctx context.Context, tx storage.Tx, n notice, a storage.Addressee) error {
 	l := letter{
 		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Address, Address: n.Address, Until: n.Until,
 	}
 	due := n.At.Add(n.Wait)
 	if n.Kind != mail.AccountDeleted && n.Kind != mail.EmailRemovedByAdmin {
-		linkToken, link, err := s.newLink(Link{
-			Purpose: LinkFreeze, UserID: n.UserID, Address: a.Address, ExpiresAt: due.Add(FreezeLifetime),
+		linkToken, link, err := s.newLink(storage.Link{
+			Purpose: storage.LinkFreeze, UserID: n.UserID, Address: a.Address, ExpiresAt: due.Add(FreezeLifetime),
 		})
 		if err != nil {
 			return err
@@ -68,7 +69,7 @@ func (s *Service) notifyAt(ctx context.Context, tx Tx, n notice, a Addressee) er
 		}
 		l.Freeze = linkToken
 	}
-	return s.queue(ctx, tx, QueuedMail{
+	return s.queue(ctx, tx, storage.QueuedMail{
 		UserID: n.UserID, To: a.Address, Kind: n.Kind, CreatedAt: due, ExpiresAt: due.Add(noticeLifetime),
 		Later: n.Wait > 0, Topic: n.topic(),
 	}, l)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -147,7 +148,7 @@ func TestFreeze(t *testing.T) {
 		wantError(f.TB, "a link for a new address", f.service.ConfirmEmail(f.Context(), pending, stepkey.Client{}), stepkey.ErrLinkExpired)
 		wantError(f.TB, "the link again", f.service.Freeze(f.Context(), added, stepkey.Client{}), stepkey.ErrLinkExpired)
 		f.one(box, "mira@example.com", "You were signed out everywhere")
-		if f.events(stepkey.EventAccountFrozen) != 1 {
+		if f.events(storage.EventAccountFrozen) != 1 {
 			f.Error("it is not recorded")
 		}
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // otherApp is the origin of another Android app.
@@ -38,7 +39,7 @@ func TestOriginsOfACeremony(t *testing.T) {
 // there. The client takes every origin, so that the service has to decide.
 func (f *fixture) registerAt(at string) error {
 	f.Helper()
-	name := "user" + string(rune('a'+f.events(stepkey.EventSignedUp)))
+	name := "user" + string(rune('a'+f.events(storage.EventSignedUp)))
 	f.signUp(name)
 	claims, key, anywhere := f.logIn(name), device(), authenticator.Hostile{IgnoreOptions: true}
 	answer, err := key.CreateWith(at, f.registrationOptions(claims), anywhere)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A mail is written into the outbox in the transaction of what it reports, and sent from
@@ -59,7 +60,7 @@ type letter struct {
 }
 
 // queue writes a mail into the outbox. Its callers see to it that there is a Mailer.
-func (s *Service) queue(ctx context.Context, tx Tx, m QueuedMail, l letter) error {
+func (s *Service) queue(ctx context.Context, tx storage.Tx, m storage.QueuedMail, l letter) error {
 	var err error
 	if m.ID, err = s.newID(); err != nil {
 		return err
@@ -76,7 +77,7 @@ func (s *Service) queue(ctx context.Context, tx Tx, m QueuedMail, l letter) erro
 
 // sealLabel ties what is sealed to its row, so that nobody who writes to the database
 // can have a link sent to himself.
-func sealLabel(m QueuedMail) string { return m.ID.String() + " " + string(m.Kind) + " " + m.To }
+func sealLabel(m storage.QueuedMail) string { return m.ID.String() + " " + string(m.Kind) + " " + m.To }
 
 // DeliverMail sends the mails that are due, at most a handful, and returns how many it
 // tried. It waits for the slowest of them. Run sends by itself; a program without Run
@@ -105,7 +106,7 @@ func (s *Service) DeliverMail(ctx context.Context) (tried int, err error) {
 }
 
 // deliver does with one mail what is to be done, and says in the store what that was.
-func (s *Service) deliver(ctx context.Context, m QueuedMail) error {
+func (s *Service) deliver(ctx context.Context, m storage.QueuedMail) error {
 	if !s.now().Before(m.ExpiresAt) {
 		return s.giveUp(ctx, m, "expired")
 	}
@@ -126,7 +127,7 @@ func (s *Service) deliver(ctx context.Context, m QueuedMail) error {
 	defer cancel()
 	err = s.mailer.Send(sending, Mail{ID: m.ID, To: m.To, Subject: text.Subject, Text: text.Text, HTML: text.HTML})
 	if err == nil {
-		return s.store.InTx(ctx, func(tx Tx) error {
+		return s.store.InTx(ctx, func(tx storage.Tx) error {
 			_, err := tx.DeleteMail(ctx, m.ID)
 			return err
 		})
@@ -154,7 +155,7 @@ func retryAfter(tries int) time.Duration {
 	return min(wait, lastRetry)
 }
 
-func (s *Service) open(m QueuedMail) (letter, error) {
+func (s *Service) open(m storage.QueuedMail) (letter, error) {
 	var l letter
 	plain, err := s.root.Open(purposeOutbox, sealLabel(m), m.Sealed)
 	if err != nil {
@@ -164,13 +165,13 @@ func (s *Service) open(m QueuedMail) (letter, error) {
 }
 
 // giveUp removes a mail that will not be sent, and records that it was not.
-func (s *Service) giveUp(ctx context.Context, m QueuedMail, reason string) error {
-	err := s.store.InTx(ctx, func(tx Tx) error {
+func (s *Service) giveUp(ctx context.Context, m storage.QueuedMail, reason string) error {
+	err := s.store.InTx(ctx, func(tx storage.Tx) error {
 		deleted, err := tx.DeleteMail(ctx, m.ID)
 		if err != nil || !deleted || m.UserID == uuid.Nil {
 			return err
 		}
-		return s.record(ctx, tx, Event{Kind: EventMailUndelivered, UserID: m.UserID, Reason: reason}, s.now())
+		return s.record(ctx, tx, Event{Kind: storage.EventMailUndelivered, UserID: m.UserID, Reason: reason}, s.now())
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A dead mail server, and a process that ends meanwhile, cost time and no mail.
@@ -54,7 +55,7 @@ func TestMailIsGivenUp(t *testing.T) {
 		{"refused for good", func() error { return f.requestEmail(p, "new@example.com") }, stepkey.ErrMailRefused, 0},
 		{"a notice, after three days", func() error { return f.service.RemoveEmail(t.Context(), p.claims) }, errDown, 72 * time.Hour},
 	} {
-		before := f.events(stepkey.EventMailUndelivered)
+		before := f.events(storage.EventMailUndelivered)
 		box.fails(test.fault)
 		if err := test.queue(); err != nil {
 			t.Fatalf("%s: %v", test.name, err)
@@ -63,7 +64,7 @@ func TestMailIsGivenUp(t *testing.T) {
 		for f.deliver(); f.clock.Now().Before(until); f.deliver() {
 			f.clock.Advance(max(30*time.Second, test.lasts/200))
 		}
-		if n := f.events(stepkey.EventMailUndelivered) - before; n != 1 {
+		if n := f.events(storage.EventMailUndelivered) - before; n != 1 {
 			t.Errorf("%s: %d events, want 1", test.name, n)
 		}
 		box.fails(nil)
@@ -83,7 +84,7 @@ func TestMailThatIsTooLateIsNotSent(t *testing.T) {
 	}
 	f.clock.Advance(stepkey.LinkLifetime)
 	f.noMail(box, "its link is worth nothing")
-	if n := f.events(stepkey.EventMailUndelivered); n != 1 {
+	if n := f.events(storage.EventMailUndelivered); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
 }
@@ -144,7 +145,7 @@ func TestSealedMailBelongsToItsAddress(t *testing.T) {
 	box.fails(nil)
 	f.clock.Advance(time.Minute)
 	f.noMail(box, "the row was changed")
-	if n := f.events(stepkey.EventMailUndelivered); n != 1 {
+	if n := f.events(storage.EventMailUndelivered); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
 }

@@ -3,6 +3,7 @@ package stepkey
 import (
 	"time"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -12,7 +13,7 @@ import (
 // not be able to do them, so they take a passkey verification not older than FullWindow
 // (StepUpRequiredError). Without a passkey that works, the password is all the account has,
 // and a session is enough. docs/passkeys.md lists the rule of every route.
-func asOwner(a Account, c token.Claims, now time.Time) error {
+func asOwner(a storage.Account, c token.Claims, now time.Time) error {
 	if len(usable(a.Passkeys, now)) == 0 {
 		return nil
 	}

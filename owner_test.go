@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -41,7 +42,7 @@ func TestPasswordAloneIsNotTheOwner(t *testing.T) {
 		for name, call := range f.ownersCalls(uuid.MustParse(thief.SessionID)) {
 			wantStepUp(f.TB, name+", with a passkey verified a while ago", call(full))
 		}
-		if n := f.events(stepkey.EventSessionEnded); n != 0 {
+		if n := f.events(storage.EventSessionEnded); n != 0 {
 			f.Errorf("%d sessions ended", n)
 		}
 		if state, err := f.service.Recovery(f.Context(), thief); err != nil || state.Pending == nil {

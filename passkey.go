@@ -22,28 +22,6 @@ const MaxPasskeys = 20
 // MaxPasskeyName is how many characters a passkey's name may have.
 const MaxPasskeyName = 64
 
-// Passkey is a stored WebAuthn credential (WebAuthn L3 §4, credential record).
-type Passkey struct {
-	ID     uuid.UUID
-	UserID uuid.UUID
-
-	// Credential holds id, key, counter, flags and transports as the
-	// authenticator gave them.
-	Credential storage.Credential
-
-	// Name is what its owner calls it.
-	Name string
-
-	CreatedAt time.Time
-
-	// UsableFrom is from when a passkey works that was added through recovery, nil for
-	// every other.
-	UsableFrom *time.Time
-
-	// LastUsedAt is the newest successful verification, nil before the first.
-	LastUsedAt *time.Time
-}
-
 // passkeyName makes a name of what a client sent along: control and invisible
 // formatting characters dropped, white space trimmed, at most MaxPasskeyName
 // characters. Nothing may be left.
@@ -112,9 +90,6 @@ func visible(text string) string {
 	}, text))
 }
 
-// Waits reports whether the passkey was added through recovery and cannot be used yet.
-func (p Passkey) Waits(now time.Time) bool { return p.UsableFrom != nil && now.Before(*p.UsableFrom) }
-
 // waits says when the first of passkeys, all of which wait, can be used.
 func waits(passkeys []Passkey) error {
 	first := slices.MinFunc(passkeys, func(p, q Passkey) int { return p.UsableFrom.Compare(*q.UsableFrom) })
@@ -146,16 +121,16 @@ func findPasskey(passkeys []Passkey, credentialID []byte) (Passkey, bool) {
 // usePasskey stores what a verification changes of a passkey, and reports whether it
 // was stored, as Tx.UsePasskey does.
 func (s *Service) usePasskey(
-	ctx context.Context, tx Tx, p Passkey, sessionID uuid.UUID, asserted ceremony.Asserted, now time.Time,
+	ctx context.Context, tx storage.Tx, p Passkey, sessionID uuid.UUID, asserted ceremony.Asserted, now time.Time,
 ) (bool, error) {
-	used, err := tx.UsePasskey(ctx, PasskeyUse{
+	used, err := tx.UsePasskey(ctx, storage.PasskeyUse{
 		PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now, BackupChanged: asserted.BackupChanged,
 	})
 	if err != nil || !used || !asserted.BackupChanged {
 		return used, err
 	}
 	return true, s.record(ctx, tx, Event{
-		Kind: EventBackupChanged, UserID: p.UserID, SessionID: sessionID, PasskeyID: p.ID, Reason: backupReason(asserted),
+		Kind: storage.EventBackupChanged, UserID: p.UserID, SessionID: sessionID, PasskeyID: p.ID, Reason: backupReason(asserted),
 	}, now)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -65,7 +66,7 @@ func (s *Service) RenamePasskey(
 	}
 	var renamed Passkey
 	var names SignalNames
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
 		if err != nil {
 			return err
@@ -76,7 +77,7 @@ func (s *Service) RenamePasskey(
 			return err
 		}
 		return s.record(ctx, tx, Event{
-			Kind: EventPasskeyRenamed, UserID: userID, SessionID: sessionID, PasskeyID: passkeyID,
+			Kind: storage.EventPasskeyRenamed, UserID: userID, SessionID: sessionID, PasskeyID: passkeyID,
 		}, now)
 	})
 	return renamed, names, err
@@ -112,7 +113,7 @@ func (s *Service) DeletePasskey(
 	}
 	var left PasskeyList
 	var lowered []uuid.UUID
-	err = s.inTxEnding(ctx, func(tx Tx) (ended []uuid.UUID, err error) {
+	err = s.inTxEnding(ctx, func(tx storage.Tx) (ended []uuid.UUID, err error) {
 		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
 		if err != nil {
 			return nil, err
@@ -132,13 +133,13 @@ func (s *Service) DeletePasskey(
 }
 
 func (s *Service) deletePasskeyIn(
-	ctx context.Context, tx Tx, a Account, passkeyID uuid.UUID, now time.Time,
+	ctx context.Context, tx storage.Tx, a storage.Account, passkeyID uuid.UUID, now time.Time,
 ) (ended, lowered []uuid.UUID, err error) {
 	if err := tx.DeletePasskey(ctx, a.User.ID, passkeyID); err != nil {
 		return nil, nil, err
 	}
-	ended, err = s.endIn(ctx, tx, EndSessions{
-		UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: EndedByPasskey,
+	ended, err = s.endIn(ctx, tx, storage.EndSessions{
+		UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: storage.EndedByPasskey,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -150,17 +151,17 @@ func (s *Service) deletePasskeyIn(
 		return nil, nil, err
 	}
 	return ended, lowered, s.record(ctx, tx, Event{
-		Kind: EventPasskeyRemoved, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: passkeyID,
+		Kind: storage.EventPasskeyRemoved, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: passkeyID,
 	}, now)
 }
 
 // lockOwn returns the account under its lock, and where in it the passkey is.
 func (s *Service) lockOwn(
-	ctx context.Context, tx Tx, c token.Claims, userID, sessionID, passkeyID uuid.UUID, now time.Time,
-) (Account, int, error) {
+	ctx context.Context, tx storage.Tx, c token.Claims, userID, sessionID, passkeyID uuid.UUID, now time.Time,
+) (storage.Account, int, error) {
 	a, err := tx.LockAccount(ctx, userID, sessionID, now)
 	if err != nil {
-		return Account{}, 0, unauthorizedIfMissing(err)
+		return storage.Account{}, 0, unauthorizedIfMissing(err)
 	}
 	i, err := findOwn(a, c, passkeyID, now)
 	return a, i, err
@@ -168,7 +169,7 @@ func (s *Service) lockOwn(
 
 // findOwn returns where in the account the passkey is, for somebody who may change it.
 // Level before ownership: who may change nothing learns nothing of which ids there are.
-func findOwn(a Account, c token.Claims, passkeyID uuid.UUID, now time.Time) (int, error) {
+func findOwn(a storage.Account, c token.Claims, passkeyID uuid.UUID, now time.Time) (int, error) {
 	if err := freshlyFull(a, c, now); err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -78,7 +79,7 @@ func TestChangingPasskeysNeedsAFreshFullLevelAndOwnership(t *testing.T) {
 		full = f.stepUp(claims, device)
 		wantError(f.TB, "rename", changes["rename"](full, own), nil)
 		wantError(f.TB, "delete", changes["delete"](full, own), nil)
-		if f.events(stepkey.EventPasskeyRenamed) != 1 || f.events(stepkey.EventPasskeyRemoved) != 1 {
+		if f.events(storage.EventPasskeyRenamed) != 1 || f.events(storage.EventPasskeyRemoved) != 1 {
 			f.Error("the changes were not recorded")
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // PasskeyLogIn is a try to sign in with a passkey alone. Refresh and Client are for the
@@ -47,10 +48,10 @@ func (s *Service) BeginPasskeyLogIn(ctx context.Context, from Client) (RequestOp
 // logInChallengeKey is the key of a challenge that was made for nobody yet. In place of a
 // session it has an id that only this challenge has: what keeps a session to
 // MaxChallenges would otherwise let strangers push each other out.
-func logInChallengeKey(challenge []byte) ChallengeKey {
+func logInChallengeKey(challenge []byte) storage.ChallengeKey {
 	digest := sha256.Sum256(challenge)
 	apart := sha256.Sum256(append([]byte("log in"), digest[:]...))
-	return ChallengeKey{Digest: digest, Purpose: PurposeLogIn, SessionID: uuid.UUID(apart[:16])}
+	return storage.ChallengeKey{Digest: digest, Purpose: PurposeLogIn, SessionID: uuid.UUID(apart[:16])}
 }
 
 // FinishPasskeyLogIn starts a session at level full for whoever's passkey made the
@@ -114,17 +115,17 @@ func (s *Service) passkeyLogIn(ctx context.Context, try PasskeyLogIn, now time.T
 
 func (s *Service) takeLogInChallenge(
 	ctx context.Context, clientDataJSON []byte,
-) (ChallengeKey, ceremony.DiscoverableState, error) {
+) (storage.ChallengeKey, ceremony.DiscoverableState, error) {
 	var state ceremony.DiscoverableState
 	challenge, err := ceremony.Challenge(clientDataJSON)
 	if err != nil {
 		explainCause(ctx, err, uuid.Nil)
-		return ChallengeKey{}, state, ErrInvalidRequest
+		return storage.ChallengeKey{}, state, ErrInvalidRequest
 	}
 	key := logInChallengeKey(challenge)
 	stored, err := s.challenges.Take(ctx, key)
 	if err != nil {
-		return ChallengeKey{}, state, err
+		return storage.ChallengeKey{}, state, err
 	}
 	return key, state, state.UnmarshalBinary(stored)
 }
@@ -139,11 +140,11 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 	if p.ID == uuid.Nil {
 		return ErrPasskeyUnknown
 	}
-	kind := EventPasskeyRefused
+	kind := storage.EventPasskeyRefused
 	if refusal.Reason == ceremony.ReasonCounter {
-		kind = EventCounterRegression
+		kind = storage.EventCounterRegression
 	}
-	err := s.store.InTx(WithAccount(ctx, p.UserID), func(tx Tx) error {
+	err := s.store.InTx(WithAccount(ctx, p.UserID), func(tx storage.Tx) error {
 		return s.record(ctx, tx, Event{
 			Kind: kind, UserID: p.UserID, PasskeyID: p.ID, Reason: string(refusal.Reason),
 		}, now)
@@ -158,7 +159,7 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 // tries at the password stay counted, and a link for a new password stays good: who signs
 // in like this may well not know the password.
 func (s *Service) startFullSession(
-	ctx context.Context, u User, p Passkey, key ChallengeKey, asserted ceremony.Asserted, try PasskeyLogIn, now time.Time,
+	ctx context.Context, u User, p Passkey, key storage.ChallengeKey, asserted ceremony.Asserted, try PasskeyLogIn, now time.Time,
 ) (Grant, error) {
 	session, err := s.newSession(u, LogIn{Refresh: try.Refresh, Client: try.Client}, now)
 	if err != nil {
@@ -178,7 +179,7 @@ func (s *Service) startFullSession(
 		return Grant{}, err
 	}
 	used := false
-	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		if _, err := stillSignsIn(ctx, tx, u); err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -62,7 +63,7 @@ func TestPasskeyLogIn(t *testing.T) {
 		if used := f.passkeys(c).Passkeys[0].LastUsedAt; used == nil || used.Unix() != now {
 			f.Errorf("last used at %v", used)
 		}
-		if n := f.events(stepkey.EventSignedIn); n != 3 {
+		if n := f.events(storage.EventSignedIn); n != 3 {
 			f.Errorf("%d sign-ins recorded, want 3", n)
 		}
 		next := f.refresh(g.RefreshToken).Claims
@@ -105,7 +106,7 @@ func TestOf50ReplaysOfALogInOneSucceeds(t *testing.T) {
 		_, device := f.enrolled("mira", authenticator.Config{})
 		services := []*stepkey.Service{f.service, f.newService(f.config())}
 		response := f.got(device, f.logInOptions())
-		before := f.events(stepkey.EventSignedIn)
+		before := f.events(storage.EventSignedIn)
 		won := 0
 		for _, err := range race(50, func(i int) error {
 			return second(services[i%2].FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogIn{Response: response, Client: f.stranger()}))
@@ -116,7 +117,7 @@ func TestOf50ReplaysOfALogInOneSucceeds(t *testing.T) {
 			}
 			wantError(f.TB, "replay", err, stepkey.ErrChallengeExpired)
 		}
-		if began := f.events(stepkey.EventSignedIn) - before; won != 1 || began != 1 {
+		if began := f.events(storage.EventSignedIn) - before; won != 1 || began != 1 {
 			f.Errorf("%d of 50 replays succeeded, %d sessions began; want 1", won, began)
 		}
 	})
@@ -149,7 +150,7 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 		if _, err := f.finishLogIn(spoilt(unknown, nothing)); err != stepkey.ErrPasskeyUnknown {
 			f.Errorf("unknown passkey: %v, want exactly ErrPasskeyUnknown", err)
 		}
-		if n := f.events(stepkey.EventPasskeyRefused); n != 3 {
+		if n := f.events(storage.EventPasskeyRefused); n != 3 {
 			f.Errorf("%d refusals recorded, want those of the known passkey", n)
 		}
 		wantError(f.TB, "no assertion at all", second(f.finishLogIn(spoilt(mira, func(r *stepkey.AssertionResponse) { r.Type = "password" }))), stepkey.ErrInvalidRequest)
@@ -160,7 +161,7 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 		older := f.got(mira, f.logInOptions())
 		f.passkeyLogIn(mira)
 		wantError(f.TB, "counter that stands still", second(f.finishLogIn(older)), stepkey.ErrVerificationFailed)
-		if f.events(stepkey.EventCounterRegression) != 1 {
+		if f.events(storage.EventCounterRegression) != 1 {
 			f.Error("the counter was not recorded")
 		}
 	})
@@ -199,7 +200,7 @@ func TestLogInChallengesDoNotCrowdEachOther(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
 	response := f.got(device, f.logInOptions())
-	for range 2 * stepkey.MaxChallenges {
+	for range 2 * storage.MaxChallenges {
 		f.clock.Advance(time.Millisecond) // so that the first is the oldest
 		f.logInOptions()
 	}
@@ -213,7 +214,7 @@ func TestLogInChallengesDoNotCrowdEachOther(t *testing.T) {
 func TestPasskeyLogInIsUntouchedByThePasswordLimits(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		_, device := f.enrolled("mira", authenticator.Config{})
-		f.guesses("mira", stepkey.FreeAttempts)
+		f.guesses("mira", storage.FreeAttempts)
 		wantLimited(f.TB, "the password", f.guess("mira"), 30*time.Second)
 		f.passkeyLogIn(device)
 		wantLimited(f.TB, "the password still", f.guess("mira"), 30*time.Second)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -72,7 +73,7 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 }
 
 // mayChangePassword asks for what proves most of what the account has.
-func mayChangePassword(a Account, c token.Claims, change ChangePassword, now time.Time) error {
+func mayChangePassword(a storage.Account, c token.Claims, change ChangePassword, now time.Time) error {
 	if len(a.Passkeys) > 0 {
 		return freshlyFull(a, c, now)
 	}
@@ -85,7 +86,7 @@ func mayChangePassword(a Account, c token.Claims, change ChangePassword, now tim
 // provePassword compares the password of somebody who is signed in. Attempts are
 // counted by session, so that a stolen token is no way to guess on, and cannot use up
 // what the owner has at sign-in.
-func (s *Service) provePassword(ctx context.Context, a Account, change ChangePassword, now time.Time) error {
+func (s *Service) provePassword(ctx context.Context, a storage.Account, change ChangePassword, now time.Time) error {
 	typed := *change.Current
 	if len(typed) > maxPasswordBytes {
 		return ErrPasswordTooLong
@@ -95,7 +96,7 @@ func (s *Service) provePassword(ctx context.Context, a Account, change ChangePas
 		return err
 	}
 	defer place.Leave()
-	p := permit{attempt: Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true, Until: now.Add(SessionLifetime)}, known: true}
+	p := permit{attempt: storage.Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true, Until: now.Add(SessionLifetime)}, known: true}
 	if s.limits.limiter != nil {
 		got, err := s.store.ChargeAttempt(ctx, p.attempt)
 		if err != nil {
@@ -119,10 +120,10 @@ func (s *Service) provePassword(ctx context.Context, a Account, change ChangePas
 // setPassword stores the new hash, provided that what allowed it still does, under
 // the lock on the user's row.
 func (s *Service) setPassword(
-	ctx context.Context, c token.Claims, a Account, change ChangePassword, hash string, now time.Time,
+	ctx context.Context, c token.Claims, a storage.Account, change ChangePassword, hash string, now time.Time,
 ) (Grant, error) {
 	session := a.Session
-	err := s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	err := s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		locked, err := tx.LockAccount(ctx, a.User.ID, session.ID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
@@ -138,8 +139,8 @@ func (s *Service) setPassword(
 		}
 		// Others first: ending them asks whether they are live, and with the new
 		// password they are not.
-		ended, err := s.endIn(ctx, tx, EndSessions{
-			UserID: a.User.ID, Except: session.ID, At: now, Reason: EndedByPassword,
+		ended, err := s.endIn(ctx, tx, storage.EndSessions{
+			UserID: a.User.ID, Except: session.ID, At: now, Reason: storage.EndedByPassword,
 		})
 		if err != nil {
 			return nil, err
@@ -156,7 +157,7 @@ func (s *Service) setPassword(
 		}
 		if len(locked.Passkeys) > 0 {
 			// The owner, with a passkey, needs nobody's link.
-			if err := tx.DropLinks(ctx, a.User.ID, LinkRecover); err != nil {
+			if err := tx.DropLinks(ctx, a.User.ID, storage.LinkRecover); err != nil {
 				return nil, err
 			}
 		}
@@ -168,7 +169,7 @@ func (s *Service) setPassword(
 			return nil, err
 		}
 		return ended, errors.Join(
-			s.record(ctx, tx, Event{Kind: EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID}, now),
+			s.record(ctx, tx, Event{Kind: storage.EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID}, now),
 			s.notify(ctx, tx, notice{Kind: mail.PasswordChanged, UserID: a.User.ID, At: now, Client: session.Client}),
 		)
 	})

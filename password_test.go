@@ -7,6 +7,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -46,11 +47,11 @@ func TestChangedPasswordEndsEverythingElse(t *testing.T) {
 		if _, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: newPassword}); err != nil {
 			f.Errorf("new password: %v", err)
 		}
-		if n := f.events(stepkey.EventPasswordChanged); n != 1 {
+		if n := f.events(storage.EventPasswordChanged); n != 1 {
 			f.Errorf("%d events", n)
 		}
 		// The device that changed it stays known; all others are strangers.
-		f.guesses("mira", stepkey.FreeAttempts-1)
+		f.guesses("mira", storage.FreeAttempts-1)
 		f.guesses("mira", 1, here.DeviceToken)
 		wantLimited(f.TB, "a device from before", f.guess("mira", here.DeviceToken), 30*time.Second)
 		f.guesses("mira", 1, changed.DeviceToken)
@@ -74,7 +75,7 @@ func TestPasswordIsNotChangedWithoutProof(t *testing.T) {
 			wantError(f.TB, what, err, test.want)
 		}
 		f.logIn("mira")
-		if f.events(stepkey.EventPasswordChanged) != 0 {
+		if f.events(storage.EventPasswordChanged) != 0 {
 			f.Error("it was changed")
 		}
 	})
@@ -116,7 +117,7 @@ func TestPasswordOfASessionIsTriedTenTimes(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
 		c := f.logIn("mira")
-		for range stepkey.FreeAttempts {
+		for range storage.FreeAttempts {
 			_, err := f.changePassword(c, wrong, newPassword)
 			wantError(f.TB, "guess", err, stepkey.ErrWrongPassword)
 		}

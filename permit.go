@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // permit is leave to try one password. The failure that it counts is given back if the
 // password is right, and all that it took if the password was never looked at.
 type permit struct {
-	failure []Charge // of the address and its neighbourhood
-	signIn  []Charge // counted whether the password is right or wrong
-	attempt Attempt
+	failure []storage.Charge // of the address and its neighbourhood
+	signIn  []storage.Charge // counted whether the password is right or wrong
+	attempt storage.Attempt
 	known   bool    // it is for somebody whom we know
 	device  *device // on which the user signed in before, or nil
 }
@@ -27,7 +28,7 @@ type permit struct {
 // device has used up its count it is a stranger like all others, and waits for its turn
 // among them.
 func (s *Service) permitLogIn(ctx context.Context, place *password.Place, u User, known bool, try LogIn) (permit, error) {
-	p := permit{attempt: Attempt{At: s.now(), Known: known && u.DeletedAt == nil}}
+	p := permit{attempt: storage.Attempt{At: s.now(), Known: known && u.DeletedAt == nil}}
 	if s.limits.limiter == nil {
 		return p, nil
 	}
@@ -124,7 +125,7 @@ func (s *Service) takeBack(ctx context.Context, p permit) {
 // forgive sets back the counts of who has just proved the password. On a known device
 // that ends the hundred of the account as well, but not its waits: somebody else may
 // be guessing at it at this moment.
-func (s *Service) forgive(ctx context.Context, tx Tx, u User, p permit) error {
+func (s *Service) forgive(ctx context.Context, tx storage.Tx, u User, p permit) error {
 	if s.limits.limiter == nil {
 		return nil
 	}

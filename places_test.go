@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -18,7 +19,7 @@ type heldAttempts struct {
 }
 
 // ChargeAttempt implements stepkey.Store.
-func (h *heldAttempts) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+func (h *heldAttempts) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	h.asked <- struct{}{}
 	<-h.goOn
 	return h.Store.ChargeAttempt(ctx, a)

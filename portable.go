@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // PortableUser is a user with passkeys and address as they move between systems: what
@@ -38,12 +39,6 @@ type PortableUser struct {
 	Email *ConfirmedEmail
 
 	Passkeys []PortablePasskey
-}
-
-// ConfirmedEmail is an address, and when its owner proved to receive mail there.
-type ConfirmedEmail struct {
-	Address     string // one plain address; see Mail.To
-	ConfirmedAt time.Time
 }
 
 // PortablePasskey is a passkey of a PortableUser.
@@ -85,7 +80,7 @@ func (s *Service) Export(ctx context.Context, after uuid.UUID, limit int) ([]Por
 	return users, nil
 }
 
-func portable(r UserRecord) PortableUser {
+func portable(r storage.UserRecord) PortableUser {
 	u := PortableUser{
 		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail,
 		PasswordStopped: r.User.PasswordStopped, Handle: r.User.Handle,

@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -37,23 +36,6 @@ const (
 	RecoveryCoolOff = 24 * time.Hour
 )
 
-// RecoveryProof is what a session at level recovery rests on.
-type RecoveryProof string
-
-// The proofs.
-const (
-	RecoveredByNothing RecoveryProof = ""
-	RecoveredByCode    RecoveryProof = "code"
-	RecoveredByMail    RecoveryProof = "mail"
-	RecoveredByAdmin   RecoveryProof = "admin"
-)
-
-// PendingRecovery is a recovery that waits.
-type PendingRecovery struct {
-	StartedAt time.Time
-	ReadyAt   time.Time // from when it can be finished, for RecoveryReadyFor
-}
-
 // recoveryOver reports whether nobody finished a recovery in time.
 func recoveryOver(p PendingRecovery, now time.Time) bool {
 	return !now.Before(p.ReadyAt.Add(RecoveryReadyFor))
@@ -67,42 +49,6 @@ type RecoveryState struct {
 
 	// Pending is the recovery that waits, or nil.
 	Pending *PendingRecovery
-}
-
-// RecoveryCodeDigest is by what a store knows a recovery code.
-type RecoveryCodeDigest [sha256.Size]byte
-
-// RecoveryStore is the part of a [Store] for recovery.
-type RecoveryStore interface {
-	// RecoveryCodes returns how many codes the user has, and since when.
-	RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error)
-}
-
-// RecoveryTx is the part of a [Tx] for recovery.
-type RecoveryTx interface {
-	// ReplaceRecoveryCodes makes these the user's codes, and no others.
-	ReplaceRecoveryCodes(ctx context.Context, userID uuid.UUID, codes []RecoveryCodeDigest, at time.Time) error
-
-	// SpendRecoveryCode removes all of the user's codes if that is one of them, which one
-	// conditional statement decides, and reports whether it was. Of several transactions that
-	// are committed one is told so.
-	SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code RecoveryCodeDigest) (bool, error)
-
-	// BeginRecovery has p wait, in the place of one that waits already.
-	BeginRecovery(ctx context.Context, userID uuid.UUID, p PendingRecovery) error
-
-	// CancelRecovery removes the recovery that waits, and reports whether there was one.
-	CancelRecovery(ctx context.Context, userID uuid.UUID) (bool, error)
-
-	// TrustPassword forgets that the password was set by mail.
-	TrustPassword(ctx context.Context, userID uuid.UUID) error
-
-	// DropWaitingPasskeys removes the user's passkeys that were added through recovery
-	// and cannot be used yet at now, and returns their ids.
-	DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error)
-
-	// DropMail removes the mails of those kinds to the user that wait to be sent.
-	DropMail(ctx context.Context, userID uuid.UUID, kinds ...storage.MailKind) error
 }
 
 // Recovery returns what there is to get back into the account with.
@@ -129,7 +75,7 @@ func pendingRecovery(u User, now time.Time) *PendingRecovery {
 // the lost device is signed out by that. A recovery by mail that waits is stopped: its owner
 // has got back in, so it is of no more use to anybody but somebody else.
 func (s *Service) startRecovered(
-	ctx context.Context, tx Tx, u User, by RecoveryProof, from Client, now time.Time,
+	ctx context.Context, tx storage.Tx, u User, by storage.RecoveryProof, from Client, now time.Time,
 ) (Session, []uuid.UUID, error) {
 	id, err := s.newID()
 	if err != nil {
@@ -141,7 +87,7 @@ func (s *Service) startRecovered(
 		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
 		ExpiresAt: now.Add(RecoveryLifetime), RecoveredBy: by,
 	}
-	ended, err := s.endIn(ctx, tx, EndSessions{UserID: u.ID, At: now, Reason: EndedByRecovery})
+	ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: u.ID, At: now, Reason: storage.EndedByRecovery})
 	if err != nil {
 		return Session{}, nil, err
 	}
@@ -156,7 +102,7 @@ func (s *Service) startRecovered(
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return Session{}, nil, err
 	}
-	e := Event{Kind: EventRecoveryUsed, UserID: u.ID, SessionID: id, Reason: string(by)}
+	e := Event{Kind: storage.EventRecoveryUsed, UserID: u.ID, SessionID: id, Reason: string(by)}
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return Session{}, nil, err
 	}
@@ -166,7 +112,7 @@ func (s *Service) startRecovered(
 // settle is for when somebody has proved a passkey: that ends a recovery, of whomever.
 // In a session that began with the password it also shows that the password of now is
 // the owner's.
-func (s *Service) settle(ctx context.Context, tx Tx, u User, session Session, now time.Time) error {
+func (s *Service) settle(ctx context.Context, tx storage.Tx, u User, session Session, now time.Time) error {
 	if u.PasswordByMail && !session.PasswordAt.IsZero() {
 		if err := tx.TrustPassword(ctx, u.ID); err != nil {
 			return err
@@ -181,7 +127,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, u User, session Session, no
 
 // cancelRecovery makes void what was begun to get back into the account, and tells so
 // if there was anything.
-func (s *Service) cancelRecovery(ctx context.Context, tx Tx, n notice) (cancelled bool, err error) {
+func (s *Service) cancelRecovery(ctx context.Context, tx storage.Tx, n notice) (cancelled bool, err error) {
 	if cancelled, err = s.stopRecovery(ctx, tx, n.UserID, n.At); err != nil || !cancelled {
 		return cancelled, err
 	}
@@ -189,13 +135,13 @@ func (s *Service) cancelRecovery(ctx context.Context, tx Tx, n notice) (cancelle
 }
 
 // stopRecovery is cancelRecovery for where something else tells of it.
-func (s *Service) stopRecovery(ctx context.Context, tx Tx, userID uuid.UUID, now time.Time) (stopped bool, err error) {
+func (s *Service) stopRecovery(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) (stopped bool, err error) {
 	if stopped, err = tx.CancelRecovery(ctx, userID); err != nil || !stopped {
 		return stopped, err
 	}
 	return true, errors.Join(
 		tx.DropMail(ctx, userID, mail.RecoveryStarted, mail.RecoveryReady, mail.FinishRecovery),
-		tx.DropLinks(ctx, userID, LinkFinishRecovery),
-		s.record(ctx, tx, Event{Kind: EventRecoveryCancelled, UserID: userID}, now),
+		tx.DropLinks(ctx, userID, storage.LinkFinishRecovery),
+		s.record(ctx, tx, Event{Kind: storage.EventRecoveryCancelled, UserID: userID}, now),
 	)
 }

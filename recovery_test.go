@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -113,7 +114,7 @@ func TestRecoveryByMail(t *testing.T) {
 		f.wantNothingButEnrolment(g)
 		wantError(f.TB, "again", second(l.finish(f.logIn("mira"), link)), stepkey.ErrLinkExpired)
 		f.wantWaits(g.Claims)
-		if n := f.events(stepkey.EventRecoveryCancelled); n != 0 {
+		if n := f.events(storage.EventRecoveryCancelled); n != 0 {
 			f.Errorf("%d events say that it was cancelled; it was finished", n)
 		}
 	})
@@ -162,7 +163,7 @@ func TestRecoveryByMailIsStopped(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantError(t, "the link", second(l.finish(l.logIn("mira"), link)), stepkey.ErrLinkExpired)
-			if n := l.events(stepkey.EventRecoveryCancelled); n != 1 {
+			if n := l.events(storage.EventRecoveryCancelled); n != 1 {
 				t.Errorf("%d events, want 1", n)
 			}
 			l.received(l.box)
@@ -308,7 +309,7 @@ func TestVeto(t *testing.T) {
 		if err != nil || len(options.AllowCredentials) != 1 {
 			f.Errorf("%d passkeys left, %v; want the owner's", len(options.AllowCredentials), err)
 		}
-		if n := f.events(stepkey.EventPasskeyRemoved); n != 1 {
+		if n := f.events(storage.EventPasskeyRemoved); n != 1 {
 			f.Errorf("%d events, want 1", n)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -55,7 +56,7 @@ func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c token.Claims) ([]s
 	if err != nil {
 		return nil, err
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -66,7 +67,7 @@ func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c token.Claims) ([]s
 		if err := tx.ReplaceRecoveryCodes(ctx, a.User.ID, digests, now); err != nil {
 			return err
 		}
-		e := Event{Kind: EventRecoveryCodesReplaced, UserID: a.User.ID, SessionID: a.Session.ID}
+		e := Event{Kind: storage.EventRecoveryCodesReplaced, UserID: a.User.ID, SessionID: a.Session.ID}
 		if err := s.record(ctx, tx, e, now); err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c token.Claims) ([]s
 	return codes, nil
 }
 
-func (s *Service) drawCodes(userID uuid.UUID) (codes []string, digests []RecoveryCodeDigest, err error) {
+func (s *Service) drawCodes(userID uuid.UUID) (codes []string, digests []storage.RecoveryCodeDigest, err error) {
 	for range RecoveryCodes {
 		raw := make([]byte, recoveryCodeBytes)
 		if _, err := io.ReadFull(s.random, raw); err != nil {
@@ -108,11 +109,11 @@ func parseCode(typed string) (raw []byte, ok bool) {
 }
 
 // codeDigest ties a code to its user: a copied row is worth nothing in another account.
-func (s *Service) codeDigest(userID uuid.UUID, raw []byte) RecoveryCodeDigest {
+func (s *Service) codeDigest(userID uuid.UUID, raw []byte) storage.RecoveryCodeDigest {
 	mac := hmac.New(sha256.New, s.codeKey)
 	mac.Write(userID[:])
 	mac.Write(raw)
-	return RecoveryCodeDigest(mac.Sum(nil))
+	return storage.RecoveryCodeDigest(mac.Sum(nil))
 }
 
 // UseRecoveryCode takes a code of somebody who has given the password, in this session,
@@ -144,7 +145,7 @@ func (s *Service) UseRecoveryCode(
 	}
 	var session Session
 	var pending *PendingRecovery
-	err = s.inTxEnding(ctx, func(tx Tx) (ended []uuid.UUID, err error) {
+	err = s.inTxEnding(ctx, func(tx storage.Tx) (ended []uuid.UUID, err error) {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
@@ -163,7 +164,7 @@ func (s *Service) UseRecoveryCode(
 			pending, err = s.beginRecovery(ctx, tx, locked, from, now)
 			return nil, err
 		}
-		session, ended, err = s.startRecovered(ctx, tx, locked.User, RecoveredByCode, from, now)
+		session, ended, err = s.startRecovered(ctx, tx, locked.User, storage.RecoveredByCode, from, now)
 		return ended, err
 	})
 	if err != nil || pending != nil {
@@ -175,7 +176,7 @@ func (s *Service) UseRecoveryCode(
 
 // mayRecover asks for a fresh password, as for the first passkey: a session that was
 // left open somewhere is no password.
-func mayRecover(a Account, now time.Time) error {
+func mayRecover(a storage.Account, now time.Time) error {
 	if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
 		return ErrReauthenticationRequired
 	}

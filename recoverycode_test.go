@@ -15,6 +15,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -125,7 +126,7 @@ func TestRecoveryByCode(t *testing.T) {
 		}
 		f.wantNothingButEnrolment(g)
 		f.wantWaits(g.Claims)
-		if n := f.events(stepkey.EventRecoveryUsed); n != 1 {
+		if n := f.events(storage.EventRecoveryUsed); n != 1 {
 			f.Errorf("%d events, want 1", n)
 		}
 		again := f.logIn("mira")

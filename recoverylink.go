@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // MaxRecoveryLinkLifetime is how long a link of MakeRecoveryLink may work.
@@ -28,11 +29,11 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 		return "", ErrInvalidRequest
 	}
 	now := s.now()
-	linkToken, link, err := s.newLink(Link{Purpose: LinkRecover, UserID: userID, ExpiresAt: now.Add(lifetime)})
+	linkToken, link, err := s.newLink(storage.Link{Purpose: storage.LinkRecover, UserID: userID, ExpiresAt: now.Add(lifetime)})
 	if err != nil {
 		return "", err
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		u, err := tx.LockUser(ctx, userID)
 		if err != nil {
 			return err
@@ -43,7 +44,7 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 		if err := tx.PutLink(ctx, link); err != nil {
 			return err
 		}
-		e := Event{Kind: EventRecoveryStarted, UserID: userID, Reason: string(RecoveredByAdmin)}
+		e := Event{Kind: storage.EventRecoveryStarted, UserID: userID, Reason: string(storage.RecoveredByAdmin)}
 		if err := s.record(ctx, tx, e, now); err != nil {
 			return err
 		}
@@ -65,22 +66,22 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 // (RemoveUserEmail).
 func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Client) (Grant, error) {
 	now := s.now()
-	u, err := s.store.LinkOwner(ctx, linkDigest(linkToken), LinkRecover, now)
+	u, err := s.store.LinkOwner(ctx, linkDigest(linkToken), storage.LinkRecover, now)
 	if err != nil {
 		return Grant{}, expiredIfMissing(err)
 	}
 	var session Session
-	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) (ended []uuid.UUID, err error) {
+	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) (ended []uuid.UUID, err error) {
 		if u, err = tx.LockUser(ctx, u.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		if _, err := tx.TakeLink(ctx, linkDigest(linkToken), LinkRecover, now); err != nil {
+		if _, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkRecover, now); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		if err := tx.DropLinks(ctx, u.ID, LinkFreeze); err != nil {
+		if err := tx.DropLinks(ctx, u.ID, storage.LinkFreeze); err != nil {
 			return nil, err
 		}
-		session, ended, err = s.startRecovered(ctx, tx, u, RecoveredByAdmin, from, now)
+		session, ended, err = s.startRecovered(ctx, tx, u, storage.RecoveredByAdmin, from, now)
 		return ended, err
 	})
 	if err != nil {

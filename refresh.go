@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A refresh token is derived and not stored:
@@ -126,8 +127,8 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 
 // rotate moves the session on from the generation that was presented, if that is
 // the current one and the session is live. Otherwise it returns ErrNotFound.
-func (s *Service) rotate(ctx context.Context, p presented, userID uuid.UUID, now time.Time) (Rotated, error) {
-	return s.store.RotateSession(ctx, Rotation{
+func (s *Service) rotate(ctx context.Context, p presented, userID uuid.UUID, now time.Time) (storage.Rotated, error) {
+	return s.store.RotateSession(ctx, storage.Rotation{
 		SessionID: p.sessionID, UserID: userID, Generation: p.generation, At: now,
 		IdleSince:     now.Add(-SessionIdle),
 		UnraisedSince: now.Add(-UnraisedLifetime),
@@ -184,19 +185,19 @@ func raisedFrom(s Session, generation int64) bool {
 
 // endReused ends the session whose old token came back, and only that one.
 func (s *Service) endReused(ctx context.Context, session Session, now time.Time) error {
-	which := EndSessions{UserID: session.UserID, Only: session.ID, At: now, Reason: EndedByReuse}
+	which := storage.EndSessions{UserID: session.UserID, Only: session.ID, At: now, Reason: storage.EndedByReuse}
 	// A token of a session that has ended causes no notice, and must not use up those
 	// of sessions that have not.
 	tell := false
 	if _, err := s.store.Account(ctx, session.UserID, session.ID, now); err == nil {
 		tell = s.mayNotify(ctx, session.UserID, mail.SessionReused, now)
 	}
-	err := s.inTxEnding(WithAccount(ctx, session.UserID), func(tx Tx) ([]uuid.UUID, error) {
+	err := s.inTxEnding(WithAccount(ctx, session.UserID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		ended, err := s.endIn(ctx, tx, which)
 		if err != nil || len(ended) == 0 {
 			return ended, err
 		}
-		e := Event{Kind: EventRefreshReused, UserID: session.UserID, SessionID: session.ID}
+		e := Event{Kind: storage.EventRefreshReused, UserID: session.UserID, SessionID: session.ID}
 		if err := s.record(ctx, tx, e, now); err != nil || !tell {
 			return ended, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -88,7 +89,7 @@ func playRefresh(f *fixture, rt *rapid.T, device *authenticator.Authenticator) {
 	m := &refreshModel{
 		created: now, lastSeen: now, rotated: now, generation: 1, issued: map[int64]string{1: g.RefreshToken},
 	}
-	claims, reusesBefore := g.Claims, f.events(stepkey.EventRefreshReused)
+	claims, reusesBefore := g.Claims, f.events(storage.EventRefreshReused)
 
 	present := func(generation int64) {
 		want := m.present(generation, f.clock.Now())
@@ -151,7 +152,7 @@ func playRefresh(f *fixture, rt *rapid.T, device *authenticator.Authenticator) {
 			}).Draw(rt, "time"))
 		},
 		"": func(rt *rapid.T) {
-			if got := f.events(stepkey.EventRefreshReused) - reusesBefore; got != m.reuses {
+			if got := f.events(storage.EventRefreshReused) - reusesBefore; got != m.reuses {
 				rt.Fatalf("%d reuses recorded, want %d", got, m.reuses)
 			}
 		},

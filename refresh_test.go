@@ -11,6 +11,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -116,7 +117,7 @@ func TestPredecessorHasTenSeconds(t *testing.T) {
 	f.clock.Advance(time.Microsecond)
 	f.wantRefused("the predecessor, later", first.RefreshToken)
 	f.wantRefused("the successor, after the predecessor came back", next.RefreshToken)
-	if n := f.events(stepkey.EventRefreshReused); n != 1 {
+	if n := f.events(storage.EventRefreshReused); n != 1 {
 		t.Errorf("%d reuses recorded, want 1", n)
 	}
 }
@@ -134,7 +135,7 @@ func TestOlderTokenEndsTheSessionAndNoOther(t *testing.T) {
 			f.Errorf("Ended: %v, %v", ended, err)
 		}
 		f.refresh(other.RefreshToken)
-		if n := f.events(stepkey.EventRefreshReused); n != 1 {
+		if n := f.events(storage.EventRefreshReused); n != 1 {
 			f.Errorf("%d reuses recorded, want 1", n)
 		}
 	})
@@ -281,7 +282,7 @@ func TestRefreshLooksAgain(t *testing.T) {
 			f.exec(`PRAGMA foreign_keys = 1`)
 			f.exec(statement)
 			f.wantRefused(what, g.RefreshToken)
-			if f.events(stepkey.EventRefreshReused) != 0 {
+			if f.events(storage.EventRefreshReused) != 0 {
 				t.Error("it was taken for a theft")
 			}
 		})
@@ -329,7 +330,7 @@ func TestForgedRefreshTokens(t *testing.T) {
 	if _, err := f.service.BeginRegistration(t.Context(), cookie.Claims); err != nil {
 		t.Errorf("forgeries touched another session: %v", err)
 	}
-	if f.events(stepkey.EventRefreshReused)+f.events(stepkey.EventSessionEnded) != 0 {
+	if f.events(storage.EventRefreshReused)+f.events(storage.EventSessionEnded) != 0 {
 		t.Error("a forgery ended a session")
 	}
 }
@@ -374,7 +375,7 @@ type storeWithHook struct {
 	before func()
 }
 
-func (s *storeWithHook) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+func (s *storeWithHook) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	if hook := s.before; hook != nil {
 		s.before = nil
 		hook()

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/stepkey/stepkey/storage"
 )
 
 // rememberRefusal is for how long the Limiter is not asked again. Meanwhile others may
@@ -31,7 +33,7 @@ func newRefusals(limit int) *refusals {
 
 // wait is for how long charges are known to be refused yet, or zero if that has to be
 // asked.
-func (r *refusals) wait(charges []Charge, now time.Time) time.Duration {
+func (r *refusals) wait(charges []storage.Charge, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	refused := r.known[together(charges)]
@@ -41,7 +43,7 @@ func (r *refusals) wait(charges []Charge, now time.Time) time.Duration {
 	return max(0, refused.until.Sub(now))
 }
 
-func (r *refusals) remember(charges []Charge, now time.Time, wait time.Duration) {
+func (r *refusals) remember(charges []storage.Charge, now time.Time, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.known) >= r.max {
@@ -51,7 +53,7 @@ func (r *refusals) remember(charges []Charge, now time.Time, wait time.Duration)
 }
 
 // together names charges that are made in one call.
-func together(charges []Charge) string {
+func together(charges []storage.Charge) string {
 	var name strings.Builder
 	for _, c := range charges {
 		name.WriteString(c.Bucket)

@@ -3,33 +3,11 @@ package stepkey
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 )
-
-// KeepRefusedCeremonies is how long refused ceremonies are remembered.
-const KeepRefusedCeremonies = 30 * 24 * time.Hour
-
-// RefusedCeremony says that answers to a ceremony of a user were refused for one reason.
-// It holds nothing that a client sent.
-type RefusedCeremony struct {
-	UserID   uuid.UUID
-	Ceremony Purpose
-
-	// Reason is a word such as "origin" or "challenge_expired". docs/passkeys.md lists
-	// them.
-	Reason string
-
-	// Times counts the refusals, at least: of a flood not all are counted.
-	Times int64
-
-	// LastAt and RequestID are the time and the request of the newest.
-	LastAt    time.Time
-	RequestID string
-}
 
 // RecordRefusedCeremony records that an answer of r.UserID was refused, so that an
 // operator can say why a passkey does not work. A user has one record for each

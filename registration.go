@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -36,7 +37,7 @@ type (
 // Token and session are both asked. The token says what this caller has shown;
 // the session can have risen since, by somebody else who holds another token of
 // it.
-func mayChangePasskeys(a Account, c token.Claims, now time.Time) error {
+func mayChangePasskeys(a storage.Account, c token.Claims, now time.Time) error {
 	if a.Session.Level() == token.LevelRecovery {
 		return ErrUnauthorized
 	}
@@ -51,7 +52,7 @@ func mayChangePasskeys(a Account, c token.Claims, now time.Time) error {
 
 // freshlyFull asks for a passkey verification not older than FullWindow, of the token
 // and of the session.
-func freshlyFull(a Account, c token.Claims, now time.Time) error {
+func freshlyFull(a storage.Account, c token.Claims, now time.Time) error {
 	tokenAge, full := c.PasskeyAge(now)
 	if !full || tokenAge > FullWindow || !fullWithin(a.Session, FullWindow, now) {
 		return &StepUpRequiredError{MaxAge: FullWindow}
@@ -138,7 +139,7 @@ func (s *Service) FinishRegistration(
 }
 
 func (s *Service) addPasskey(
-	ctx context.Context, c token.Claims, a Account, key ChallengeKey,
+	ctx context.Context, c token.Claims, a storage.Account, key storage.ChallengeKey,
 	credential ceremony.Credential, name string, now time.Time,
 ) (Passkey, error) {
 	if err := mayAddPasskey(a, c, now); err != nil {
@@ -152,7 +153,7 @@ func (s *Service) addPasskey(
 		return Passkey{}, err
 	}
 	p := Passkey{ID: id, UserID: a.User.ID, Credential: credential, CreatedAt: now}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return unauthorizedIfMissing(err)
@@ -180,7 +181,7 @@ func (s *Service) addPasskey(
 			return err
 		}
 		return s.record(ctx, tx, Event{
-			Kind: EventPasskeyAdded, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: id,
+			Kind: storage.EventPasskeyAdded, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: id,
 		}, now)
 	})
 	return p, err
@@ -188,7 +189,7 @@ func (s *Service) addPasskey(
 
 // mayAddPasskey is mayChangePasskeys, and lets those at level recovery through, who are
 // there for that.
-func mayAddPasskey(a Account, c token.Claims, now time.Time) error {
+func mayAddPasskey(a storage.Account, c token.Claims, now time.Time) error {
 	recovering := a.Session.Level() == token.LevelRecovery && c.Level == token.LevelRecovery
 	if err := mayChangePasskeys(a, c, now); err != nil && !recovering {
 		return err
@@ -201,7 +202,7 @@ func mayAddPasskey(a Account, c token.Claims, now time.Time) error {
 
 // refuseResponse turns the ceremony's judgement into a refusal and records why. A
 // session with too many of them ends.
-func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, cause error, now time.Time) error {
+func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passkey, cause error, now time.Time) error {
 	var refusal *ceremony.Error
 	if !errors.As(cause, &refusal) {
 		return cause
@@ -210,16 +211,16 @@ func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, caus
 	if refusal.Kind == ceremony.Malformed {
 		return ErrInvalidRequest
 	}
-	kind := EventPasskeyRefused
+	kind := storage.EventPasskeyRefused
 	if refusal.Reason == ceremony.ReasonCounter {
-		kind = EventCounterRegression
+		kind = storage.EventCounterRegression
 	}
 	exhausted, err := s.tooManyFailures(ctx, a, now)
 	if err != nil {
 		return err
 	}
 	tell := s.tellsPasskeyFailed(ctx, a, now)
-	err = s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		e := Event{
 			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
 		}
@@ -231,8 +232,8 @@ func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, caus
 		if err := s.record(ctx, tx, e, now); err != nil || !exhausted {
 			return nil, err
 		}
-		return s.endIn(ctx, tx, EndSessions{
-			UserID: a.User.ID, Only: a.Session.ID, At: now, Reason: EndedByFailures,
+		return s.endIn(ctx, tx, storage.EndSessions{
+			UserID: a.User.ID, Only: a.Session.ID, At: now, Reason: storage.EndedByFailures,
 		})
 	})
 	if err != nil {
@@ -244,7 +245,7 @@ func (s *Service) refuseResponse(ctx context.Context, a Account, p Passkey, caus
 // tooManyFailures counts a response that did not hold, and reports whether the session
 // has used up its number of them. Signatures cannot be guessed; who goes on trying is
 // after something else.
-func (s *Service) tooManyFailures(ctx context.Context, a Account, now time.Time) (bool, error) {
+func (s *Service) tooManyFailures(ctx context.Context, a storage.Account, now time.Time) (bool, error) {
 	err := s.limits.chargeVerification(ctx, a, now)
 	var limited *RateLimitedError
 	if errors.As(err, &limited) {
@@ -256,7 +257,7 @@ func (s *Service) tooManyFailures(ctx context.Context, a Account, now time.Time)
 // tellsPasskeyFailed reports whether the owner is to be told of a response that did not
 // hold: the first in an hour, of somebody who has the password and, as far as is known,
 // no passkey (OWASP ASVS 6.3.5).
-func (s *Service) tellsPasskeyFailed(ctx context.Context, a Account, now time.Time) bool {
+func (s *Service) tellsPasskeyFailed(ctx context.Context, a storage.Account, now time.Time) bool {
 	if a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -90,8 +91,8 @@ func TestOf8FirstPasskeysOneWins(t *testing.T) {
 			wantStepUp(f.TB, "loser", err)
 			_ = i
 		}
-		if won != 1 || f.events(stepkey.EventPasskeyAdded) != 1 {
-			f.Errorf("%d of 8 first passkeys were added, %d recorded, want 1", won, f.events(stepkey.EventPasskeyAdded))
+		if won != 1 || f.events(storage.EventPasskeyAdded) != 1 {
+			f.Errorf("%d of 8 first passkeys were added, %d recorded, want 1", won, f.events(storage.EventPasskeyAdded))
 		}
 	})
 }

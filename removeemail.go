@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // RemoveUserEmail leaves a user without an address, as an operator may whose user has lost
@@ -16,7 +17,7 @@ import (
 // one who is not there, or deleted, is ErrNotFound.
 func (s *Service) RemoveUserEmail(ctx context.Context, userID uuid.UUID) error {
 	now := s.now()
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		u, err := tx.LockUser(ctx, userID)
 		if err != nil {
 			return err
@@ -31,11 +32,11 @@ func (s *Service) RemoveUserEmail(ctx context.Context, userID uuid.UUID) error {
 		if err := s.voidOldAddress(ctx, tx, userID, now); err != nil {
 			return err
 		}
-		err = errors.Join(tx.DropLinks(ctx, userID, LinkFreeze), tx.DropMail(ctx, userID, mail.Kinds()...))
+		err = errors.Join(tx.DropLinks(ctx, userID, storage.LinkFreeze), tx.DropMail(ctx, userID, mail.Kinds()...))
 		if err != nil || before == "" {
 			return err
 		}
-		if err := s.record(ctx, tx, Event{Kind: EventEmailRemoved, UserID: userID, Reason: string(RecoveredByAdmin)}, now); err != nil {
+		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailRemoved, UserID: userID, Reason: string(storage.RecoveredByAdmin)}, now); err != nil {
 			return err
 		}
 		if s.mailer == nil {
@@ -50,12 +51,12 @@ func (s *Service) RemoveUserEmail(ctx context.Context, userID uuid.UUID) error {
 // the password was stopped. Whoever else knows the password can sign in with it again.
 func (s *Service) AllowPassword(ctx context.Context, userID uuid.UUID) (lifted bool, err error) {
 	now := s.now()
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		lifted, err = tx.StopPassword(ctx, userID, false)
 		if err != nil || !lifted {
 			return err
 		}
-		return s.record(ctx, tx, Event{Kind: EventUserUnlocked, UserID: userID, Reason: "password"}, now)
+		return s.record(ctx, tx, Event{Kind: storage.EventUserUnlocked, UserID: userID, Reason: "password"}, now)
 	})
 	return lifted, err
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/storage"
 )
 
 // replacedBy returns the session whose refresh token a client keeps where that of a new
@@ -34,9 +36,9 @@ func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken
 }
 
 // endReplaced ends what replacedBy found.
-func (s *Service) endReplaced(ctx context.Context, tx Tx, replaced *Session, now time.Time) ([]uuid.UUID, error) {
+func (s *Service) endReplaced(ctx context.Context, tx storage.Tx, replaced *Session, now time.Time) ([]uuid.UUID, error) {
 	if replaced == nil {
 		return nil, nil
 	}
-	return s.endIn(ctx, tx, EndSessions{UserID: replaced.UserID, Only: replaced.ID, At: now, Reason: EndedByReplacement})
+	return s.endIn(ctx, tx, storage.EndSessions{UserID: replaced.UserID, Only: replaced.ID, At: now, Reason: EndedByReplacement})
 }

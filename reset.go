@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // ResetRequest says whose password is forgotten: by address or by name, one of the two.
@@ -36,7 +37,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 		if err := mail.CheckAddress(r.Email); err != nil {
 			return ErrEmailInvalid
 		}
-		asked.Address = mail.Fold(r.Email)
+		asked.Address = storage.FoldAddress(r.Email)
 		whose = asked.Address
 	default:
 		canonical, err := CanonicalUsername(r.Username)
@@ -52,8 +53,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 	if err := s.limits.chargeReset(ctx, r.Client, whose, now); err != nil {
 		return err
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
-		return s.queue(ctx, tx, QueuedMail{
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
+		return s.queue(ctx, tx, storage.QueuedMail{
 			Kind: mail.FindAccounts, CreatedAt: now, ExpiresAt: now.Add(LinkLifetime), Urgent: true,
 		}, asked)
 	})
@@ -61,14 +62,14 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 
 // findAccounts is the other half of RequestPasswordReset: it sends links to those who
 // are meant, if there is anybody.
-func (s *Service) findAccounts(ctx context.Context, m QueuedMail, l letter) error {
+func (s *Service) findAccounts(ctx context.Context, m storage.QueuedMail, l letter) error {
 	now := s.now()
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		// Whoever was slower than the lease finds it done.
 		if deleted, err := tx.DeleteMail(ctx, m.ID); err != nil || !deleted {
 			return err
 		}
-		addressees, err := tx.Addressees(ctx, AddresseesOf{CanonicalName: l.Name, Address: l.Address})
+		addressees, err := tx.Addressees(ctx, storage.AddresseesOf{CanonicalName: l.Name, Address: l.Address})
 		if err != nil {
 			return err
 		}
@@ -77,11 +78,11 @@ func (s *Service) findAccounts(ctx context.Context, m QueuedMail, l letter) erro
 				continue
 			}
 			from := Client{Device: l.Device, Address: l.Network}
-			err := s.sendLink(ctx, tx, mail.ResetPassword, Link{Purpose: LinkResetPassword, AskedBy: l.AskedBy[a.UserID.String()]}, a, from, now)
+			err := s.sendLink(ctx, tx, mail.ResetPassword, storage.Link{Purpose: storage.LinkResetPassword, AskedBy: l.AskedBy[a.UserID.String()]}, a, from, now)
 			if err != nil {
 				return err
 			}
-			if err := s.record(ctx, tx, Event{Kind: EventResetRequested, UserID: a.UserID}, now); err != nil {
+			if err := s.record(ctx, tx, Event{Kind: storage.EventResetRequested, UserID: a.UserID}, now); err != nil {
 				return err
 			}
 		}
@@ -106,7 +107,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		return ErrPasswordTooLong
 	}
 	digest := linkDigest(linkToken)
-	u, err := s.store.LinkOwner(ctx, digest, LinkResetPassword, s.now())
+	u, err := s.store.LinkOwner(ctx, digest, storage.LinkResetPassword, s.now())
 	if err != nil {
 		return expiredIfMissing(err)
 	}
@@ -123,17 +124,17 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		return err
 	}
 	now := s.now()
-	return s.inTxEnding(WithAccount(ctx, u.ID), func(tx Tx) ([]uuid.UUID, error) {
+	return s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		// As whoever changes the password signed in: the lock first, so that no login
 		// slips in between.
 		if _, err := tx.LockUser(ctx, u.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		if _, err := tx.TakeLink(ctx, digest, LinkResetPassword, now); err != nil {
+		if _, err := tx.TakeLink(ctx, digest, storage.LinkResetPassword, now); err != nil {
 			return nil, expiredIfMissing(err)
 		}
 		// Sessions first: those of an older password are not live.
-		ended, err := s.endIn(ctx, tx, EndSessions{UserID: u.ID, At: now, Reason: EndedByReset})
+		ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: u.ID, At: now, Reason: storage.EndedByReset})
 		if err != nil {
 			return nil, err
 		}
@@ -148,9 +149,9 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 			return nil, err
 		}
 		return ended, errors.Join(
-			tx.DropLinks(ctx, u.ID, LinkVerifyEmail),
+			tx.DropLinks(ctx, u.ID, storage.LinkVerifyEmail),
 			tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false),
-			s.record(ctx, tx, Event{Kind: EventPasswordReset, UserID: u.ID}, now),
+			s.record(ctx, tx, Event{Kind: storage.EventPasswordReset, UserID: u.ID}, now),
 			s.notify(ctx, tx, notice{Kind: mail.PasswordReset, UserID: u.ID, At: now, Client: from}),
 		)
 	})

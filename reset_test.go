@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 )
 
 const another = "another long password"
@@ -63,7 +64,7 @@ func TestPasswordReset(t *testing.T) {
 		if ended, err := f.service.Ended(full); !ended || err != nil {
 			f.Errorf("guards are not told: %v, %v", ended, err)
 		}
-		if f.events(stepkey.EventPasswordReset) != 1 || f.events(stepkey.EventSessionEnded) == 0 {
+		if f.events(storage.EventPasswordReset) != 1 || f.events(storage.EventSessionEnded) == 0 {
 			f.Error("events are missing")
 		}
 		m := f.one(box, "mira@example.com", "Your password was reset")
@@ -166,7 +167,7 @@ func TestDisabledUserResetsNothing(t *testing.T) {
 	wantError(t, "a link of before", f.reset(link, another), stepkey.ErrLinkExpired)
 	f.clock.Advance(time.Hour)
 	f.forgot(box, "mira@example.com", "disabled")
-	if n := f.events(stepkey.EventResetRequested); n != 1 {
+	if n := f.events(storage.EventResetRequested); n != 1 {
 		t.Errorf("%d events, want that of before", n)
 	}
 }
@@ -176,7 +177,7 @@ func TestResetForgetsWrongPasswords(t *testing.T) {
 	f := newFixture(t)
 	box := f.withMail()
 	f.withEmail(box, "mira", "mira@example.com")
-	for range stepkey.MaxAttempts {
+	for range storage.MaxAttempts {
 		wantError(t, "guess", f.guess("mira"), stepkey.ErrInvalidCredentials)
 		f.clock.Advance(time.Hour)
 	}
@@ -204,8 +205,8 @@ func TestOf50ResetsOneSucceeds(t *testing.T) {
 				f.Errorf("reset: %v", err)
 			}
 		}
-		if won != 1 || f.events(stepkey.EventPasswordReset) != 1 {
-			f.Errorf("%d succeeded and %d were recorded, want 1", won, f.events(stepkey.EventPasswordReset))
+		if won != 1 || f.events(storage.EventPasswordReset) != 1 {
+			f.Errorf("%d succeeded and %d were recorded, want 1", won, f.events(storage.EventPasswordReset))
 		}
 		f.one(box, "mira@example.com", "reset")
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -196,7 +197,7 @@ func (s *Service) newID() (uuid.UUID, error) {
 }
 
 // record fills in id and time of e and adds it.
-func (s *Service) record(ctx context.Context, tx Tx, e Event, now time.Time) error {
+func (s *Service) record(ctx context.Context, tx storage.Tx, e Event, now time.Time) error {
 	id, err := s.newID()
 	if err != nil {
 		return err
@@ -207,19 +208,19 @@ func (s *Service) record(ctx context.Context, tx Tx, e Event, now time.Time) err
 
 // account is who is asking, at level password or better. A session at level recovery is
 // for nothing but enrolment, whoever lets its token through.
-func (s *Service) account(ctx context.Context, c token.Claims, now time.Time) (Account, error) {
+func (s *Service) account(ctx context.Context, c token.Claims, now time.Time) (storage.Account, error) {
 	a, err := s.enrollingAccount(ctx, c, now)
 	if err == nil && a.Session.Level() == token.LevelRecovery {
-		return Account{}, ErrUnauthorized
+		return storage.Account{}, ErrUnauthorized
 	}
 	return a, err
 }
 
 // enrollingAccount is account for adding a passkey, for which level recovery will do.
-func (s *Service) enrollingAccount(ctx context.Context, c token.Claims, now time.Time) (Account, error) {
+func (s *Service) enrollingAccount(ctx context.Context, c token.Claims, now time.Time) (storage.Account, error) {
 	userID, sessionID, err := idsOf(c)
 	if err != nil {
-		return Account{}, err
+		return storage.Account{}, err
 	}
 	a, err := s.store.Account(ctx, userID, sessionID, now)
 	return a, unauthorizedIfMissing(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 	"github.com/stepkey/stepkey/token"
 )
@@ -278,7 +279,7 @@ func TestWholePath(t *testing.T) {
 			f.Errorf("times after the passkey: %+v", full)
 		}
 		for kind, want := range map[stepkey.EventKind]int{
-			stepkey.EventSignedUp: 1, stepkey.EventSignedIn: 1, stepkey.EventPasskeyAdded: 1, stepkey.EventSteppedUp: 1,
+			storage.EventSignedUp: 1, storage.EventSignedIn: 1, storage.EventPasskeyAdded: 1, storage.EventSteppedUp: 1,
 		} {
 			if got := f.events(kind); got != want {
 				f.Errorf("%d events %s, want %d", got, kind, want)

@@ -3,53 +3,17 @@ package stepkey
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
-// EndReason says why a session ended before its time.
-type EndReason string
-
 // The reasons.
 const (
-	EndedByLogout     EndReason = "logout"
-	EndedByOwner      EndReason = "ended_by_owner"
-	EndedByReuse      EndReason = "refresh_reused"
-	EndedByRevocation EndReason = "revoked"
-	EndedByLimit      EndReason = "too_many_sessions"
-	EndedByDisabling  EndReason = "user_disabled"
-	EndedByPassword   EndReason = "password_changed"
-	EndedByDeletion   EndReason = "user_deleted"
-	EndedByFailures   EndReason = "too_many_failures"
-	EndedByReset      EndReason = "password_reset"
-	EndedByFreeze     EndReason = "account_frozen"
-	EndedByRecovery   EndReason = "account_recovered"
-	EndedByPasskey    EndReason = "passkey_removed"
-
-	EndedByReplacement EndReason = "replaced"
+	EndedByReplacement storage.EndReason = "replaced"
 )
-
-// EndSessions says which of a user's sessions to end, and why: with Only that one;
-// with Keep all with a refresh token, or with Plain all without one, but Except and Keep
-// others, where those in which a passkey was verified are kept before those in which none
-// was, and newer ones before older ones; with Passkey those that rest on
-// it, but Except; otherwise all but Except, which may be zero.
-//
-// Those rest on a passkey that were raised with it. So do those that began with a passkey
-// alone and have fallen back since: they no longer say with which one.
-type EndSessions struct {
-	UserID  uuid.UUID
-	Only    uuid.UUID
-	Except  uuid.UUID
-	Keep    int
-	Plain   bool
-	Passkey uuid.UUID
-	At      time.Time
-	Reason  EndReason
-}
 
 // LogOut ends the session behind the claims. A session that has ended already is
 // no error.
@@ -58,7 +22,7 @@ func (s *Service) LogOut(ctx context.Context, c token.Claims) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.end(ctx, EndSessions{UserID: userID, Only: sessionID, Reason: EndedByLogout})
+	_, err = s.end(ctx, storage.EndSessions{UserID: userID, Only: sessionID, Reason: storage.EndedByLogout})
 	return err
 }
 
@@ -71,7 +35,7 @@ func (s *Service) LogOutEverywhere(ctx context.Context, c token.Claims) (int, er
 	if err != nil {
 		return 0, err
 	}
-	return s.end(ctx, EndSessions{UserID: a.User.ID, Reason: EndedByLogout})
+	return s.end(ctx, storage.EndSessions{UserID: a.User.ID, Reason: storage.EndedByLogout})
 }
 
 // LogOutOthers ends all of the user's sessions but this one. The rule is that of
@@ -81,7 +45,7 @@ func (s *Service) LogOutOthers(ctx context.Context, c token.Claims) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	return s.end(ctx, EndSessions{UserID: a.User.ID, Except: a.Session.ID, Reason: EndedByOwner})
+	return s.end(ctx, storage.EndSessions{UserID: a.User.ID, Except: a.Session.ID, Reason: storage.EndedByOwner})
 }
 
 // EndSession ends one of the user's own sessions. One that is not live, or is
@@ -98,7 +62,7 @@ func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid
 			return err
 		}
 	}
-	n, err := s.end(ctx, EndSessions{UserID: a.User.ID, Only: sessionID, Reason: EndedByOwner})
+	n, err := s.end(ctx, storage.EndSessions{UserID: a.User.ID, Only: sessionID, Reason: storage.EndedByOwner})
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -106,11 +70,11 @@ func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid
 }
 
 // owner returns the account of a caller who passes asOwner.
-func (s *Service) owner(ctx context.Context, c token.Claims) (Account, error) {
+func (s *Service) owner(ctx context.Context, c token.Claims) (storage.Account, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
-		return Account{}, err
+		return storage.Account{}, err
 	}
 	return a, asOwner(a, c, now)
 }
@@ -174,7 +138,7 @@ func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err e
 	if err != nil {
 		return false, err
 	}
-	_, err = s.end(ctx, EndSessions{UserID: session.UserID, Only: session.ID, Reason: EndedByRevocation})
+	_, err = s.end(ctx, storage.EndSessions{UserID: session.UserID, Only: session.ID, Reason: storage.EndedByRevocation})
 	return true, err
 }
 
@@ -183,7 +147,7 @@ func (s *Service) revokeSession(ctx context.Context, c token.Claims) error {
 	if err != nil {
 		return nil
 	}
-	_, err = s.end(ctx, EndSessions{UserID: userID, Only: sessionID, Reason: EndedByRevocation})
+	_, err = s.end(ctx, storage.EndSessions{UserID: userID, Only: sessionID, Reason: storage.EndedByRevocation})
 	return err
 }
 
@@ -206,9 +170,9 @@ func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Cla
 
 // end ends sessions in a transaction of its own, records each end, and returns how
 // many there were.
-func (s *Service) end(ctx context.Context, which EndSessions) (n int, err error) {
+func (s *Service) end(ctx context.Context, which storage.EndSessions) (n int, err error) {
 	which.At = s.now()
-	err = s.inTxEnding(WithAccount(ctx, which.UserID), func(tx Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(WithAccount(ctx, which.UserID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		ended, err := s.endIn(ctx, tx, which)
 		n = len(ended)
 		return ended, err
@@ -221,9 +185,9 @@ func (s *Service) end(ctx context.Context, which EndSessions) (n int, err error)
 //
 // They read again what ended up to endedSettle ago. Ends that are committed later than that
 // after their time would never be found, so a transaction that takes too long is undone.
-func (s *Service) inTxEnding(ctx context.Context, fn func(Tx) ([]uuid.UUID, error)) error {
+func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UUID, error)) error {
 	var ended []uuid.UUID
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
 		began := s.now()
 		if ended, err = fn(tx); err != nil || len(ended) == 0 {
 			return err
@@ -242,14 +206,14 @@ func (s *Service) inTxEnding(ctx context.Context, fn func(Tx) ([]uuid.UUID, erro
 // endIn ends sessions and records each end. The use-case may have waited since which.At,
 // for a turn to hash or for another transaction, so the time is read again: others look
 // for ends by it. tx is one of inTxEnding.
-func (s *Service) endIn(ctx context.Context, tx Tx, which EndSessions) ([]uuid.UUID, error) {
+func (s *Service) endIn(ctx context.Context, tx storage.Tx, which storage.EndSessions) ([]uuid.UUID, error) {
 	which.At = latest(which.At, s.now())
 	ended, err := tx.EndSessions(ctx, which)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ended {
-		e := Event{Kind: EventSessionEnded, UserID: which.UserID, SessionID: id, Reason: string(which.Reason)}
+		e := Event{Kind: storage.EventSessionEnded, UserID: which.UserID, SessionID: id, Reason: string(which.Reason)}
 		if err := s.record(ctx, tx, e, which.At); err != nil {
 			return nil, err
 		}
@@ -261,13 +225,13 @@ func (s *Service) endIn(ctx context.Context, tx Tx, which EndSessions) ([]uuid.U
 // user who is disabled already is no error; one who is not there is ErrNotFound.
 func (s *Service) DisableUser(ctx context.Context, userID uuid.UUID) error {
 	now := s.now()
-	return s.inTxEnding(ctx, func(tx Tx) ([]uuid.UUID, error) {
+	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		// The lock, so that no login slips in between. Then sessions first: ending them
 		// asks whether they are live, and those of a disabled user are not.
 		if _, err := tx.LockUser(ctx, userID); err != nil {
 			return nil, err
 		}
-		ended, err := s.endIn(ctx, tx, EndSessions{UserID: userID, At: now, Reason: EndedByDisabling})
+		ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: userID, At: now, Reason: storage.EndedByDisabling})
 		if err != nil {
 			return nil, err
 		}
@@ -275,19 +239,19 @@ func (s *Service) DisableUser(ctx context.Context, userID uuid.UUID) error {
 		if err != nil || !changed {
 			return ended, err
 		}
-		return ended, s.record(ctx, tx, Event{Kind: EventUserDisabled, UserID: userID}, now)
+		return ended, s.record(ctx, tx, Event{Kind: storage.EventUserDisabled, UserID: userID}, now)
 	})
 }
 
 // EnableUser lets a disabled user sign in again. Sessions stay ended.
 func (s *Service) EnableUser(ctx context.Context, userID uuid.UUID) error {
 	now := s.now()
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		changed, err := tx.SetDisabled(ctx, userID, nil)
 		if err != nil || !changed {
 			return err
 		}
-		return s.record(ctx, tx, Event{Kind: EventUserEnabled, UserID: userID}, now)
+		return s.record(ctx, tx, Event{Kind: storage.EventUserEnabled, UserID: userID}, now)
 	})
 }
 
@@ -295,10 +259,10 @@ func (s *Service) EnableUser(ctx context.Context, userID uuid.UUID) error {
 // MaxAttempts of somebody else have left without a way in.
 func (s *Service) UnlockUser(ctx context.Context, u User) error {
 	now := s.now()
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return s.store.InTx(ctx, func(tx storage.Tx) error {
 		if err := tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, Event{Kind: EventUserUnlocked, UserID: u.ID}, now)
+		return s.record(ctx, tx, Event{Kind: storage.EventUserUnlocked, UserID: u.ID}, now)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -43,7 +44,7 @@ func TestEndingSessions(t *testing.T) {
 			f.Errorf("LogOutEverywhere: %d, %v; want 2", n, err)
 		}
 		f.wantRefused("everywhere", five.RefreshToken)
-		if n := f.events(stepkey.EventSessionEnded); n != 5 {
+		if n := f.events(storage.EventSessionEnded); n != 5 {
 			f.Errorf("%d ends recorded, want 5", n)
 		}
 	})
@@ -102,7 +103,7 @@ func TestDisabledUserIsRefusedEverywhere(t *testing.T) {
 		wantError(f.TB, "EnableUser", f.service.EnableUser(f.Context(), u.ID), nil)
 		f.wantRefused("refresh after enabling", g.RefreshToken)
 		f.logInForRefresh("mira")
-		if d, e := f.events(stepkey.EventUserDisabled), f.events(stepkey.EventUserEnabled); d != 1 || e != 1 {
+		if d, e := f.events(storage.EventUserDisabled), f.events(storage.EventUserEnabled); d != 1 || e != 1 {
 			f.Errorf("%d and %d events, want one each", d, e)
 		}
 	})
@@ -184,7 +185,7 @@ func (f *fixture) addSession(name string, refresh stepkey.RefreshMode) {
 	now := f.clock.Now()
 	u, err := f.store.UserByName(f.Context(), name)
 	if err == nil {
-		err = f.store.InTx(f.Context(), func(tx stepkey.Tx) error {
+		err = f.store.InTx(f.Context(), func(tx storage.Tx) error {
 			return tx.CreateSession(f.Context(), stepkey.Session{
 				ID: uuid.New(), UserID: u.ID, PasswordVersion: u.PasswordVersion, PasswordAt: now,
 				CreatedAt: now, LastSeenAt: now, RotatedAt: now, ExpiresAt: now.Add(stepkey.SessionLifetime),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A right password is hashed only so often, and a thief who has it does not use up what
@@ -84,7 +85,7 @@ func TestPasswordChangesAreLimited(t *testing.T) {
 		// In three sessions, since one has ten attempts.
 		for range 3 {
 			c := f.logIn("mira")
-			for range stepkey.FreeAttempts {
+			for range storage.FreeAttempts {
 				wantError(f.TB, "a wrong one", second(f.changePassword(c, newPassword, newPassword)), stepkey.ErrWrongPassword)
 			}
 		}
@@ -105,7 +106,7 @@ func TestAttemptsOfADeviceNotMadeAreGivenBack(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
 		known := f.mustLogInFrom("at first", from("192.0.2.7"))
-		f.guesses("mira", stepkey.FreeAttempts) // strangers wait
+		f.guesses("mira", storage.FreeAttempts) // strangers wait
 		config := f.config()
 		config.Store = &cancellingStore{Store: f.store}
 		service := f.newService(config)
@@ -126,7 +127,7 @@ type cancellingStore struct {
 }
 
 // ChargeAttempt implements stepkey.Store.
-func (s *cancellingStore) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+func (s *cancellingStore) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	defer s.cancel()
 	return s.Store.ChargeAttempt(ctx, a)
 }

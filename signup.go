@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // userHandleBytes is what WebAuthn L3 §14.6.1 recommends.
@@ -65,11 +66,11 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if _, err := io.ReadFull(s.random, u.Handle); err != nil {
 		return User{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
 	}
-	return u, s.store.InTx(ctx, func(tx Tx) error {
+	return u, s.store.InTx(ctx, func(tx storage.Tx) error {
 		if err := tx.CreateUser(ctx, u); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, Event{Kind: EventSignedUp, UserID: u.ID}, u.CreatedAt)
+		return s.record(ctx, tx, Event{Kind: storage.EventSignedUp, UserID: u.ID}, u.CreatedAt)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -96,14 +97,14 @@ func (s *Service) FinishStepUp(
 
 // elevate stores what the verification changes, all of it or nothing.
 func (s *Service) elevate(
-	ctx context.Context, a Account, key ChallengeKey, p Passkey, asserted ceremony.Asserted, now time.Time,
+	ctx context.Context, a storage.Account, key storage.ChallengeKey, p Passkey, asserted ceremony.Asserted, now time.Time,
 ) (Grant, error) {
 	session := a.Session
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
 	session.FullHardware = p.Credential.HardwareBound()
 	session.ExpiresAt = raisedExpiry(session, now)
 	used := false
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
+	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
 		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (s *Service) elevate(
 			return err
 		}
 		return s.record(ctx, tx, Event{
-			Kind: EventSteppedUp, UserID: a.User.ID, SessionID: session.ID, PasskeyID: p.ID,
+			Kind: storage.EventSteppedUp, UserID: a.User.ID, SessionID: session.ID, PasskeyID: p.ID,
 		}, now)
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -86,7 +87,7 @@ func TestFailedTryUsesTheChallengeUp(t *testing.T) {
 	wantError(t, "bad signature", second(f.service.FinishStepUp(t.Context(), claims, bad)), stepkey.ErrVerificationFailed)
 	wantError(t, "good one afterwards", second(f.service.FinishStepUp(t.Context(), claims, f.got(device, options))),
 		stepkey.ErrChallengeExpired)
-	if f.events(stepkey.EventPasskeyRefused) != 1 {
+	if f.events(storage.EventPasskeyRefused) != 1 {
 		t.Error("the refusal was not recorded")
 	}
 }
@@ -125,7 +126,7 @@ func TestCounterRegressionIsRefusedAndRecorded(t *testing.T) {
 	})
 	copied := parsed[stepkey.AssertionResponse](f, answer, err)
 	wantError(t, "copied key", second(f.service.FinishStepUp(t.Context(), claims, copied)), stepkey.ErrVerificationFailed)
-	if n := f.events(stepkey.EventCounterRegression); n != 1 {
+	if n := f.events(storage.EventCounterRegression); n != 1 {
 		t.Errorf("%d counter regressions recorded, want 1", n)
 	}
 	f.stepUp(claims, device)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -224,7 +225,7 @@ func TestLogInThatWasComparedBeforeTheFreeze(t *testing.T) {
 			}
 		}
 		wantError(f.TB, "the login", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
-		if n := f.events(stepkey.EventAccountFrozen); n != 1 {
+		if n := f.events(storage.EventAccountFrozen); n != 1 {
 			f.Errorf("%d freezes, want 1", n)
 		}
 	})
@@ -247,7 +248,7 @@ func TestOperatorAllowsThePassword(t *testing.T) {
 			}
 		}
 		f.logIn("mira")
-		if n := f.events(stepkey.EventUserUnlocked); n != 2 {
+		if n := f.events(storage.EventUserUnlocked); n != 2 {
 			f.Errorf("%d events, want 2", n)
 		}
 	})
@@ -342,7 +343,7 @@ func TestOperatorRemovesTheAddress(t *testing.T) {
 		wantError(f.TB, "a reset", f.reset(reset, another), stepkey.ErrLinkExpired)
 		wantError(f.TB, "a new address", f.service.ConfirmEmail(f.Context(), confirm, f.stranger()), stepkey.ErrLinkExpired)
 		f.wantEmail("removed", p.claims, stepkey.EmailState{})
-		if n := f.events(stepkey.EventEmailRemoved); n != 1 {
+		if n := f.events(storage.EventEmailRemoved); n != 1 {
 			f.Errorf("%d events, want 1", n)
 		}
 		if _, err := f.service.RecoverByLink(f.Context(), operators, f.stranger()); err != nil {
@@ -352,7 +353,7 @@ func TestOperatorRemovesTheAddress(t *testing.T) {
 		f.noMail(box, "the notices of a recovery")
 		wantError(f.TB, "again", f.service.RemoveUserEmail(f.Context(), f.userID("mira")), nil)
 		wantError(f.TB, "nobody", f.service.RemoveUserEmail(f.Context(), uuid.New()), stepkey.ErrNotFound)
-		if n := f.events(stepkey.EventEmailRemoved); n != 1 {
+		if n := f.events(storage.EventEmailRemoved); n != 1 {
 			f.Errorf("%d events, want still 1", n)
 		}
 	})

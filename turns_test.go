@@ -13,6 +13,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -35,16 +36,16 @@ func (w *watched) begin() (end func()) {
 	}
 }
 
-func (w *watched) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+func (w *watched) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	defer w.begin()()
-	return w.Store.InTx(ctx, func(tx stepkey.Tx) error {
+	return w.Store.InTx(ctx, func(tx storage.Tx) error {
 		err := fn(tx)
 		time.Sleep(w.lasts)
 		return err
 	})
 }
 
-func (w *watched) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+func (w *watched) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	defer w.begin()()
 	return w.Store.Account(ctx, userID, sessionID, now)
 }
@@ -54,7 +55,7 @@ func (w *watched) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Ses
 	return w.Store.RefreshSession(ctx, id)
 }
 
-func (w *watched) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.Rotated, error) {
+func (w *watched) RotateSession(ctx context.Context, r storage.Rotation) (storage.Rotated, error) {
 	defer w.begin()()
 	return w.Store.RotateSession(ctx, r)
 }
@@ -69,7 +70,7 @@ func (w *watched) Events(ctx context.Context, userID uuid.UUID, before *stepkey.
 	return w.Store.Events(ctx, userID, before, limit)
 }
 
-func (w *watched) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+func (w *watched) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	defer w.begin()()
 	return w.Store.ChargeAttempt(ctx, a)
 }
@@ -89,17 +90,17 @@ func (w *watched) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]st
 	return w.Store.RefusedCeremonies(ctx, userID)
 }
 
-func (w *watched) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+func (w *watched) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	defer w.begin()()
 	return w.Store.Put(ctx, key, state, ttl)
 }
 
-func (w *watched) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+func (w *watched) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	defer w.begin()()
 	return w.Store.Take(ctx, key)
 }
 
-func (w *watched) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Duration, error) {
+func (w *watched) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
 	defer w.begin()()
 	return w.Store.Charge(ctx, charges...)
 }

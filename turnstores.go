@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/storage"
 )
 
 type accountKey struct{}
@@ -44,7 +46,7 @@ type turnStore struct {
 	turns *turns
 }
 
-func (s turnStore) InTx(ctx context.Context, fn func(Tx) error) error {
+func (s turnStore) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	key := turnKey(ctx, nil)
 	if key == nil {
 		return s.Store.InTx(ctx, fn)
@@ -66,16 +68,16 @@ func (s turnStore) Ping(ctx context.Context) error {
 	return s.Store.Ping(ctx)
 }
 
-func (s turnStore) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error) {
-	return inTurn(ctx, s.turns, userID, func() (Account, error) { return s.Store.Account(ctx, userID, sessionID, now) })
+func (s turnStore) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
+	return inTurn(ctx, s.turns, userID, func() (storage.Account, error) { return s.Store.Account(ctx, userID, sessionID, now) })
 }
 
 func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (Session, error) {
 	return inTurn(ctx, s.turns, turnKey(ctx, id), func() (Session, error) { return s.Store.RefreshSession(ctx, id) })
 }
 
-func (s turnStore) RotateSession(ctx context.Context, r Rotation) (Rotated, error) {
-	return inTurn(ctx, s.turns, r.UserID, func() (Rotated, error) { return s.Store.RotateSession(ctx, r) })
+func (s turnStore) RotateSession(ctx context.Context, r storage.Rotation) (storage.Rotated, error) {
+	return inTurn(ctx, s.turns, r.UserID, func() (storage.Rotated, error) { return s.Store.RotateSession(ctx, r) })
 }
 
 func (s turnStore) Sessions(
@@ -118,8 +120,8 @@ func (s turnStore) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, ol
 	return inTurn(ctx, s.turns, userID, func() (bool, error) { return s.Store.ReplacePasswordHash(ctx, userID, old, replacement) })
 }
 
-func (s turnStore) ChargeAttempt(ctx context.Context, a Attempt) (Attempts, error) {
-	return inTurn(ctx, s.turns, turnKey(ctx, a.Key), func() (Attempts, error) { return s.Store.ChargeAttempt(ctx, a) })
+func (s turnStore) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
+	return inTurn(ctx, s.turns, turnKey(ctx, a.Key), func() (storage.Attempts, error) { return s.Store.ChargeAttempt(ctx, a) })
 }
 
 // turnChallenges is the same for Challenges. One without a user, for signing in with a
@@ -129,7 +131,7 @@ type turnChallenges struct {
 	turns *turns
 }
 
-func (c turnChallenges) Put(ctx context.Context, key ChallengeKey, state []byte, ttl time.Duration) error {
+func (c turnChallenges) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	if key.UserID == uuid.Nil {
 		return c.Challenges.Put(ctx, key, state, ttl)
 	}
@@ -141,7 +143,7 @@ func (c turnChallenges) Put(ctx context.Context, key ChallengeKey, state []byte,
 	return c.Challenges.Put(ctx, key, state, ttl)
 }
 
-func (c turnChallenges) Take(ctx context.Context, key ChallengeKey) ([]byte, error) {
+func (c turnChallenges) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	if key.UserID == uuid.Nil {
 		return c.Challenges.Take(ctx, key)
 	}
@@ -160,6 +162,6 @@ type turnLimiter struct {
 	turns *turns
 }
 
-func (l turnLimiter) Charge(ctx context.Context, charges ...Charge) (time.Duration, error) {
+func (l turnLimiter) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
 	return inTurn(ctx, l.turns, turnKey(ctx, charges[len(charges)-1].Bucket), func() (time.Duration, error) { return l.Limiter.Charge(ctx, charges...) })
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // withManyEvents is signedIn for a user of whom MaxExportedEvents and some more events are recorded.
@@ -30,10 +31,10 @@ func withManyEvents(t *testing.T) (h http.Handler, bearer string) {
 	var events []stepkey.Event
 	for i := range stepkey.MaxExportedEvents + 50 {
 		events = append(events, stepkey.Event{
-			ID: uuid.New(), Kind: stepkey.EventSteppedUp, UserID: u.ID, At: time.Unix(1_000_000_000+int64(i/3), 0).UTC(), // three at a time
+			ID: uuid.New(), Kind: storage.EventSteppedUp, UserID: u.ID, At: time.Unix(1_000_000_000+int64(i/3), 0).UTC(), // three at a time
 		})
 	}
-	err = store.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.RecordEvents(t.Context(), events) })
+	err = store.InTx(t.Context(), func(tx storage.Tx) error { return tx.RecordEvents(t.Context(), events) })
 	if err != nil {
 		t.Fatal(err)
 	}

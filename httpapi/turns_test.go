@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // counted counts the transactions that are under way at once.
@@ -19,7 +20,7 @@ type counted struct {
 	now, most atomic.Int32
 }
 
-func (c *counted) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+func (c *counted) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	n := c.now.Add(1)
 	defer c.now.Add(-1)
 	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {

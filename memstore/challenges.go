@@ -10,21 +10,21 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // DefaultCapacity is how many challenges are kept at most. One takes about half a
 // kilobyte.
 const DefaultCapacity = 100_000
 
-// Challenges is a stepkey.Challenges. It is safe for concurrent use.
+// Challenges is a storage.Challenges. It is safe for concurrent use.
 type Challenges struct {
 	clock    func() time.Time
 	capacity int
 
 	mu        sync.Mutex
-	byKey     map[stepkey.ChallengeKey]entry
-	bySession map[uuid.UUID][]stepkey.ChallengeKey // oldest first
+	byKey     map[storage.ChallengeKey]entry
+	bySession map[uuid.UUID][]storage.ChallengeKey // oldest first
 	nextSweep time.Time
 }
 
@@ -33,7 +33,7 @@ type entry struct {
 	expiresAt time.Time
 }
 
-var _ stepkey.Challenges = (*Challenges)(nil)
+var _ storage.Challenges = (*Challenges)(nil)
 
 // NewChallenges returns an empty store that keeps up to capacity challenges, or
 // DefaultCapacity if that is zero, and tells the time by clock, or by time.Now if
@@ -47,41 +47,41 @@ func NewChallenges(capacity int, clock func() time.Time) *Challenges {
 	}
 	return &Challenges{
 		clock: clock, capacity: capacity,
-		byKey:     make(map[stepkey.ChallengeKey]entry),
-		bySession: make(map[uuid.UUID][]stepkey.ChallengeKey),
+		byKey:     make(map[storage.ChallengeKey]entry),
+		bySession: make(map[uuid.UUID][]storage.ChallengeKey),
 	}
 }
 
-// Put implements stepkey.Challenges.
-func (c *Challenges) Put(_ context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+// Put implements storage.Challenges.
+func (c *Challenges) Put(_ context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	now := c.clock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sweep(now)
 	outstanding := c.bySession[key.SessionID]
-	if len(outstanding) >= stepkey.MaxChallenges {
+	if len(outstanding) >= storage.MaxChallenges {
 		c.remove(outstanding[0])
 	}
 	if len(c.byKey) >= c.capacity {
-		return stepkey.ErrUnavailable
+		return storage.ErrUnavailable
 	}
 	c.byKey[key] = entry{state: append([]byte(nil), state...), expiresAt: now.Add(ttl)}
 	c.bySession[key.SessionID] = append(c.bySession[key.SessionID], key)
 	return nil
 }
 
-// Take implements stepkey.Challenges.
-func (c *Challenges) Take(_ context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+// Take implements storage.Challenges.
+func (c *Challenges) Take(_ context.Context, key storage.ChallengeKey) ([]byte, error) {
 	now := c.clock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found, ok := c.byKey[key]
 	if !ok {
-		return nil, stepkey.ErrChallengeExpired
+		return nil, storage.ErrChallengeExpired
 	}
 	c.remove(key)
 	if !now.Before(found.expiresAt) {
-		return nil, stepkey.ErrChallengeExpired
+		return nil, storage.ErrChallengeExpired
 	}
 	return found.state, nil
 }
@@ -102,9 +102,9 @@ func (c *Challenges) sweep(now time.Time) {
 	}
 }
 
-func (c *Challenges) remove(key stepkey.ChallengeKey) {
+func (c *Challenges) remove(key storage.ChallengeKey) {
 	delete(c.byKey, key)
-	var rest []stepkey.ChallengeKey
+	var rest []storage.ChallengeKey
 	for _, other := range c.bySession[key.SessionID] {
 		if other != key {
 			rest = append(rest, other)

@@ -7,13 +7,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/memstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 )
 
 func TestChallenges(t *testing.T) {
-	storetest.TestChallenges(t, func(*testing.T) (stepkey.Challenges, storetest.Time) {
+	storetest.TestChallenges(t, func(*testing.T) (storage.Challenges, storetest.Time) {
 		clock := storetest.NewClock()
 		return memstore.NewChallenges(0, clock.Now), clock.Time()
 	})
@@ -23,21 +23,21 @@ func TestChallenges(t *testing.T) {
 func TestFullStoreRefuses(t *testing.T) {
 	clock := storetest.NewClock()
 	c := memstore.NewChallenges(2, clock.Now)
-	keys := []stepkey.ChallengeKey{{Digest: [32]byte{1}, SessionID: uuid.New()}, {Digest: [32]byte{2}, SessionID: uuid.New()}}
+	keys := []storage.ChallengeKey{{Digest: [32]byte{1}, SessionID: uuid.New()}, {Digest: [32]byte{2}, SessionID: uuid.New()}}
 	for _, key := range keys {
 		if err := c.Put(t.Context(), key, nil, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
-	third := stepkey.ChallengeKey{Digest: [32]byte{3}, SessionID: uuid.New()}
-	if err := c.Put(t.Context(), third, nil, time.Minute); !errors.Is(err, stepkey.ErrUnavailable) {
+	third := storage.ChallengeKey{Digest: [32]byte{3}, SessionID: uuid.New()}
+	if err := c.Put(t.Context(), third, nil, time.Minute); !errors.Is(err, storage.ErrUnavailable) {
 		t.Fatalf("Put into a full store: %v, want ErrUnavailable", err)
 	}
 	if _, err := c.Take(t.Context(), keys[0]); err != nil {
 		t.Errorf("Take of a kept challenge: %v", err)
 	}
 	clock.Advance(time.Minute)
-	for _, key := range []stepkey.ChallengeKey{third, {Digest: [32]byte{4}, SessionID: uuid.New()}} {
+	for _, key := range []storage.ChallengeKey{third, {Digest: [32]byte{4}, SessionID: uuid.New()}} {
 		if err := c.Put(t.Context(), key, nil, time.Minute); err != nil {
 			t.Errorf("Put after the others expired: %v", err)
 		}

@@ -5,15 +5,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/gcra"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // DefaultBuckets is how many buckets are kept at most that are not full. One takes
 // about 120 bytes.
 const DefaultBuckets = 250_000
 
-// Limiter is a stepkey.Limiter. It is safe for concurrent use.
+// Limiter is a storage.Limiter. It is safe for concurrent use.
 type Limiter struct {
 	clock    func() time.Time
 	capacity int
@@ -23,7 +23,7 @@ type Limiter struct {
 	nextSweep time.Time
 }
 
-var _ stepkey.Limiter = (*Limiter)(nil)
+var _ storage.Limiter = (*Limiter)(nil)
 
 // NewLimiter returns a limiter whose buckets are all full, that keeps up to
 // capacity others, or DefaultBuckets if that is zero, and tells the time by clock,
@@ -38,8 +38,8 @@ func NewLimiter(capacity int, clock func() time.Time) *Limiter {
 	return &Limiter{clock: clock, capacity: capacity, full: make(map[string]int64)}
 }
 
-// Charge implements stepkey.Limiter.
-func (l *Limiter) Charge(_ context.Context, charges ...stepkey.Charge) (time.Duration, error) {
+// Charge implements storage.Limiter.
+func (l *Limiter) Charge(_ context.Context, charges ...storage.Charge) (time.Duration, error) {
 	now := l.clock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +58,7 @@ func (l *Limiter) Charge(_ context.Context, charges ...stepkey.Charge) (time.Dur
 		return time.Duration(longest) * time.Microsecond, nil
 	}
 	if len(l.full)+added > l.capacity {
-		return 0, stepkey.ErrUnavailable
+		return 0, storage.ErrUnavailable
 	}
 	for i, c := range charges {
 		l.full[c.Bucket] = next[i]
@@ -66,8 +66,8 @@ func (l *Limiter) Charge(_ context.Context, charges ...stepkey.Charge) (time.Dur
 	return 0, nil
 }
 
-// Refund implements stepkey.Limiter.
-func (l *Limiter) Refund(_ context.Context, charges ...stepkey.Charge) error {
+// Refund implements storage.Limiter.
+func (l *Limiter) Refund(_ context.Context, charges ...storage.Charge) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range charges {
@@ -78,7 +78,7 @@ func (l *Limiter) Refund(_ context.Context, charges ...stepkey.Charge) error {
 	return nil
 }
 
-func rate(c stepkey.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }
+func rate(c storage.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }
 
 // sweep forgets the buckets that are full again.
 func (l *Limiter) sweep(now time.Time) {

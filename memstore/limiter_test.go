@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/memstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 )
 
 func TestLimiter(t *testing.T) {
-	storetest.TestLimiter(t, func(*testing.T) (one, other stepkey.Limiter, _ storetest.Time) {
+	storetest.TestLimiter(t, func(*testing.T) (one, other storage.Limiter, _ storetest.Time) {
 		clock := storetest.NewClock()
 		l := memstore.NewLimiter(0, clock.Now)
 		return l, l, clock.Time()
@@ -23,11 +23,11 @@ func TestLimiter(t *testing.T) {
 func TestFullLimiterRefuses(t *testing.T) {
 	clock := storetest.NewClock()
 	l := memstore.NewLimiter(2, clock.Now)
-	limit := stepkey.Limit{Burst: 2, Every: time.Minute}
+	limit := storage.Limit{Burst: 2, Every: time.Minute}
 	charge := func(names ...string) (time.Duration, error) {
-		var charges []stepkey.Charge
+		var charges []storage.Charge
 		for _, name := range names {
-			charges = append(charges, stepkey.Charge{Bucket: name, Limit: limit, Cost: 1})
+			charges = append(charges, storage.Charge{Bucket: name, Limit: limit, Cost: 1})
 		}
 		return l.Charge(t.Context(), charges...)
 	}
@@ -39,7 +39,7 @@ func TestFullLimiterRefuses(t *testing.T) {
 	}
 	refuse := func(names ...string) {
 		t.Helper()
-		if _, err := charge(names...); !errors.Is(err, stepkey.ErrUnavailable) {
+		if _, err := charge(names...); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("Charge(%q): %v, want ErrUnavailable", names, err)
 		}
 	}
@@ -61,10 +61,10 @@ func TestFullLimiterRefuses(t *testing.T) {
 
 func BenchmarkCharge(b *testing.B) {
 	l := memstore.NewLimiter(0, nil)
-	limit := stepkey.Limit{Burst: 1 << 30, Every: time.Microsecond}
+	limit := storage.Limit{Burst: 1 << 30, Every: time.Microsecond}
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			c := stepkey.Charge{Bucket: "bucket " + strconv.Itoa(i%1000), Limit: limit, Cost: 1}
+			c := storage.Charge{Bucket: "bucket " + strconv.Itoa(i%1000), Limit: limit, Cost: 1}
 			if _, err := l.Charge(b.Context(), c); err != nil {
 				b.Fatal(err)
 			}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A session's challenges are one hash. Its entries are numbered, so that the order
@@ -65,28 +65,28 @@ if tonumber(ends) <= now then
 end
 return state`
 
-// Put implements stepkey.Challenges.
-func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+// Put implements storage.Challenges.
+func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	return s.run(ctx, s.put, sessionKey(key), []string{
-		field(key), strconv.FormatInt(ttl.Microseconds(), 10), strconv.Itoa(stepkey.MaxChallenges), string(state),
+		field(key), strconv.FormatInt(ttl.Microseconds(), 10), strconv.Itoa(storage.MaxChallenges), string(state),
 	}).Error()
 }
 
-// Take implements stepkey.Challenges.
-func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+// Take implements storage.Challenges.
+func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	state, err := s.run(ctx, s.take, sessionKey(key), []string{field(key)}).AsBytes()
 	if rueidis.IsRedisNil(err) {
-		return nil, stepkey.ErrChallengeExpired
+		return nil, storage.ErrChallengeExpired
 	}
 	return state, err
 }
 
-func sessionKey(key stepkey.ChallengeKey) []string {
+func sessionKey(key storage.ChallengeKey) []string {
 	return []string{"stepkey:challenges:" + key.SessionID.String()}
 }
 
 // field is everything but the session that has to agree: who asks with anything else
 // finds nothing, and removes nothing.
-func field(key stepkey.ChallengeKey) string {
+func field(key storage.ChallengeKey) string {
 	return string(key.Purpose) + " " + key.UserID.String() + " " + string(key.Digest[:])
 }

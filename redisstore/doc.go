@@ -3,7 +3,7 @@
 //
 //	store, err := redisstore.Open(ctx, "rediss://stepkey:password@redis:6379/0", redisstore.Options{})
 //
-// A [Store] is a stepkey.Challenges and a stepkey.Limiter. It needs Redis 6.2 or any
+// A [Store] is a storage.Challenges and a storage.Limiter. It needs Redis 6.2 or any
 // Valkey, and of an ACL user the commands EVAL, EVALSHA, PING and INFO, those in the
 // scripts, and the keys stepkey:*.
 //
@@ -27,7 +27,7 @@
 //
 // Every operation ends within Options.Timeout. What cannot be done, whatever the reason
 // (no connection, no answer, no memory, a read-only replica, a server that loads its
-// data), is stepkey.ErrUnavailable; nothing may be concluded from it. The client
+// data), is storage.ErrUnavailable; nothing may be concluded from it. The client
 // connects again by itself. An operation that was given up may still be carried out
 // later: a challenge may be used up, an attempt counted.
 //

@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/redistest"
 	"github.com/stepkey/stepkey/redisstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // operations are everything that a Store does.
@@ -39,7 +39,7 @@ func operations(store *redisstore.Store) map[string]func(context.Context) error 
 
 func wantUnavailable(t *testing.T, what string, err error, reason string) {
 	t.Helper()
-	if !errors.Is(err, stepkey.ErrUnavailable) || !strings.Contains(err.Error(), reason) {
+	if !errors.Is(err, storage.ErrUnavailable) || !strings.Contains(err.Error(), reason) {
 		t.Errorf("%s: %v, want ErrUnavailable for %q", what, err, reason)
 	}
 }
@@ -117,7 +117,7 @@ func TestKilledServer(t *testing.T) {
 	}
 	for what, operation := range operations(store) {
 		for range 3 {
-			if err := operation(t.Context()); !errors.Is(err, stepkey.ErrUnavailable) {
+			if err := operation(t.Context()); !errors.Is(err, storage.ErrUnavailable) {
 				t.Errorf("%s: %v, want ErrUnavailable", what, err)
 			}
 		}
@@ -156,7 +156,7 @@ func TestFullServer(t *testing.T) {
 		}
 	}
 	state := []byte(strings.Repeat("x", 20_000))
-	var kept []stepkey.ChallengeKey
+	var kept []storage.ChallengeKey
 	var err error
 	for err == nil {
 		key := newKey()
@@ -175,7 +175,7 @@ func TestFullServer(t *testing.T) {
 	}
 	_, err = store.Charge(t.Context(), charge("new"))
 	wantUnavailable(t, "Charge of a new bucket", err, "OOM")
-	roomy := stepkey.Charge{Bucket: "known", Limit: stepkey.Limit{Burst: 9, Every: time.Hour}, Cost: 1}
+	roomy := storage.Charge{Bucket: "known", Limit: storage.Limit{Burst: 9, Every: time.Hour}, Cost: 1}
 	_, err = store.Charge(t.Context(), roomy, charge("new"))
 	wantUnavailable(t, "Charge of two", err, "OOM")
 	if after, err := do(t, client, "GET stepkey:limit:known").ToString(); err != nil || after != before {
@@ -202,20 +202,20 @@ func TestFullServer(t *testing.T) {
 func TestFullServerKeepsTheOldest(t *testing.T) {
 	server := redistest.New(t, redistest.Options{})
 	store, client := open(t, server), inspect(t, server)
-	keys := []stepkey.ChallengeKey{newKey()}
-	for i := range stepkey.MaxChallenges {
+	keys := []storage.ChallengeKey{newKey()}
+	for i := range storage.MaxChallenges {
 		key := keys[0]
 		key.Digest[0] ^= byte(i + 1)
 		keys = append(keys, key)
 	}
-	for _, key := range keys[:stepkey.MaxChallenges] {
+	for _, key := range keys[:storage.MaxChallenges] {
 		if err := store.Put(t.Context(), key, nil, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
 	do(t, client, "CONFIG SET maxmemory 1")
-	wantUnavailable(t, "Put", store.Put(t.Context(), keys[stepkey.MaxChallenges], nil, time.Minute), "OOM")
-	for _, key := range keys[:stepkey.MaxChallenges] {
+	wantUnavailable(t, "Put", store.Put(t.Context(), keys[storage.MaxChallenges], nil, time.Minute), "OOM")
+	for _, key := range keys[:storage.MaxChallenges] {
 		if _, err := store.Take(t.Context(), key); err != nil {
 			t.Errorf("Take: %v", err)
 		}
@@ -292,7 +292,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	for _, url := range []string{"redis://127.0.0.1:1", "rediss://127.0.0.1:1", "unix:///does/not/exist.sock"} {
-		if _, err := redisstore.Open(t.Context(), url, redisstore.Options{}); !errors.Is(err, stepkey.ErrUnavailable) {
+		if _, err := redisstore.Open(t.Context(), url, redisstore.Options{}); !errors.Is(err, storage.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", url, err)
 		}
 	}
@@ -300,7 +300,7 @@ func TestOpen(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := redisstore.Open(t.Context(), server.URL(), redisstore.Options{}); !errors.Is(err, stepkey.ErrUnavailable) {
+	if _, err := redisstore.Open(t.Context(), server.URL(), redisstore.Options{}); !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("a killed server: %v, want ErrUnavailable", err)
 	}
 }

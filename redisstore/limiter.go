@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/gcra"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // The arithmetic is that of package gcra. Numbers in Lua are exact up to 2^53, which
@@ -48,8 +48,8 @@ for i, key in ipairs(KEYS) do
 end
 return 1`
 
-// Charge implements stepkey.Limiter.
-func (s *Store) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Duration, error) {
+// Charge implements storage.Limiter.
+func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
 	args := make([]string, 0, 2*len(charges))
 	for _, c := range charges {
 		args = append(args, decimal(rate(c).Step(c.Cost)), decimal(rate(c).Size()))
@@ -58,8 +58,8 @@ func (s *Store) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Dur
 	return time.Duration(wait) * time.Microsecond, err
 }
 
-// Refund implements stepkey.Limiter.
-func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
+// Refund implements storage.Limiter.
+func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
 	args := make([]string, 0, len(charges))
 	for _, c := range charges {
 		args = append(args, decimal(rate(c).Step(c.Cost)))
@@ -67,7 +67,7 @@ func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
 	return s.run(ctx, s.refund, bucketKeys(charges), args).Error()
 }
 
-func bucketKeys(charges []stepkey.Charge) []string {
+func bucketKeys(charges []storage.Charge) []string {
 	keys := make([]string, len(charges))
 	for i, c := range charges {
 		keys[i] = "stepkey:limit:" + c.Bucket
@@ -75,6 +75,6 @@ func bucketKeys(charges []stepkey.Charge) []string {
 	return keys
 }
 
-func rate(c stepkey.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }
+func rate(c storage.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Timeout is the default of Options.Timeout. Every login asks Redis first, so an
@@ -44,7 +44,7 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Store is a stepkey.Challenges and a stepkey.Limiter. It is safe for concurrent
+// Store is a storage.Challenges and a storage.Limiter. It is safe for concurrent
 // use.
 type Store struct {
 	client                    rueidis.Client
@@ -54,8 +54,8 @@ type Store struct {
 }
 
 var (
-	_ stepkey.Challenges = (*Store)(nil)
-	_ stepkey.Limiter    = (*Store)(nil)
+	_ storage.Challenges = (*Store)(nil)
+	_ storage.Limiter    = (*Store)(nil)
 )
 
 // Open connects to the server that url names and makes sure that it answers:
@@ -206,4 +206,4 @@ func (s *Store) do(ctx context.Context, ask func(context.Context) rueidis.RedisR
 	}
 }
 
-func unavailable(err error) error { return fmt.Errorf("%w: redis: %w", stepkey.ErrUnavailable, err) }
+func unavailable(err error) error { return fmt.Errorf("%w: redis: %w", storage.ErrUnavailable, err) }

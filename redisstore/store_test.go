@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/rueidis"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/redistest"
 	"github.com/stepkey/stepkey/redisstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 )
 
@@ -113,7 +113,7 @@ func timeOf(t *testing.T, client rueidis.Client) storetest.Time {
 }
 
 func TestChallenges(t *testing.T) {
-	storetest.TestChallenges(t, func(t *testing.T) (stepkey.Challenges, storetest.Time) {
+	storetest.TestChallenges(t, func(t *testing.T) (storage.Challenges, storetest.Time) {
 		server := redistest.New(t, redistest.Options{})
 		client := inspect(t, server)
 		t.Cleanup(func() { wantTTLs(t, client) })
@@ -122,7 +122,7 @@ func TestChallenges(t *testing.T) {
 }
 
 func TestLimiter(t *testing.T) {
-	storetest.TestLimiter(t, func(t *testing.T) (one, other stepkey.Limiter, _ storetest.Time) {
+	storetest.TestLimiter(t, func(t *testing.T) (one, other storage.Limiter, _ storetest.Time) {
 		server := redistest.New(t, redistest.Options{})
 		client := inspect(t, server)
 		t.Cleanup(func() { wantTTLs(t, client) })
@@ -130,14 +130,14 @@ func TestLimiter(t *testing.T) {
 	})
 }
 
-func newKey() stepkey.ChallengeKey {
-	key := stepkey.ChallengeKey{Purpose: stepkey.PurposeStepUp, UserID: uuid.New(), SessionID: uuid.New()}
+func newKey() storage.ChallengeKey {
+	key := storage.ChallengeKey{Purpose: storage.PurposeStepUp, UserID: uuid.New(), SessionID: uuid.New()}
 	copy(key.Digest[:], key.UserID[:])
 	return key
 }
 
-func charge(bucket string) stepkey.Charge {
-	return stepkey.Charge{Bucket: bucket, Limit: stepkey.Limit{Burst: 2, Every: time.Hour}, Cost: 1}
+func charge(bucket string) storage.Charge {
+	return storage.Charge{Bucket: bucket, Limit: storage.Limit{Burst: 2, Every: time.Hour}, Cost: 1}
 }
 
 func TestTwoClientsShareChallenges(t *testing.T) {
@@ -155,7 +155,7 @@ func TestTwoClientsShareChallenges(t *testing.T) {
 			got, err := stores[i%2].Take(t.Context(), key)
 			if err == nil {
 				took <- string(got)
-			} else if !errors.Is(err, stepkey.ErrChallengeExpired) {
+			} else if !errors.Is(err, storage.ErrChallengeExpired) {
 				t.Errorf("Take: %v", err)
 			}
 		})
@@ -174,7 +174,7 @@ func TestOneRoundTrip(t *testing.T) {
 	server := redistest.New(t, redistest.Options{})
 	store, client := open(t, server), inspect(t, server)
 	all := func() {
-		charges, key := []stepkey.Charge{charge("a"), charge("b"), charge("c")}, newKey()
+		charges, key := []storage.Charge{charge("a"), charge("b"), charge("c")}, newKey()
 		_, err := store.Charge(t.Context(), charges...)
 		err = errors.Join(err, store.Refund(t.Context(), charges...), store.Put(t.Context(), key, nil, time.Minute))
 		_, taken := store.Take(t.Context(), key)
@@ -231,16 +231,16 @@ func TestRefundedBucketLeavesNoKey(t *testing.T) {
 
 func BenchmarkCharge(b *testing.B) {
 	store := open(b, redistest.New(b, redistest.Options{}))
-	wide := stepkey.Limit{Burst: 1 << 30, Every: time.Microsecond}
+	wide := storage.Limit{Burst: 1 << 30, Every: time.Microsecond}
 	for name, buckets := range map[string]int{"one": 1, "three": 3} {
 		b.Run(name, func(b *testing.B) {
 			b.SetParallelism(8)
 			b.RunParallel(func(pb *testing.PB) {
 				for i := 0; pb.Next(); i++ {
-					var charges []stepkey.Charge
+					var charges []storage.Charge
 					for n := range buckets {
 						bucket := strconv.Itoa(1000*n + i%100)
-						charges = append(charges, stepkey.Charge{Bucket: bucket, Limit: wide, Cost: 1})
+						charges = append(charges, storage.Charge{Bucket: bucket, Limit: wide, Cost: 1})
 					}
 					if _, err := store.Charge(b.Context(), charges...); err != nil {
 						b.Fatal(err)

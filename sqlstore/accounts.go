@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // selectAccount reads session, user and passkeys in one look, one row for each
@@ -25,50 +25,50 @@ const selectAccount = `
 	WHERE s.id = $2 AND s.user_id = $3 AND ` + live + `
 	ORDER BY p.created_at, p.id`
 
-// Account implements stepkey.Store.
-func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+// Account implements storage.Store.
+func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	a, err := account(ctx, s.db.read, userID, sessionID, now)
 	return a, s.translate(err)
 }
 
-// LockAccount implements stepkey.Tx. The lock is a statement of its own: a
+// LockAccount implements storage.Tx. The lock is a statement of its own: a
 // statement that waits for a lock goes on with what it had read of the other
 // tables before it waited.
-func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	if _, err := t.LockUser(ctx, userID); err != nil {
-		return stepkey.Account{}, err
+		return storage.Account{}, err
 	}
 	a, err := account(ctx, t, userID, sessionID, now)
 	return a, notFound(err)
 }
 
-func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now time.Time) (stepkey.Account, error) {
+func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	rows, err := q.QueryContext(ctx, selectAccount, now, sessionID, userID)
 	if err != nil {
-		return stepkey.Account{}, err
+		return storage.Account{}, err
 	}
 	defer rows.Close()
-	var a stepkey.Account
+	var a storage.Account
 	found := false
 	for rows.Next() {
 		found = true
 		if err := scanAccount(rows, &a); err != nil {
-			return stepkey.Account{}, err
+			return storage.Account{}, err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return stepkey.Account{}, err
+		return storage.Account{}, err
 	}
 	if !found {
-		return stepkey.Account{}, sql.ErrNoRows
+		return storage.Account{}, sql.ErrNoRows
 	}
 	return a, nil
 }
 
 // scanAccount reads one row, and adds its passkey, if there is one, to a.
-func scanAccount(rows *sql.Rows, a *stepkey.Account) error {
+func scanAccount(rows *sql.Rows, a *storage.Account) error {
 	u, s := &a.User, &a.Session
 	var p passkeyRow
 	var recovery recoveryRow
@@ -115,8 +115,8 @@ func (r *passkeyRow) targets() []any {
 	}
 }
 
-func (r passkeyRow) passkey(userID uuid.UUID) (stepkey.Passkey, error) {
-	p := stepkey.Passkey{
+func (r passkeyRow) passkey(userID uuid.UUID) (storage.Passkey, error) {
+	p := storage.Passkey{
 		ID: r.id.UUID, UserID: userID, Name: r.name.String,
 		CreatedAt: r.createdAt.UTC(), LastUsedAt: utc(r.lastUsedAt), UsableFrom: utc(r.usableFrom),
 	}

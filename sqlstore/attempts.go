@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // chargeAttempt counts an attempt if none has to be waited for. The first ones leave
@@ -33,28 +33,28 @@ const chargeAttempt = `
 // inARow is how many attempts there are in a row with this one.
 const inARow = `(CASE WHEN a.last_at <= $3 - $7 THEN 1 ELSE a.in_a_row + 1 END)`
 
-// ChargeAttempt implements stepkey.Store.
-func (s *Store) ChargeAttempt(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+// ChargeAttempt implements storage.Store.
+func (s *Store) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := a.At.UnixMicro()
 	var failures int
 	var until int64
 	err := s.db.write.QueryRowContext(ctx, chargeAttempt, a.Key[:], a.Known, now,
-		stepkey.FreeAttempts, stepkey.FirstWait.Microseconds(), stepkey.MaxWait.Microseconds(),
-		stepkey.AttemptMemory.Microseconds(), stepkey.MaxAttempts, forgetAt(a)).Scan(&failures, &until)
+		storage.FreeAttempts, storage.FirstWait.Microseconds(), storage.MaxWait.Microseconds(),
+		storage.AttemptMemory.Microseconds(), storage.MaxAttempts, forgetAt(a)).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s.blocked(ctx, a)
 	}
 	if err != nil {
-		return stepkey.Attempts{}, s.translate(err)
+		return storage.Attempts{}, s.translate(err)
 	}
-	return stepkey.Attempts{Charged: true, Failures: failures, Wait: wait(failures, until, now)}, nil
+	return storage.Attempts{Charged: true, Failures: failures, Wait: wait(failures, until, now)}, nil
 }
 
 // forgetAt is when the count of an attempt can be deleted, or nil for as long as the
 // account exists.
-func forgetAt(a stepkey.Attempt) *int64 {
+func forgetAt(a storage.Attempt) *int64 {
 	var at int64
 	switch {
 	case !a.Until.IsZero():
@@ -68,30 +68,30 @@ func forgetAt(a stepkey.Attempt) *int64 {
 }
 
 // blocked says how long an attempt that was not charged has to wait.
-func (s *Store) blocked(ctx context.Context, a stepkey.Attempt) (stepkey.Attempts, error) {
+func (s *Store) blocked(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	var failures int
 	var until int64
 	err := s.db.read.QueryRowContext(ctx,
 		`SELECT failures, blocked_until FROM {login_attempts} WHERE key = $1`, a.Key[:]).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
-		return stepkey.Attempts{Wait: time.Second}, nil // set back a moment ago
+		return storage.Attempts{Wait: time.Second}, nil // set back a moment ago
 	}
 	if err != nil {
-		return stepkey.Attempts{}, s.translate(err)
+		return storage.Attempts{}, s.translate(err)
 	}
-	return stepkey.Attempts{Failures: failures, Wait: max(wait(failures, until, a.At.UnixMicro()), time.Microsecond)}, nil
+	return storage.Attempts{Failures: failures, Wait: max(wait(failures, until, a.At.UnixMicro()), time.Microsecond)}, nil
 }
 
 func wait(failures int, until, now int64) time.Duration {
-	if failures >= stepkey.MaxAttempts {
-		return stepkey.MaxWait
+	if failures >= storage.MaxAttempts {
+		return storage.MaxWait
 	}
 	return time.Duration(max(0, until-now)) * time.Microsecond
 }
 
-// RefundAttempt implements stepkey.Store. That the attempt was charged says that
+// RefundAttempt implements storage.Store. That the attempt was charged says that
 // nothing was to be waited for then; so nothing is now, unless others came since.
-func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
+func (s *Store) RefundAttempt(ctx context.Context, a storage.Attempt) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx, `
@@ -101,8 +101,8 @@ func (s *Store) RefundAttempt(ctx context.Context, a stepkey.Attempt) error {
 	return s.translate(err)
 }
 
-// ForgetAttempts implements stepkey.Tx.
-func (t *tx) ForgetAttempts(ctx context.Context, key stepkey.AttemptKey, keepWaits bool) error {
+// ForgetAttempts implements storage.Tx.
+func (t *tx) ForgetAttempts(ctx context.Context, key storage.AttemptKey, keepWaits bool) error {
 	statement := `DELETE FROM {login_attempts} WHERE key = $1`
 	if keepWaits {
 		statement = `UPDATE {login_attempts} SET failures = 0 WHERE key = $1`

@@ -7,16 +7,16 @@ import (
 	"errors"
 	"time"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// Put implements stepkey.Challenges.
+// Put implements storage.Challenges.
 //
 // The two statements need no transaction. A challenge becomes known when Put
 // returns, and every Put cuts the session down to the newest after its own row
 // is there; so of the challenges that anybody knows, never more than the cap can
 // be taken.
-func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte, ttl time.Duration) error {
+func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now()
@@ -31,14 +31,14 @@ func (s *Store) Put(ctx context.Context, key stepkey.ChallengeKey, state []byte,
 		DELETE FROM {challenges} WHERE session_id = $1 AND digest NOT IN (
 			SELECT digest FROM {challenges} WHERE session_id = $1 AND expires_at > $2
 			ORDER BY created_at DESC, digest LIMIT $3)`,
-		key.SessionID, now, stepkey.MaxChallenges)
+		key.SessionID, now, storage.MaxChallenges)
 	return s.translate(err)
 }
 
-// Take implements stepkey.Challenges. The one statement is committed when it
+// Take implements storage.Challenges. The one statement is committed when it
 // returns, whatever becomes of the ceremony. A challenge whose time is over is
 // removed as well, and then refused.
-func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, error) {
+func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var state []byte
@@ -48,18 +48,18 @@ func (s *Store) Take(ctx context.Context, key stepkey.ChallengeKey) ([]byte, err
 		RETURNING state, expires_at`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID).Scan(&state, &expiresAt)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, stepkey.ErrChallengeExpired
+		return nil, storage.ErrChallengeExpired
 	}
 	if err != nil {
 		return nil, s.translate(err)
 	}
 	if !s.Now().Before(expiresAt) {
-		return nil, stepkey.ErrChallengeExpired
+		return nil, storage.ErrChallengeExpired
 	}
 	return state, nil
 }
 
-// SpendChallenge implements stepkey.Tx. The INSERT of a second transaction waits at
+// SpendChallenge implements storage.Tx. The INSERT of a second transaction waits at
 // the unique index until the first one is done.
 func (t *tx) SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (bool, error) {
 	return changed(ctx, t,

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 )
 
@@ -66,13 +66,13 @@ func newSchema() string { return "s_" + strings.ReplaceAll(uuid.NewString(), "-"
 
 func TestStore(t *testing.T) {
 	conformance(t, func(t *testing.T, empty func(*testing.T) place) {
-		storetest.TestStore(t, func(t *testing.T) stepkey.Store { return empty(t).open(t, nil) })
+		storetest.TestStore(t, func(t *testing.T) storage.Store { return empty(t).open(t, nil) })
 	})
 }
 
 func TestChallenges(t *testing.T) {
 	conformance(t, func(t *testing.T, empty func(*testing.T) place) {
-		storetest.TestChallenges(t, func(t *testing.T) (stepkey.Challenges, storetest.Time) {
+		storetest.TestChallenges(t, func(t *testing.T) (storage.Challenges, storetest.Time) {
 			clock := storetest.NewClock()
 			return empty(t).open(t, clock.Now), clock.Time()
 		})
@@ -81,7 +81,7 @@ func TestChallenges(t *testing.T) {
 
 func TestLimiter(t *testing.T) {
 	conformance(t, func(t *testing.T, empty func(*testing.T) place) {
-		storetest.TestLimiter(t, func(t *testing.T) (one, other stepkey.Limiter, _ storetest.Time) {
+		storetest.TestLimiter(t, func(t *testing.T) (one, other storage.Limiter, _ storetest.Time) {
 			clock, p := storetest.NewClock(), empty(t)
 			return p.open(t, clock.Now), p.open(t, clock.Now), clock.Time()
 		})

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A caller's deadline ends an operation; that the caller has gone does not.
@@ -23,11 +23,11 @@ func TestDeadlineOfTheCaller(t *testing.T) {
 			name string
 			ctx  context.Context
 			want error
-		}{{"deadline", passed, stepkey.ErrUnavailable}, {"cancelled", gone, stepkey.ErrNotFound}} {
+		}{{"deadline", passed, storage.ErrUnavailable}, {"cancelled", gone, storage.ErrNotFound}} {
 			if _, err := store.UserByName(test.ctx, "nobody"); !errors.Is(err, test.want) {
 				t.Errorf("%s: UserByName: %v, want %v", test.name, err, test.want)
 			}
-			err := store.InTx(test.ctx, func(stepkey.Tx) error { return stepkey.ErrNotFound })
+			err := store.InTx(test.ctx, func(storage.Tx) error { return storage.ErrNotFound })
 			if !errors.Is(err, test.want) {
 				t.Errorf("%s: InTx: %v, want %v", test.name, err, test.want)
 			}
@@ -62,11 +62,11 @@ func TestTimeout(t *testing.T) {
 		if _, err := lock.ExecContext(t.Context(), db.Complete(`UPDATE users SET username = 'mira'`)); err != nil {
 			t.Fatal(err)
 		}
-		err = store.InTx(t.Context(), func(tx stepkey.Tx) error {
+		err = store.InTx(t.Context(), func(tx storage.Tx) error {
 			_, err := tx.LockAccount(t.Context(), session.UserID, session.ID, epoch)
 			return err
 		})
-		if !errors.Is(err, stepkey.ErrUnavailable) {
+		if !errors.Is(err, storage.ErrUnavailable) {
 			t.Errorf("behind a lock: %v, want ErrUnavailable", err)
 		}
 	})

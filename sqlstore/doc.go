@@ -3,7 +3,7 @@
 //	store, err := sqlstore.Open(ctx, "sqlite:data/stepkey.db", sqlstore.Options{})
 //	store, err := sqlstore.Open(ctx, "postgres://stepkey@db/stepkey", sqlstore.Options{})
 //
-// A [Store] is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. [Open]
+// A [Store] is a storage.Store, a storage.Challenges and a storage.Limiter. [Open]
 // brings the schema up to date first; several instances may do so at once. Its tables
 // are apart from those of an application in the same database, as Options.Schema says.
 //
@@ -22,5 +22,5 @@
 // # Bounds
 //
 // Every operation ends within Options.Timeout. What cannot be done in time, or for want
-// of a connection, disk space or a server, is stepkey.ErrUnavailable.
+// of a connection, disk space or a server, is storage.ErrUnavailable.
 package sqlstore

@@ -8,11 +8,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// SetEmail implements stepkey.MailTx. The lock is a statement of its own, as in
+// SetEmail implements storage.MailTx. The lock is a statement of its own, as in
 // LockAccount.
 func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error) {
 	if _, err := t.LockUser(ctx, userID); err != nil {
@@ -30,15 +29,15 @@ func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at 
 		INSERT INTO {emails} (user_id, address, folded, confirmed_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id) DO UPDATE
 		SET address = excluded.address, folded = excluded.folded, confirmed_at = excluded.confirmed_at`,
-		userID, address, mail.Fold(address), at)
+		userID, address, storage.FoldAddress(address), at)
 	return before, err
 }
 
-// Email implements stepkey.MailStore.
-func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (stepkey.EmailState, error) {
+// Email implements storage.MailStore.
+func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (storage.EmailState, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var state stepkey.EmailState
+	var state storage.EmailState
 	err := s.db.read.QueryRowContext(ctx, `
 		SELECT COALESCE((SELECT address FROM {emails} WHERE user_id = $1), ''),
 		       COALESCE((SELECT address FROM {mail_links}
@@ -47,9 +46,9 @@ func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (ste
 	return state, s.translate(err)
 }
 
-// Addressees implements stepkey.MailTx.
-func (t *tx) Addressees(ctx context.Context, which stepkey.AddresseesOf) ([]stepkey.Addressee, error) {
-	condition, arg := `e.folded = $1`, any(mail.Fold(which.Address))
+// Addressees implements storage.MailTx.
+func (t *tx) Addressees(ctx context.Context, which storage.AddresseesOf) ([]storage.Addressee, error) {
+	condition, arg := `e.folded = $1`, any(storage.FoldAddress(which.Address))
 	switch {
 	case which.UserID != uuid.Nil:
 		condition, arg = `u.id = $1`, which.UserID
@@ -59,14 +58,14 @@ func (t *tx) Addressees(ctx context.Context, which stepkey.AddresseesOf) ([]step
 	rows, err := t.QueryContext(ctx, `
 		SELECT u.id, u.username, u.disabled_at IS NULL, u.password_version, e.address
 		FROM {users} u JOIN {emails} e ON e.user_id = u.id
-		WHERE `+condition+` ORDER BY e.confirmed_at, u.id LIMIT $2`, arg, stepkey.MaxAddressees)
+		WHERE `+condition+` ORDER BY e.confirmed_at, u.id LIMIT $2`, arg, storage.MaxAddressees)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var found []stepkey.Addressee
+	var found []storage.Addressee
 	for rows.Next() {
-		var a stepkey.Addressee
+		var a storage.Addressee
 		if err := rows.Scan(&a.UserID, &a.Username, &a.Active, &a.PasswordVersion, &a.Address); err != nil {
 			return nil, err
 		}

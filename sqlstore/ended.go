@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// EndedSessions implements stepkey.Store. Its index has everything that it reads.
-func (s *Store) EndedSessions(ctx context.Context, after stepkey.EndedSession, limit int) ([]stepkey.EndedSession, error) {
+// EndedSessions implements storage.Store. Its index has everything that it reads.
+func (s *Store) EndedSessions(ctx context.Context, after storage.EndedSession, limit int) ([]storage.EndedSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `
@@ -21,9 +21,9 @@ func (s *Store) EndedSessions(ctx context.Context, after stepkey.EndedSession, l
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var ended []stepkey.EndedSession
+	var ended []storage.EndedSession
 	for rows.Next() {
-		var e stepkey.EndedSession
+		var e storage.EndedSession
 		if err := rows.Scan(&e.ID, &e.UserID, &e.At); err != nil {
 			return nil, s.translate(err)
 		}
@@ -33,7 +33,7 @@ func (s *Store) EndedSessions(ctx context.Context, after stepkey.EndedSession, l
 	return ended, s.translate(rows.Err())
 }
 
-// OpenSessions implements stepkey.Store.
+// OpenSessions implements storage.Store.
 func (s *Store) OpenSessions(
 	ctx context.Context, userID uuid.UUID, createdBefore, expiringAfter time.Time, limit int,
 ) ([]uuid.UUID, error) {

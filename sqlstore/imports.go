@@ -9,8 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // chunkRows is how many rows one statement adds or asks for: few round trips, and few
@@ -34,18 +33,18 @@ func placeholders(rows, columns int) string {
 	return b.String() + ")"
 }
 
-// ImportUsers implements stepkey.Tx. What cannot be added because of a unique column
+// ImportUsers implements storage.Tx. What cannot be added because of a unique column
 // comes back from no INSERT; only then is it looked up which one it was.
-func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]stepkey.UserOutcome, error) {
+func (t *tx) ImportUsers(ctx context.Context, batch []storage.UserRecord) ([]storage.UserOutcome, error) {
 	added, err := t.insertUsers(ctx, batch)
 	if err != nil {
 		return nil, err
 	}
-	outcomes := make([]stepkey.UserOutcome, len(batch))
-	var refused, comers []stepkey.UserRecord
+	outcomes := make([]storage.UserOutcome, len(batch))
+	var refused, comers []storage.UserRecord
 	for i, r := range batch {
 		if _, ok := added[r.User.ID]; ok {
-			outcomes[i].Status = stepkey.ImportAdded
+			outcomes[i].Status = storage.ImportAdded
 			comers = append(comers, r)
 		} else {
 			refused = append(refused, r)
@@ -63,7 +62,7 @@ func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]ste
 		return nil, err
 	}
 	for i, r := range batch {
-		if outcomes[i].Status != stepkey.ImportAdded {
+		if outcomes[i].Status != storage.ImportAdded {
 			outcomes[i] = why[r.User.ID]
 			continue
 		}
@@ -77,7 +76,7 @@ func (t *tx) ImportUsers(ctx context.Context, batch []stepkey.UserRecord) ([]ste
 }
 
 // insertUsers returns the ids of those that were added.
-func (t *tx) insertUsers(ctx context.Context, batch []stepkey.UserRecord) (map[uuid.UUID]struct{}, error) {
+func (t *tx) insertUsers(ctx context.Context, batch []storage.UserRecord) (map[uuid.UUID]struct{}, error) {
 	added := make(map[uuid.UUID]struct{})
 	for chunk := range slices.Chunk(batch, chunkRows) {
 		var args []any
@@ -99,12 +98,12 @@ func (t *tx) insertUsers(ctx context.Context, batch []stepkey.UserRecord) (map[u
 }
 
 // insertEmails adds the addresses of users who are new, and so have none.
-func (t *tx) insertEmails(ctx context.Context, batch []stepkey.UserRecord) error {
+func (t *tx) insertEmails(ctx context.Context, batch []storage.UserRecord) error {
 	for chunk := range slices.Chunk(batch, chunkRows) {
 		var args []any
 		for _, r := range chunk {
 			if r.Email != nil {
-				args = append(args, r.User.ID, r.Email.Address, mail.Fold(r.Email.Address), r.Email.ConfirmedAt)
+				args = append(args, r.User.ID, r.Email.Address, storage.FoldAddress(r.Email.Address), r.Email.ConfirmedAt)
 			}
 		}
 		if len(args) == 0 {
@@ -121,8 +120,8 @@ func (t *tx) insertEmails(ctx context.Context, batch []stepkey.UserRecord) error
 }
 
 // insertPasskeys returns the ids of those that were added.
-func (t *tx) insertPasskeys(ctx context.Context, batch []stepkey.UserRecord) (map[uuid.UUID]struct{}, error) {
-	var passkeys []stepkey.Passkey
+func (t *tx) insertPasskeys(ctx context.Context, batch []storage.UserRecord) (map[uuid.UUID]struct{}, error) {
+	var passkeys []storage.Passkey
 	for _, r := range batch {
 		passkeys = append(passkeys, r.Passkeys...)
 	}
@@ -152,8 +151,8 @@ func (t *tx) insertPasskeys(ctx context.Context, batch []stepkey.UserRecord) (ma
 
 // whyRefused asks which unique column each of the refused met: the id first, since
 // who is there already has name and handle as well.
-func (t *tx) whyRefused(ctx context.Context, refused []stepkey.UserRecord) (map[uuid.UUID]stepkey.UserOutcome, error) {
-	why := make(map[uuid.UUID]stepkey.UserOutcome)
+func (t *tx) whyRefused(ctx context.Context, refused []storage.UserRecord) (map[uuid.UUID]storage.UserOutcome, error) {
+	why := make(map[uuid.UUID]storage.UserOutcome)
 	for chunk := range slices.Chunk(refused, chunkRows) {
 		ids, names := make([]any, len(chunk)), make([]any, len(chunk))
 		for i, r := range chunk {
@@ -169,12 +168,12 @@ func (t *tx) whyRefused(ctx context.Context, refused []stepkey.UserRecord) (map[
 			return nil, err
 		}
 		for _, r := range chunk {
-			o := stepkey.UserOutcome{Status: stepkey.ImportLeftOut, Problem: stepkey.ProblemHandleTaken}
+			o := storage.UserOutcome{Status: storage.ImportLeftOut, Problem: storage.ProblemHandleTaken}
 			if _, ok := taken[r.User.CanonicalName]; ok {
-				o.Problem = stepkey.ProblemUsernameTaken
+				o.Problem = storage.ProblemUsernameTaken
 			}
 			if _, ok := present[r.User.ID]; ok {
-				o = stepkey.UserOutcome{Status: stepkey.ImportPresent}
+				o = storage.UserOutcome{Status: storage.ImportPresent}
 			}
 			why[r.User.ID] = o
 		}

@@ -15,10 +15,10 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // onBothEmpty runs a test on databases that hold nothing at all.
@@ -114,7 +114,7 @@ func TestCustomSchema(t *testing.T) {
 		}
 		// Two may live in one database.
 		addSession(t, open(t, d.url, nil))
-		if _, err := custom.UserByName(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+		if _, err := custom.UserByName(t.Context(), "mira"); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("a user of the schema stepkey, in custom_1: %v, want ErrNotFound", err)
 		}
 	})
@@ -243,7 +243,7 @@ func TestGooseLayoutIsMoved(t *testing.T) {
 				t.Errorf("version %d: other than a new database (-new +moved): %s", version, diff)
 			}
 			exec(t, d, map[bool]string{true: "PRAGMA foreign_keys = 1; "}[d.isSQLite()]+`DELETE FROM users`)
-			if _, err := store.PasskeyOwner(t.Context(), []byte("credential")); !errors.Is(err, stepkey.ErrNotFound) {
+			if _, err := store.PasskeyOwner(t.Context(), []byte("credential")); !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("version %d: a passkey of nobody: %v, want ErrNotFound", version, err)
 			}
 			open(t, d.url, nil)

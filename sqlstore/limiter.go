@@ -8,29 +8,29 @@ import (
 	"slices"
 	"time"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/gcra"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// Charge implements stepkey.Limiter. Each bucket is one conditional statement. One
+// Charge implements storage.Limiter. Each bucket is one conditional statement. One
 // that refuses undoes the others, by rolling their transaction back, and is then
 // asked how long to wait: refusing costs no write, however many come.
-func (s *Store) Charge(ctx context.Context, charges ...stepkey.Charge) (time.Duration, error) {
+func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now().UnixMicro()
-	err := s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error { return chargeBucket(ctx, q, c, now) })
+	err := s.eachBucket(ctx, charges, func(q queryer, c storage.Charge) error { return chargeBucket(ctx, q, c, now) })
 	if errors.Is(err, errRefused) {
 		return s.longestWait(ctx, charges, now)
 	}
 	return 0, err
 }
 
-// Refund implements stepkey.Limiter.
-func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
+// Refund implements storage.Limiter.
+func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.eachBucket(ctx, charges, func(q queryer, c stepkey.Charge) error {
+	return s.eachBucket(ctx, charges, func(q queryer, c storage.Charge) error {
 		_, err := q.ExecContext(ctx,
 			`UPDATE {rate_limits} SET full_at = full_at - $1 WHERE bucket = $2`, rate(c).Step(c.Cost), c.Bucket)
 		return err
@@ -41,12 +41,12 @@ func (s *Store) Refund(ctx context.Context, charges ...stepkey.Charge) error {
 // in one transaction and in the order of their names, which is the same for
 // everybody, so that no two wait for each other.
 func (s *Store) eachBucket(
-	ctx context.Context, charges []stepkey.Charge, run func(queryer, stepkey.Charge) error,
+	ctx context.Context, charges []storage.Charge, run func(queryer, storage.Charge) error,
 ) error {
 	if len(charges) == 1 {
 		return s.translate(run(s.db.write, charges[0]))
 	}
-	sorted := slices.SortedFunc(slices.Values(charges), func(a, b stepkey.Charge) int {
+	sorted := slices.SortedFunc(slices.Values(charges), func(a, b storage.Charge) int {
 		return cmp.Compare(a.Bucket, b.Bucket)
 	})
 	return s.inTx(ctx, func(t *tx) error {
@@ -63,7 +63,7 @@ func (s *Store) eachBucket(
 var errRefused = errors.New("sqlstore: the bucket does not hold enough")
 
 // chargeBucket is gcra.Rate.Charge as a statement. A bucket without a row is full.
-func chargeBucket(ctx context.Context, q queryer, c stepkey.Charge, now int64) error {
+func chargeBucket(ctx context.Context, q queryer, c storage.Charge, now int64) error {
 	step, size := rate(c).Step(c.Cost), rate(c).Size()
 	charged, err := changed(ctx, q, `
 		INSERT INTO {rate_limits} AS b (bucket, full_at) VALUES ($1, $2)
@@ -79,7 +79,7 @@ func chargeBucket(ctx context.Context, q queryer, c stepkey.Charge, now int64) e
 
 // longestWait is how long it will be until all buckets hold enough. Others may have
 // given back meanwhile what was missing; then it is the shortest wait that there is.
-func (s *Store) longestWait(ctx context.Context, charges []stepkey.Charge, now int64) (time.Duration, error) {
+func (s *Store) longestWait(ctx context.Context, charges []storage.Charge, now int64) (time.Duration, error) {
 	longest := int64(1)
 	for _, c := range charges {
 		var fullAt int64
@@ -93,4 +93,4 @@ func (s *Store) longestWait(ctx context.Context, charges []stepkey.Charge, now i
 	return time.Duration(longest) * time.Microsecond, nil
 }
 
-func rate(c stepkey.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }
+func rate(c storage.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // A login charges three buckets. The last run is of what a flood gets.
@@ -21,20 +21,20 @@ func BenchmarkCharge(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = store.Close() })
-		wide := stepkey.Limit{Burst: 1 << 30, Every: time.Microsecond}
-		narrow := stepkey.Limit{Burst: 1, Every: 24 * time.Hour}
+		wide := storage.Limit{Burst: 1 << 30, Every: time.Microsecond}
+		narrow := storage.Limit{Burst: 1, Every: 24 * time.Hour}
 		for _, run := range []struct {
 			name    string
 			buckets int
-			limit   stepkey.Limit
+			limit   storage.Limit
 		}{{"one", 1, wide}, {"three", 3, wide}, {"refused", 1, narrow}} {
 			b.Run(name+"/"+run.name, func(b *testing.B) {
 				b.RunParallel(func(pb *testing.PB) {
 					for i := 0; pb.Next(); i++ {
-						var charges []stepkey.Charge
+						var charges []storage.Charge
 						for n := range run.buckets {
 							bucket := fmt.Sprint(run.name, n, i%100)
-							charges = append(charges, stepkey.Charge{Bucket: bucket, Limit: run.limit, Cost: 1})
+							charges = append(charges, storage.Charge{Bucket: bucket, Limit: run.limit, Cost: 1})
 						}
 						if _, err := store.Charge(b.Context(), charges...); err != nil {
 							b.Fatal(err)

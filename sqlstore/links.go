@@ -7,11 +7,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// PutLink implements stepkey.MailTx. The unique index leaves links of LinkFreeze out.
-func (t *tx) PutLink(ctx context.Context, l stepkey.Link) error {
+// PutLink implements storage.MailTx. The unique index leaves links of LinkFreeze out.
+func (t *tx) PutLink(ctx context.Context, l storage.Link) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO {mail_links} (digest, purpose, user_id, address, password_version, expires_at, asked_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -32,12 +32,12 @@ const linkHolds = `l.digest = $1 AND l.purpose = $2 AND l.expires_at > $3
 	  AND (l.purpose NOT IN ('reset_password', 'finish_recovery')
 	       OR EXISTS (SELECT 1 FROM {emails} e WHERE e.user_id = u.id AND e.address = l.address))`
 
-// TakeLink implements stepkey.MailTx. Under PostgreSQL, whoever comes second waits for
+// TakeLink implements storage.MailTx. Under PostgreSQL, whoever comes second waits for
 // the row and then finds it gone.
 func (t *tx) TakeLink(
-	ctx context.Context, digest stepkey.LinkDigest, purpose stepkey.LinkPurpose, now time.Time,
-) (stepkey.Link, error) {
-	l := stepkey.Link{Digest: digest, Purpose: purpose}
+	ctx context.Context, digest storage.LinkDigest, purpose storage.LinkPurpose, now time.Time,
+) (storage.Link, error) {
+	l := storage.Link{Digest: digest, Purpose: purpose}
 	var version sql.NullInt64
 	err := t.QueryRowContext(ctx, `
 		DELETE FROM {mail_links} AS l
@@ -48,10 +48,10 @@ func (t *tx) TakeLink(
 	return l, notFound(err)
 }
 
-// LinkOwner implements stepkey.MailStore.
+// LinkOwner implements storage.MailStore.
 func (s *Store) LinkOwner(
-	ctx context.Context, digest stepkey.LinkDigest, purpose stepkey.LinkPurpose, now time.Time,
-) (stepkey.User, error) {
+	ctx context.Context, digest storage.LinkDigest, purpose storage.LinkPurpose, now time.Time,
+) (storage.User, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	u, err := scanUser(s.db.read.QueryRowContext(ctx, `
@@ -60,15 +60,15 @@ func (s *Store) LinkOwner(
 	return u, s.translate(err)
 }
 
-// DropLinkAskedBy implements stepkey.MailTx.
-func (t *tx) DropLinkAskedBy(ctx context.Context, userID uuid.UUID, purpose stepkey.LinkPurpose, device []byte) error {
+// DropLinkAskedBy implements storage.MailTx.
+func (t *tx) DropLinkAskedBy(ctx context.Context, userID uuid.UUID, purpose storage.LinkPurpose, device []byte) error {
 	_, err := t.ExecContext(ctx,
 		`DELETE FROM {mail_links} WHERE user_id = $1 AND purpose = $2 AND asked_by = $3`, userID, string(purpose), device)
 	return err
 }
 
-// DropLinks implements stepkey.MailTx.
-func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...stepkey.LinkPurpose) error {
+// DropLinks implements storage.MailTx.
+func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...storage.LinkPurpose) error {
 	names := make([]string, len(purposes))
 	for i, purpose := range purposes {
 		names[i] = string(purpose)

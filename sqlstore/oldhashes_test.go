@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Among many users the kinds of hashes are found by the index, whether all of the hashes
@@ -22,7 +22,7 @@ func TestNextOldHashReadsAnIndexAlone(t *testing.T) {
 			t.Run(fmt.Sprintf("one in %d", every), func(t *testing.T) {
 				d := empty(t)
 				store := open(t, d.url, time.Now)
-				err := store.InTx(t.Context(), func(tx stepkey.Tx) error { return addUsers(t.Context(), tx, every) })
+				err := store.InTx(t.Context(), func(tx storage.Tx) error { return addUsers(t.Context(), tx, every) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -47,16 +47,16 @@ func TestNextOldHashReadsAnIndexAlone(t *testing.T) {
 }
 
 // addUsers adds users of whom one in so many has an old hash.
-func addUsers(ctx context.Context, tx stepkey.Tx, every int) error {
+func addUsers(ctx context.Context, tx storage.Tx, every int) error {
 	for batch := range 20 {
-		var users []stepkey.UserRecord
-		for i := range stepkey.MaxImportBatch {
+		var users []storage.UserRecord
+		for i := range storage.MaxImportBatch {
 			hash := "$argon2id$v=19$m=19456,t=2,p=1$"
 			if i%every == 0 {
 				hash = "$argon2id$v=19$m=8,t=1,p=1$"
 			}
 			name := fmt.Sprintf("user%d-%d", batch, i)
-			users = append(users, stepkey.UserRecord{User: stepkey.User{
+			users = append(users, storage.UserRecord{User: storage.User{
 				ID: uuid.New(), Username: name, CanonicalName: name, Handle: []byte(name), CreatedAt: epoch, PasswordVersion: 1,
 				PasswordHash: hash + name,
 			}})

@@ -6,8 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // The states of a mail. Only those that are ready are in the index outbox_by_turn, so
@@ -35,12 +34,12 @@ const (
 	mailsMadeReady = 100
 )
 
-// QueueMail implements stepkey.MailTx. The turn of a mail follows that of the last one to
+// QueueMail implements storage.MailTx. The turn of a mail follows that of the last one to
 // its mailbox, and is not before that of the mail that is next: this is start-time fair
 // queueing with the mailbox as the flow, in which each mail costs the same. It is
 // calculated from three index entries. A mail that takes the place of another keeps its
 // turn.
-func (t *tx) QueueMail(ctx context.Context, m stepkey.QueuedMail) error {
+func (t *tx) QueueMail(ctx context.Context, m storage.QueuedMail) error {
 	state, rank := mailReady, rankNotice
 	if m.Later {
 		state = mailLater
@@ -63,7 +62,7 @@ func (t *tx) QueueMail(ctx context.Context, m stepkey.QueuedMail) error {
 			created_at = excluded.created_at, expires_at = excluded.expires_at, next_try_at = excluded.next_try_at,
 			tries = 0, state = excluded.state, rank = excluded.rank,
 			times = CASE WHEN o.state = 'sending' THEN 1 ELSE o.times + 1 END`,
-		m.ID, orNull(m.UserID), m.To, mail.Fold(m.To), orNoTopic(m.Topic), string(m.Kind), m.Sealed, m.CreatedAt, m.ExpiresAt,
+		m.ID, orNull(m.UserID), m.To, storage.FoldAddress(m.To), orNoTopic(m.Topic), string(m.Kind), m.Sealed, m.CreatedAt, m.ExpiresAt,
 		state, rank, rank+1)
 	return err
 }
@@ -76,9 +75,9 @@ func orNoTopic(topic string) any {
 	return topic
 }
 
-// ClaimMail implements stepkey.MailStore. Rows that another instance is claiming at
+// ClaimMail implements storage.MailStore. Rows that another instance is claiming at
 // this moment are left to it. MATERIALIZED has the rows chosen once.
-func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]stepkey.QueuedMail, error) {
+func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]storage.QueuedMail, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if err := s.readyMail(ctx, now, limit+mailsMadeReady); err != nil {
@@ -104,9 +103,9 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var claimed []stepkey.QueuedMail
+	var claimed []storage.QueuedMail
 	for rows.Next() {
-		var m stepkey.QueuedMail
+		var m storage.QueuedMail
 		var userID uuid.NullUUID
 		err := rows.Scan(&m.ID, &userID, &m.To, &m.Kind, &m.Sealed, &m.CreatedAt, &m.ExpiresAt, &m.Tries, &m.Times)
 		if err != nil {
@@ -127,7 +126,7 @@ func (s *Store) readyMail(ctx context.Context, now time.Time, limit int) error {
 	return s.translate(err)
 }
 
-// PutOffMail implements stepkey.MailStore.
+// PutOffMail implements storage.MailStore.
 func (s *Store) PutOffMail(ctx context.Context, id uuid.UUID, tries int, until time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -136,7 +135,7 @@ func (s *Store) PutOffMail(ctx context.Context, id uuid.UUID, tries int, until t
 	return s.translate(err)
 }
 
-// DeleteMail implements stepkey.MailTx.
+// DeleteMail implements storage.MailTx.
 func (t *tx) DeleteMail(ctx context.Context, id uuid.UUID) (bool, error) {
 	return changed(ctx, t, `DELETE FROM {outbox} WHERE id = $1`, id)
 }

@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// CreatePasskey implements stepkey.Tx.
-func (t *tx) CreatePasskey(ctx context.Context, p stepkey.Passkey) error {
+// CreatePasskey implements storage.Tx.
+func (t *tx) CreatePasskey(ctx context.Context, p storage.Passkey) error {
 	transports, err := json.Marshal(p.Credential.Transports)
 	if err != nil {
 		return err
@@ -24,52 +24,52 @@ func (t *tx) CreatePasskey(ctx context.Context, p stepkey.Passkey) error {
 		p.ID, p.UserID, c.ID, c.PublicKey, c.Algorithm, c.AAGUID, int64(c.SignCount), int16(c.Flags),
 		string(transports), p.Name, p.CreatedAt, c.Attested, p.UsableFrom)
 	if err == nil && !added {
-		return stepkey.ErrPasskeyExists
+		return storage.ErrPasskeyExists
 	}
 	return err
 }
 
-// RenamePasskey implements stepkey.Tx.
+// RenamePasskey implements storage.Tx.
 func (t *tx) RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, name string) error {
 	renamed, err := changed(ctx, t,
 		`UPDATE {passkeys} SET name = $1 WHERE id = $2 AND user_id = $3`, name, passkeyID, userID)
 	if err == nil && !renamed {
-		return stepkey.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }
 
-// DeletePasskey implements stepkey.Tx.
+// DeletePasskey implements storage.Tx.
 func (t *tx) DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error {
 	deleted, err := changed(ctx, t, `DELETE FROM {passkeys} WHERE id = $1 AND user_id = $2`, passkeyID, userID)
 	if err == nil && !deleted {
-		return stepkey.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }
 
-// PasskeyOwner implements stepkey.Store.
-func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (stepkey.UserRecord, error) {
+// PasskeyOwner implements storage.Store.
+func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (storage.UserRecord, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var r stepkey.UserRecord
+	var r storage.UserRecord
 	var p passkeyRow
 	var recovery recoveryRow
 	row := s.db.read.QueryRowContext(ctx, `
 		SELECT `+userColumns+`, `+passkeyColumns+`
 		FROM {passkeys} p JOIN {users} u ON u.id = p.user_id WHERE p.credential_id = $1`, credentialID)
 	if err := row.Scan(append(userTargets(&r.User, &recovery), p.targets()...)...); err != nil {
-		return stepkey.UserRecord{}, s.translate(err)
+		return storage.UserRecord{}, s.translate(err)
 	}
 	userInUTC(&r.User)
 	r.User.Recovery = recovery.pending()
 	passkey, err := p.passkey(r.User.ID)
-	r.Passkeys = []stepkey.Passkey{passkey}
+	r.Passkeys = []storage.Passkey{passkey}
 	return r, err
 }
 
-// UsePasskey implements stepkey.Tx.
-func (t *tx) UsePasskey(ctx context.Context, use stepkey.PasskeyUse) (bool, error) {
+// UsePasskey implements storage.Tx.
+func (t *tx) UsePasskey(ctx context.Context, use storage.PasskeyUse) (bool, error) {
 	return changed(ctx, t, `
 		UPDATE {passkeys} SET sign_count = $1, flags = $2, last_used_at = $3,
 		                    attested = attested AND NOT CAST($5 AS BOOLEAN)

@@ -8,34 +8,34 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// UserRecords implements stepkey.Store. Two looks read a user and the passkeys of a
+// UserRecords implements storage.Store. Two looks read a user and the passkeys of a
 // moment later.
-func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]stepkey.UserRecord, error) {
+func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]storage.UserRecord, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	records, err := s.records(ctx, `u.id > $1 AND u.deleted_at IS NULL`, after, limit)
 	return records, s.translate(err)
 }
 
-// UserRecord implements stepkey.Store.
-func (s *Store) UserRecord(ctx context.Context, canonicalName string) (stepkey.UserRecord, error) {
+// UserRecord implements storage.Store.
+func (s *Store) UserRecord(ctx context.Context, canonicalName string) (storage.UserRecord, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	records, err := s.records(ctx, `u.canonical_name = $1`, canonicalName, 1)
 	if err != nil {
-		return stepkey.UserRecord{}, s.translate(err)
+		return storage.UserRecord{}, s.translate(err)
 	}
 	if len(records) == 0 {
-		return stepkey.UserRecord{}, stepkey.ErrNotFound
+		return storage.UserRecord{}, storage.ErrNotFound
 	}
 	return records[0], nil
 }
 
 // records reads the first limit users for whom the condition holds of arg, by id.
-func (s *Store) records(ctx context.Context, condition string, arg any, limit int) ([]stepkey.UserRecord, error) {
+func (s *Store) records(ctx context.Context, condition string, arg any, limit int) ([]storage.UserRecord, error) {
 	records, err := userPage(ctx, s.db.read, condition, arg, limit)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (s *Store) records(ctx context.Context, condition string, arg any, limit in
 	return records, nil
 }
 
-func userPage(ctx context.Context, q queryer, condition string, arg any, limit int) ([]stepkey.UserRecord, error) {
+func userPage(ctx context.Context, q queryer, condition string, arg any, limit int) ([]storage.UserRecord, error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT `+userColumns+`, e.address, e.confirmed_at
 		FROM {users} u LEFT JOIN {emails} e ON e.user_id = u.id
@@ -61,9 +61,9 @@ func userPage(ctx context.Context, q queryer, condition string, arg any, limit i
 		return nil, err
 	}
 	defer rows.Close()
-	var records []stepkey.UserRecord
+	var records []storage.UserRecord
 	for rows.Next() {
-		var u stepkey.User
+		var u storage.User
 		var address sql.NullString
 		var confirmedAt *time.Time
 		var recovery recoveryRow
@@ -72,9 +72,9 @@ func userPage(ctx context.Context, q queryer, condition string, arg any, limit i
 		}
 		userInUTC(&u)
 		u.Recovery = recovery.pending()
-		r := stepkey.UserRecord{User: u}
+		r := storage.UserRecord{User: u}
 		if address.Valid {
-			r.Email = &stepkey.ConfirmedEmail{Address: address.String, ConfirmedAt: confirmedAt.UTC()}
+			r.Email = &storage.ConfirmedEmail{Address: address.String, ConfirmedAt: confirmedAt.UTC()}
 		}
 		records = append(records, r)
 	}
@@ -83,7 +83,7 @@ func userPage(ctx context.Context, q queryer, condition string, arg any, limit i
 
 // addPasskeys reads the passkeys of the users in chunk into records.
 func addPasskeys(
-	ctx context.Context, q queryer, chunk, records []stepkey.UserRecord, places map[uuid.UUID]int,
+	ctx context.Context, q queryer, chunk, records []storage.UserRecord, places map[uuid.UUID]int,
 ) error {
 	ids := make([]any, len(chunk))
 	for i, r := range chunk {
@@ -112,7 +112,7 @@ func addPasskeys(
 	return rows.Err()
 }
 
-// LastSignIns implements stepkey.Store.
+// LastSignIns implements storage.Store.
 func (s *Store) LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.UUID]time.Time, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()

@@ -7,21 +7,20 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // recoveryRow is a recovery as the row of its user has it: all of it or nothing.
 type recoveryRow struct{ startedAt, readyAt *time.Time }
 
-func (r recoveryRow) pending() *stepkey.PendingRecovery {
+func (r recoveryRow) pending() *storage.PendingRecovery {
 	if r.startedAt == nil || r.readyAt == nil {
 		return nil
 	}
-	return &stepkey.PendingRecovery{StartedAt: r.startedAt.UTC(), ReadyAt: r.readyAt.UTC()}
+	return &storage.PendingRecovery{StartedAt: r.startedAt.UTC(), ReadyAt: r.readyAt.UTC()}
 }
 
-// RecoveryCodes implements stepkey.RecoveryStore. All codes of a user are of one time;
+// RecoveryCodes implements storage.RecoveryStore. All codes of a user are of one time;
 // its maximum has no type under SQLite, so the count takes a look of its own.
 func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
 	ctx, cancel := s.bounded(ctx)
@@ -41,9 +40,9 @@ func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, 
 	return left, createdAt, s.translate(rows.Err())
 }
 
-// ReplaceRecoveryCodes implements stepkey.RecoveryTx.
+// ReplaceRecoveryCodes implements storage.RecoveryTx.
 func (t *tx) ReplaceRecoveryCodes(
-	ctx context.Context, userID uuid.UUID, codes []stepkey.RecoveryCodeDigest, at time.Time,
+	ctx context.Context, userID uuid.UUID, codes []storage.RecoveryCodeDigest, at time.Time,
 ) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM {recovery_codes} WHERE user_id = $1`, userID); err != nil {
 		return err
@@ -58,9 +57,9 @@ func (t *tx) ReplaceRecoveryCodes(
 	return nil
 }
 
-// SpendRecoveryCode implements stepkey.RecoveryTx. It locks the user's row first: two
+// SpendRecoveryCode implements storage.RecoveryTx. It locks the user's row first: two
 // that spend different codes would otherwise wait for each other's.
-func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code stepkey.RecoveryCodeDigest) (bool, error) {
+func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code storage.RecoveryCodeDigest) (bool, error) {
 	if _, err := t.ExecContext(ctx, `SELECT 1 FROM {users} WHERE id = $1`+t.dialect.rowLock, userID); err != nil {
 		return false, err
 	}
@@ -72,26 +71,26 @@ func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code stepk
 	return true, err
 }
 
-// BeginRecovery implements stepkey.RecoveryTx.
-func (t *tx) BeginRecovery(ctx context.Context, userID uuid.UUID, p stepkey.PendingRecovery) error {
+// BeginRecovery implements storage.RecoveryTx.
+func (t *tx) BeginRecovery(ctx context.Context, userID uuid.UUID, p storage.PendingRecovery) error {
 	_, err := t.ExecContext(ctx, `UPDATE {users} SET recovery_started_at = $1, recovery_ready_at = $2 WHERE id = $3`,
 		p.StartedAt, p.ReadyAt, userID)
 	return err
 }
 
-// CancelRecovery implements stepkey.RecoveryTx.
+// CancelRecovery implements storage.RecoveryTx.
 func (t *tx) CancelRecovery(ctx context.Context, userID uuid.UUID) (bool, error) {
 	return changed(ctx, t, `UPDATE {users} SET recovery_started_at = NULL, recovery_ready_at = NULL
 		WHERE id = $1 AND recovery_ready_at IS NOT NULL`, userID)
 }
 
-// TrustPassword implements stepkey.RecoveryTx.
+// TrustPassword implements storage.RecoveryTx.
 func (t *tx) TrustPassword(ctx context.Context, userID uuid.UUID) error {
 	_, err := t.ExecContext(ctx, `UPDATE {users} SET password_by_mail = FALSE, password_by_mail_at = NULL WHERE id = $1`, userID)
 	return err
 }
 
-// DropWaitingPasskeys implements stepkey.RecoveryTx.
+// DropWaitingPasskeys implements storage.RecoveryTx.
 func (t *tx) DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
 	rows, err := t.QueryContext(ctx,
 		`DELETE FROM {passkeys} WHERE user_id = $1 AND usable_from > $2 RETURNING id`, userID, now)
@@ -101,8 +100,8 @@ func (t *tx) DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time
 	return ids(rows)
 }
 
-// DropMail implements stepkey.RecoveryTx.
-func (t *tx) DropMail(ctx context.Context, userID uuid.UUID, kinds ...mail.Kind) error {
+// DropMail implements storage.RecoveryTx.
+func (t *tx) DropMail(ctx context.Context, userID uuid.UUID, kinds ...storage.MailKind) error {
 	names := make([]string, len(kinds))
 	for i, kind := range kinds {
 		names[i] = string(kind)

@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// RecordRefusedCeremony implements stepkey.Store.
-func (s *Store) RecordRefusedCeremony(ctx context.Context, r stepkey.RefusedCeremony) error {
+// RecordRefusedCeremony implements storage.Store.
+func (s *Store) RecordRefusedCeremony(ctx context.Context, r storage.RefusedCeremony) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := s.db.write.ExecContext(ctx, `
@@ -22,8 +22,8 @@ func (s *Store) RecordRefusedCeremony(ctx context.Context, r stepkey.RefusedCere
 	return s.translate(err)
 }
 
-// RefusedCeremonies implements stepkey.Store.
-func (s *Store) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]stepkey.RefusedCeremony, error) {
+// RefusedCeremonies implements storage.Store.
+func (s *Store) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]storage.RefusedCeremony, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `
@@ -33,9 +33,9 @@ func (s *Store) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]step
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var refused []stepkey.RefusedCeremony
+	var refused []storage.RefusedCeremony
 	for rows.Next() {
-		r := stepkey.RefusedCeremony{UserID: userID}
+		r := storage.RefusedCeremony{UserID: userID}
 		var lastAt int64
 		if err := rows.Scan(&r.Ceremony, &r.Reason, &r.RequestID, &r.Times, &lastAt); err != nil {
 			return nil, s.translate(err)

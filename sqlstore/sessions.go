@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // sessionColumns are what scanSession reads.
@@ -23,7 +23,7 @@ const live = `s.ended_at IS NULL AND s.expires_at > $1
 // isLive is live for a statement that has only the row of sessions.
 const isLive = `EXISTS (SELECT 1 FROM {users} u WHERE u.id = s.user_id AND ` + live + `)`
 
-func sessionTargets(s *stepkey.Session) []any {
+func sessionTargets(s *storage.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
 		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
@@ -32,13 +32,13 @@ func sessionTargets(s *stepkey.Session) []any {
 }
 
 // inUTC drops the zone that a driver put on the times.
-func inUTC(s *stepkey.Session) {
+func inUTC(s *storage.Session) {
 	s.PasswordAt, s.CreatedAt, s.LastSeenAt = s.PasswordAt.UTC(), s.CreatedAt.UTC(), s.LastSeenAt.UTC()
 	s.ExpiresAt, s.RotatedAt, s.FullAt = s.ExpiresAt.UTC(), s.RotatedAt.UTC(), utc(s.FullAt)
 }
 
-// CreateSession implements stepkey.Tx.
-func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
+// CreateSession implements storage.Tx.
+func (t *tx) CreateSession(ctx context.Context, s storage.Session) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO {sessions} (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
 		                      refresh_mode, salt, generation, rotated_at, device, address,
@@ -50,9 +50,9 @@ func (t *tx) CreateSession(ctx context.Context, s stepkey.Session) error {
 	return err
 }
 
-// ElevateSession implements stepkey.Tx. Between the look and this statement the
+// ElevateSession implements storage.Tx. Between the look and this statement the
 // session may have ended.
-func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation int64, err error) {
+func (t *tx) ElevateSession(ctx context.Context, s storage.Session) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
 		UPDATE {sessions} AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
 		       raised_generation = generation + 2, full_passkey_id = $2, expires_at = $3, full_hardware = $6
@@ -62,8 +62,8 @@ func (t *tx) ElevateSession(ctx context.Context, s stepkey.Session) (generation 
 	return generation, notFound(err)
 }
 
-// AdoptPassword implements stepkey.Tx.
-func (t *tx) AdoptPassword(ctx context.Context, s stepkey.Session, at time.Time) (generation int64, err error) {
+// AdoptPassword implements storage.Tx.
+func (t *tx) AdoptPassword(ctx context.Context, s storage.Session, at time.Time) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
 		UPDATE {sessions} SET password_version = $1, password_at = $2, last_seen_at = $3, rotated_at = $3,
 		       generation = generation + 2, raised_generation = generation + 2
@@ -73,11 +73,11 @@ func (t *tx) AdoptPassword(ctx context.Context, s stepkey.Session, at time.Time)
 	return generation, notFound(err)
 }
 
-// RefreshSession implements stepkey.Store.
-func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Session, error) {
+// RefreshSession implements storage.Store.
+func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (storage.Session, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var session stepkey.Session
+	var session storage.Session
 	err := s.db.read.QueryRowContext(ctx,
 		`SELECT `+sessionColumns+` FROM {sessions} s WHERE s.id = $1 AND s.refresh_mode <> ''`, id).
 		Scan(sessionTargets(&session)...)
@@ -85,12 +85,12 @@ func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Sessi
 	return session, s.translate(err)
 }
 
-// RotateSession implements stepkey.Store. The statement compares and swaps the
+// RotateSession implements storage.Store. The statement compares and swaps the
 // generation; everything else that has to hold is asked in the same breath.
-func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.Rotated, error) {
+func (s *Store) RotateSession(ctx context.Context, r storage.Rotation) (storage.Rotated, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var rotated stepkey.Rotated
+	var rotated storage.Rotated
 	err := s.db.write.QueryRowContext(ctx, `
 		UPDATE {sessions} AS s SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
 		       full_passkey_id = CASE
@@ -109,10 +109,10 @@ func (s *Store) RotateSession(ctx context.Context, r stepkey.Rotation) (stepkey.
 	return rotated, s.translate(err)
 }
 
-// Sessions implements stepkey.Store.
+// Sessions implements storage.Store.
 func (s *Store) Sessions(
-	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *stepkey.SessionPlace, limit int,
-) ([]stepkey.Session, error) {
+	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *storage.SessionPlace, limit int,
+) ([]storage.Session, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	condition, args := live+` AND s.user_id = $2 AND s.last_seen_at > $3`, []any{now, userID, idleSince, limit}
@@ -127,9 +127,9 @@ func (s *Store) Sessions(
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var sessions []stepkey.Session
+	var sessions []storage.Session
 	for rows.Next() {
-		var session stepkey.Session
+		var session storage.Session
 		if err := rows.Scan(sessionTargets(&session)...); err != nil {
 			return nil, s.translate(err)
 		}
@@ -139,8 +139,8 @@ func (s *Store) Sessions(
 	return sessions, s.translate(rows.Err())
 }
 
-// EndSessions implements stepkey.Tx.
-func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid.UUID, error) {
+// EndSessions implements storage.Tx.
+func (t *tx) EndSessions(ctx context.Context, which storage.EndSessions) ([]uuid.UUID, error) {
 	statement := `
 		UPDATE {sessions} AS s SET ended_at = $1, end_reason = $2
 		WHERE s.user_id = $3 AND ` + isLive
@@ -170,7 +170,7 @@ func (t *tx) EndSessions(ctx context.Context, which stepkey.EndSessions) ([]uuid
 	return ids(rows)
 }
 
-// LowerSessions implements stepkey.Tx. The generation stays: a refresh reads the level in
+// LowerSessions implements storage.Tx. The generation stays: a refresh reads the level in
 // the statement that rotates.
 func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error) {
 	rows, err := t.QueryContext(ctx, `
@@ -183,8 +183,8 @@ func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at 
 	return ids(rows)
 }
 
-// LoweredSessions implements stepkey.Store.
-func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]stepkey.LoweredSession, error) {
+// LoweredSessions implements storage.Store.
+func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]storage.LoweredSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx, `
@@ -194,9 +194,9 @@ func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]stepkey
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var lowered []stepkey.LoweredSession
+	var lowered []storage.LoweredSession
 	for rows.Next() {
-		var l stepkey.LoweredSession
+		var l storage.LoweredSession
 		if err := rows.Scan(&l.ID, &l.At, &l.Raised); err != nil {
 			return nil, s.translate(err)
 		}

@@ -9,10 +9,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// PinSetting implements stepkey.Tx. The INSERT of a second transaction waits at
+// PinSetting implements storage.Tx. The INSERT of a second transaction waits at
 // the unique index until the first one is done; only then does it read.
 func (t *tx) PinSetting(ctx context.Context, name, value string) (string, error) {
 	_, err := t.ExecContext(ctx,
@@ -25,26 +25,26 @@ func (t *tx) PinSetting(ctx context.Context, name, value string) (string, error)
 	return stored, err
 }
 
-// AddSigningKey implements stepkey.Tx.
-func (t *tx) AddSigningKey(ctx context.Context, k stepkey.SealedKey) error {
+// AddSigningKey implements storage.Tx.
+func (t *tx) AddSigningKey(ctx context.Context, k storage.SealedKey) error {
 	_, err := t.ExecContext(ctx,
 		`INSERT INTO {signing_keys} (id, sealed, created_at, activates_at) VALUES ($1, $2, $3, $4)`,
 		k.ID, k.Sealed, k.CreatedAt, k.ActivatesAt)
 	return err
 }
 
-// RevokeSigningKey implements stepkey.Tx.
+// RevokeSigningKey implements storage.Tx.
 func (t *tx) RevokeSigningKey(ctx context.Context, id string, at time.Time) error {
 	revoked, err := changed(ctx, t,
 		`UPDATE {signing_keys} SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2`, at, id)
 	if err == nil && !revoked {
-		return stepkey.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }
 
-// SigningKeys implements stepkey.Store.
-func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
+// SigningKeys implements storage.Store.
+func (s *Store) SigningKeys(ctx context.Context) ([]storage.SealedKey, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.db.read.QueryContext(ctx,
@@ -53,9 +53,9 @@ func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var keys []stepkey.SealedKey
+	var keys []storage.SealedKey
 	for rows.Next() {
-		var k stepkey.SealedKey
+		var k storage.SealedKey
 		if err := rows.Scan(&k.ID, &k.Sealed, &k.CreatedAt, &k.ActivatesAt, &k.RevokedAt); err != nil {
 			return nil, s.translate(err)
 		}
@@ -65,7 +65,7 @@ func (s *Store) SigningKeys(ctx context.Context) ([]stepkey.SealedKey, error) {
 	return keys, s.translate(rows.Err())
 }
 
-// SpendAction implements stepkey.Store.
+// SpendAction implements storage.Store.
 func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -74,13 +74,13 @@ func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bo
 	return first, s.translate(err)
 }
 
-// RecordEvent implements stepkey.Tx.
-func (t *tx) RecordEvent(ctx context.Context, e stepkey.Event) error {
-	return t.RecordEvents(ctx, []stepkey.Event{e})
+// RecordEvent implements storage.Tx.
+func (t *tx) RecordEvent(ctx context.Context, e storage.Event) error {
+	return t.RecordEvents(ctx, []storage.Event{e})
 }
 
-// RecordEvents implements stepkey.Tx.
-func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
+// RecordEvents implements storage.Tx.
+func (t *tx) RecordEvents(ctx context.Context, events []storage.Event) error {
 	for chunk := range slices.Chunk(events, chunkRows) {
 		var args []any
 		for _, e := range chunk {
@@ -105,8 +105,8 @@ func (t *tx) RecordEvents(ctx context.Context, events []stepkey.Event) error {
 }
 
 // noteSignIn keeps the time of a sign-in with the user, where it outlives the event.
-func (t *tx) noteSignIn(ctx context.Context, e stepkey.Event) error {
-	if e.Kind != stepkey.EventSignedIn {
+func (t *tx) noteSignIn(ctx context.Context, e storage.Event) error {
+	if e.Kind != storage.EventSignedIn {
 		return nil
 	}
 	_, err := t.ExecContext(ctx, `UPDATE {users} SET last_sign_in_at = $1
@@ -114,11 +114,11 @@ func (t *tx) noteSignIn(ctx context.Context, e stepkey.Event) error {
 	return err
 }
 
-// Events implements stepkey.Store. The first condition on the time is for the index, which
+// Events implements storage.Store. The first condition on the time is for the index, which
 // knows no ids; the second tells those of one time apart.
 func (s *Store) Events(
-	ctx context.Context, userID uuid.UUID, before *stepkey.EventPlace, limit int,
-) ([]stepkey.Event, error) {
+	ctx context.Context, userID uuid.UUID, before *storage.EventPlace, limit int,
+) ([]storage.Event, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	condition, args := `user_id = $1`, []any{userID, limit}
@@ -133,9 +133,9 @@ func (s *Store) Events(
 		return nil, s.translate(err)
 	}
 	defer rows.Close()
-	var events []stepkey.Event
+	var events []storage.Event
 	for rows.Next() {
-		var e stepkey.Event
+		var e storage.Event
 		var session, passkey uuid.NullUUID
 		if err := rows.Scan(&e.ID, &e.Kind, &e.At, &e.UserID, &session, &passkey, &e.Reason); err != nil {
 			return nil, s.translate(err)
@@ -153,7 +153,7 @@ func orNull(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: 
 // other errors InTx translates.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return stepkey.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // Timeout is the default of Options.Timeout.
@@ -44,7 +44,7 @@ type Options struct {
 // DefaultSchema is where tables are unless Options say otherwise.
 const DefaultSchema = "stepkey"
 
-// Store is a stepkey.Store, a stepkey.Challenges and a stepkey.Limiter. It is safe
+// Store is a storage.Store, a storage.Challenges and a storage.Limiter. It is safe
 // for concurrent use.
 type Store struct {
 	db      databases
@@ -57,9 +57,9 @@ type Store struct {
 }
 
 var (
-	_ stepkey.Store      = (*Store)(nil)
-	_ stepkey.Challenges = (*Store)(nil)
-	_ stepkey.Limiter    = (*Store)(nil)
+	_ storage.Store      = (*Store)(nil)
+	_ storage.Challenges = (*Store)(nil)
+	_ storage.Limiter    = (*Store)(nil)
 )
 
 // Open opens the database that url names, postgres://… or sqlite:PATH, and
@@ -130,15 +130,15 @@ func (s *Store) Close() error {
 // Now is the time by which the store decides. It costs no round trip.
 func (s *Store) Now() time.Time { return s.clock.now() }
 
-// Ping implements stepkey.Store.
+// Ping implements storage.Store.
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	return s.translate(s.db.read.PingContext(ctx))
 }
 
-// InTx implements stepkey.Store.
-func (s *Store) InTx(ctx context.Context, fn func(stepkey.Tx) error) error {
+// InTx implements storage.Store.
+func (s *Store) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	return s.inTx(ctx, func(t *tx) error { return fn(t) })
 }
 
@@ -188,15 +188,15 @@ func (s *Store) translate(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
-		return stepkey.ErrNotFound
+		return storage.ErrNotFound
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrConnDone), s.dialect.transient(err):
-		return fmt.Errorf("%w: %w", stepkey.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
 	default:
 		return err
 	}
 }
 
-// tx implements stepkey.Tx. Its methods leave translating errors to InTx.
+// tx implements storage.Tx. Its methods leave translating errors to InTx.
 type tx struct {
 	*sql.Tx
 	ctx     context.Context // the transaction's own

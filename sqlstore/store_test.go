@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 )
 
@@ -70,17 +70,17 @@ func exec(t *testing.T, d database, statement string, args ...any) {
 
 var epoch = time.Date(2030, 5, 17, 9, 30, 0, 0, time.UTC)
 
-func addSession(t *testing.T, store *sqlstore.Store) stepkey.Session {
+func addSession(t *testing.T, store *sqlstore.Store) storage.Session {
 	t.Helper()
-	u := stepkey.User{
+	u := storage.User{
 		ID: uuid.New(), Username: "mira", CanonicalName: "mira", PasswordVersion: 1,
 		Handle: []byte("handle"), CreatedAt: epoch,
 	}
-	s := stepkey.Session{
+	s := storage.Session{
 		ID: uuid.New(), UserID: u.ID, PasswordVersion: 1, PasswordAt: epoch,
 		CreatedAt: epoch, LastSeenAt: epoch, RotatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
 	}
-	err := store.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err := store.InTx(t.Context(), func(tx storage.Tx) error {
 		return errors.Join(tx.CreateUser(t.Context(), u), tx.CreateSession(t.Context(), s))
 	})
 	if err != nil {
@@ -112,18 +112,18 @@ func TestSessionThatIsNoLongerLive(t *testing.T) {
 				exec(t, d, statement)
 
 				_, read := store.Account(t.Context(), s.UserID, s.ID, epoch)
-				lock := store.InTx(t.Context(), func(tx stepkey.Tx) error {
+				lock := store.InTx(t.Context(), func(tx storage.Tx) error {
 					_, err := tx.LockAccount(t.Context(), s.UserID, s.ID, epoch)
 					return err
 				})
-				elevate := store.InTx(t.Context(), func(tx stepkey.Tx) error {
+				elevate := store.InTx(t.Context(), func(tx storage.Tx) error {
 					full := s
 					full.FullAt = &epoch
 					_, err := tx.ElevateSession(t.Context(), full)
 					return err
 				})
 				for what, err := range map[string]error{"Account": read, "LockAccount": lock, "ElevateSession": elevate} {
-					if !errors.Is(err, stepkey.ErrNotFound) {
+					if !errors.Is(err, storage.ErrNotFound) {
 						t.Errorf("%s: %v, want ErrNotFound", what, err)
 					}
 				}
@@ -138,15 +138,15 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 		d := empty(t)
 		store := open(t, d.url, clock.Now)
 		s := addSession(t, store)
-		short := stepkey.ChallengeKey{Digest: [32]byte{1}, UserID: s.UserID, SessionID: s.ID}
-		long := stepkey.ChallengeKey{Digest: [32]byte{2}, UserID: s.UserID, SessionID: s.ID}
+		short := storage.ChallengeKey{Digest: [32]byte{1}, UserID: s.UserID, SessionID: s.ID}
+		long := storage.ChallengeKey{Digest: [32]byte{2}, UserID: s.UserID, SessionID: s.ID}
 		if err := errors.Join(
 			store.Put(t.Context(), short, []byte("s"), time.Minute), store.Put(t.Context(), long, []byte("l"), 48*time.Hour),
 		); err != nil {
 			t.Fatal(err)
 		}
-		limit := stepkey.Limit{Burst: 1, Every: 24 * time.Hour}
-		if wait, err := store.Charge(t.Context(), stepkey.Charge{Bucket: "b", Limit: limit, Cost: 1}); wait != 0 || err != nil {
+		limit := storage.Limit{Burst: 1, Every: 24 * time.Hour}
+		if wait, err := store.Charge(t.Context(), storage.Charge{Bucket: "b", Limit: limit, Cost: 1}); wait != 0 || err != nil {
 			t.Fatal(wait, err)
 		}
 		count := func(table string) (n int) {
@@ -161,13 +161,13 @@ func TestSweepDeletesOnlyWhatIsOver(t *testing.T) {
 			return n
 		}
 		for _, known := range []bool{true, false} {
-			a := stepkey.Attempt{At: clock.Now(), Known: known}
+			a := storage.Attempt{At: clock.Now(), Known: known}
 			a.Key[0] = map[bool]byte{true: 1, false: 2}[known]
 			if _, err := store.ChargeAttempt(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
 		}
-		refused := stepkey.RefusedCeremony{UserID: s.UserID, Ceremony: stepkey.PurposeStepUp, Reason: "origin", LastAt: clock.Now()}
+		refused := storage.RefusedCeremony{UserID: s.UserID, Ceremony: storage.PurposeStepUp, Reason: "origin", LastAt: clock.Now()}
 		if err := store.RecordRefusedCeremony(t.Context(), refused); err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +244,7 @@ func TestSQLiteFilesAreForTheOwnerOnly(t *testing.T) {
 // An unreachable server is the store's fault and nobody's input.
 func TestUnreachable(t *testing.T) {
 	_, err := sqlstore.Open(t.Context(), "postgres://stepkey@127.0.0.1:1/stepkey", sqlstore.Options{})
-	if !errors.Is(err, stepkey.ErrUnavailable) {
+	if !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("Open: %v, want ErrUnavailable", err)
 	}
 }
@@ -271,7 +271,7 @@ func TestReadOnlyServer(t *testing.T) {
 	if err := ping(whichever); err != nil {
 		t.Errorf("whichever server: %v", err)
 	}
-	if err := ping(writable); !errors.Is(err, stepkey.ErrUnavailable) {
+	if err := ping(writable); !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("only one that takes writes: %v, want ErrUnavailable", err)
 	}
 	exec(t, database{url: d.url + "&default_transaction_read_only=off"},

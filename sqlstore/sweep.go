@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 const (
@@ -52,11 +52,11 @@ func (s *Store) sweeps(now time.Time) []sweep {
 		{"login_attempts", "key", "forget_at", `forget_at <= $1`, now.UnixMicro()},
 		{
 			"refused_ceremonies", "user_id, ceremony, reason", "last_at", `last_at <= $1`,
-			now.Add(-stepkey.KeepRefusedCeremonies).UnixMicro(),
+			now.Add(-storage.KeepRefusedCeremonies).UnixMicro(),
 		},
 		{"sessions", "id", "expires_at", `expires_at <= $1`, now.Add(-keepEnded)},
 		{"sessions", "id", "ended_at", `ended_at <= $1`, now.Add(-keepEnded)},
-		{"users", "id", "deleted_at", `deleted_at <= $1`, now.Add(-stepkey.NameQuarantine)},
+		{"users", "id", "deleted_at", `deleted_at <= $1`, now.Add(-storage.NameQuarantine)},
 		{"signing_keys", "id", "activates_at", `EXISTS (
 			SELECT 1 FROM {signing_keys} n WHERE n.activates_at > o.activates_at AND n.activates_at <= $1
 			AND n.revoked_at IS NULL)`, now.Add(-keepKeys)},
@@ -115,12 +115,12 @@ const trimRows = 1000
 
 // trimEvents deletes a user's events beyond the newest MaxKeptEvents. Counting them costs more
 // than recording one, so it is done for one event in 256, at random by the event's id.
-func (t *tx) trimEvents(ctx context.Context, e stepkey.Event) error {
+func (t *tx) trimEvents(ctx context.Context, e storage.Event) error {
 	if e.ID[len(e.ID)-1] != 0 {
 		return nil
 	}
 	_, err := t.ExecContext(ctx, `DELETE FROM {events} WHERE user_id = $1 AND id IN (
 		SELECT id FROM {events} WHERE user_id = $1 ORDER BY at DESC, id LIMIT $2 OFFSET $3)`,
-		e.UserID, trimRows, stepkey.MaxKeptEvents)
+		e.UserID, trimRows, storage.MaxKeptEvents)
 	return err
 }

@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
 )
 
@@ -27,9 +27,9 @@ func openKeeping(t *testing.T, d database, clock func() time.Time, keep time.Dur
 	return store
 }
 
-func recordEvents(t *testing.T, store *sqlstore.Store, events ...stepkey.Event) {
+func recordEvents(t *testing.T, store *sqlstore.Store, events ...storage.Event) {
 	t.Helper()
-	err := store.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.RecordEvents(t.Context(), events) })
+	err := store.InTx(t.Context(), func(tx storage.Tx) error { return tx.RecordEvents(t.Context(), events) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +61,11 @@ func TestSweepDeletesOldEvents(t *testing.T) {
 		clock, d := storetest.NewClock(), empty(t)
 		store := openKeeping(t, d, clock.Now, 0)
 		user := addSession(t, store).UserID
-		recordEvents(t, store, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSignedIn, At: clock.Now(), UserID: user})
+		recordEvents(t, store, storage.Event{ID: uuid.New(), Kind: storage.EventSignedIn, At: clock.Now(), UserID: user})
 		signedIn := clock.Now().Truncate(time.Microsecond)
-		var many []stepkey.Event
+		var many []storage.Event
 		for range 1200 {
-			many = append(many, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: clock.Now(), UserID: user})
+			many = append(many, storage.Event{ID: uuid.New(), Kind: storage.EventSteppedUp, At: clock.Now(), UserID: user})
 		}
 		recordEvents(t, store, many...)
 		clock.Advance(sqlstore.KeepEvents - time.Microsecond)
@@ -73,7 +73,7 @@ func TestSweepDeletesOldEvents(t *testing.T) {
 		if n := rowsOf(t, d, "events"); n != 1201 {
 			t.Errorf("%d events within their time, want 1201", n)
 		}
-		recordEvents(t, store, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: clock.Now(), UserID: user})
+		recordEvents(t, store, storage.Event{ID: uuid.New(), Kind: storage.EventSteppedUp, At: clock.Now(), UserID: user})
 		clock.Advance(time.Microsecond)
 		forEver := openKeeping(t, d, clock.Now, -1)
 		sweepOnce(t, forEver)
@@ -102,18 +102,18 @@ func TestEventsOfOneUserAreBounded(t *testing.T) {
 			id[15] |= 1 // not one that trims
 			return id
 		}
-		recordEvents(t, store, stepkey.Event{ID: id(), Kind: stepkey.EventSteppedUp, At: clock.Now(), UserID: noor})
-		var many []stepkey.Event
-		for i := range stepkey.MaxKeptEvents + 700 {
+		recordEvents(t, store, storage.Event{ID: id(), Kind: storage.EventSteppedUp, At: clock.Now(), UserID: noor})
+		var many []storage.Event
+		for i := range storage.MaxKeptEvents + 700 {
 			at := clock.Now().Add(time.Duration(i) * time.Microsecond)
-			many = append(many, stepkey.Event{ID: id(), Kind: stepkey.EventPasskeyRenamed, At: at, UserID: mira})
+			many = append(many, storage.Event{ID: id(), Kind: storage.EventPasskeyRenamed, At: at, UserID: mira})
 		}
 		recordEvents(t, store, many...)
-		last := stepkey.Event{ID: id(), Kind: stepkey.EventSteppedUp, At: clock.Now().Add(time.Hour), UserID: mira}
+		last := storage.Event{ID: id(), Kind: storage.EventSteppedUp, At: clock.Now().Add(time.Hour), UserID: mira}
 		last.ID[15] = 0
 		recordEvents(t, store, last)
-		if n := rowsOf(t, d, "events"); n != stepkey.MaxKeptEvents+1 {
-			t.Errorf("%d events, want %d of one user and one of another", n, stepkey.MaxKeptEvents)
+		if n := rowsOf(t, d, "events"); n != storage.MaxKeptEvents+1 {
+			t.Errorf("%d events, want %d of one user and one of another", n, storage.MaxKeptEvents)
 		}
 		newest, err := store.Events(t.Context(), mira, nil, 1)
 		if err != nil || len(newest) != 1 || newest[0].ID != last.ID {
@@ -127,9 +127,9 @@ func TestSweepForgetsAttempts(t *testing.T) {
 	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
 		clock, d := storetest.NewClock(), empty(t)
 		store := openKeeping(t, d, clock.Now, 0)
-		account := stepkey.Attempt{Key: stepkey.AttemptKey{1}, At: clock.Now(), Known: true}
-		device := stepkey.Attempt{Key: stepkey.AttemptKey{2}, At: clock.Now(), Known: true, Until: clock.Now().Add(time.Hour)}
-		for _, a := range []stepkey.Attempt{account, device} {
+		account := storage.Attempt{Key: storage.AttemptKey{1}, At: clock.Now(), Known: true}
+		device := storage.Attempt{Key: storage.AttemptKey{2}, At: clock.Now(), Known: true, Until: clock.Now().Add(time.Hour)}
+		for _, a := range []storage.Attempt{account, device} {
 			if _, err := store.ChargeAttempt(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
@@ -157,8 +157,8 @@ func TestSweepDeletesOldKeys(t *testing.T) {
 		clock, d := storetest.NewClock(), empty(t)
 		store := openKeeping(t, d, clock.Now, 0)
 		add := func(id string) {
-			err := store.InTx(t.Context(), func(tx stepkey.Tx) error {
-				return tx.AddSigningKey(t.Context(), stepkey.SealedKey{ID: id, Sealed: []byte("k"), CreatedAt: clock.Now(), ActivatesAt: clock.Now()})
+			err := store.InTx(t.Context(), func(tx storage.Tx) error {
+				return tx.AddSigningKey(t.Context(), storage.SealedKey{ID: id, Sealed: []byte("k"), CreatedAt: clock.Now(), ActivatesAt: clock.Now()})
 			})
 			if err != nil {
 				t.Fatal(err)

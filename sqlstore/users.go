@@ -7,24 +7,24 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// CreateUser implements stepkey.Tx.
-func (t *tx) CreateUser(ctx context.Context, u stepkey.User) error {
+// CreateUser implements storage.Tx.
+func (t *tx) CreateUser(ctx context.Context, u storage.User) error {
 	added, err := changed(ctx, t, `
 		INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (canonical_name) DO NOTHING`,
 		u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle, u.CreatedAt)
 	if err == nil && !added {
-		return stepkey.ErrUsernameTaken
+		return storage.ErrUsernameTaken
 	}
 	return err
 }
 
-// UserByName implements stepkey.Store.
-func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.User, error) {
+// UserByName implements storage.Store.
+func (s *Store) UserByName(ctx context.Context, canonicalName string) (storage.User, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	u, err := scanUser(s.db.read.QueryRowContext(ctx,
@@ -32,8 +32,8 @@ func (s *Store) UserByName(ctx context.Context, canonicalName string) (stepkey.U
 	return u, s.translate(err)
 }
 
-// LockUser implements stepkey.Tx.
-func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (stepkey.User, error) {
+// LockUser implements storage.Tx.
+func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, error) {
 	u, err := scanUser(t.QueryRowContext(ctx,
 		`SELECT `+userColumns+` FROM {users} u WHERE u.id = $1`+t.dialect.rowLock, userID))
 	return u, notFound(err)
@@ -44,7 +44,7 @@ const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.pass
 	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.password_by_mail_at, u.password_stopped,
 	       u.recovery_started_at, u.recovery_ready_at`
 
-func userTargets(u *stepkey.User, recovery *recoveryRow) []any {
+func userTargets(u *storage.User, recovery *recoveryRow) []any {
 	return []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
 		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped,
@@ -53,13 +53,13 @@ func userTargets(u *stepkey.User, recovery *recoveryRow) []any {
 }
 
 // userInUTC drops the zone that a driver put on the times.
-func userInUTC(u *stepkey.User) {
+func userInUTC(u *storage.User) {
 	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
 	u.PasswordByMailAt = utc(u.PasswordByMailAt)
 }
 
-func scanUser(row *sql.Row) (stepkey.User, error) {
-	var u stepkey.User
+func scanUser(row *sql.Row) (storage.User, error) {
+	var u storage.User
 	var recovery recoveryRow
 	err := row.Scan(userTargets(&u, &recovery)...)
 	userInUTC(&u)
@@ -67,7 +67,7 @@ func scanUser(row *sql.Row) (stepkey.User, error) {
 	return u, err
 }
 
-// ReplacePasswordHash implements stepkey.Store.
+// ReplacePasswordHash implements storage.Store.
 func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -86,7 +86,7 @@ func (d *dialect) nextOldHash() string {
 		ORDER BY password_hash` + d.ByteOrder + ` LIMIT 1`
 }
 
-// NextOldHash implements stepkey.Store.
+// NextOldHash implements storage.Store.
 func (s *Store) NextOldHash(ctx context.Context, from string) (hash string, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -94,7 +94,7 @@ func (s *Store) NextOldHash(ctx context.Context, from string) (hash string, err 
 	return hash, s.translate(err)
 }
 
-// DeleteUser implements stepkey.Tx. The row stays, so that its name is taken, and with
+// DeleteUser implements storage.Tx. The row stays, so that its name is taken, and with
 // it the rows of the sessions, which other instances learn from that they have ended.
 // The handle has to be unique, and what devices know of the old one is worth nothing.
 func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error {
@@ -105,7 +105,7 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 		       recovery_started_at = NULL, recovery_ready_at = NULL, last_sign_in_at = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
 	if err == nil && !deleted {
-		return stepkey.ErrNotFound
+		return storage.ErrNotFound
 	}
 	for _, statement := range []string{
 		`DELETE FROM {passkeys} WHERE user_id = $1`,
@@ -123,7 +123,7 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 	return err
 }
 
-// SetDisabled implements stepkey.Tx.
+// SetDisabled implements storage.Tx.
 func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error) {
 	if at == nil {
 		return changed(ctx, t, `UPDATE {users} SET disabled_at = NULL
@@ -132,7 +132,7 @@ func (t *tx) SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (
 	return changed(ctx, t, `UPDATE {users} SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL`, *at, userID)
 }
 
-// SetPassword implements stepkey.MailTx.
+// SetPassword implements storage.MailTx.
 func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMailAt *time.Time) (bool, error) {
 	return changed(ctx, t, `
 		UPDATE {users} SET password_hash = $1, password_version = password_version + 1,
@@ -140,7 +140,7 @@ func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, has
 		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version, byMailAt != nil, byMailAt)
 }
 
-// StopPassword implements stepkey.MailTx.
+// StopPassword implements storage.MailTx.
 func (t *tx) StopPassword(ctx context.Context, userID uuid.UUID, stopped bool) (bool, error) {
 	return changed(ctx, t, `UPDATE {users} SET password_stopped = $1 WHERE id = $2 AND password_stopped <> $1`, stopped, userID)
 }

@@ -9,15 +9,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 const ttl = 5 * time.Minute
 
-// TestChallenges checks a stepkey.Challenges. open returns an empty one and its
+// TestChallenges checks a storage.Challenges. open returns an empty one and its
 // time.
-func TestChallenges(t *testing.T, open func(t *testing.T) (stepkey.Challenges, Time)) {
-	run := func(name string, test func(*testing.T, stepkey.Challenges, Time)) {
+func TestChallenges(t *testing.T, open func(t *testing.T) (storage.Challenges, Time)) {
+	run := func(name string, test func(*testing.T, storage.Challenges, Time)) {
 		t.Run(name, func(t *testing.T) {
 			c, clock := open(t)
 			test(t, c, clock)
@@ -34,26 +34,26 @@ func TestChallenges(t *testing.T, open func(t *testing.T) (stepkey.Challenges, T
 	run("of 64 takers one wins", oneTakerWins)
 }
 
-func newKey() stepkey.ChallengeKey {
-	key := stepkey.ChallengeKey{Purpose: stepkey.PurposeStepUp, UserID: uuid.New(), SessionID: uuid.New()}
+func newKey() storage.ChallengeKey {
+	key := storage.ChallengeKey{Purpose: storage.PurposeStepUp, UserID: uuid.New(), SessionID: uuid.New()}
 	_, _ = rand.Read(key.Digest[:])
 	return key
 }
 
 // sibling returns another challenge of the same session.
-func sibling(key stepkey.ChallengeKey) stepkey.ChallengeKey {
+func sibling(key storage.ChallengeKey) storage.ChallengeKey {
 	_, _ = rand.Read(key.Digest[:])
 	return key
 }
 
-func put(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey, state string) {
+func put(t *testing.T, c storage.Challenges, key storage.ChallengeKey, state string) {
 	t.Helper()
 	if err := c.Put(t.Context(), key, []byte(state), ttl); err != nil {
 		t.Fatalf("Put: %v", err)
 	}
 }
 
-func wantTaken(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey, state string) {
+func wantTaken(t *testing.T, c storage.Challenges, key storage.ChallengeKey, state string) {
 	t.Helper()
 	got, err := c.Take(t.Context(), key)
 	if err != nil || string(got) != state {
@@ -61,14 +61,14 @@ func wantTaken(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey, sta
 	}
 }
 
-func wantGone(t *testing.T, c stepkey.Challenges, key stepkey.ChallengeKey) {
+func wantGone(t *testing.T, c storage.Challenges, key storage.ChallengeKey) {
 	t.Helper()
-	if got, err := c.Take(t.Context(), key); !errors.Is(err, stepkey.ErrChallengeExpired) {
+	if got, err := c.Take(t.Context(), key); !errors.Is(err, storage.ErrChallengeExpired) {
 		t.Fatalf("Take = %q, %v; want ErrChallengeExpired", got, err)
 	}
 }
 
-func challengeTakenOnce(t *testing.T, c stepkey.Challenges, _ Time) {
+func challengeTakenOnce(t *testing.T, c storage.Challenges, _ Time) {
 	key := newKey()
 	wantGone(t, c, key)
 	put(t, c, key, "state")
@@ -76,15 +76,15 @@ func challengeTakenOnce(t *testing.T, c stepkey.Challenges, _ Time) {
 	wantGone(t, c, key)
 }
 
-func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ Time) {
+func challengeTakenByNobodyElse(t *testing.T, c storage.Challenges, _ Time) {
 	key := newKey()
 	put(t, c, key, "state")
 
 	otherPurpose, otherUser, otherSession := key, key, key
-	otherPurpose.Purpose = stepkey.PurposeRegistration
+	otherPurpose.Purpose = storage.PurposeRegistration
 	otherUser.UserID = uuid.New()
 	otherSession.SessionID = uuid.New()
-	for _, other := range []stepkey.ChallengeKey{otherPurpose, otherUser, otherSession, sibling(key)} {
+	for _, other := range []storage.ChallengeKey{otherPurpose, otherUser, otherSession, sibling(key)} {
 		wantGone(t, c, other)
 	}
 	// Nor does somebody else's try use it up.
@@ -92,19 +92,19 @@ func challengeTakenByNobodyElse(t *testing.T, c stepkey.Challenges, _ Time) {
 }
 
 // A challenge for signing in belongs to no user, and to no session that there is.
-func challengeOfNobody(t *testing.T, c stepkey.Challenges, _ Time) {
+func challengeOfNobody(t *testing.T, c storage.Challenges, _ Time) {
 	key := newKey()
-	key.Purpose, key.UserID = stepkey.PurposeLogIn, uuid.Nil
+	key.Purpose, key.UserID = storage.PurposeLogIn, uuid.Nil
 	put(t, c, key, "state")
 	stepUp, somebodys := key, key
-	stepUp.Purpose, somebodys.UserID = stepkey.PurposeStepUp, uuid.New()
+	stepUp.Purpose, somebodys.UserID = storage.PurposeStepUp, uuid.New()
 	wantGone(t, c, stepUp)
 	wantGone(t, c, somebodys)
 	wantTaken(t, c, key, "state")
 	wantGone(t, c, key)
 }
 
-func challengeExpires(t *testing.T, c stepkey.Challenges, clock Time) {
+func challengeExpires(t *testing.T, c storage.Challenges, clock Time) {
 	early, late := newKey(), newKey()
 	put(t, c, early, "early")
 	put(t, c, late, "late")
@@ -117,10 +117,10 @@ func challengeExpires(t *testing.T, c stepkey.Challenges, clock Time) {
 }
 
 // Of one session. One whose time is over does not count towards the cap either.
-func ownLifetimes(t *testing.T, c stepkey.Challenges, clock Time) {
+func ownLifetimes(t *testing.T, c storage.Challenges, clock Time) {
 	long := newKey()
-	var short, others []stepkey.ChallengeKey
-	for range stepkey.MaxChallenges - 1 {
+	var short, others []storage.ChallengeKey
+	for range storage.MaxChallenges - 1 {
 		short, others = append(short, sibling(long)), append(others, sibling(long))
 	}
 	put(t, c, long, "long")
@@ -141,9 +141,9 @@ func ownLifetimes(t *testing.T, c stepkey.Challenges, clock Time) {
 	}
 }
 
-func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock Time) {
-	keys := []stepkey.ChallengeKey{newKey()}
-	for range stepkey.MaxChallenges {
+func sessionKeepsNewest(t *testing.T, c storage.Challenges, clock Time) {
+	keys := []storage.ChallengeKey{newKey()}
+	for range storage.MaxChallenges {
 		keys = append(keys, sibling(keys[0]))
 	}
 	for _, key := range keys {
@@ -156,12 +156,12 @@ func sessionKeepsNewest(t *testing.T, c stepkey.Challenges, clock Time) {
 	}
 }
 
-func sessionsDoNotCrowd(t *testing.T, c stepkey.Challenges, clock Time) {
+func sessionsDoNotCrowd(t *testing.T, c storage.Challenges, clock Time) {
 	mine := newKey()
 	put(t, c, mine, "mine")
 	theirs := newKey()
 	theirs.UserID = mine.UserID // another session of the same user
-	for range 2 * stepkey.MaxChallenges {
+	for range 2 * storage.MaxChallenges {
 		put(t, c, theirs, "theirs")
 		theirs = sibling(theirs)
 		clock.Advance(time.Second)
@@ -169,8 +169,8 @@ func sessionsDoNotCrowd(t *testing.T, c stepkey.Challenges, clock Time) {
 	wantTaken(t, c, mine, "mine")
 }
 
-func parallelPutsKeepCap(t *testing.T, c stepkey.Challenges, _ Time) {
-	keys := []stepkey.ChallengeKey{newKey()}
+func parallelPutsKeepCap(t *testing.T, c storage.Challenges, _ Time) {
+	keys := []storage.ChallengeKey{newKey()}
 	for range 31 {
 		keys = append(keys, sibling(keys[0]))
 	}
@@ -189,17 +189,17 @@ func parallelPutsKeepCap(t *testing.T, c stepkey.Challenges, _ Time) {
 			taken++
 		}
 	}
-	if taken != stepkey.MaxChallenges {
-		t.Errorf("%d of a session's challenges can be taken, want %d", taken, stepkey.MaxChallenges)
+	if taken != storage.MaxChallenges {
+		t.Errorf("%d of a session's challenges can be taken, want %d", taken, storage.MaxChallenges)
 	}
 }
 
-func oneTakerWins(t *testing.T, c stepkey.Challenges, _ Time) {
+func oneTakerWins(t *testing.T, c storage.Challenges, _ Time) {
 	key := newKey()
 	put(t, c, key, "state")
 	won := race(64, func(int) bool {
 		state, err := c.Take(t.Context(), key)
-		if err != nil && !errors.Is(err, stepkey.ErrChallengeExpired) {
+		if err != nil && !errors.Is(err, storage.ErrChallengeExpired) {
 			t.Errorf("Take: %v", err)
 		}
 		return string(state) == "state"

@@ -2,7 +2,7 @@
 // adapter runs them against it:
 //
 //	func TestChallenges(t *testing.T) {
-//		storetest.TestChallenges(t, func(t *testing.T) (stepkey.Challenges, storetest.Time) {
+//		storetest.TestChallenges(t, func(t *testing.T) (storage.Challenges, storetest.Time) {
 //			clock := storetest.NewClock()
 //			return mystore.New(clock.Now), clock.Time()
 //		})

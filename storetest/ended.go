@@ -8,25 +8,25 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // endedInPages reads ends of few moments in pages of every size: none is lost or read
 // twice where a page ends among ends of one moment.
-func endedInPages(t *testing.T, s stepkey.Store) {
+func endedInPages(t *testing.T, s storage.Store) {
 	mira, noor := withRefresh(t, s, "mira", 0), withRefresh(t, s, "noor", 0)
 	at := func(i int) time.Time { return epoch.Add(time.Duration(i/4) * time.Second) }
 	const each = 13
 	users := map[uuid.UUID]uuid.UUID{}
 	for i := range each {
-		for _, u := range []stepkey.User{mira.User, noor.User} {
+		for _, u := range []storage.User{mira.User, noor.User} {
 			session := refreshable(u)
 			users[session.ID] = u.ID
-			inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+			inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 				if err := tx.CreateSession(ctx, session); err != nil {
 					return err
 				}
-				_, err := tx.EndSessions(ctx, stepkey.EndSessions{UserID: u.ID, Only: session.ID, At: at(i), Reason: "test"})
+				_, err := tx.EndSessions(ctx, storage.EndSessions{UserID: u.ID, Only: session.ID, At: at(i), Reason: "test"})
 				return err
 			})
 		}
@@ -34,7 +34,7 @@ func endedInPages(t *testing.T, s stepkey.Store) {
 	for _, limit := range []int{1, 2, 3, 5, 8, 100} {
 		seen := map[uuid.UUID]bool{}
 		var last time.Time
-		for place := (stepkey.EndedSession{At: epoch}); ; {
+		for place := (storage.EndedSession{At: epoch}); ; {
 			page, err := s.EndedSessions(t.Context(), place, limit)
 			if err != nil || len(page) > limit {
 				t.Fatalf("limit %d: %d, %v", limit, len(page), err)
@@ -57,18 +57,18 @@ func endedInPages(t *testing.T, s stepkey.Store) {
 	wantEnded(t, s, at(each).Add(time.Microsecond), 0)
 }
 
-func openSessions(t *testing.T, s stepkey.Store) {
+func openSessions(t *testing.T, s storage.Store) {
 	mira, noor := signedIn(t, s, "mira", 0), signedIn(t, s, "noor", 0)
 	late, short, ended := refreshable(mira.User), refreshable(mira.User), refreshable(mira.User)
 	late.CreatedAt = epoch.Add(time.Hour)
 	short.ExpiresAt = epoch.Add(time.Minute)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
-		for _, session := range []stepkey.Session{late, short, ended} {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
+		for _, session := range []storage.Session{late, short, ended} {
 			if err := tx.CreateSession(ctx, session); err != nil {
 				return err
 			}
 		}
-		_, err := tx.EndSessions(ctx, stepkey.EndSessions{UserID: mira.User.ID, Only: ended.ID, At: epoch, Reason: "test"})
+		_, err := tx.EndSessions(ctx, storage.EndSessions{UserID: mira.User.ID, Only: ended.ID, At: epoch, Reason: "test"})
 		return err
 	})
 	first := mira.Session.ID

@@ -12,15 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // newRecord is a user with everything that a record can have.
-func newRecord(name string, passkeys int) stepkey.UserRecord {
-	r := stepkey.UserRecord{User: newUser(name)}
+func newRecord(name string, passkeys int) storage.UserRecord {
+	r := storage.UserRecord{User: newUser(name)}
 	disabled := epoch.Add(time.Hour)
 	r.User.DisabledAt = &disabled
-	r.Email = &stepkey.ConfirmedEmail{Address: "Somebody@example.com", ConfirmedAt: epoch.Add(time.Minute)}
+	r.Email = &storage.ConfirmedEmail{Address: "Somebody@example.com", ConfirmedAt: epoch.Add(time.Minute)}
 	for i := range passkeys {
 		p := newPasskey(r.User)
 		p.CreatedAt = epoch.Add(time.Duration(i) * time.Second)
@@ -31,10 +31,10 @@ func newRecord(name string, passkeys int) stepkey.UserRecord {
 	return r
 }
 
-func importUsers(t *testing.T, s stepkey.Store, batch ...stepkey.UserRecord) []stepkey.UserOutcome {
+func importUsers(t *testing.T, s storage.Store, batch ...storage.UserRecord) []storage.UserOutcome {
 	t.Helper()
-	var outcomes []stepkey.UserOutcome
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+	var outcomes []storage.UserOutcome
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 		outcomes, err = tx.ImportUsers(ctx, batch)
 		return err
 	})
@@ -42,10 +42,10 @@ func importUsers(t *testing.T, s stepkey.Store, batch ...stepkey.UserRecord) []s
 }
 
 // wantRecords checks everything that the store holds, read in pages of two.
-func wantRecords(t *testing.T, s stepkey.Store, want ...stepkey.UserRecord) {
+func wantRecords(t *testing.T, s storage.Store, want ...storage.UserRecord) {
 	t.Helper()
-	slices.SortFunc(want, func(a, b stepkey.UserRecord) int { return bytes.Compare(a.User.ID[:], b.User.ID[:]) })
-	var got []stepkey.UserRecord
+	slices.SortFunc(want, func(a, b storage.UserRecord) int { return bytes.Compare(a.User.ID[:], b.User.ID[:]) })
+	var got []storage.UserRecord
 	for after := uuid.Nil; ; after = got[len(got)-1].User.ID {
 		page, err := s.UserRecords(t.Context(), after, 2)
 		if err != nil {
@@ -61,28 +61,28 @@ func wantRecords(t *testing.T, s stepkey.Store, want ...stepkey.UserRecord) {
 	}
 }
 
-func wantOutcomes(t *testing.T, what string, got []stepkey.UserOutcome, want ...stepkey.UserOutcome) {
+func wantOutcomes(t *testing.T, what string, got []storage.UserOutcome, want ...storage.UserOutcome) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
-func added() stepkey.UserOutcome   { return stepkey.UserOutcome{Status: stepkey.ImportAdded} }
-func present() stepkey.UserOutcome { return stepkey.UserOutcome{Status: stepkey.ImportPresent} }
-func leftOut(p stepkey.ImportProblem) stepkey.UserOutcome {
-	return stepkey.UserOutcome{Status: stepkey.ImportLeftOut, Problem: p}
+func added() storage.UserOutcome   { return storage.UserOutcome{Status: storage.ImportAdded} }
+func present() storage.UserOutcome { return storage.UserOutcome{Status: storage.ImportPresent} }
+func leftOut(p storage.ImportProblem) storage.UserOutcome {
+	return storage.UserOutcome{Status: storage.ImportLeftOut, Problem: p}
 }
 
-func importing(t *testing.T, s stepkey.Store) {
+func importing(t *testing.T, s storage.Store) {
 	wantRecords(t, s)
-	wantOutcomes(t, "nobody", importUsers(t, s), []stepkey.UserOutcome{}...)
+	wantOutcomes(t, "nobody", importUsers(t, s), []storage.UserOutcome{}...)
 	mira, noor, olga := newRecord("mira", 2), newRecord("noor", 0), newRecord("olga", 1)
 	noor.User.DisabledAt, noor.Email = nil, nil
 	wantOutcomes(t, "first import", importUsers(t, s, mira, noor, olga), added(), added(), added())
 	wantRecords(t, s, mira, noor, olga)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
-		found, err := tx.Addressees(ctx, stepkey.AddresseesOf{Address: "sOMEBODY@example.com"})
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
+		found, err := tx.Addressees(ctx, storage.AddresseesOf{Address: "sOMEBODY@example.com"})
 		if len(found) != 2 {
 			t.Errorf("%d users are found by the address, want two", len(found))
 		}
@@ -111,25 +111,25 @@ func importing(t *testing.T, s stepkey.Store) {
 	rosa := added()
 	rosa.TakenPasskeys = []int{0, 2}
 	wantOutcomes(t, "collisions", importUsers(t, s, name, handle, both),
-		leftOut(stepkey.ProblemUsernameTaken), leftOut(stepkey.ProblemHandleTaken), rosa)
+		leftOut(storage.ProblemUsernameTaken), leftOut(storage.ProblemHandleTaken), rosa)
 	both.Passkeys = both.Passkeys[1:2]
 	wantRecords(t, s, mira, noor, olga, pia, both)
 }
 
 // A whole batch of users with many passkeys is within the limits of a statement.
-func importingMany(t *testing.T, s stepkey.Store) {
-	var batch []stepkey.UserRecord
-	var events []stepkey.Event
-	for i := range stepkey.MaxImportBatch + 1 {
+func importingMany(t *testing.T, s storage.Store) {
+	var batch []storage.UserRecord
+	var events []storage.Event
+	for i := range storage.MaxImportBatch + 1 {
 		r := newRecord(fmt.Sprintf("user%d", i), 3)
 		batch = append(batch, r)
-		events = append(events, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventUserImported, At: epoch, UserID: r.User.ID})
+		events = append(events, storage.Event{ID: uuid.New(), Kind: storage.EventUserImported, At: epoch, UserID: r.User.ID})
 	}
-	want := slices.Repeat([]stepkey.UserOutcome{added()}, len(batch))
+	want := slices.Repeat([]storage.UserOutcome{added()}, len(batch))
 	wantOutcomes(t, "first import", importUsers(t, s, batch...), want...)
-	want = slices.Repeat([]stepkey.UserOutcome{present()}, len(batch))
+	want = slices.Repeat([]storage.UserOutcome{present()}, len(batch))
 	wantOutcomes(t, "second import", importUsers(t, s, batch...), want...)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvents(ctx, events) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.RecordEvents(ctx, events) })
 	page, err := s.UserRecords(t.Context(), uuid.Nil, len(batch)+1)
 	if err != nil || len(page) != len(batch) {
 		t.Fatalf("UserRecords: %d, %v; want %d", len(page), err, len(batch))
@@ -139,17 +139,17 @@ func importingMany(t *testing.T, s stepkey.Store) {
 			t.Fatalf("%d passkeys, want 3", len(r.Passkeys))
 		}
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvents(ctx, nil) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.RecordEvents(ctx, nil) })
 }
 
 // Of imports of the same users at once each user is added by one.
-func importsAtOnce(t *testing.T, s stepkey.Store) {
-	batch := []stepkey.UserRecord{newRecord("mira", 1), newRecord("noor", 1), newRecord("olga", 1)}
+func importsAtOnce(t *testing.T, s storage.Store) {
+	batch := []storage.UserRecord{newRecord("mira", 1), newRecord("noor", 1), newRecord("olga", 1)}
 	backwards := slices.Clone(batch)
 	slices.Reverse(backwards)
 	totals := make([]int, 8)
 	race(len(totals), func(i int) bool {
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		err := s.InTx(t.Context(), func(tx storage.Tx) error {
 			order := batch
 			if i%2 == 0 {
 				order = backwards // so that they meet in the middle
@@ -157,15 +157,15 @@ func importsAtOnce(t *testing.T, s stepkey.Store) {
 			outcomes, err := tx.ImportUsers(t.Context(), order)
 			totals[i] = 0 // the transaction may run again
 			for _, o := range outcomes {
-				if o.Status == stepkey.ImportAdded {
+				if o.Status == storage.ImportAdded {
 					totals[i]++
-				} else if o.Status != stepkey.ImportPresent {
+				} else if o.Status != storage.ImportPresent {
 					t.Errorf("outcome: %+v", o)
 				}
 			}
 			return err
 		})
-		if err != nil && !errors.Is(err, stepkey.ErrUnavailable) {
+		if err != nil && !errors.Is(err, storage.ErrUnavailable) {
 			t.Errorf("ImportUsers: %v", err)
 		}
 		if err != nil {

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// TestLimiter checks a stepkey.Limiter. open returns two instances on one empty
+// TestLimiter checks a storage.Limiter. open returns two instances on one empty
 // store, or the same one twice where a store can have only one, and their time.
-func TestLimiter(t *testing.T, open func(t *testing.T) (one, other stepkey.Limiter, clock Time)) {
+func TestLimiter(t *testing.T, open func(t *testing.T) (one, other storage.Limiter, clock Time)) {
 	run := func(name string, test func(*testing.T, limiter)) {
 		t.Run(name, func(t *testing.T) {
 			one, other, clock := open(t)
@@ -33,24 +33,24 @@ func TestLimiter(t *testing.T, open func(t *testing.T) (one, other stepkey.Limit
 
 // limiter is what a test gets: two instances and their time.
 type limiter struct {
-	one, other stepkey.Limiter
+	one, other storage.Limiter
 	clock      Time
 }
 
-var perMinute = stepkey.Limit{Burst: 3, Every: time.Minute}
+var perMinute = storage.Limit{Burst: 3, Every: time.Minute}
 
-func charge(bucket string, limit stepkey.Limit, cost int) stepkey.Charge {
-	return stepkey.Charge{Bucket: bucket, Limit: limit, Cost: cost}
+func charge(bucket string, limit storage.Limit, cost int) storage.Charge {
+	return storage.Charge{Bucket: bucket, Limit: limit, Cost: cost}
 }
 
-func (l limiter) wantCharged(t *testing.T, charges ...stepkey.Charge) {
+func (l limiter) wantCharged(t *testing.T, charges ...storage.Charge) {
 	t.Helper()
 	if wait, err := l.one.Charge(t.Context(), charges...); err != nil || wait != 0 {
 		t.Fatalf("Charge(%v) = %s, %v; want it to pass", charges, wait, err)
 	}
 }
 
-func (l limiter) wantWait(t *testing.T, want time.Duration, charges ...stepkey.Charge) {
+func (l limiter) wantWait(t *testing.T, want time.Duration, charges ...storage.Charge) {
 	t.Helper()
 	wait, err := l.one.Charge(t.Context(), charges...)
 	if err != nil || wait <= 0 || (wait-want).Abs() > l.clock.Drift {
@@ -58,7 +58,7 @@ func (l limiter) wantWait(t *testing.T, want time.Duration, charges ...stepkey.C
 	}
 }
 
-func (l limiter) refund(t *testing.T, charges ...stepkey.Charge) {
+func (l limiter) refund(t *testing.T, charges ...storage.Charge) {
 	t.Helper()
 	if err := l.one.Refund(t.Context(), charges...); err != nil {
 		t.Fatalf("Refund: %v", err)
@@ -93,10 +93,10 @@ func bucketFullAgain(t *testing.T, l limiter) {
 // by place.
 func allOrNone(t *testing.T, l limiter) {
 	buckets := []string{"a", "b", "c"}
-	small := stepkey.Limit{Burst: 1, Every: time.Hour}
+	small := storage.Limit{Burst: 1, Every: time.Hour}
 	for i, refusing := range buckets {
 		prefix := strings.Repeat("x", i)
-		var charges []stepkey.Charge
+		var charges []storage.Charge
 		for _, bucket := range buckets {
 			limit := perMinute
 			if bucket == refusing {
@@ -121,7 +121,7 @@ func allOrNone(t *testing.T, l limiter) {
 }
 
 func longestWait(t *testing.T, l limiter) {
-	short, long := charge("short", perMinute, 3), charge("long", stepkey.Limit{Burst: 3, Every: time.Hour}, 2)
+	short, long := charge("short", perMinute, 3), charge("long", storage.Limit{Burst: 3, Every: time.Hour}, 2)
 	l.wantCharged(t, short, long)
 	l.wantWait(t, 3*time.Minute, short)
 	l.wantWait(t, time.Hour, short, long)
@@ -183,8 +183,8 @@ func instancesShare(t *testing.T, l limiter) {
 
 // tries charges 64 times at once over both instances, and returns how often it
 // passed. Nothing comes back meanwhile.
-func (l limiter) tries(t *testing.T, charges func(i int) []stepkey.Charge) int {
-	instances := []stepkey.Limiter{l.one, l.other}
+func (l limiter) tries(t *testing.T, charges func(i int) []storage.Charge) int {
+	instances := []storage.Limiter{l.one, l.other}
 	return race(64, func(i int) bool {
 		wait, err := instances[i%2].Charge(t.Context(), charges(i)...)
 		if err != nil || wait < 0 {
@@ -194,19 +194,19 @@ func (l limiter) tries(t *testing.T, charges func(i int) []stepkey.Charge) int {
 	})
 }
 
-var sixteen = stepkey.Limit{Burst: 16, Every: time.Hour}
+var sixteen = storage.Limit{Burst: 16, Every: time.Hour}
 
 func exactlyBurstPass(t *testing.T, l limiter) {
 	c := charge("b", sixteen, 1)
-	if passed := l.tries(t, func(int) []stepkey.Charge { return []stepkey.Charge{c} }); passed != 16 {
+	if passed := l.tries(t, func(int) []storage.Charge { return []storage.Charge{c} }); passed != 16 {
 		t.Errorf("%d of 64 charges passed, want 16", passed)
 	}
 	l.wantWait(t, time.Hour, c)
 }
 
 func anyOrder(t *testing.T, l limiter) {
-	charges := []stepkey.Charge{charge("a", sixteen, 1), charge("b", sixteen, 1), charge("c", sixteen, 1)}
-	passed := l.tries(t, func(i int) []stepkey.Charge {
+	charges := []storage.Charge{charge("a", sixteen, 1), charge("b", sixteen, 1), charge("c", sixteen, 1)}
+	passed := l.tries(t, func(i int) []storage.Charge {
 		mine := slices.Clone(charges)
 		if i%4 < 2 {
 			slices.Reverse(mine)

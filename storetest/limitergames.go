@@ -7,8 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/gcra"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // limiterGames plays random games of charging, refunding and waiting over three
@@ -26,20 +26,20 @@ type game struct {
 	unit   time.Duration
 	clock  Time
 	now    int64
-	limits []stepkey.Limit
+	limits []storage.Limit
 	full   []int64
 }
 
 func playLimiter(rt *rapid.T, l limiter, prefix string) {
 	g := &game{unit: max(time.Second, 8*l.clock.Drift), clock: l.clock}
 	for range 3 {
-		g.limits = append(g.limits, stepkey.Limit{
+		g.limits = append(g.limits, storage.Limit{
 			Burst: rapid.IntRange(1, 5).Draw(rt, "burst"),
 			Every: time.Duration(rapid.IntRange(1, 4).Draw(rt, "every")) * g.unit,
 		})
 		g.full = append(g.full, 0)
 	}
-	charges := func(costs []int) (list []stepkey.Charge) {
+	charges := func(costs []int) (list []storage.Charge) {
 		for i, cost := range costs {
 			if cost > 0 {
 				list = append(list, charge(fmt.Sprint(prefix, i), g.limits[i], cost))
@@ -47,8 +47,8 @@ func playLimiter(rt *rapid.T, l limiter, prefix string) {
 		}
 		return list
 	}
-	instance := func(rt *rapid.T) stepkey.Limiter {
-		return rapid.SampledFrom([]stepkey.Limiter{l.one, l.other}).Draw(rt, "instance")
+	instance := func(rt *rapid.T) storage.Limiter {
+		return rapid.SampledFrom([]storage.Limiter{l.one, l.other}).Draw(rt, "instance")
 	}
 	rt.Repeat(map[string]func(*rapid.T){
 		"charge": func(rt *rapid.T) {

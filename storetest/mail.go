@@ -11,20 +11,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 )
 
-func queuedMail(to string) stepkey.QueuedMail {
-	return stepkey.QueuedMail{
-		ID: uuid.New(), UserID: uuid.New(), To: to, Kind: mail.PasskeyAdded, Sealed: []byte("sealed for " + to),
+func queuedMail(to string) storage.QueuedMail {
+	return storage.QueuedMail{
+		ID: uuid.New(), UserID: uuid.New(), To: to, Kind: "notice", Sealed: []byte("sealed for " + to),
 		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
 	}
 }
 
-func queue(t *testing.T, s stepkey.Store, mails ...stepkey.QueuedMail) {
+func queue(t *testing.T, s storage.Store, mails ...storage.QueuedMail) {
 	t.Helper()
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		for _, m := range mails {
 			if err := tx.QueueMail(ctx, m); err != nil {
 				return err
@@ -35,7 +34,7 @@ func queue(t *testing.T, s stepkey.Store, mails ...stepkey.QueuedMail) {
 }
 
 // claimed maps the ids of the mails that are handed out to how often they were.
-func claimed(t *testing.T, s stepkey.Store, now, until time.Time, limit int) map[uuid.UUID]int {
+func claimed(t *testing.T, s storage.Store, now, until time.Time, limit int) map[uuid.UUID]int {
 	t.Helper()
 	mails, err := s.ClaimMail(t.Context(), now, until, limit)
 	if err != nil {
@@ -48,7 +47,7 @@ func claimed(t *testing.T, s stepkey.Store, now, until time.Time, limit int) map
 	return tries
 }
 
-func mailIsHandedOut(t *testing.T, s stepkey.Store) {
+func mailIsHandedOut(t *testing.T, s storage.Store) {
 	want, unknown := queuedMail("mira@example.com"), queuedMail("")
 	unknown.UserID, unknown.CreatedAt = uuid.Nil, epoch.Add(time.Second)
 	queue(t, s, unknown, want)
@@ -59,12 +58,12 @@ func mailIsHandedOut(t *testing.T, s stepkey.Store) {
 	}
 	got, err := s.ClaimMail(t.Context(), epoch.Add(time.Second), lease, 1)
 	want.Tries, want.Times = 1, 1
-	if diff := cmp.Diff([]stepkey.QueuedMail{want}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]storage.QueuedMail{want}, got); err != nil || diff != "" {
 		t.Fatalf("the one that waited longest: %v, -want +got:\n%s", err, diff)
 	}
 	got, err = s.ClaimMail(t.Context(), epoch.Add(time.Second), lease, 1)
 	unknown.Tries, unknown.Times = 1, 1
-	if diff := cmp.Diff([]stepkey.QueuedMail{unknown}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]storage.QueuedMail{unknown}, got); err != nil || diff != "" {
 		t.Fatalf("the next: %v, -want +got:\n%s", err, diff)
 	}
 	if again := claimed(t, s, lease.Add(-time.Microsecond), lease.Add(time.Minute), 9); len(again) != 0 {
@@ -75,7 +74,7 @@ func mailIsHandedOut(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func mailIsPutOff(t *testing.T, s stepkey.Store) {
+func mailIsPutOff(t *testing.T, s storage.Store) {
 	m := queuedMail("mira@example.com")
 	queue(t, s, m)
 	lease := epoch.Add(time.Minute)
@@ -96,7 +95,7 @@ func mailIsPutOff(t *testing.T, s stepkey.Store) {
 		}
 	}
 	remove := func() (deleted bool) {
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			deleted, err = tx.DeleteMail(ctx, m.ID)
 			return err
 		})
@@ -110,9 +109,9 @@ func mailIsPutOff(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func mailUndone(t *testing.T, s stepkey.Store) {
+func mailUndone(t *testing.T, s storage.Store) {
 	undo := errors.New("undo")
-	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err := s.InTx(t.Context(), func(tx storage.Tx) error {
 		return errors.Join(tx.QueueMail(t.Context(), queuedMail("mira@example.com")), undo)
 	})
 	if !errors.Is(err, undo) {
@@ -124,8 +123,8 @@ func mailUndone(t *testing.T, s stepkey.Store) {
 }
 
 // Each of 160 mails goes to one of 16 claimers, and no claim has more than it asked for.
-func mailsHandedOutOnce(t *testing.T, s stepkey.Store) {
-	var mails []stepkey.QueuedMail
+func mailsHandedOutOnce(t *testing.T, s storage.Store) {
+	var mails []storage.QueuedMail
 	for i := range 160 {
 		mails = append(mails, queuedMail(fmt.Sprintf("user%d@example.com", i)))
 	}
@@ -160,30 +159,30 @@ func mailsHandedOutOnce(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func linkOf(u stepkey.User, purpose stepkey.LinkPurpose, digest byte) stepkey.Link {
-	return stepkey.Link{
-		Digest: stepkey.LinkDigest{digest}, Purpose: purpose, UserID: u.ID, Address: u.Username + "@example.com",
+func linkOf(u storage.User, purpose storage.LinkPurpose, digest byte) storage.Link {
+	return storage.Link{
+		Digest: storage.LinkDigest{digest}, Purpose: purpose, UserID: u.ID, Address: u.Username + "@example.com",
 		PasswordVersion: u.PasswordVersion, ExpiresAt: epoch.Add(time.Minute),
 	}
 }
 
-func putLink(t *testing.T, s stepkey.Store, l stepkey.Link) {
+func putLink(t *testing.T, s storage.Store, l storage.Link) {
 	t.Helper()
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.PutLink(ctx, l) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.PutLink(ctx, l) })
 }
 
-func takeLink(t *testing.T, s stepkey.Store, l stepkey.Link, now time.Time) (got stepkey.Link, err error) {
+func takeLink(t *testing.T, s storage.Store, l storage.Link, now time.Time) (got storage.Link, err error) {
 	t.Helper()
-	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err = s.InTx(t.Context(), func(tx storage.Tx) error {
 		got, err = tx.TakeLink(t.Context(), l.Digest, l.Purpose, now)
 		return err
 	})
 	return got, err
 }
 
-func linkIsTakenOnce(t *testing.T, s stepkey.Store) {
+func linkIsTakenOnce(t *testing.T, s storage.Store) {
 	u := signedIn(t, s, "mira", 0).User
-	want := linkOf(u, stepkey.LinkResetPassword, 1)
+	want := linkOf(u, storage.LinkResetPassword, 1)
 	setEmail(t, s, u, want.Address)
 	putLink(t, s, want)
 	for range 2 { // looking takes nothing
@@ -196,63 +195,63 @@ func linkIsTakenOnce(t *testing.T, s stepkey.Store) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Fatalf("TakeLink: %v, -want +got:\n%s", err, diff)
 	}
-	if _, err := takeLink(t, s, want, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := takeLink(t, s, want, epoch); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("TakeLink again: %v, want ErrNotFound", err)
 	}
 }
 
 // What voids a link voids it for whoever looks and whoever takes.
-func linkThatIsVoid(t *testing.T, s stepkey.Store) {
+func linkThatIsVoid(t *testing.T, s storage.Store) {
 	for i, test := range []struct {
 		name    string
-		purpose stepkey.LinkPurpose
+		purpose storage.LinkPurpose
 		now     time.Time
-		change  func(context.Context, stepkey.Tx, *stepkey.Link) error
+		change  func(context.Context, storage.Tx, *storage.Link) error
 		holds   bool
 	}{
-		{"at its end", stepkey.LinkResetPassword, epoch.Add(time.Minute), nil, false},
-		{"another purpose", stepkey.LinkResetPassword, epoch, func(_ context.Context, _ stepkey.Tx, l *stepkey.Link) error {
-			l.Purpose = stepkey.LinkVerifyEmail
+		{"at its end", storage.LinkResetPassword, epoch.Add(time.Minute), nil, false},
+		{"another purpose", storage.LinkResetPassword, epoch, func(_ context.Context, _ storage.Tx, l *storage.Link) error {
+			l.Purpose = storage.LinkVerifyEmail
 			return nil
 		}, false},
-		{"unknown", stepkey.LinkResetPassword, epoch, func(_ context.Context, _ stepkey.Tx, l *stepkey.Link) error {
+		{"unknown", storage.LinkResetPassword, epoch, func(_ context.Context, _ storage.Tx, l *storage.Link) error {
 			l.Digest[31] = 1
 			return nil
 		}, false},
-		{"disabled", stepkey.LinkFreeze, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+		{"disabled", storage.LinkFreeze, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 			return second(tx.SetDisabled(ctx, l.UserID, &epoch))
 		}, false},
-		{"password changed", stepkey.LinkVerifyEmail, epoch, changePassword, false},
-		{"password changed, outlived", stepkey.LinkFreeze, epoch, changePassword, true},
-		{"dropped", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
-			return tx.DropLinks(ctx, l.UserID, stepkey.LinkVerifyEmail, stepkey.LinkResetPassword)
+		{"password changed", storage.LinkVerifyEmail, epoch, changePassword, false},
+		{"password changed, outlived", storage.LinkFreeze, epoch, changePassword, true},
+		{"dropped", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
+			return tx.DropLinks(ctx, l.UserID, storage.LinkVerifyEmail, storage.LinkResetPassword)
 		}, false},
-		{"others dropped", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
-			return errors.Join(tx.DropLinks(ctx, l.UserID, stepkey.LinkVerifyEmail, stepkey.LinkFreeze),
-				tx.DropLinks(ctx, uuid.New(), stepkey.LinkResetPassword))
+		{"others dropped", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
+			return errors.Join(tx.DropLinks(ctx, l.UserID, storage.LinkVerifyEmail, storage.LinkFreeze),
+				tx.DropLinks(ctx, uuid.New(), storage.LinkResetPassword))
 		}, true},
-		{"sent to another address", stepkey.LinkResetPassword, epoch, changeEmail, false},
-		{"sent to another address, recovery", stepkey.LinkFinishRecovery, epoch, changeEmail, false},
-		{"sent to another address, outlived", stepkey.LinkFreeze, epoch, changeEmail, true},
-		{"sent to another address, which it confirms", stepkey.LinkVerifyEmail, epoch, changeEmail, true},
-		{"sent to an address that was removed", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+		{"sent to another address", storage.LinkResetPassword, epoch, changeEmail, false},
+		{"sent to another address, recovery", storage.LinkFinishRecovery, epoch, changeEmail, false},
+		{"sent to another address, outlived", storage.LinkFreeze, epoch, changeEmail, true},
+		{"sent to another address, which it confirms", storage.LinkVerifyEmail, epoch, changeEmail, true},
+		{"sent to an address that was removed", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 			return second(tx.SetEmail(ctx, l.UserID, "", epoch))
 		}, false},
-		{"asked for by the device", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+		{"asked for by the device", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 			return tx.DropLinkAskedBy(ctx, l.UserID, l.Purpose, l.AskedBy)
 		}, false},
-		{"asked for by another device", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+		{"asked for by another device", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 			return tx.DropLinkAskedBy(ctx, l.UserID, l.Purpose, []byte("other"))
 		}, true},
-		{"another link of the device", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
-			return tx.DropLinkAskedBy(ctx, l.UserID, stepkey.LinkRecover, l.AskedBy)
+		{"another link of the device", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
+			return tx.DropLinkAskedBy(ctx, l.UserID, storage.LinkRecover, l.AskedBy)
 		}, true},
-		{"replaced", stepkey.LinkResetPassword, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+		{"replaced", storage.LinkResetPassword, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 			newer := *l
 			newer.Digest[31] = 1
 			return tx.PutLink(ctx, newer)
 		}, false},
-		{"one of several", stepkey.LinkFreeze, epoch, func(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+		{"one of several", storage.LinkFreeze, epoch, func(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 			newer := *l
 			newer.Digest[31] = 1
 			return tx.PutLink(ctx, newer)
@@ -260,48 +259,48 @@ func linkThatIsVoid(t *testing.T, s stepkey.Store) {
 	} {
 		u := signedIn(t, s, fmt.Sprintf("user%d", i), 0).User
 		l := linkOf(u, test.purpose, byte(i))
-		if test.purpose == stepkey.LinkFreeze {
+		if test.purpose == storage.LinkFreeze {
 			l.PasswordVersion = 0
 		}
 		setEmail(t, s, u, l.Address)
 		l.AskedBy = []byte("device")
 		putLink(t, s, l)
 		if test.change != nil {
-			inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return test.change(ctx, tx, &l) })
+			inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return test.change(ctx, tx, &l) })
 		}
 		_, look := s.LinkOwner(t.Context(), l.Digest, l.Purpose, test.now)
 		_, take := takeLink(t, s, l, test.now)
 		for what, err := range map[string]error{"LinkOwner": look, "TakeLink": take} {
-			if test.holds != (err == nil) || (err != nil && !errors.Is(err, stepkey.ErrNotFound)) {
+			if test.holds != (err == nil) || (err != nil && !errors.Is(err, storage.ErrNotFound)) {
 				t.Errorf("%s: %s: %v, want it to hold: %v", test.name, what, err, test.holds)
 			}
 		}
 	}
 }
 
-func setEmail(t *testing.T, s stepkey.Store, u stepkey.User, address string) {
+func setEmail(t *testing.T, s storage.Store, u storage.User, address string) {
 	t.Helper()
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return second(tx.SetEmail(ctx, u.ID, address, epoch)) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return second(tx.SetEmail(ctx, u.ID, address, epoch)) })
 }
 
-func changeEmail(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+func changeEmail(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 	return second(tx.SetEmail(ctx, l.UserID, "new@example.com", epoch))
 }
 
-func changePassword(ctx context.Context, tx stepkey.Tx, l *stepkey.Link) error {
+func changePassword(ctx context.Context, tx storage.Tx, l *storage.Link) error {
 	return second(tx.SetPassword(ctx, l.UserID, 1, "new hash", nil))
 }
 
 func second[T any](_ T, err error) error { return err }
 
-func oneTakesTheLink(t *testing.T, s stepkey.Store) {
+func oneTakesTheLink(t *testing.T, s storage.Store) {
 	u := signedIn(t, s, "mira", 0).User
-	l := linkOf(u, stepkey.LinkResetPassword, 1)
+	l := linkOf(u, storage.LinkResetPassword, 1)
 	setEmail(t, s, u, l.Address)
 	putLink(t, s, l)
 	won := race(32, func(int) bool {
 		_, err := takeLink(t, s, l, epoch)
-		if err != nil && !errors.Is(err, stepkey.ErrNotFound) {
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("TakeLink: %v", err)
 		}
 		return err == nil
@@ -311,12 +310,12 @@ func oneTakesTheLink(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func setPassword(t *testing.T, s stepkey.Store) {
+func setPassword(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 0)
 	set := func(version int, want bool) {
 		t.Helper()
 		var done bool
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			done, err = tx.SetPassword(ctx, a.User.ID, version, "new hash", nil)
 			return err
 		})
@@ -331,19 +330,19 @@ func setPassword(t *testing.T, s stepkey.Store) {
 	if err != nil || u.PasswordHash != "new hash" || u.PasswordVersion != 2 {
 		t.Errorf("afterwards: %v, hash %q, version %d", err, u.PasswordHash, u.PasswordVersion)
 	}
-	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("the session of before: %v, want ErrNotFound", err)
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return second(tx.SetDisabled(ctx, a.User.ID, &epoch)) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return second(tx.SetDisabled(ctx, a.User.ID, &epoch)) })
 	set(2, false)
 }
 
-func emails(t *testing.T, s stepkey.Store) {
+func emails(t *testing.T, s storage.Store) {
 	mira, noor := signedIn(t, s, "mira", 0).User, signedIn(t, s, "noor", 0).User
-	set := func(u stepkey.User, address, before string) {
+	set := func(u storage.User, address, before string) {
 		t.Helper()
 		var was string
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			was, err = tx.SetEmail(ctx, u.ID, address, epoch)
 			return err
 		})
@@ -351,52 +350,52 @@ func emails(t *testing.T, s stepkey.Store) {
 			t.Errorf("SetEmail(%q) returns %q, want %q", address, was, before)
 		}
 	}
-	want := func(what string, u stepkey.User, now time.Time, want stepkey.EmailState) {
+	want := func(what string, u storage.User, now time.Time, want storage.EmailState) {
 		t.Helper()
 		if got, err := s.Email(t.Context(), u.ID, now); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", what, got, err, want)
 		}
 	}
-	want("without any", mira, epoch, stepkey.EmailState{})
+	want("without any", mira, epoch, storage.EmailState{})
 	set(mira, "Mira@example.com", "")
 	set(noor, "mira@example.com", "")
-	putLink(t, s, linkOf(mira, stepkey.LinkResetPassword, 1))
-	want("confirmed", mira, epoch, stepkey.EmailState{Address: "Mira@example.com"})
-	pending := linkOf(mira, stepkey.LinkVerifyEmail, 2)
+	putLink(t, s, linkOf(mira, storage.LinkResetPassword, 1))
+	want("confirmed", mira, epoch, storage.EmailState{Address: "Mira@example.com"})
+	pending := linkOf(mira, storage.LinkVerifyEmail, 2)
 	putLink(t, s, pending)
-	want("another asked for", mira, epoch, stepkey.EmailState{Address: "Mira@example.com", Pending: pending.Address})
-	want("too long ago", mira, pending.ExpiresAt, stepkey.EmailState{Address: "Mira@example.com"})
+	want("another asked for", mira, epoch, storage.EmailState{Address: "Mira@example.com", Pending: pending.Address})
+	want("too long ago", mira, pending.ExpiresAt, storage.EmailState{Address: "Mira@example.com"})
 
-	one := stepkey.Addressee{UserID: mira.ID, Username: "mira", Active: true, PasswordVersion: 1, Address: "Mira@example.com"}
-	other := stepkey.Addressee{UserID: noor.ID, Username: "noor", Active: true, PasswordVersion: 1, Address: "mira@example.com"}
-	both := []stepkey.Addressee{one, other}
+	one := storage.Addressee{UserID: mira.ID, Username: "mira", Active: true, PasswordVersion: 1, Address: "Mira@example.com"}
+	other := storage.Addressee{UserID: noor.ID, Username: "noor", Active: true, PasswordVersion: 1, Address: "mira@example.com"}
+	both := []storage.Addressee{one, other}
 	if mira.ID.String() > noor.ID.String() {
-		both = []stepkey.Addressee{other, one}
+		both = []storage.Addressee{other, one}
 	}
-	wantAddressees(t, s, "by address", stepkey.AddresseesOf{Address: "MIRA@EXAMPLE.COM"}, both...)
-	wantAddressees(t, s, "by name", stepkey.AddresseesOf{CanonicalName: "noor"}, other)
-	wantAddressees(t, s, "by id", stepkey.AddresseesOf{UserID: mira.ID}, one)
-	wantAddressees(t, s, "nobody", stepkey.AddresseesOf{Address: "sol@example.com"})
+	wantAddressees(t, s, "by address", storage.AddresseesOf{Address: "MIRA@EXAMPLE.COM"}, both...)
+	wantAddressees(t, s, "by name", storage.AddresseesOf{CanonicalName: "noor"}, other)
+	wantAddressees(t, s, "by id", storage.AddresseesOf{UserID: mira.ID}, one)
+	wantAddressees(t, s, "nobody", storage.AddresseesOf{Address: "sol@example.com"})
 	set(mira, "new@example.com", "Mira@example.com")
-	wantAddressees(t, s, "the address of before", stepkey.AddresseesOf{Address: "mira@example.com"}, other)
+	wantAddressees(t, s, "the address of before", storage.AddresseesOf{Address: "mira@example.com"}, other)
 	set(mira, "", "new@example.com")
 	set(mira, "", "")
-	wantAddressees(t, s, "without one", stepkey.AddresseesOf{UserID: mira.ID})
+	wantAddressees(t, s, "without one", storage.AddresseesOf{UserID: mira.ID})
 
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return second(tx.SetDisabled(ctx, noor.ID, &epoch)) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return second(tx.SetDisabled(ctx, noor.ID, &epoch)) })
 	other.Active = false
-	wantAddressees(t, s, "disabled", stepkey.AddresseesOf{UserID: noor.ID}, other)
-	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	wantAddressees(t, s, "disabled", storage.AddresseesOf{UserID: noor.ID}, other)
+	err := s.InTx(t.Context(), func(tx storage.Tx) error {
 		return second(tx.SetEmail(t.Context(), uuid.New(), "sol@example.com", epoch))
 	})
-	if !errors.Is(err, stepkey.ErrNotFound) {
+	if !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("SetEmail of nobody: %v, want ErrNotFound", err)
 	}
 }
 
-func wantAddressees(t *testing.T, s stepkey.Store, what string, which stepkey.AddresseesOf, want ...stepkey.Addressee) {
+func wantAddressees(t *testing.T, s storage.Store, what string, which storage.AddresseesOf, want ...storage.Addressee) {
 	t.Helper()
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		got, err := tx.Addressees(ctx, which)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Addressees, %s: -want +got:\n%s", what, diff)
@@ -405,17 +404,17 @@ func wantAddressees(t *testing.T, s stepkey.Store, what string, which stepkey.Ad
 	})
 }
 
-func addresseesAreBounded(t *testing.T, s stepkey.Store) {
-	for i := range stepkey.MaxAddressees + 2 {
+func addresseesAreBounded(t *testing.T, s storage.Store) {
+	for i := range storage.MaxAddressees + 2 {
 		u := signedIn(t, s, fmt.Sprintf("user%d", i), 0).User
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 			return second(tx.SetEmail(ctx, u.ID, "shared@example.com", epoch))
 		})
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
-		got, err := tx.Addressees(ctx, stepkey.AddresseesOf{Address: "shared@example.com"})
-		if len(got) != stepkey.MaxAddressees {
-			t.Errorf("%d addressees, want %d", len(got), stepkey.MaxAddressees)
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
+		got, err := tx.Addressees(ctx, storage.AddresseesOf{Address: "shared@example.com"})
+		if len(got) != storage.MaxAddressees {
+			t.Errorf("%d addressees, want %d", len(got), storage.MaxAddressees)
 		}
 		return err
 	})

@@ -9,12 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // sent claims mails one after the other, as a sender with one connection does, and
 // returns to whom they go until none is left or limit is reached.
-func sent(t *testing.T, s stepkey.Store, now time.Time, limit int) (to []string) {
+func sent(t *testing.T, s storage.Store, now time.Time, limit int) (to []string) {
 	t.Helper()
 	for len(to) < limit {
 		mails, err := s.ClaimMail(t.Context(), now, now.Add(time.Minute), 1)
@@ -30,9 +30,9 @@ func sent(t *testing.T, s stepkey.Store, now time.Time, limit int) (to []string)
 	return to
 }
 
-func removeMail(t *testing.T, s stepkey.Store, id uuid.UUID) (deleted bool) {
+func removeMail(t *testing.T, s storage.Store, id uuid.UUID) (deleted bool) {
 	t.Helper()
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 		deleted, err = tx.DeleteMail(ctx, id)
 		return err
 	})
@@ -48,8 +48,8 @@ func wantSent(t *testing.T, what string, got []string, want ...string) {
 
 // A link that was queued last is sent first, and a mail that was put off does not stand
 // before new ones of its kind.
-func urgentMailFirst(t *testing.T, s stepkey.Store) {
-	var notices []stepkey.QueuedMail
+func urgentMailFirst(t *testing.T, s storage.Store) {
+	var notices []storage.QueuedMail
 	for i := range 200 {
 		notices = append(notices, queuedMail(fmt.Sprintf("user%d@example.com", i)))
 	}
@@ -75,8 +75,8 @@ func urgentMailFirst(t *testing.T, s stepkey.Store) {
 
 // However many mails one mailbox has, written in whichever letters, and of however many
 // users, the first mail to another one is the next but one.
-func mailboxesTakeTurns(t *testing.T, s stepkey.Store) {
-	var mails []stepkey.QueuedMail
+func mailboxesTakeTurns(t *testing.T, s storage.Store) {
+	var mails []storage.QueuedMail
 	for i := range 300 {
 		m := queuedMail([]string{"mallory@example.com", "Mallory@Example.com"}[i%2])
 		m.Topic = "notice"
@@ -98,8 +98,8 @@ func mailboxesTakeTurns(t *testing.T, s stepkey.Store) {
 
 // While a mail to a mailbox is being sent, others to it wait, in whichever letters, and
 // those to other mailboxes do not. Tasks have no mailbox and do not wait for each other.
-func oneMailAtATimeToAMailbox(t *testing.T, s stepkey.Store) {
-	var mails []stepkey.QueuedMail
+func oneMailAtATimeToAMailbox(t *testing.T, s storage.Store) {
+	var mails []storage.QueuedMail
 	for range 5 {
 		mails = append(mails, queuedMail("slow@example.com"), queuedMail("Slow@example.com"))
 	}
@@ -123,27 +123,27 @@ func oneMailAtATimeToAMailbox(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func topical(to string, user uuid.UUID) stepkey.QueuedMail {
+func topical(to string, user uuid.UUID) storage.QueuedMail {
 	m := queuedMail(to)
 	m.UserID, m.Topic = user, "notice"
 	return m
 }
 
 // Of one user, mailbox and topic one mail waits: the newest.
-func equalMailsAreOne(t *testing.T, s stepkey.Store) {
+func equalMailsAreOne(t *testing.T, s storage.Store) {
 	mira, noor := uuid.New(), uuid.New()
 	lease := epoch.Add(time.Minute)
 	first, second, third := topical("mira@example.com", mira), topical("Mira@example.com", mira), topical("mira@example.com", mira)
 	third.Sealed = []byte("the newest")
 	anotherTopic, anotherUser := topical("mira@example.com", mira), topical("mira@example.com", noor)
 	anotherTopic.Topic = "another notice"
-	apart := []stepkey.QueuedMail{topical("mira@example.com", mira), topical("mira@example.com", mira)}
+	apart := []storage.QueuedMail{topical("mira@example.com", mira), topical("mira@example.com", mira)}
 	apart[0].Topic, apart[1].Topic = "", ""
 	queue(t, s, first, second, third)
 	got, err := s.ClaimMail(t.Context(), epoch, lease, 9)
 	want := third
 	want.Topic, want.Tries, want.Times = "", 1, 3
-	if diff := cmp.Diff([]stepkey.QueuedMail{want}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]storage.QueuedMail{want}, got); err != nil || diff != "" {
 		t.Fatalf("three that are one: %v, -want +got:\n%s", err, diff)
 	}
 
@@ -180,10 +180,10 @@ func equalMailsAreOne(t *testing.T, s stepkey.Store) {
 }
 
 // Equal mails of parallel transactions are one as well, and none of them fails.
-func equalMailsAtOnceAreOne(t *testing.T, s stepkey.Store) {
+func equalMailsAtOnceAreOne(t *testing.T, s storage.Store) {
 	user := uuid.New()
 	race(32, func(int) bool {
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.QueueMail(t.Context(), topical("mira@example.com", user)) })
+		err := s.InTx(t.Context(), func(tx storage.Tx) error { return tx.QueueMail(t.Context(), topical("mira@example.com", user)) })
 		if err != nil {
 			t.Errorf("QueueMail: %v", err)
 		}
@@ -199,7 +199,7 @@ func equalMailsAtOnceAreOne(t *testing.T, s stepkey.Store) {
 }
 
 // A mail for later is handed out when its time has come.
-func mailForLater(t *testing.T, s stepkey.Store) {
+func mailForLater(t *testing.T, s storage.Store) {
 	m := queuedMail("mira@example.com")
 	m.Later, m.CreatedAt = true, epoch.Add(24*time.Hour)
 	m.ExpiresAt = m.CreatedAt.Add(time.Hour)

@@ -10,15 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-func passkeysUnique(t *testing.T, s stepkey.Store) {
+func passkeysUnique(t *testing.T, s storage.Store) {
 	a, b := signedIn(t, s, "mira", 1), signedIn(t, s, "noor", 0)
 	stolen := newPasskey(b.User)
 	stolen.Credential.ID = a.Passkeys[0].Credential.ID
-	err := s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.CreatePasskey(t.Context(), stolen) })
-	if !errors.Is(err, stepkey.ErrPasskeyExists) {
+	err := s.InTx(t.Context(), func(tx storage.Tx) error { return tx.CreatePasskey(t.Context(), stolen) })
+	if !errors.Is(err, storage.ErrPasskeyExists) {
 		t.Fatalf("CreatePasskey: %v, want ErrPasskeyExists", err)
 	}
 	got, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
@@ -27,11 +27,11 @@ func passkeysUnique(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func lockAccount(t *testing.T, s stepkey.Store) {
+func lockAccount(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 0)
 	won := race(8, func(int) bool {
 		first := false
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		err := s.InTx(t.Context(), func(tx storage.Tx) error {
 			locked, err := tx.LockAccount(t.Context(), a.User.ID, a.Session.ID, epoch)
 			if first = len(locked.Passkeys) == 0; err != nil || !first {
 				return err
@@ -48,7 +48,7 @@ func lockAccount(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func signatureCounter(t *testing.T, s stepkey.Store) {
+func signatureCounter(t *testing.T, s storage.Store) {
 	for _, test := range []struct {
 		stored, sent uint32
 		taken        bool
@@ -64,17 +64,17 @@ func signatureCounter(t *testing.T, s stepkey.Store) {
 		{1<<32 - 1, 0, false},
 	} {
 		u := newUser(uuid.NewString())
-		a := stepkey.Account{User: u, Session: newSession(u)}
+		a := storage.Account{User: u, Session: newSession(u)}
 		p := newPasskey(u)
 		p.Credential.SignCount = test.stored
 		at := epoch.Add(time.Minute)
 		var taken bool
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			err = errors.Join(tx.CreateUser(ctx, u), tx.CreateSession(ctx, a.Session), tx.CreatePasskey(ctx, p))
 			if err != nil {
 				return err
 			}
-			taken, err = tx.UsePasskey(ctx, stepkey.PasskeyUse{PasskeyID: p.ID, SignCount: test.sent, Flags: 0x0d, At: at})
+			taken, err = tx.UsePasskey(ctx, storage.PasskeyUse{PasskeyID: p.ID, SignCount: test.sent, Flags: 0x0d, At: at})
 			return err
 		})
 		want := p
@@ -85,7 +85,7 @@ func signatureCounter(t *testing.T, s stepkey.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]stepkey.Passkey{want}, got.Passkeys); taken != test.taken || diff != "" {
+		if diff := cmp.Diff([]storage.Passkey{want}, got.Passkeys); taken != test.taken || diff != "" {
 			t.Errorf("counter %d after %d: taken %v, want %v; -want +got:\n%s",
 				test.sent, test.stored, taken, test.taken, diff)
 		}
@@ -94,12 +94,12 @@ func signatureCounter(t *testing.T, s stepkey.Store) {
 
 // A passkey that changed whether it can be synced is never again what its maker said
 // of it, whatever it claims later.
-func backupChange(t *testing.T, s stepkey.Store) {
+func backupChange(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 2)
-	use := func(p stepkey.Passkey, count uint32, changed bool) bool {
+	use := func(p storage.Passkey, count uint32, changed bool) bool {
 		var taken bool
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
-			taken, err = tx.UsePasskey(ctx, stepkey.PasskeyUse{
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
+			taken, err = tx.UsePasskey(ctx, storage.PasskeyUse{
 				PasskeyID: p.ID, SignCount: count, Flags: 0x05, At: epoch, BackupChanged: changed,
 			})
 			return err
@@ -135,12 +135,12 @@ func backupChange(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func oneUseWins(t *testing.T, s stepkey.Store) {
+func oneUseWins(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 1)
 	won := race(16, func(int) bool {
 		var taken bool
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
-			taken, err = tx.UsePasskey(t.Context(), stepkey.PasskeyUse{PasskeyID: a.Passkeys[0].ID, SignCount: 6, At: epoch})
+		err := s.InTx(t.Context(), func(tx storage.Tx) (err error) {
+			taken, err = tx.UsePasskey(t.Context(), storage.PasskeyUse{PasskeyID: a.Passkeys[0].ID, SignCount: 6, At: epoch})
 			return err
 		})
 		if err != nil {
@@ -153,18 +153,18 @@ func oneUseWins(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func passkeyOwner(t *testing.T, s stepkey.Store) {
+func passkeyOwner(t *testing.T, s storage.Store) {
 	a, _ := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
-	want := stepkey.UserRecord{User: a.User, Passkeys: a.Passkeys[1:]}
+	want := storage.UserRecord{User: a.User, Passkeys: a.Passkeys[1:]}
 	got, err := s.PasskeyOwner(t.Context(), a.Passkeys[1].Credential.ID)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("PasskeyOwner: %v, -want +got:\n%s", err, diff)
 	}
-	if _, err := s.PasskeyOwner(t.Context(), []byte("nobody's")); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.PasskeyOwner(t.Context(), []byte("nobody's")); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("nobody's: %v, want ErrNotFound", err)
 	}
 	at := epoch.Add(time.Minute)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		_, err := tx.SetDisabled(ctx, a.User.ID, &at)
 		return err
 	})
@@ -173,34 +173,34 @@ func passkeyOwner(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func ownPasskeys(t *testing.T, s stepkey.Store) {
+func ownPasskeys(t *testing.T, s storage.Store) {
 	a, noor := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
-	change := func(what string, want error, fn func(stepkey.Tx) error) {
+	change := func(what string, want error, fn func(storage.Tx) error) {
 		t.Helper()
 		if err := s.InTx(t.Context(), fn); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", what, err, want)
 		}
 	}
 	for what, id := range map[string]uuid.UUID{"somebody else's": noor.Passkeys[0].ID, "nobody's": uuid.New()} {
-		change("rename "+what, stepkey.ErrNotFound, func(tx stepkey.Tx) error {
+		change("rename "+what, storage.ErrNotFound, func(tx storage.Tx) error {
 			return tx.RenamePasskey(t.Context(), a.User.ID, id, "Stolen")
 		})
-		change("delete "+what, stepkey.ErrNotFound, func(tx stepkey.Tx) error {
+		change("delete "+what, storage.ErrNotFound, func(tx storage.Tx) error {
 			return tx.DeletePasskey(t.Context(), a.User.ID, id)
 		})
 	}
-	change("rename", nil, func(tx stepkey.Tx) error {
+	change("rename", nil, func(tx storage.Tx) error {
 		return tx.RenamePasskey(t.Context(), a.User.ID, a.Passkeys[0].ID, "Laptop")
 	})
-	change("delete", nil, func(tx stepkey.Tx) error {
+	change("delete", nil, func(tx storage.Tx) error {
 		return tx.DeletePasskey(t.Context(), a.User.ID, a.Passkeys[1].ID)
 	})
-	change("delete again", stepkey.ErrNotFound, func(tx stepkey.Tx) error {
+	change("delete again", storage.ErrNotFound, func(tx storage.Tx) error {
 		return tx.DeletePasskey(t.Context(), a.User.ID, a.Passkeys[1].ID)
 	})
 	a.Passkeys = a.Passkeys[:1]
 	a.Passkeys[0].Name = "Laptop"
-	for _, want := range []stepkey.Account{a, noor} {
+	for _, want := range []storage.Account{a, noor} {
 		got, err := s.Account(t.Context(), want.User.ID, want.Session.ID, epoch)
 		if diff := cmp.Diff(want, got, sameAddr()); err != nil || diff != "" {
 			t.Errorf("%s: %v, -want +got:\n%s", want.User.Username, err, diff)
@@ -209,31 +209,31 @@ func ownPasskeys(t *testing.T, s stepkey.Store) {
 }
 
 // A session that begins at level full, without a password, is kept as it is.
-func restingSessions(t *testing.T, s stepkey.Store) {
+func restingSessions(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 2)
 	noor := signedIn(t, s, "noor", 1)
 	gone, other := a.Passkeys[0].ID, a.Passkeys[1].ID
-	add := func(u stepkey.User, password bool, raisedWith *uuid.UUID) stepkey.Session {
+	add := func(u storage.User, password bool, raisedWith *uuid.UUID) storage.Session {
 		session := refreshable(u)
 		session.FullAt, session.FullPasskeyID, session.FullHardware = &session.CreatedAt, raisedWith, true
 		if !password {
 			session.PasswordAt = time.Time{}
 		}
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, session) })
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateSession(ctx, session) })
 		wantSession(t, s, "as it was created", session)
 		return session
 	}
 	raised, alone, fallen := add(a.User, true, &gone), add(a.User, false, &gone), add(a.User, false, nil)
 	current := add(a.User, true, &gone)
-	for _, session := range []stepkey.Session{
+	for _, session := range []storage.Session{
 		add(a.User, true, nil), add(a.User, true, &other), add(a.User, false, &other), add(noor.User, true, &gone), add(noor.User, false, nil),
 	} {
 		defer wantSession(t, s, "one that does not rest on it", session)
 	}
 	var ended, lowered []uuid.UUID
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
-		ended, err = tx.EndSessions(ctx, stepkey.EndSessions{
-			UserID: a.User.ID, Passkey: gone, Except: current.ID, At: epoch.Add(time.Minute), Reason: stepkey.EndedByPasskey,
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
+		ended, err = tx.EndSessions(ctx, storage.EndSessions{
+			UserID: a.User.ID, Passkey: gone, Except: current.ID, At: epoch.Add(time.Minute), Reason: storage.EndedByPasskey,
 		})
 		if err != nil {
 			return err
@@ -250,16 +250,16 @@ func restingSessions(t *testing.T, s stepkey.Store) {
 	wantEnded(t, s, epoch.Add(time.Minute), 3)
 	current.FullPasskeyID = nil
 	wantSession(t, s, "the one that is kept", current)
-	wantLowered(t, s, epoch.Add(time.Minute), stepkey.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute)})
+	wantLowered(t, s, epoch.Add(time.Minute), storage.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute)})
 	wantLowered(t, s, epoch.Add(time.Minute+time.Microsecond))
 
 	raisedAt := epoch.Add(2 * time.Minute)
 	current.FullAt, current.FullPasskeyID = &raisedAt, &other
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return second(tx.ElevateSession(ctx, current)) })
-	wantLowered(t, s, epoch, stepkey.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute), Raised: true})
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return second(tx.ElevateSession(ctx, current)) })
+	wantLowered(t, s, epoch, storage.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute), Raised: true})
 }
 
-func wantLowered(t *testing.T, s stepkey.Store, since time.Time, want ...stepkey.LoweredSession) {
+func wantLowered(t *testing.T, s storage.Store, since time.Time, want ...storage.LoweredSession) {
 	t.Helper()
 	got, err := s.LoweredSessions(t.Context(), since)
 	if err != nil || !slices.Equal(got, want) {

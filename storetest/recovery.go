@@ -10,34 +10,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
-func codeNumber(n byte) stepkey.RecoveryCodeDigest { return stepkey.RecoveryCodeDigest{n} }
+func codeNumber(n byte) storage.RecoveryCodeDigest { return storage.RecoveryCodeDigest{n} }
 
-func giveCodes(t *testing.T, s stepkey.Store, u stepkey.User, at time.Time, numbers ...byte) {
+func giveCodes(t *testing.T, s storage.Store, u storage.User, at time.Time, numbers ...byte) {
 	t.Helper()
-	var codes []stepkey.RecoveryCodeDigest
+	var codes []storage.RecoveryCodeDigest
 	for _, n := range numbers {
 		codes = append(codes, codeNumber(n))
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		return tx.ReplaceRecoveryCodes(ctx, u.ID, codes, at)
 	})
 }
 
-func spendCode(t *testing.T, s stepkey.Store, u stepkey.User, n byte) (spent bool) {
+func spendCode(t *testing.T, s storage.Store, u storage.User, n byte) (spent bool) {
 	t.Helper()
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 		spent, err = tx.SpendRecoveryCode(ctx, u.ID, codeNumber(n))
 		return err
 	})
 	return spent
 }
 
-func wantCodes(t *testing.T, s stepkey.Store, what string, u stepkey.User, left int, since *time.Time) {
+func wantCodes(t *testing.T, s storage.Store, what string, u storage.User, left int, since *time.Time) {
 	t.Helper()
 	got, createdAt, err := s.RecoveryCodes(t.Context(), u.ID)
 	if diff := cmp.Diff(since, createdAt); err != nil || got != left || diff != "" {
@@ -45,7 +44,7 @@ func wantCodes(t *testing.T, s stepkey.Store, what string, u stepkey.User, left 
 	}
 }
 
-func recoveryCodes(t *testing.T, s stepkey.Store) {
+func recoveryCodes(t *testing.T, s storage.Store) {
 	mira, noor := signedIn(t, s, "mira", 0).User, signedIn(t, s, "noor", 0).User
 	wantCodes(t, s, "none", mira, 0, nil)
 	giveCodes(t, s, mira, epoch, 1, 2, 3)
@@ -69,11 +68,11 @@ func recoveryCodes(t *testing.T, s stepkey.Store) {
 	if spendCode(t, s, mira, 7) || spendCode(t, s, mira, 6) {
 		t.Error("a code was spent twice, or after another of its set")
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.DeleteUser(ctx, noor.ID, "no hash", epoch) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.DeleteUser(ctx, noor.ID, "no hash", epoch) })
 	wantCodes(t, s, "of a deleted user", noor, 0, nil)
 }
 
-func oneSpendsTheCode(t *testing.T, s stepkey.Store) {
+func oneSpendsTheCode(t *testing.T, s storage.Store) {
 	u := signedIn(t, s, "mira", 0).User
 	giveCodes(t, s, u, epoch, 1, 2)
 	var wg sync.WaitGroup
@@ -81,7 +80,7 @@ func oneSpendsTheCode(t *testing.T, s stepkey.Store) {
 	for i := range 32 {
 		wg.Go(func() {
 			won := false
-			err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+			err := s.InTx(t.Context(), func(tx storage.Tx) (err error) {
 				won, err = tx.SpendRecoveryCode(t.Context(), u.ID, codeNumber(byte(1+i%2)))
 				return err
 			})
@@ -99,7 +98,7 @@ func oneSpendsTheCode(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func wantRecovery(t *testing.T, s stepkey.Store, what string, a stepkey.Account, want *stepkey.PendingRecovery) {
+func wantRecovery(t *testing.T, s storage.Store, what string, a storage.Account, want *storage.PendingRecovery) {
 	t.Helper()
 	byName, err := s.UserByName(t.Context(), a.User.CanonicalName)
 	if diff := cmp.Diff(want, byName.Recovery); err != nil || diff != "" {
@@ -111,14 +110,14 @@ func wantRecovery(t *testing.T, s stepkey.Store, what string, a stepkey.Account,
 	}
 }
 
-func recoveryWaits(t *testing.T, s stepkey.Store) {
+func recoveryWaits(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 1)
 	wantRecovery(t, s, "none", a, nil)
-	want := &stepkey.PendingRecovery{StartedAt: epoch, ReadyAt: epoch.Add(72 * time.Hour)}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.BeginRecovery(ctx, a.User.ID, *want) })
+	want := &storage.PendingRecovery{StartedAt: epoch, ReadyAt: epoch.Add(72 * time.Hour)}
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.BeginRecovery(ctx, a.User.ID, *want) })
 	wantRecovery(t, s, "begun", a, want)
 	cancel := func() (cancelled bool) {
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			cancelled, err = tx.CancelRecovery(ctx, a.User.ID)
 			return err
 		})
@@ -130,7 +129,7 @@ func recoveryWaits(t *testing.T, s stepkey.Store) {
 	wantRecovery(t, s, "cancelled", a, nil)
 }
 
-func passwordByMail(t *testing.T, s stepkey.Store) {
+func passwordByMail(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 0)
 	want := func(what string, byMail *time.Time) {
 		t.Helper()
@@ -141,25 +140,25 @@ func passwordByMail(t *testing.T, s stepkey.Store) {
 	}
 	set := func(version int, byMail *time.Time) {
 		t.Helper()
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 			return second(tx.SetPassword(ctx, a.User.ID, version, "a hash", byMail))
 		})
 	}
 	want("at first", nil)
 	set(1, &epoch)
 	want("set by mail", &epoch)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.TrustPassword(ctx, a.User.ID) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.TrustPassword(ctx, a.User.ID) })
 	want("trusted", nil)
 	set(2, &epoch)
 	set(3, nil)
 	want("changed", nil)
 }
 
-func passwordStopped(t *testing.T, s stepkey.Store) {
+func passwordStopped(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 1)
 	stop := func(what string, stopped, changes bool) {
 		t.Helper()
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 			changed, err := tx.StopPassword(ctx, a.User.ID, stopped)
 			if changed != changes {
 				t.Errorf("%s: changed %v, want %v", what, changed, changes)
@@ -180,7 +179,7 @@ func passwordStopped(t *testing.T, s stepkey.Store) {
 	stop("again", true, false)
 	stop("lifted", false, true)
 	stop("stopped again", true, true)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		return second(tx.SetPassword(ctx, a.User.ID, 1, "a hash", nil))
 	})
 	if u, err := s.UserByName(t.Context(), "mira"); err != nil || u.PasswordStopped {
@@ -188,24 +187,24 @@ func passwordStopped(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func recoveredSession(t *testing.T, s stepkey.Store) {
+func recoveredSession(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 0)
 	session := newSession(a.User)
-	session.RecoveredBy = stepkey.RecoveredByCode
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, session) })
+	session.RecoveredBy = storage.RecoveredByCode
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateSession(ctx, session) })
 	got, err := s.Account(t.Context(), a.User.ID, session.ID, epoch)
 	if diff := cmp.Diff(session, got.Session, sameAddr()); err != nil || diff != "" || got.Session.Level() != token.LevelRecovery {
 		t.Errorf("%v, level %q, -want +got:\n%s", err, got.Session.Level(), diff)
 	}
 }
 
-func waitingPasskeysDropped(t *testing.T, s stepkey.Store) {
+func waitingPasskeysDropped(t *testing.T, s storage.Store) {
 	a, other := signedIn(t, s, "mira", 1), signedIn(t, s, "noor", 0)
 	until := epoch.Add(24 * time.Hour)
-	add := func(u stepkey.User, at time.Time) stepkey.Passkey {
+	add := func(u storage.User, at time.Time) storage.Passkey {
 		p := newPasskey(u)
 		p.UsableFrom, p.CreatedAt = &at, epoch.Add(time.Minute)
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreatePasskey(ctx, p) })
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreatePasskey(ctx, p) })
 		return p
 	}
 	over, waiting := add(a.User, epoch), add(a.User, until)
@@ -220,7 +219,7 @@ func waitingPasskeysDropped(t *testing.T, s stepkey.Store) {
 		}
 	}
 	var dropped []uuid.UUID
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 		dropped, err = tx.DropWaitingPasskeys(ctx, a.User.ID, epoch)
 		return err
 	})
@@ -237,12 +236,12 @@ func waitingPasskeysDropped(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func mailsDropped(t *testing.T, s stepkey.Store) {
+func mailsDropped(t *testing.T, s storage.Store) {
 	mine, ofAnotherKind, another := queuedMail("mira@example.com"), queuedMail("mira@example.com"), queuedMail("noor@example.com")
-	mine.Kind, another.Kind, ofAnotherKind.UserID = mail.RecoveryStarted, mail.RecoveryStarted, mine.UserID
+	mine.Kind, another.Kind, ofAnotherKind.UserID = "dropped", "dropped", mine.UserID
 	queue(t, s, mine, ofAnotherKind, another)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
-		return tx.DropMail(ctx, mine.UserID, mail.RecoveryStarted, mail.RecoveryReady)
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
+		return tx.DropMail(ctx, mine.UserID, "dropped", "never_queued")
 	})
 	left := claimed(t, s, epoch, epoch.Add(time.Minute), 9)
 	if diff := cmp.Diff(map[uuid.UUID]int{ofAnotherKind.ID: 1, another.ID: 1}, left); diff != "" {

@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // sessionsInPages: pages of any size together are the list, also where several sessions have
 // one time; and of those without refresh token all but the newest can be ended.
-func sessionsInPages(t *testing.T, s stepkey.Store) {
+func sessionsInPages(t *testing.T, s storage.Store) {
 	a, other := signedIn(t, s, "mira", 0), withRefresh(t, s, "noor", 0)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		var failed []error
 		for i := range 9 {
 			session := newSession(a.User)
@@ -28,7 +28,7 @@ func sessionsInPages(t *testing.T, s stepkey.Store) {
 		}
 		return errors.Join(failed...)
 	})
-	list := func(before *stepkey.SessionPlace, limit int) []stepkey.Session {
+	list := func(before *storage.SessionPlace, limit int) []storage.Session {
 		t.Helper()
 		page, err := s.Sessions(t.Context(), a.User.ID, epoch, epoch.Add(-time.Hour), before, limit)
 		if err != nil || len(page) > limit {
@@ -41,29 +41,29 @@ func sessionsInPages(t *testing.T, s stepkey.Store) {
 		t.Fatalf("%d sessions, want 10", len(all))
 	}
 	for limit := 1; limit <= len(all); limit++ {
-		var got []stepkey.Session
+		var got []storage.Session
 		for page := list(nil, limit); len(page) > 0; {
 			got = append(got, page...)
 			last := page[len(page)-1]
-			page = list(&stepkey.SessionPlace{At: last.CreatedAt, ID: last.ID}, limit)
+			page = list(&storage.SessionPlace{At: last.CreatedAt, ID: last.ID}, limit)
 		}
 		if diff := cmp.Diff(all, got, sameAddr()); diff != "" {
 			t.Fatalf("pages of %d, -want +got:\n%s", limit, diff)
 		}
 	}
-	if got := list(&stepkey.SessionPlace{At: time.UnixMicro(0)}, 1); len(got) != 0 {
+	if got := list(&storage.SessionPlace{At: time.UnixMicro(0)}, 1); len(got) != 0 {
 		t.Errorf("before all time: %+v", got)
 	}
 
 	var ended []uuid.UUID
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
-		ended, err = tx.EndSessions(ctx, stepkey.EndSessions{UserID: a.User.ID, Keep: 4, Plain: true, At: epoch, Reason: "test"})
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
+		ended, err = tx.EndSessions(ctx, storage.EndSessions{UserID: a.User.ID, Keep: 4, Plain: true, At: epoch, Reason: "test"})
 		return err
 	})
 	left := list(nil, 100)
 	refresh := 0
 	for _, session := range left {
-		if session.Refresh != stepkey.RefreshNone {
+		if session.Refresh != storage.RefreshNone {
 			refresh++
 		}
 	}

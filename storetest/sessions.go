@@ -13,31 +13,39 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
+)
+
+// What the rotations of the suite ask for. A store knows none of these itself.
+const (
+	sessionIdle      = 7 * 24 * time.Hour
+	unraisedLifetime = 15 * time.Minute
+	fullLifetime     = 12 * time.Hour
+	fullIdle         = time.Hour
 )
 
 // refreshable is newSession with a refresh token, for 30 days.
-func refreshable(u stepkey.User) stepkey.Session {
+func refreshable(u storage.User) storage.Session {
 	s := newSession(u)
 	s.ExpiresAt = epoch.Add(30 * 24 * time.Hour)
-	s.Refresh, s.Salt, s.Generation = stepkey.RefreshBody, []byte("salt of sixteen!"), 1
-	s.Client = stepkey.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"}
+	s.Refresh, s.Salt, s.Generation = storage.RefreshBody, []byte("salt of sixteen!"), 1
+	s.Client = storage.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"}
 	return s
 }
 
 // withRefresh adds a user with a session that has a refresh token, and passkeys.
-func withRefresh(t *testing.T, s stepkey.Store, name string, passkeys int) stepkey.Account {
+func withRefresh(t *testing.T, s storage.Store, name string, passkeys int) storage.Account {
 	t.Helper()
 	a := signedIn(t, s, name, passkeys)
 	a.Session = refreshable(a.User)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, a.Session) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateSession(ctx, a.Session) })
 	return a
 }
 
 // sameAddr compares the addresses in sessions, which no store keeps.
 func sameAddr() cmp.Option { return cmpopts.EquateComparable(netip.Addr{}) }
 
-func wantSession(t *testing.T, s stepkey.Store, what string, want stepkey.Session) {
+func wantSession(t *testing.T, s storage.Store, what string, want storage.Session) {
 	t.Helper()
 	got, err := s.RefreshSession(t.Context(), want.ID)
 	if diff := cmp.Diff(want, got, sameAddr()); err != nil || diff != "" {
@@ -45,16 +53,16 @@ func wantSession(t *testing.T, s stepkey.Store, what string, want stepkey.Sessio
 	}
 }
 
-func elevate(t *testing.T, s stepkey.Store, session stepkey.Session) (generation int64, err error) {
+func elevate(t *testing.T, s storage.Store, session storage.Session) (generation int64, err error) {
 	t.Helper()
-	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err = s.InTx(t.Context(), func(tx storage.Tx) error {
 		generation, err = tx.ElevateSession(t.Context(), session)
 		return err
 	})
 	return generation, err
 }
 
-func elevation(t *testing.T, s stepkey.Store) {
+func elevation(t *testing.T, s storage.Store) {
 	a := withRefresh(t, s, "mira", 1)
 	want := a.Session
 	fullAt := epoch.Add(time.Minute)
@@ -64,8 +72,8 @@ func elevation(t *testing.T, s stepkey.Store) {
 	stranger, late := want, want
 	stranger.UserID = uuid.New()
 	late.FullAt = &want.ExpiresAt
-	for what, session := range map[string]stepkey.Session{"somebody else's": stranger, "expired": late} {
-		if _, err := elevate(t, s, session); !errors.Is(err, stepkey.ErrNotFound) {
+	for what, session := range map[string]storage.Session{"somebody else's": stranger, "expired": late} {
+		if _, err := elevate(t, s, session); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", what, err)
 		}
 	}
@@ -77,34 +85,34 @@ func elevation(t *testing.T, s stepkey.Store) {
 }
 
 // rotationAt is a refresh at a time, by the limits of the service.
-func rotationAt(session stepkey.Session, at time.Time) stepkey.Rotation {
-	return stepkey.Rotation{
+func rotationAt(session storage.Session, at time.Time) storage.Rotation {
+	return storage.Rotation{
 		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, At: at,
-		IdleSince: at.Add(-stepkey.SessionIdle), UnraisedSince: at.Add(-stepkey.UnraisedLifetime),
-		FullSince: at.Add(-stepkey.FullLifetime), FullIdleSince: at.Add(-stepkey.FullIdle),
+		IdleSince: at.Add(-sessionIdle), UnraisedSince: at.Add(-unraisedLifetime),
+		FullSince: at.Add(-fullLifetime), FullIdleSince: at.Add(-fullIdle),
 	}
 }
 
-func rotation(t *testing.T, s stepkey.Store) {
+func rotation(t *testing.T, s storage.Store) {
 	const tick = time.Microsecond
 	for i, test := range []struct {
 		name     string
 		passkeys int
 		after    time.Duration
-		change   func(*stepkey.Rotation)
+		change   func(*storage.Rotation)
 		rotates  bool
 	}{
 		{"at once", 0, 0, nil, true},
-		{"just before it is idle", 0, stepkey.SessionIdle - tick, nil, true},
-		{"idle", 0, stepkey.SessionIdle, nil, false},
-		{"just before a passkey is due", 1, stepkey.UnraisedLifetime - tick, nil, true},
-		{"a passkey is due", 1, stepkey.UnraisedLifetime, nil, false},
-		{"no passkey to be due", 0, stepkey.UnraisedLifetime, nil, true},
-		{"older generation", 0, 0, func(r *stepkey.Rotation) { r.Generation-- }, false},
-		{"later generation", 0, 0, func(r *stepkey.Rotation) { r.Generation++ }, false},
-		{"another session", 0, 0, func(r *stepkey.Rotation) { r.SessionID = uuid.New() }, false},
-		{"another user", 0, 0, func(r *stepkey.Rotation) { r.UserID = uuid.New() }, false},
-		{"expired", 0, 0, func(r *stepkey.Rotation) { r.At = epoch.Add(30 * 24 * time.Hour) }, false},
+		{"just before it is idle", 0, sessionIdle - tick, nil, true},
+		{"idle", 0, sessionIdle, nil, false},
+		{"just before a passkey is due", 1, unraisedLifetime - tick, nil, true},
+		{"a passkey is due", 1, unraisedLifetime, nil, false},
+		{"no passkey to be due", 0, unraisedLifetime, nil, true},
+		{"older generation", 0, 0, func(r *storage.Rotation) { r.Generation-- }, false},
+		{"later generation", 0, 0, func(r *storage.Rotation) { r.Generation++ }, false},
+		{"another session", 0, 0, func(r *storage.Rotation) { r.SessionID = uuid.New() }, false},
+		{"another user", 0, 0, func(r *storage.Rotation) { r.UserID = uuid.New() }, false},
+		{"expired", 0, 0, func(r *storage.Rotation) { r.At = epoch.Add(30 * 24 * time.Hour) }, false},
 	} {
 		a := withRefresh(t, s, fmt.Sprintf("user%d", i), test.passkeys)
 		r := rotationAt(a.Session, epoch.Add(test.after))
@@ -117,14 +125,14 @@ func rotation(t *testing.T, s stepkey.Store) {
 			want.Generation, want.RotatedAt, want.LastSeenAt = 2, r.At, r.At
 		}
 		if test.rotates != (err == nil) || (err == nil && (rotated.Username != a.User.Username || rotated.HasPasskeys != (test.passkeys > 0))) ||
-			(err != nil && !errors.Is(err, stepkey.ErrNotFound)) {
+			(err != nil && !errors.Is(err, storage.ErrNotFound)) {
 			t.Errorf("%s: %+v, %v; want it to rotate: %v", test.name, rotated, err, test.rotates)
 		}
 		wantSession(t, s, test.name, want)
 	}
 }
 
-func rotationFallsBack(t *testing.T, s stepkey.Store) {
+func rotationFallsBack(t *testing.T, s storage.Store) {
 	const tick = time.Microsecond
 	for i, test := range []struct {
 		name      string
@@ -132,11 +140,11 @@ func rotationFallsBack(t *testing.T, s stepkey.Store) {
 		stays     bool
 	}{
 		{"soon", []time.Duration{time.Minute}, true},
-		{"just before it is idle", []time.Duration{stepkey.FullIdle - tick}, true},
-		{"idle", []time.Duration{stepkey.FullIdle}, false},
-		{"idle, and again at once", []time.Duration{stepkey.FullIdle, stepkey.FullIdle + tick}, false},
-		{"active to its end", every(30*time.Minute, stepkey.FullLifetime-tick), true},
-		{"active beyond its end", every(30*time.Minute, stepkey.FullLifetime), false},
+		{"just before it is idle", []time.Duration{fullIdle - tick}, true},
+		{"idle", []time.Duration{fullIdle}, false},
+		{"idle, and again at once", []time.Duration{fullIdle, fullIdle + tick}, false},
+		{"active to its end", every(30*time.Minute, fullLifetime-tick), true},
+		{"active beyond its end", every(30*time.Minute, fullLifetime), false},
 	} {
 		a := withRefresh(t, s, fmt.Sprintf("user%d", i), 1)
 		fullAt := epoch.Add(time.Minute)
@@ -167,11 +175,11 @@ func every(step, end time.Duration) (list []time.Duration) {
 	return append(list, end)
 }
 
-func oneRotationWins(t *testing.T, s stepkey.Store) {
+func oneRotationWins(t *testing.T, s storage.Store) {
 	a := withRefresh(t, s, "mira", 0)
 	won := race(32, func(int) bool {
 		_, err := s.RotateSession(t.Context(), rotationAt(a.Session, epoch))
-		if err != nil && !errors.Is(err, stepkey.ErrNotFound) {
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("RotateSession: %v", err)
 		}
 		return err == nil
@@ -181,21 +189,21 @@ func oneRotationWins(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func endingSessions(t *testing.T, s stepkey.Store) {
+func endingSessions(t *testing.T, s storage.Store) {
 	mira, noor := withRefresh(t, s, "mira", 0), withRefresh(t, s, "noor", 0)
-	sessions := []stepkey.Session{mira.Session}
+	sessions := []storage.Session{mira.Session}
 	for i := range 4 {
 		session := refreshable(mira.User)
 		session.CreatedAt = epoch.Add(time.Duration(i+1) * time.Second)
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, session) })
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateSession(ctx, session) })
 		sessions = append(sessions, session)
 	}
 	at := epoch.Add(time.Minute)
-	end := func(what string, which stepkey.EndSessions, want ...stepkey.Session) {
+	end := func(what string, which storage.EndSessions, want ...storage.Session) {
 		t.Helper()
 		which.UserID, which.At, which.Reason = mira.User.ID, at, "test"
 		var ended []uuid.UUID
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			ended, err = tx.EndSessions(ctx, which)
 			return err
 		})
@@ -207,7 +215,7 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 			t.Errorf("%s: ended %v, want %v", what, ended, ids)
 		}
 	}
-	liveOf := func(a stepkey.Account) (n int) {
+	liveOf := func(a storage.Account) (n int) {
 		t.Helper()
 		list, err := s.Sessions(t.Context(), a.User.ID, epoch, epoch.Add(-time.Hour), nil, 100)
 		if err != nil {
@@ -217,11 +225,11 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 	}
 
 	before := liveOf(mira)
-	end("somebody else's", stepkey.EndSessions{Only: noor.Session.ID})
-	end("one", stepkey.EndSessions{Only: sessions[2].ID}, sessions[2])
-	end("one again", stepkey.EndSessions{Only: sessions[2].ID})
-	end("but one and the newest three", stepkey.EndSessions{Keep: 3, Except: sessions[0].ID})
-	end("but the newest three", stepkey.EndSessions{Keep: 3}, sessions[0])
+	end("somebody else's", storage.EndSessions{Only: noor.Session.ID})
+	end("one", storage.EndSessions{Only: sessions[2].ID}, sessions[2])
+	end("one again", storage.EndSessions{Only: sessions[2].ID})
+	end("but one and the newest three", storage.EndSessions{Keep: 3, Except: sessions[0].ID})
+	end("but the newest three", storage.EndSessions{Keep: 3}, sessions[0])
 	if got := liveOf(mira); got != before-2 {
 		t.Errorf("%d live sessions, want %d", got, before-2)
 	}
@@ -235,8 +243,8 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 		t.Fatal(err)
 	}
 	var others []uuid.UUID
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
-		others, err = tx.EndSessions(ctx, stepkey.EndSessions{UserID: mira.User.ID, Except: first.Session.ID, At: at, Reason: "test"})
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
+		others, err = tx.EndSessions(ctx, storage.EndSessions{UserID: mira.User.ID, Except: first.Session.ID, At: at, Reason: "test"})
 		return err
 	})
 	if len(others) != before-3 || liveOf(mira) != 1 || liveOf(noor) != 2 {
@@ -247,9 +255,9 @@ func endingSessions(t *testing.T, s stepkey.Store) {
 	wantEnded(t, s, at.Add(time.Microsecond), 0)
 }
 
-func wantEnded(t *testing.T, s stepkey.Store, since time.Time, want int) {
+func wantEnded(t *testing.T, s storage.Store, since time.Time, want int) {
 	t.Helper()
-	ended, err := s.EndedSessions(t.Context(), stepkey.EndedSession{At: since}, 1000)
+	ended, err := s.EndedSessions(t.Context(), storage.EndedSession{At: since}, 1000)
 	if err != nil || len(ended) != want {
 		t.Errorf("EndedSessions since %s: %d, %v; want %d", since, len(ended), err, want)
 	}
@@ -268,12 +276,12 @@ func sameIDs(a, b []uuid.UUID) bool {
 	return slices.Equal(a, b)
 }
 
-func disabling(t *testing.T, s stepkey.Store) {
+func disabling(t *testing.T, s storage.Store) {
 	a := withRefresh(t, s, "mira", 0)
 	set := func(at *time.Time, want bool) {
 		t.Helper()
 		var changed bool
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) (err error) {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 			changed, err = tx.SetDisabled(ctx, a.User.ID, at)
 			return err
 		})
@@ -285,10 +293,10 @@ func disabling(t *testing.T, s stepkey.Store) {
 	set(nil, false)
 	set(&at, true)
 	set(&at, false)
-	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("Account of a disabled user: %v, want ErrNotFound", err)
 	}
-	if _, err := s.RotateSession(t.Context(), rotationAt(a.Session, epoch)); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.RotateSession(t.Context(), rotationAt(a.Session, epoch)); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("RotateSession of a disabled user: %v, want ErrNotFound", err)
 	}
 	if u, err := s.UserByName(t.Context(), "mira"); err != nil || u.DisabledAt == nil || !u.DisabledAt.Equal(at) {
@@ -300,7 +308,7 @@ func disabling(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func newPassword(t *testing.T, s stepkey.Store) {
+func newPassword(t *testing.T, s storage.Store) {
 	a := withRefresh(t, s, "mira", 0)
 	other := a.Session
 	other.ID = uuid.New()
@@ -308,7 +316,7 @@ func newPassword(t *testing.T, s stepkey.Store) {
 	want := a.Session
 	want.PasswordVersion, want.PasswordAt = a.User.PasswordVersion+1, at
 	want.LastSeenAt, want.RotatedAt, want.Generation, want.RaisedGeneration = at, at, 3, 3
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		if err := tx.CreateSession(ctx, other); err != nil {
 			return err
 		}
@@ -324,15 +332,15 @@ func newPassword(t *testing.T, s stepkey.Store) {
 	if got, err := s.Account(t.Context(), a.User.ID, want.ID, at); err != nil || got.User.PasswordHash != "new hash" {
 		t.Errorf("its account: %q, %v", got.User.PasswordHash, err)
 	}
-	if _, err := s.Account(t.Context(), a.User.ID, other.ID, at); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.Account(t.Context(), a.User.ID, other.ID, at); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("the other session's account: %v, want ErrNotFound", err)
 	}
 
-	for what, session := range map[string]stepkey.Session{
+	for what, session := range map[string]storage.Session{
 		"somebody else's": {ID: want.ID, UserID: uuid.New()},
 		"expired":         {ID: want.ID, UserID: want.UserID},
 	} {
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		err := s.InTx(t.Context(), func(tx storage.Tx) error {
 			at := at
 			if what == "expired" {
 				at = want.ExpiresAt
@@ -340,7 +348,7 @@ func newPassword(t *testing.T, s stepkey.Store) {
 			_, err := tx.AdoptPassword(t.Context(), session, at)
 			return err
 		})
-		if !errors.Is(err, stepkey.ErrNotFound) {
+		if !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", what, err)
 		}
 	}

@@ -8,13 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
-func pinSetting(t *testing.T, s stepkey.Store) {
+func pinSetting(t *testing.T, s storage.Store) {
 	values := make([]string, 8)
 	race(len(values), func(i int) bool {
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+		err := s.InTx(t.Context(), func(tx storage.Tx) (err error) {
 			values[i], err = tx.PinSetting(t.Context(), "name", string(rune('a'+i)))
 			return err
 		})
@@ -30,7 +30,7 @@ func pinSetting(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func oneSpends(t *testing.T, s stepkey.Store) {
+func oneSpends(t *testing.T, s storage.Store) {
 	won := race(32, func(int) bool {
 		first, err := s.SpendAction(t.Context(), "action", epoch)
 		if err != nil {
@@ -46,20 +46,20 @@ func oneSpends(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func signingKeys(t *testing.T, s stepkey.Store) {
-	older := stepkey.SealedKey{ID: "older", Sealed: []byte{1}, CreatedAt: epoch, ActivatesAt: epoch}
-	newer := stepkey.SealedKey{ID: "newer", Sealed: []byte{2}, CreatedAt: epoch, ActivatesAt: epoch.Add(time.Hour)}
-	for _, key := range []stepkey.SealedKey{older, newer} {
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.AddSigningKey(ctx, key) })
+func signingKeys(t *testing.T, s storage.Store) {
+	older := storage.SealedKey{ID: "older", Sealed: []byte{1}, CreatedAt: epoch, ActivatesAt: epoch}
+	newer := storage.SealedKey{ID: "newer", Sealed: []byte{2}, CreatedAt: epoch, ActivatesAt: epoch.Add(time.Hour)}
+	for _, key := range []storage.SealedKey{older, newer} {
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.AddSigningKey(ctx, key) })
 	}
 	got, err := s.SigningKeys(t.Context())
-	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]storage.SealedKey{newer, older}, got); err != nil || diff != "" {
 		t.Errorf("SigningKeys: %v, -want +got:\n%s", err, diff)
 	}
 	revoke := func(id string, at time.Time) error {
-		return s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.RevokeSigningKey(t.Context(), id, at) })
+		return s.InTx(t.Context(), func(tx storage.Tx) error { return tx.RevokeSigningKey(t.Context(), id, at) })
 	}
-	if err := revoke("unknown", epoch); !errors.Is(err, stepkey.ErrNotFound) {
+	if err := revoke("unknown", epoch); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("RevokeSigningKey of an unknown key: %v, want ErrNotFound", err)
 	}
 	at := epoch.Add(time.Minute)
@@ -70,16 +70,16 @@ func signingKeys(t *testing.T, s stepkey.Store) {
 	}
 	older.RevokedAt = &at
 	got, err = s.SigningKeys(t.Context())
-	if diff := cmp.Diff([]stepkey.SealedKey{newer, older}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]storage.SealedKey{newer, older}, got); err != nil || diff != "" {
 		t.Errorf("SigningKeys after revoking: %v, -want +got:\n%s", err, diff)
 	}
 }
 
 // One that is rolled back has spent nothing.
-func oneSpendsChallenge(t *testing.T, s stepkey.Store) {
+func oneSpendsChallenge(t *testing.T, s storage.Store) {
 	digest, until := [32]byte{1}, epoch.Add(time.Minute)
 	undo := errors.New("undo")
-	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err := s.InTx(t.Context(), func(tx storage.Tx) error {
 		first, err := tx.SpendChallenge(t.Context(), digest, until)
 		if err != nil || !first {
 			t.Errorf("SpendChallenge = %v, %v; want true", first, err)
@@ -90,7 +90,7 @@ func oneSpendsChallenge(t *testing.T, s stepkey.Store) {
 		t.Fatal(err)
 	}
 	won := race(16, func(int) (first bool) {
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) (err error) {
+		err := s.InTx(t.Context(), func(tx storage.Tx) (err error) {
 			first, err = tx.SpendChallenge(t.Context(), digest, until)
 			return err
 		})
@@ -102,7 +102,7 @@ func oneSpendsChallenge(t *testing.T, s stepkey.Store) {
 	if won != 1 {
 		t.Errorf("%d transactions were first, want 1", won)
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		first, err := tx.SpendChallenge(ctx, [32]byte{2}, until)
 		if !first {
 			t.Error("another challenge counts as spent")

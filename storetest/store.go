@@ -9,13 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/storage"
 )
 
-// TestStore checks a stepkey.Store. open returns an empty one.
-func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
-	run := func(name string, test func(*testing.T, stepkey.Store)) {
+// TestStore checks a storage.Store. open returns an empty one.
+func TestStore(t *testing.T, open func(t *testing.T) storage.Store) {
+	run := func(name string, test func(*testing.T, storage.Store)) {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 	run("users", users)
@@ -95,46 +94,46 @@ func TestStore(t *testing.T, open func(t *testing.T) stepkey.Store) {
 // them.
 var epoch = time.Date(2030, 5, 17, 9, 30, 0, 123_456_000, time.UTC)
 
-func newUser(name string) stepkey.User {
+func newUser(name string) storage.User {
 	id := uuid.New()
-	return stepkey.User{
+	return storage.User{
 		ID: id, Username: name, CanonicalName: name, PasswordHash: "hash of " + name,
 		PasswordVersion: 1, Handle: id[:], CreatedAt: epoch,
 	}
 }
 
-func newSession(u stepkey.User) stepkey.Session {
-	return stepkey.Session{
+func newSession(u storage.User) storage.Session {
+	return storage.Session{
 		ID: uuid.New(), UserID: u.ID, PasswordVersion: u.PasswordVersion,
 		PasswordAt: epoch, CreatedAt: epoch, LastSeenAt: epoch, RotatedAt: epoch,
 		ExpiresAt: epoch.Add(15 * time.Minute),
 	}
 }
 
-func newPasskey(u stepkey.User) stepkey.Passkey {
+func newPasskey(u storage.User) storage.Passkey {
 	id := uuid.New()
-	return stepkey.Passkey{
+	return storage.Passkey{
 		ID: id, UserID: u.ID, Name: "Passkey", CreatedAt: epoch,
-		Credential: ceremony.Credential{
+		Credential: storage.Credential{
 			ID: id[:], PublicKey: []byte{1, 2, 3}, Algorithm: -7, AAGUID: uuid.New(),
 			SignCount: 5, Flags: 0x1d, Transports: []string{"usb", "nfc"}, Attested: true,
 		},
 	}
 }
 
-func inTx(t *testing.T, s stepkey.Store, fn func(context.Context, stepkey.Tx) error) {
+func inTx(t *testing.T, s storage.Store, fn func(context.Context, storage.Tx) error) {
 	t.Helper()
-	if err := s.InTx(t.Context(), func(tx stepkey.Tx) error { return fn(t.Context(), tx) }); err != nil {
+	if err := s.InTx(t.Context(), func(tx storage.Tx) error { return fn(t.Context(), tx) }); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // signedIn adds a user with a session and passkeys.
-func signedIn(t *testing.T, s stepkey.Store, name string, passkeys int) stepkey.Account {
+func signedIn(t *testing.T, s storage.Store, name string, passkeys int) storage.Account {
 	t.Helper()
 	u := newUser(name)
-	a := stepkey.Account{User: u, Session: newSession(u)}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	a := storage.Account{User: u, Session: newSession(u)}
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		err := errors.Join(tx.CreateUser(ctx, u), tx.CreateSession(ctx, a.Session))
 		for i := range passkeys {
 			p := newPasskey(u)
@@ -147,22 +146,22 @@ func signedIn(t *testing.T, s stepkey.Store, name string, passkeys int) stepkey.
 	return a
 }
 
-func errorUndoes(t *testing.T, s stepkey.Store) {
+func errorUndoes(t *testing.T, s storage.Store) {
 	fault := errors.New("fault")
-	err := s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err := s.InTx(t.Context(), func(tx storage.Tx) error {
 		return errors.Join(tx.CreateUser(t.Context(), newUser("mira")), fault)
 	})
 	if !errors.Is(err, fault) {
 		t.Fatalf("InTx: %v, want the error that fn returned", err)
 	}
-	if _, err := s.UserByName(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.UserByName(t.Context(), "mira"); !errors.Is(err, storage.ErrNotFound) {
 		t.Fatalf("UserByName: %v, want ErrNotFound", err)
 	}
 }
 
-func cancelUndoesNothing(t *testing.T, s stepkey.Store) {
+func cancelUndoesNothing(t *testing.T, s storage.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := s.InTx(ctx, func(tx stepkey.Tx) error {
+	err := s.InTx(ctx, func(tx storage.Tx) error {
 		cancel()
 		return tx.CreateUser(ctx, newUser("mira"))
 	})
@@ -174,7 +173,7 @@ func cancelUndoesNothing(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func accountOfSession(t *testing.T, s stepkey.Store) {
+func accountOfSession(t *testing.T, s storage.Store) {
 	for _, passkeys := range []int{0, 1, 3} {
 		want := signedIn(t, s, "user"+string(rune('a'+passkeys)), passkeys)
 		got, err := s.Account(t.Context(), want.User.ID, want.Session.ID, epoch)
@@ -184,11 +183,11 @@ func accountOfSession(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func accountNotLive(t *testing.T, s stepkey.Store) {
+func accountNotLive(t *testing.T, s storage.Store) {
 	a, other := signedIn(t, s, "mira", 1), signedIn(t, s, "noor", 1)
 	outdated := newSession(a.User)
 	outdated.PasswordVersion = 0
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateSession(ctx, outdated) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateSession(ctx, outdated) })
 
 	for _, test := range []struct {
 		name            string
@@ -203,7 +202,7 @@ func accountNotLive(t *testing.T, s stepkey.Store) {
 		{"of another password", a.User.ID, outdated.ID, epoch, false},
 	} {
 		_, err := s.Account(t.Context(), test.userID, test.session, test.now)
-		if test.live != (err == nil) || (err != nil && !errors.Is(err, stepkey.ErrNotFound)) {
+		if test.live != (err == nil) || (err != nil && !errors.Is(err, storage.ErrNotFound)) {
 			t.Errorf("%s: %v, want live %v", test.name, err, test.live)
 		}
 	}

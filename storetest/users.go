@@ -13,31 +13,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/storage"
 )
 
-func users(t *testing.T, s stepkey.Store) {
-	if _, err := s.UserByName(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+func users(t *testing.T, s storage.Store) {
+	if _, err := s.UserByName(t.Context(), "mira"); !errors.Is(err, storage.ErrNotFound) {
 		t.Fatalf("UserByName before sign-up: %v, want ErrNotFound", err)
 	}
 	want := newUser("mira")
 	want.Username = "Mira"
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, want) })
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateUser(ctx, want) })
 	got, err := s.UserByName(t.Context(), "mira")
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Fatalf("UserByName: %v, -want +got:\n%s", err, diff)
 	}
-	err = s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.CreateUser(t.Context(), newUser("mira")) })
-	if !errors.Is(err, stepkey.ErrUsernameTaken) {
+	err = s.InTx(t.Context(), func(tx storage.Tx) error { return tx.CreateUser(t.Context(), newUser("mira")) })
+	if !errors.Is(err, storage.ErrUsernameTaken) {
 		t.Fatalf("second CreateUser: %v, want ErrUsernameTaken", err)
 	}
 }
 
-func oneSignUpWins(t *testing.T, s stepkey.Store) {
+func oneSignUpWins(t *testing.T, s storage.Store) {
 	won := race(50, func(int) bool {
-		err := s.InTx(t.Context(), func(tx stepkey.Tx) error { return tx.CreateUser(t.Context(), newUser("mira")) })
-		if err != nil && !errors.Is(err, stepkey.ErrUsernameTaken) {
+		err := s.InTx(t.Context(), func(tx storage.Tx) error { return tx.CreateUser(t.Context(), newUser("mira")) })
+		if err != nil && !errors.Is(err, storage.ErrUsernameTaken) {
 			t.Errorf("CreateUser: %v", err)
 		}
 		return err == nil
@@ -47,7 +47,7 @@ func oneSignUpWins(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func replaceHash(t *testing.T, s stepkey.Store) {
+func replaceHash(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 0)
 	for _, test := range []struct {
 		old, replacement string
@@ -68,11 +68,11 @@ func replaceHash(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func oldHashes(t *testing.T, s stepkey.Store) {
-	create := func(name, hash string) (u stepkey.User) {
+func oldHashes(t *testing.T, s storage.Store) {
+	create := func(name, hash string) (u storage.User) {
 		u = newUser(name)
 		u.PasswordHash = hash
-		inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.CreateUser(ctx, u) })
+		inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.CreateUser(ctx, u) })
 		return u
 	}
 	want := func(from string, want ...string) {
@@ -80,7 +80,7 @@ func oldHashes(t *testing.T, s stepkey.Store) {
 		var got []string
 		for {
 			hash, err := s.NextOldHash(t.Context(), from)
-			if errors.Is(err, stepkey.ErrNotFound) {
+			if errors.Is(err, storage.ErrNotFound) {
 				break
 			}
 			if err != nil {
@@ -118,36 +118,36 @@ func oldHashes(t *testing.T, s stepkey.Store) {
 	want("", append([]string{"$2a$"}, sorted...)...)
 }
 
-func deleting(t *testing.T, s stepkey.Store) {
+func deleting(t *testing.T, s storage.Store) {
 	a, other := signedIn(t, s, "mira", 2), signedIn(t, s, "noor", 1)
 	remove := func() error {
-		return s.InTx(t.Context(), func(tx stepkey.Tx) error {
+		return s.InTx(t.Context(), func(tx storage.Tx) error {
 			return tx.DeleteUser(t.Context(), a.User.ID, "hash of nothing", epoch)
 		})
 	}
 	if err := remove(); err != nil {
 		t.Fatal(err)
 	}
-	if err := remove(); !errors.Is(err, stepkey.ErrNotFound) {
+	if err := remove(); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("again: %v, want ErrNotFound", err)
 	}
 	got, err := s.UserByName(t.Context(), "mira")
 	if err != nil || got.Active() || got.DeletedAt == nil || got.Username != "" || got.PasswordHash != "hash of nothing" {
 		t.Errorf("what is left: %+v, %v", got, err)
 	}
-	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, stepkey.ErrNotFound) {
+	if _, err := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("its account: %v, want ErrNotFound", err)
 	}
 	if records, err := s.UserRecords(t.Context(), uuid.Nil, 10); err != nil || len(records) != 1 || records[0].User.ID != other.User.ID {
 		t.Errorf("records to export: %+v, %v; want the other user's", records, err)
 	}
-	err = s.InTx(t.Context(), func(tx stepkey.Tx) error {
+	err = s.InTx(t.Context(), func(tx storage.Tx) error {
 		changed, err := tx.SetDisabled(t.Context(), a.User.ID, nil)
 		if changed {
 			t.Error("a deleted user was enabled")
 		}
 		// What was somebody's passkey may be anybody's.
-		return errors.Join(err, tx.CreatePasskey(t.Context(), func() stepkey.Passkey {
+		return errors.Join(err, tx.CreatePasskey(t.Context(), func() storage.Passkey {
 			p := a.Passkeys[0]
 			p.ID, p.UserID = uuid.New(), other.User.ID
 			return p
@@ -161,20 +161,20 @@ func deleting(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func eventsOfUser(t *testing.T, s stepkey.Store) {
+func eventsOfUser(t *testing.T, s storage.Store) {
 	user, somebody := uuid.New(), uuid.New()
-	var want []stepkey.Event
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	var want []storage.Event
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		var err error
 		for i := range 4 {
-			e := stepkey.Event{
-				ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: epoch.Add(time.Duration(i) * time.Second),
+			e := storage.Event{
+				ID: uuid.New(), Kind: storage.EventSteppedUp, At: epoch.Add(time.Duration(i) * time.Second),
 				UserID: user, SessionID: uuid.New(), PasskeyID: uuid.New(), Reason: "reason",
 			}
 			if i%2 == 1 {
 				e.SessionID, e.PasskeyID = uuid.Nil, uuid.Nil
 			}
-			want = append([]stepkey.Event{e}, want...)
+			want = append([]storage.Event{e}, want...)
 			other := e
 			other.ID, other.UserID = uuid.New(), somebody
 			err = errors.Join(err, tx.RecordEvent(ctx, e), tx.RecordEvent(ctx, other))
@@ -192,17 +192,17 @@ func eventsOfUser(t *testing.T, s stepkey.Store) {
 
 // Pages of any size make up the whole, also where they end between events of one time, and
 // whatever is recorded meanwhile. A place of somebody else's event yields nothing of it.
-func eventsInPages(t *testing.T, s stepkey.Store) {
+func eventsInPages(t *testing.T, s storage.Store) {
 	user, somebody := uuid.New(), uuid.New()
-	var events []stepkey.Event
+	var events []storage.Event
 	for i := range 12 {
 		at := epoch.Add(time.Duration(i/5) * time.Second) // five of one time
 		for _, whose := range []uuid.UUID{user, somebody} {
-			events = append(events, stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: at, UserID: whose})
+			events = append(events, storage.Event{ID: uuid.New(), Kind: storage.EventSteppedUp, At: at, UserID: whose})
 		}
 	}
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvents(ctx, events) })
-	page := func(before *stepkey.EventPlace, limit int) []stepkey.Event {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.RecordEvents(ctx, events) })
+	page := func(before *storage.EventPlace, limit int) []storage.Event {
 		t.Helper()
 		got, err := s.Events(t.Context(), user, before, limit)
 		if err != nil {
@@ -215,36 +215,36 @@ func eventsInPages(t *testing.T, s stepkey.Store) {
 		t.Fatalf("%d events, want 12", len(want))
 	}
 	for limit := 1; limit <= len(want); limit++ {
-		var got []stepkey.Event
-		next := page(&stepkey.EventPlace{At: epoch.Add(time.Minute)}, limit)
+		var got []storage.Event
+		next := page(&storage.EventPlace{At: epoch.Add(time.Minute)}, limit)
 		for len(next) > 0 && len(got) <= len(want) {
 			got = append(got, next...)
-			late := stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSignedIn, At: epoch.Add(time.Hour), UserID: user}
-			inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error { return tx.RecordEvent(ctx, late) })
+			late := storage.Event{ID: uuid.New(), Kind: storage.EventSignedIn, At: epoch.Add(time.Hour), UserID: user}
+			inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.RecordEvent(ctx, late) })
 			last := got[len(got)-1]
-			next = page(&stepkey.EventPlace{At: last.At, ID: last.ID}, limit)
+			next = page(&storage.EventPlace{At: last.At, ID: last.ID}, limit)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("pages of %d (-want +got):\n%s", limit, diff)
 		}
 	}
 	others := events[len(events)-1]
-	for _, e := range page(&stepkey.EventPlace{At: others.At, ID: others.ID}, 100) {
+	for _, e := range page(&storage.EventPlace{At: others.At, ID: others.ID}, 100) {
 		if e.UserID != user {
 			t.Errorf("behind an event of somebody else: %+v", e)
 		}
 	}
-	if got := page(&stepkey.EventPlace{At: time.UnixMicro(0)}, 1); len(got) != 0 {
+	if got := page(&storage.EventPlace{At: time.UnixMicro(0)}, 1); len(got) != 0 {
 		t.Errorf("before all time: %+v", got)
 	}
-	if got := page(&stepkey.EventPlace{At: time.UnixMicro(math.MaxInt64)}, 1); len(got) != 1 {
+	if got := page(&storage.EventPlace{At: time.UnixMicro(math.MaxInt64)}, 1); len(got) != 1 {
 		t.Errorf("after all time: %d events, want the newest", len(got))
 	}
 }
 
-func lastSignIns(t *testing.T, s stepkey.Store) {
+func lastSignIns(t *testing.T, s storage.Store) {
 	var users [3]uuid.UUID
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		var failed []error
 		for i, name := range []string{"mira", "noor", "olga"} {
 			u := newUser(name)
@@ -254,14 +254,14 @@ func lastSignIns(t *testing.T, s stepkey.Store) {
 		return errors.Join(failed...)
 	})
 	mira, noor, olga := users[0], users[1], users[2]
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
-		var events []stepkey.Event
-		for i, kind := range []stepkey.EventKind{stepkey.EventSignedIn, stepkey.EventSignedIn, stepkey.EventSteppedUp} {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
+		var events []storage.Event
+		for i, kind := range []storage.EventKind{storage.EventSignedIn, storage.EventSignedIn, storage.EventSteppedUp} {
 			at := epoch.Add(time.Duration(i) * time.Second)
 			events = append(events,
-				stepkey.Event{ID: uuid.New(), Kind: kind, At: at, UserID: mira},
-				stepkey.Event{ID: uuid.New(), Kind: kind, At: at.Add(time.Hour), UserID: noor},
-				stepkey.Event{ID: uuid.New(), Kind: stepkey.EventSteppedUp, At: at, UserID: olga})
+				storage.Event{ID: uuid.New(), Kind: kind, At: at, UserID: mira},
+				storage.Event{ID: uuid.New(), Kind: kind, At: at.Add(time.Hour), UserID: noor},
+				storage.Event{ID: uuid.New(), Kind: storage.EventSteppedUp, At: at, UserID: olga})
 		}
 		return tx.RecordEvents(ctx, events)
 	})
@@ -279,21 +279,21 @@ func lastSignIns(t *testing.T, s stepkey.Store) {
 	}
 }
 
-func userRecord(t *testing.T, s stepkey.Store) {
-	if _, err := s.UserRecord(t.Context(), "mira"); !errors.Is(err, stepkey.ErrNotFound) {
+func userRecord(t *testing.T, s storage.Store) {
+	if _, err := s.UserRecord(t.Context(), "mira"); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("nobody: %v, want ErrNotFound", err)
 	}
 	mira, noor := newRecord("mira", 2), newRecord("noor", 1)
 	noor.User.DisabledAt, noor.Email = nil, nil
 	importUsers(t, s, mira, noor)
-	for _, want := range []stepkey.UserRecord{mira, noor} {
+	for _, want := range []storage.UserRecord{mira, noor} {
 		got, err := s.UserRecord(t.Context(), want.User.CanonicalName)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v, -want +got:\n%s", err, diff)
 		}
 	}
 	at := epoch.Add(2 * time.Hour)
-	inTx(t, s, func(ctx context.Context, tx stepkey.Tx) error {
+	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		return tx.DeleteUser(ctx, mira.User.ID, "no hash", at)
 	})
 	got, err := s.UserRecord(t.Context(), "mira")

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // shownEvents is how many events user show prints, the newest ones.
@@ -187,7 +188,7 @@ func (c *userShowCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
-func showUser(w io.Writer, r stepkey.UserRecord) {
+func showUser(w io.Writer, r storage.UserRecord) {
 	fmt.Fprintf(w, "Name\t%s\nID\t%s\nState\t%s\n", printable(r.User.Username), r.User.ID, state(r.User))
 	if r.User.DisabledAt != nil {
 		fmt.Fprintf(w, "Disabled\t%s\n", moment(r.User.DisabledAt))
@@ -235,7 +236,7 @@ func showSessions(w io.Writer, sessions []stepkey.Session) {
 
 // showRefused prints the request of the newest refusal, by which it is found in the log.
 func showRefused(w io.Writer, refused []stepkey.RefusedCeremony) {
-	fmt.Fprintf(w, "\nRefused ceremonies, of the last %d days:\n", int(stepkey.KeepRefusedCeremonies.Hours()/24))
+	fmt.Fprintf(w, "\nRefused ceremonies, of the last %d days:\n", int(storage.KeepRefusedCeremonies.Hours()/24))
 	if len(refused) > 0 {
 		fmt.Fprintln(w, "LAST\tTIMES\tCEREMONY\tREASON\tREQUEST")
 	}

@@ -45,10 +45,6 @@ func CheckAddress(address string) error {
 	return nil
 }
 
-// Fold is the form in which addresses are looked up. That the part before the @ may
-// depend on case is a rule that no provider keeps.
-func Fold(address string) string { return strings.ToLower(address) }
-
 // notAtext is for what RFC 5322 §3.2.3 keeps out of an atom.
 func notAtext(r rune) bool {
 	return !isLetter(r) && !isDigit(r) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)

@@ -1,10 +1,8 @@
-package stepkey
+package storage
 
 import (
 	"crypto/sha256"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // How many wrong passwords it takes, and how long one then has to wait. NIST SP
@@ -30,13 +28,6 @@ const (
 // devices that we do not know, or one device that we do. It is a keyed hash, so that
 // the store names nobody, and is the same for names that nobody has.
 type AttemptKey [sha256.Size]byte
-
-// The kinds of key.
-func (l *limits) accountKey(name string) AttemptKey { return l.digest("account", name) }
-
-func (l *limits) deviceKey(d device) AttemptKey { return l.digest("device", string(d.nonce[:])) }
-
-func (l *limits) sessionKey(id uuid.UUID) AttemptKey { return l.digest("session", string(id[:])) }
 
 // Attempt is one try to prove a password, which has not been made yet.
 type Attempt struct {

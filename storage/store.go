@@ -1,4 +1,4 @@
-package stepkey
+package storage
 
 import (
 	"context"
@@ -226,84 +226,4 @@ type Tx interface {
 	// MailTx is for e-mail, RecoveryTx for recovery.
 	MailTx
 	RecoveryTx
-}
-
-// Rotation is a refresh: which session is to move on from which generation, and
-// what has to hold.
-type Rotation struct {
-	SessionID  uuid.UUID
-	UserID     uuid.UUID // whose session it is
-	Generation int64     // the session's current one, or nothing happens
-	At         time.Time // the session and its user have to be live at this time
-
-	IdleSince     time.Time // the session was seen after this
-	UnraisedSince time.Time // a passkey was verified, or the password after this, or there is no passkey
-
-	// Unless the passkey was verified after FullSince, the session was seen after
-	// FullIdleSince and the passkey is still there, the session falls back to level
-	// password.
-	FullSince, FullIdleSince time.Time
-}
-
-// Rotated is what a rotation found out.
-type Rotated struct {
-	FullPasskeyID *uuid.UUID // nil if the session is, or has fallen back, at level password
-	Username      string
-	HasPasskeys   bool
-}
-
-// EndedSession is a session that ended before its time.
-type EndedSession struct {
-	ID     uuid.UUID
-	UserID uuid.UUID
-	At     time.Time
-}
-
-// UserRecord is a user with all passkeys and the confirmed address.
-type UserRecord struct {
-	User     User
-	Email    *ConfirmedEmail // nil for none
-	Passkeys []Passkey
-}
-
-// UserOutcome is what became of one user of an import.
-type UserOutcome struct {
-	Status  ImportStatus
-	Problem ImportProblem // why it was left out
-
-	// TakenPasskeys are the indexes of the passkeys of a user who was added that
-	// were not, because their credential id is somebody's.
-	TakenPasskeys []int
-}
-
-// PasskeyUse is what a verification changes of a passkey.
-type PasskeyUse struct {
-	PasskeyID uuid.UUID
-	SignCount uint32
-	Flags     byte
-	At        time.Time
-
-	// BackupChanged says that the passkey could not be synced before and now can, or
-	// the other way round. What its maker said of it then no longer holds; otherwise a
-	// synced passkey could pass for hardware by dropping a flag.
-	BackupChanged bool
-}
-
-// Challenges keeps the outstanding challenges. Its clock decides what has
-// expired.
-//
-// An implementation is safe for concurrent use by several instances and passes
-// storetest.TestChallenges. It never drops an outstanding challenge other than
-// by the cap of [MaxChallenges] per session: a full store refuses with
-// [ErrUnavailable].
-type Challenges interface {
-	// Put keeps state under key for ttl. Once it has returned, at most
-	// MaxChallenges of the session's challenges can be taken; the newest stay.
-	Put(ctx context.Context, key ChallengeKey, state []byte, ttl time.Duration) error
-
-	// Take removes the challenge and returns its state, both in one atomic step
-	// that is final when Take returns: of any number of callers with one key
-	// exactly one gets it. It returns ErrChallengeExpired if there is none under
-	// exactly this key, or if its time is over.
-	Take(ctx context.Context, key ChallengeKey) ([]byte, error)
 }

@@ -1,4 +1,4 @@
-package stepkey
+package storage
 
 import (
 	"time"
@@ -59,3 +59,7 @@ type EventPlace struct {
 	At time.Time
 	ID uuid.UUID
 }
+
+// MaxKeptEvents is how many events of a user are kept, the newest ones. A store may keep a
+// few hundred more.
+const MaxKeptEvents = 10_000

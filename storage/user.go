@@ -1,10 +1,16 @@
-package stepkey
+package storage
 
 import (
 	"time"
 
 	"github.com/google/uuid"
 )
+
+// ConfirmedEmail is an address, and when its owner proved to receive mail there.
+type ConfirmedEmail struct {
+	Address     string // one plain address; see Mail.To
+	ConfirmedAt time.Time
+}
 
 // User is somebody who can sign in.
 type User struct {

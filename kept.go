@@ -1,0 +1,46 @@
+package stepkey
+
+import "github.com/stepkey/stepkey/storage"
+
+// What is kept is described in package storage. These are the names of it that callers of a
+// [Service] meet.
+type (
+	User            = storage.User
+	ConfirmedEmail  = storage.ConfirmedEmail
+	Passkey         = storage.Passkey
+	RefusedCeremony = storage.RefusedCeremony
+	Session         = storage.Session
+	SessionPlace    = storage.SessionPlace
+	Client          = storage.Client
+	RefreshMode     = storage.RefreshMode
+	Event           = storage.Event
+	EventKind       = storage.EventKind
+	EventPlace      = storage.EventPlace
+	EmailState      = storage.EmailState
+	PendingRecovery = storage.PendingRecovery
+	Purpose         = storage.Purpose
+	ImportStatus    = storage.ImportStatus
+	ImportProblem   = storage.ImportProblem
+	Store           = storage.Store
+	Challenges      = storage.Challenges
+	Limiter         = storage.Limiter
+)
+
+// Of those types, the values that callers use.
+const (
+	RefreshNone   = storage.RefreshNone
+	RefreshCookie = storage.RefreshCookie
+	RefreshBody   = storage.RefreshBody
+
+	PurposeRegistration = storage.PurposeRegistration
+	PurposeStepUp       = storage.PurposeStepUp
+	PurposeLogIn        = storage.PurposeLogIn
+
+	ImportAdded   = storage.ImportAdded
+	ImportPresent = storage.ImportPresent
+	ImportLeftOut = storage.ImportLeftOut
+
+	UnknownDevice  = storage.UnknownDevice
+	MaxImportBatch = storage.MaxImportBatch
+	NameQuarantine = storage.NameQuarantine
+)

@@ -1,0 +1,68 @@
+package storage
+
+// MaxImportBatch is how many users an Importer takes at once: a transaction of so many,
+// with three passkeys each, is far within what a store has time for.
+const MaxImportBatch = 200
+
+// ImportStatus is what became of a user.
+type ImportStatus int
+
+// The outcomes.
+const (
+	ImportAdded   ImportStatus = iota + 1 // the user is new here
+	ImportPresent                         // a user with that id was there already, and stays as it is
+	ImportLeftOut                         // the user cannot be taken, for one ImportProblem
+)
+
+// ImportProblem is why a user or a passkey is left out, in words.
+type ImportProblem string
+
+// Why a user is left out.
+const (
+	ProblemID              ImportProblem = "there is no id"
+	ProblemIDTwice         ImportProblem = "the id comes twice"
+	ProblemUsername        ImportProblem = "the user name is outside the rules"
+	ProblemUsernameTwice   ImportProblem = "another one to be imported has the user name, but for case or form"
+	ProblemUsernameTaken   ImportProblem = "somebody else here has the user name"
+	ProblemHashMalformed   ImportProblem = "the password hash is malformed"
+	ProblemHashUnsupported ImportProblem = "the password hash is of a kind that is not accepted"
+	ProblemHashExcessive   ImportProblem = "the password hash would take too long, or too much memory, to compare"
+	ProblemHandle          ImportProblem = "the user handle has more than 64 bytes"
+	ProblemHandleMissing   ImportProblem = "there are passkeys and no user handle"
+	ProblemHandleTwice     ImportProblem = "the user handle comes twice"
+	ProblemHandleTaken     ImportProblem = "somebody else here has the user handle"
+)
+
+// Why a passkey is left out.
+const (
+	ProblemCredentialID      ImportProblem = "the credential id does not have 16 to 1023 bytes"
+	ProblemCredentialIDTwice ImportProblem = "the credential id comes twice"
+	ProblemCredentialIDTaken ImportProblem = "somebody here has the credential id"
+	ProblemPublicKey         ImportProblem = "the public key is no usable key of ES256, EdDSA or RS256"
+	ProblemSignCount         ImportProblem = "the signature counter is out of range"
+	ProblemFlags             ImportProblem = "the flags contradict each other"
+	ProblemTooManyPasskeys   ImportProblem = "the user has too many passkeys"
+)
+
+// Why an address is left out.
+const (
+	ProblemEmail            ImportProblem = "it is not one plain address in ASCII"
+	ProblemEmailUnconfirmed ImportProblem = "it does not say when it was confirmed"
+)
+
+// UserRecord is a user with all passkeys and the confirmed address.
+type UserRecord struct {
+	User     User
+	Email    *ConfirmedEmail // nil for none
+	Passkeys []Passkey
+}
+
+// UserOutcome is what became of one user of an import.
+type UserOutcome struct {
+	Status  ImportStatus
+	Problem ImportProblem // why it was left out
+
+	// TakenPasskeys are the indexes of the passkeys of a user who was added that
+	// were not, because their credential id is somebody's.
+	TakenPasskeys []int
+}
