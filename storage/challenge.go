@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// MaxChallenges is how many challenges a session may have outstanding. A further
-// one takes the place of the oldest, so that a forgotten tab never blocks.
+// MaxChallenges is how many outstanding challenges a session may have. A further one replaces
+// the oldest, so that a forgotten tab never blocks.
 const MaxChallenges = 5
 
 // Purpose is the ceremony that a challenge is for.
@@ -22,10 +22,9 @@ const (
 	PurposeLogIn        Purpose = "log_in"
 )
 
-// ChallengeKey is what has to agree for a challenge to be taken. The challenge
-// itself is 32 random bytes that come back inside clientDataJSON; the store
-// knows it by its SHA-256, so that who reads the store cannot answer in its
-// name.
+// ChallengeKey has to match in all members for a challenge to be taken. The challenge itself
+// is 32 random bytes that come back inside clientDataJSON. The store knows only its SHA-256,
+// so that a leaked store contains no challenge that could be answered.
 type ChallengeKey struct {
 	Digest    [sha256.Size]byte
 	Purpose   Purpose
@@ -33,21 +32,33 @@ type ChallengeKey struct {
 	SessionID uuid.UUID
 }
 
-// Challenges keeps the outstanding challenges. Its clock decides what has
-// expired.
+// Challenges keeps the outstanding challenges. Its own clock decides which have expired.
 //
 // An implementation is safe for concurrent use by several instances and passes
-// storetest.TestChallenges. It never drops an outstanding challenge other than
-// by the cap of [MaxChallenges] per session: a full store refuses with
-// [ErrUnavailable].
+// storetest.TestChallenges. It drops an outstanding challenge for no other reason than
+// [MaxChallenges]: a full store refuses with [ErrUnavailable].
 type Challenges interface {
-	// Put keeps state under key for ttl. Once it has returned, at most
-	// MaxChallenges of the session's challenges can be taken; the newest stay.
+	// Put keeps state under key for ttl. Once it has returned, at most MaxChallenges of the
+	// session's challenges can be taken, the newest ones.
 	Put(ctx context.Context, key ChallengeKey, state []byte, ttl time.Duration) error
 
-	// Take removes the challenge and returns its state, both in one atomic step
-	// that is final when Take returns: of any number of callers with one key
-	// exactly one gets it. It returns ErrChallengeExpired if there is none under
-	// exactly this key, or if its time is over.
+	// Take removes the challenge and returns its state, in one atomic step that is final when
+	// Take returns: of any number of callers with the same key, exactly one gets it. It
+	// returns ErrChallengeExpired if there is no challenge under exactly this key, or if it
+	// has expired.
 	Take(ctx context.Context, key ChallengeKey) ([]byte, error)
+}
+
+// ChallengeTx is the part of a [Tx] about challenges.
+type ChallengeTx interface {
+	// SpendChallenge remembers digest at least until that time, and reports whether it was new.
+	// Of several transactions that commit, one is told so; the others wait for it.
+	SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (first bool, err error)
+}
+
+// ActionStore is the part of a [Store] about action tokens.
+type ActionStore interface {
+	// SpendAction remembers the id of an action token at least until that time, and reports
+	// whether it was new. Of any number of callers, one is told so.
+	SpendAction(ctx context.Context, id string, until time.Time) (first bool, err error)
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,25 +42,42 @@ const (
 	EventMailUndelivered       EventKind = "mail.undelivered"
 )
 
-// Event is an entry in the record of what concerns somebody's security. It holds
-// no secret and nothing that a client typed.
+// MaxKeptEvents is how many events of a user are kept, the latest ones. A store may keep a few
+// hundred more.
+const MaxKeptEvents = 10_000
+
+// Event is an entry in a user's security log. It holds no secret and nothing that a client
+// typed.
 type Event struct {
 	ID        uuid.UUID
 	Kind      EventKind
 	At        time.Time
 	UserID    uuid.UUID
-	SessionID uuid.UUID // zero where no session is concerned
-	PasskeyID uuid.UUID // zero where no passkey is concerned
-	Reason    string    // one of the project's own words, such as "signature"
+	SessionID uuid.UUID // zero if no session is concerned
+	PasskeyID uuid.UUID // zero if no passkey is concerned
+	Reason    string    // a word of ours, such as "signature"
 }
 
-// EventPlace is the place of an event in the record of a user: the id decides between
-// those of one time.
+// EventPlace is a place in a user's security log: a time, and the id that orders events of the
+// same time.
 type EventPlace struct {
 	At time.Time
 	ID uuid.UUID
 }
 
-// MaxKeptEvents is how many events of a user are kept, the newest ones. A store may keep a
-// few hundred more.
-const MaxKeptEvents = 10_000
+// EventStore is the part of a [Store] about events.
+type EventStore interface {
+	// Events returns at most limit of the user's events, the latest first, and of one time in
+	// the order of their ids. With before, the list begins after that place, whether or not an
+	// event is there.
+	Events(ctx context.Context, userID uuid.UUID, before *EventPlace, limit int) ([]Event, error)
+}
+
+// EventTx is the part of a [Tx] about events.
+type EventTx interface {
+	// RecordEvent adds e.
+	RecordEvent(ctx context.Context, e Event) error
+
+	// RecordEvents adds all of events, in as few statements as possible.
+	RecordEvents(ctx context.Context, events []Event) error
+}

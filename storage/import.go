@@ -1,17 +1,17 @@
 package storage
 
-// MaxImportBatch is how many users an Importer takes at once: a transaction of so many,
-// with three passkeys each, is far within what a store has time for.
+// MaxImportBatch is how many users are imported in one transaction. With three passkeys each,
+// that takes a small part of the time a store allows.
 const MaxImportBatch = 200
 
-// ImportStatus is what became of a user.
+// ImportStatus is the outcome of the import of a user.
 type ImportStatus int
 
 // The outcomes.
 const (
-	ImportAdded   ImportStatus = iota + 1 // the user is new here
-	ImportPresent                         // a user with that id was there already, and stays as it is
-	ImportLeftOut                         // the user cannot be taken, for one ImportProblem
+	ImportAdded   ImportStatus = iota + 1 // the user was added
+	ImportPresent                         // a user with that id exists and stays unchanged
+	ImportLeftOut                         // the user cannot be imported, for one ImportProblem
 )
 
 // ImportProblem is why a user or a passkey is left out, in words.
@@ -50,19 +50,12 @@ const (
 	ProblemEmailUnconfirmed ImportProblem = "it does not say when it was confirmed"
 )
 
-// UserRecord is a user with all passkeys and the confirmed address.
-type UserRecord struct {
-	User     User
-	Email    *ConfirmedEmail // nil for none
-	Passkeys []Passkey
-}
-
-// UserOutcome is what became of one user of an import.
+// UserOutcome is the outcome of the import of one user.
 type UserOutcome struct {
 	Status  ImportStatus
-	Problem ImportProblem // why it was left out
+	Problem ImportProblem // why the user was left out
 
-	// TakenPasskeys are the indexes of the passkeys of a user who was added that
-	// were not, because their credential id is somebody's.
+	// TakenPasskeys are the indexes of passkeys of an added user that were not added because
+	// their credential ids are taken.
 	TakenPasskeys []int
 }

@@ -1,56 +1,38 @@
 package storage
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// Passkey is a stored WebAuthn credential (WebAuthn L3 §4, credential record).
+// KeepRefusedCeremonies is how long refused ceremonies are kept.
+const KeepRefusedCeremonies = 30 * 24 * time.Hour
+
+// Passkey is a stored WebAuthn credential (WebAuthn Level 3 §4, credential record).
 type Passkey struct {
 	ID     uuid.UUID
 	UserID uuid.UUID
 
-	// Credential holds id, key, counter, flags and transports as the
-	// authenticator gave them.
+	// Credential holds id, key, counter, flags and transports as the authenticator gave them.
 	Credential Credential
 
-	// Name is what its owner calls it.
+	// Name is the owner's label for it.
 	Name string
 
 	CreatedAt time.Time
 
-	// UsableFrom is from when a passkey works that was added through recovery, nil for
-	// every other.
+	// UsableFrom is when the passkey begins to work, if it has to wait: it was added through
+	// recovery, or as the first one after a reset by mail. It is nil for others.
 	UsableFrom *time.Time
 
-	// LastUsedAt is the newest successful verification, nil before the first.
+	// LastUsedAt is the latest successful verification, nil before the first.
 	LastUsedAt *time.Time
 }
 
-// Waits reports whether the passkey was added through recovery and cannot be used yet.
+// Waits reports whether the passkey does not work yet.
 func (p Passkey) Waits(now time.Time) bool { return p.UsableFrom != nil && now.Before(*p.UsableFrom) }
-
-// KeepRefusedCeremonies is how long refused ceremonies are remembered.
-const KeepRefusedCeremonies = 30 * 24 * time.Hour
-
-// RefusedCeremony says that answers to a ceremony of a user were refused for one reason.
-// It holds nothing that a client sent.
-type RefusedCeremony struct {
-	UserID   uuid.UUID
-	Ceremony Purpose
-
-	// Reason is a word such as "origin" or "challenge_expired". docs/passkeys.md lists
-	// them.
-	Reason string
-
-	// Times counts the refusals, at least: of a flood not all are counted.
-	Times int64
-
-	// LastAt and RequestID are the time and the request of the newest.
-	LastAt    time.Time
-	RequestID string
-}
 
 // PasskeyUse is what a verification changes of a passkey.
 type PasskeyUse struct {
@@ -59,8 +41,65 @@ type PasskeyUse struct {
 	Flags     byte
 	At        time.Time
 
-	// BackupChanged says that the passkey could not be synced before and now can, or
-	// the other way round. What its maker said of it then no longer holds; otherwise a
-	// synced passkey could pass for hardware by dropping a flag.
+	// BackupChanged reports whether the passkey became syncable or stopped being so. The
+	// maker's attestation then no longer holds: otherwise a synced passkey could pass for
+	// hardware by dropping a flag.
 	BackupChanged bool
+}
+
+// RefusedCeremony counts the responses to one ceremony of a user that were refused for one
+// reason. It holds nothing that a client sent.
+type RefusedCeremony struct {
+	UserID   uuid.UUID
+	Ceremony Purpose
+
+	// Reason is a word such as "origin" or "challenge_expired". docs/passkeys.md lists them.
+	Reason string
+
+	// Times counts the refusals. In a flood not all of them are counted.
+	Times int64
+
+	// LastAt and RequestID are the time and the request of the latest one.
+	LastAt    time.Time
+	RequestID string
+}
+
+// PasskeyStore is the part of a [Store] about passkeys.
+type PasskeyStore interface {
+	// PasskeyOwner returns the user who has the passkey with that credential id, active or
+	// not, with that passkey alone.
+	PasskeyOwner(ctx context.Context, credentialID []byte) (UserRecord, error)
+
+	// RecordRefusedCeremony counts a refusal at LastAt and keeps the latest request id, in one
+	// record for each user, ceremony and reason. It does nothing for a user who does not exist
+	// or is deleted.
+	RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error
+
+	// RefusedCeremonies returns the user's refused ceremonies, the latest first.
+	RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]RefusedCeremony, error)
+}
+
+// PasskeyTx is the part of a [Tx] about passkeys.
+type PasskeyTx interface {
+	// CreatePasskey adds p, or returns ErrPasskeyExists if any user has a passkey with that
+	// credential id.
+	CreatePasskey(ctx context.Context, p Passkey) error
+
+	// UsePasskey stores a successful verification: signature counter, flags and time, and with
+	// BackupChanged that the passkey is no longer attested. It reports false and changes
+	// nothing if the passkey is gone, or unless the counter grows or stays at zero (WebAuthn
+	// Level 3 §7.2 step 22).
+	UsePasskey(ctx context.Context, use PasskeyUse) (bool, error)
+
+	// RenamePasskey renames a passkey of the user's, or returns ErrNotFound.
+	RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, name string) error
+
+	// DeletePasskey deletes a passkey of the user's, or returns ErrNotFound. Call EndSessions
+	// and LowerSessions after it: a verification that races is then either found by them or
+	// fails because the passkey is gone.
+	DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error
+
+	// DropWaitingPasskeys deletes the user's passkeys that do not work yet at now, and returns
+	// their ids.
+	DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error)
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -9,24 +10,11 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// LoweredSession is a session that lost level full because the passkey behind it was deleted.
-type LoweredSession struct {
-	ID uuid.UUID
-	At time.Time
-
-	// Raised is whether another passkey was verified in it since.
-	Raised bool
-}
-
-// SessionPlace is the place of a session in the list of a user: when it was created, and
-// its id.
-type SessionPlace EventPlace
-
-// RefreshMode says how a client keeps its refresh token.
+// RefreshMode is how a client keeps its refresh token.
 type RefreshMode string
 
-// The modes. A client that asks for none gets none, and signs in again when its
-// access token has expired.
+// The modes. A client that asks for none gets none, and signs in again when its access token
+// has expired.
 const (
 	RefreshNone   RefreshMode = ""
 	RefreshCookie RefreshMode = "cookie"
@@ -38,45 +26,43 @@ func (m RefreshMode) Known() bool {
 	return m == RefreshNone || m == RefreshCookie || m == RefreshBody
 }
 
-// Client is what people can recognise one of their sessions by. No part is proof of
-// anything.
-type Client struct {
-	Device  string // such as "Firefox on Linux"; at most MaxDevice characters
-	Address string // a network, such as "203.0.113.0/24"; never a whole address
-
-	// IP is where the request comes from, for counting tries. It is never stored, and
-	// so is not part of a Session. The zero Addr means that nobody knows.
-	IP netip.Addr
-}
-
-// UnknownDevice is the Device of a client that says nothing of itself.
+// UnknownDevice is the Device of a client that does not describe itself.
 const UnknownDevice = "Unknown device"
 
 // MaxDevice is how many characters of a device's description are kept.
 const MaxDevice = 64
 
-// Session is one sign-in on one device. Its id is the claim sid of every token
-// that comes from it.
+// Client describes where a request comes from, so that people recognise their sessions. No
+// part of it is proof of anything.
+type Client struct {
+	Device  string // such as "Firefox on Linux"; at most MaxDevice characters
+	Address string // a network, such as "203.0.113.0/24"; never a whole address
+
+	// IP is the address of the request, for rate limits. It is never stored, and so is not
+	// part of a Session. The zero Addr means that it is unknown.
+	IP netip.Addr
+}
+
+// Session is one sign-in on one device. Its id is the claim sid of all its tokens.
 type Session struct {
 	ID     uuid.UUID
 	UserID uuid.UUID
 	Client Client
 
-	// PasswordVersion is the user's when the session began.
+	// PasswordVersion is the user's at the time when the session began.
 	PasswordVersion int
 
-	// PasswordAt is when the password was proved, zero if it was not: the session began
-	// with a passkey alone.
+	// PasswordAt is when the password was verified, zero if the session began with a passkey
+	// alone.
 	PasswordAt time.Time
 
 	// FullAt is when a passkey was last verified in this session, nil if none was.
-	// FullPasskeyID is which one; it is nil as well once the session has fallen
-	// back to level password.
+	// FullPasskeyID is that passkey; it is nil too once the session has fallen back to level
+	// password.
 	FullAt        *time.Time
 	FullPasskeyID *uuid.UUID
 
-	// FullHardware says of that passkey that it is known to stay in one piece of
-	// hardware.
+	// FullHardware reports whether that passkey is known to be bound to hardware.
 	FullHardware bool
 
 	CreatedAt time.Time
@@ -84,24 +70,25 @@ type Session struct {
 	// LastSeenAt is when the session was last refreshed or raised.
 	LastSeenAt time.Time
 
-	// ExpiresAt is when the session ends by itself at the latest. A session without
-	// refresh token lives as long as its newest access token.
+	// ExpiresAt is when the session ends by itself at the latest. A session without refresh
+	// token lives as long as its latest access token.
 	ExpiresAt time.Time
 
-	// Refresh and what follows describe the refresh token; see refresh.go.
+	// The state of the refresh token: how the client keeps it, the salt and the generation
+	// that it is derived from, and when the generation last changed.
 	Refresh    RefreshMode
 	Salt       []byte
 	Generation int64
 	RotatedAt  time.Time
 
-	// RecoveredBy is what a session at level recovery rests on, and empty for others.
-	RecoveredBy RecoveryProof
-
 	// RaisedGeneration is the generation that the last step-up led to.
 	RaisedGeneration int64
+
+	// RecoveredBy is the proof that a session at level recovery rests on, empty for others.
+	RecoveredBy RecoveryProof
 }
 
-// Level is what the session has reached.
+// Level returns the level that the session has reached.
 func (s Session) Level() token.Level {
 	if s.RecoveredBy != RecoveredByNothing {
 		return token.LevelRecovery
@@ -112,51 +99,48 @@ func (s Session) Level() token.Level {
 	return token.LevelPassword
 }
 
-// Account is what a use-case needs to know of who is asking: a live session, its
-// user and the user's passkeys, oldest first.
+// Account is a live session with its user and the user's passkeys, the oldest first.
 type Account struct {
 	User     User
 	Session  Session
 	Passkeys []Passkey
 }
 
-// EndReason says why a session ended before its time.
+// SessionPlace is a place in a user's list of sessions: a creation time, and the id that
+// orders sessions of the same time.
+type SessionPlace EventPlace
+
+// EndReason is why a session ended before it expired.
 type EndReason string
 
-const EndedByLogout EndReason = "logout"
+// The reasons.
+const (
+	EndedByLogout     EndReason = "logout"
+	EndedByOwner      EndReason = "ended_by_owner"
+	EndedByReuse      EndReason = "refresh_reused"
+	EndedByRevocation EndReason = "revoked"
+	EndedByLimit      EndReason = "too_many_sessions"
+	EndedByDisabling  EndReason = "user_disabled"
+	EndedByPassword   EndReason = "password_changed"
+	EndedByDeletion   EndReason = "user_deleted"
+	EndedByFailures   EndReason = "too_many_failures"
+	EndedByReset      EndReason = "password_reset"
+	EndedByFreeze     EndReason = "account_frozen"
+	EndedByRecovery   EndReason = "account_recovered"
+	EndedByPasskey    EndReason = "passkey_removed"
+)
 
-const EndedByOwner EndReason = "ended_by_owner"
-
-const EndedByReuse EndReason = "refresh_reused"
-
-const EndedByRevocation EndReason = "revoked"
-
-const EndedByLimit EndReason = "too_many_sessions"
-
-const EndedByDisabling EndReason = "user_disabled"
-
-const EndedByPassword EndReason = "password_changed"
-
-const EndedByDeletion EndReason = "user_deleted"
-
-const EndedByFailures EndReason = "too_many_failures"
-
-const EndedByReset EndReason = "password_reset"
-
-const EndedByFreeze EndReason = "account_frozen"
-
-const EndedByRecovery EndReason = "account_recovered"
-
-const EndedByPasskey EndReason = "passkey_removed"
-
-// EndSessions says which of a user's sessions to end, and why: with Only that one;
-// with Keep all with a refresh token, or with Plain all without one, but Except and Keep
-// others, where those in which a passkey was verified are kept before those in which none
-// was, and newer ones before older ones; with Passkey those that rest on
-// it, but Except; otherwise all but Except, which may be zero.
+// EndSessions selects sessions of a user to end, at a time and for a reason. One of these
+// applies, in this order:
 //
-// Those rest on a passkey that were raised with it. So do those that began with a passkey
-// alone and have fallen back since: they no longer say with which one.
+//   - Only selects that session.
+//   - Keep selects the sessions with a refresh token, or with Plain those without one, except
+//     Except and Keep others. Sessions in which a passkey was verified are kept before those
+//     in which none was, and newer ones before older ones.
+//   - Passkey selects the sessions that rest on that passkey, except Except. Those are the
+//     sessions raised with it, and those that began with a passkey alone and have fallen back
+//     since, because these no longer tell which one it was.
+//   - Otherwise all sessions are selected, except Except, which may be zero.
 type EndSessions struct {
 	UserID  uuid.UUID
 	Only    uuid.UUID
@@ -168,33 +152,104 @@ type EndSessions struct {
 	Reason  EndReason
 }
 
-// Rotation is a refresh: which session is to move on from which generation, and
-// what has to hold.
-type Rotation struct {
-	SessionID  uuid.UUID
-	UserID     uuid.UUID // whose session it is
-	Generation int64     // the session's current one, or nothing happens
-	At         time.Time // the session and its user have to be live at this time
-
-	IdleSince     time.Time // the session was seen after this
-	UnraisedSince time.Time // a passkey was verified, or the password after this, or there is no passkey
-
-	// Unless the passkey was verified after FullSince, the session was seen after
-	// FullIdleSince and the passkey is still there, the session falls back to level
-	// password.
-	FullSince, FullIdleSince time.Time
-}
-
-// Rotated is what a rotation found out.
-type Rotated struct {
-	FullPasskeyID *uuid.UUID // nil if the session is, or has fallen back, at level password
-	Username      string
-	HasPasskeys   bool
-}
-
-// EndedSession is a session that ended before its time.
+// EndedSession is a session that ended before it expired.
 type EndedSession struct {
 	ID     uuid.UUID
 	UserID uuid.UUID
 	At     time.Time
+}
+
+// LoweredSession is a session that lost level full because its passkey was deleted.
+type LoweredSession struct {
+	ID uuid.UUID
+	At time.Time
+
+	// Raised reports whether another passkey was verified in it since.
+	Raised bool
+}
+
+// Rotation is a refresh: the session, the generation that it moves on from, and the conditions
+// for that.
+type Rotation struct {
+	SessionID  uuid.UUID
+	UserID     uuid.UUID // the session's user
+	Generation int64     // has to be the session's current one
+	At         time.Time // the session and its user have to be live at this time
+
+	IdleSince     time.Time // the session was seen after this
+	UnraisedSince time.Time // a passkey was verified, or the password after this, or the user has no passkey
+
+	// The session falls back to level password unless its passkey was verified after
+	// FullSince and still exists, and the session was seen after FullIdleSince.
+	FullSince, FullIdleSince time.Time
+}
+
+// Rotated is the state of a session after a rotation.
+type Rotated struct {
+	FullPasskeyID *uuid.UUID // nil if the session is at level password, or has fallen back to it
+	Username      string
+	HasPasskeys   bool
+}
+
+// SessionStore is the part of a [Store] about sessions.
+type SessionStore interface {
+	// Account returns the session, its user and the user's passkeys, as of one moment. It
+	// returns ErrNotFound unless the session is live at now: it belongs to userID, has neither
+	// ended nor expired, its user is active and the password has not changed since it began.
+	Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
+
+	// RefreshSession returns a session with a refresh token, live or not.
+	RefreshSession(ctx context.Context, id uuid.UUID) (Session, error)
+
+	// RotateSession moves a session on to its next generation in one conditional statement, or
+	// returns ErrNotFound if a condition of r does not hold. Of several concurrent rotations
+	// of one generation, one succeeds.
+	RotateSession(ctx context.Context, r Rotation) (Rotated, error)
+
+	// Sessions returns at most limit of the user's sessions that are live at now and were seen
+	// since idleSince, the latest first, and of one time in the order of their ids. With
+	// before, the list begins after that place, whether or not a session is there.
+	Sessions(
+		ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *SessionPlace, limit int,
+	) ([]Session, error)
+
+	// EndedSessions returns at most limit sessions that ended before they expired, in the
+	// order of that time and of id, beginning after the place that At and ID of after name.
+	// The zero id sorts before all others.
+	EndedSessions(ctx context.Context, after EndedSession, limit int) ([]EndedSession, error)
+
+	// OpenSessions returns at most limit of the user's sessions that began before
+	// createdBefore, expire after expiringAfter and have not ended.
+	OpenSessions(ctx context.Context, userID uuid.UUID, createdBefore, expiringAfter time.Time, limit int) ([]uuid.UUID, error)
+
+	// LoweredSessions returns the sessions that LowerSessions lowered at or after since, each
+	// with the latest time at which it was lowered.
+	LoweredSessions(ctx context.Context, since time.Time) ([]LoweredSession, error)
+}
+
+// SessionTx is the part of a [Tx] about sessions.
+type SessionTx interface {
+	// LockAccount is SessionStore.Account with a lock on the user's row until the end of the
+	// transaction. Other callers of LockUser and LockAccount wait.
+	LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
+
+	// CreateSession adds s.
+	CreateSession(ctx context.Context, s Session) error
+
+	// ElevateSession stores FullAt, FullPasskeyID, FullHardware and ExpiresAt of s and
+	// increments the generation by two, provided that the session is live at FullAt in the
+	// sense of Account. It returns the new generation, or ErrNotFound.
+	ElevateSession(ctx context.Context, s Session) (generation int64, err error)
+
+	// AdoptPassword moves a session to the user's new password: it stores PasswordVersion and
+	// PasswordAt of s and increments the generation by two at that time. It returns the new
+	// generation, or ErrNotFound if the session has ended or expired.
+	AdoptPassword(ctx context.Context, s Session, at time.Time) (generation int64, err error)
+
+	// EndSessions ends live sessions and returns their ids.
+	EndSessions(ctx context.Context, which EndSessions) ([]uuid.UUID, error)
+
+	// LowerSessions moves the user's sessions that were raised with a passkey and have not
+	// ended back to level password, stores the time, and returns their ids.
+	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error)
 }
