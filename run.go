@@ -9,9 +9,12 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Run does what a service does by itself, until ctx ends: it follows which sessions
-// other instances ended and which kinds of password hashes they imported, rotates the
-// signing keys and sends mails. A process that serves
+// sweepEvery is how often what has expired is deleted.
+const sweepEvery = time.Minute
+
+// Run does what a service does by itself, until ctx ends: it follows which sessions other
+// instances ended and which kinds of password hashes they imported, rotates the signing
+// keys, sends mails and has the store delete what has expired. A process that serves
 // requests has to call it; without it, guards refuse everybody after 30 seconds.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -20,7 +23,24 @@ func (s *Service) Run(ctx context.Context) {
 	wg.Go(func() { s.keys.run(ctx, quietly(s.log, "signing keys not followed; trying again")) })
 	wg.Go(func() { s.followOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again")) })
 	wg.Go(func() { s.runOutbox(ctx, quietly(s.log, "mails not sent; trying again")) })
+	wg.Go(func() { s.sweep(ctx, quietly(s.log, "expired rows not deleted; trying again")) })
 	wg.Wait()
+}
+
+// sweep has the store swept at once and then regularly.
+func (s *Service) sweep(ctx context.Context, failed func(error)) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.store.Sweep(ctx); err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // quietly returns a function that logs what failed, at most every ten seconds: what

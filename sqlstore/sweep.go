@@ -76,12 +76,10 @@ func (w sweep) statement(d dialect) string {
 		w.table, w.key, w.condition, w.order, sweepRows, d.skip)
 }
 
-// Sweep deletes what is no longer needed: expired challenges, action tokens, links and
+// Sweep implements storage.Store. It deletes expired challenges, action tokens, links and
 // mails, rate limits that are full again, attempts that no longer count, old records of
 // refused ceremonies and events, names whose quarantine is over, signing keys replaced long
-// ago, and sessions that ended a day ago. Correctness does not depend on it; call it every
-// minute so that tables stay small. It deletes in small batches, and other writers come in
-// between.
+// ago, and sessions that ended a day ago.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, w := range s.sweeps(s.Now()) {
 		for {

@@ -17,6 +17,10 @@ type Store interface {
 	// Ping reports whether the store can be reached.
 	Ping(ctx context.Context) error
 
+	// Sweep deletes what is no longer needed, in batches so small that other callers hardly
+	// notice. The store's own clock decides. Correctness does not depend on it.
+	Sweep(ctx context.Context) error
+
 	UserStore
 	PasskeyStore
 	SessionStore

@@ -21,9 +21,6 @@ import (
 // drain is how long requests under way may take once the service is told to stop.
 const drain = 20 * time.Second
 
-// sweepEvery is how often what has expired is deleted.
-const sweepEvery = time.Minute
-
 type serveCommand struct {
 	settings
 }
@@ -80,7 +77,6 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	defer running.Wait() // a mail that is being sent is sent
 	defer end()
 	running.Go(func() { service.Run(background) })
-	go sweep(background, store, log)
 	return serve(ctx, httpapi.NewServer(handler, httpapi.ServerOptions{
 		MaxConnections: c.maxConnections(), RequestTimeout: c.RequestTimeout, Log: log,
 	}), listener, c.ShutdownDelay)
@@ -168,19 +164,4 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener, dela
 		return errors.Join(fmt.Errorf("requests were still under way after %s: %w", drain, err), server.Close())
 	}
 	return nil
-}
-
-func sweep(ctx context.Context, store *sqlstore.Store, log *slog.Logger) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if err := store.Sweep(ctx); err != nil {
-				log.Warn("expired rows not deleted; trying again later", "error", err)
-			}
-		}
-	}
 }
