@@ -2,56 +2,85 @@ package stepkey
 
 import (
 	"context"
+	"errors"
+	"time"
 
-	"github.com/stepkey/stepkey/storage"
+	"github.com/stepkey/stepkey/internal/tokens"
+	"github.com/stepkey/stepkey/token"
 )
+
+// The schedule of signing keys, as docs/sessions.md explains it.
+const (
+	// KeyLead is how long a key is published before it signs: 15 minutes.
+	KeyLead = tokens.KeyLead
+
+	// JWKSMaxAge is how long verifiers may cache the public keys: 5 minutes.
+	JWKSMaxAge = tokens.JWKSMaxAge
+
+	// KeyLifetime is how long a key signs unless Config says otherwise.
+	KeyLifetime = 90 * 24 * time.Hour
+)
+
+// KeyState is the state of a signing key at a moment.
+type KeyState string
+
+// The states, in the order of a key's life. Revoked can follow any of the others.
+const (
+	KeyNext     = KeyState(tokens.KeyNext)     // published, does not sign yet
+	KeyCurrent  = KeyState(tokens.KeyCurrent)  // signs
+	KeyPrevious = KeyState(tokens.KeyPrevious) // published; its signatures are accepted
+	KeyRetired  = KeyState(tokens.KeyRetired)  // no longer accepted
+	KeyRevoked  = KeyState(tokens.KeyRevoked)  // no longer accepted, by an operator's decision
+)
+
+// KeyInfo describes a signing key.
+type KeyInfo struct {
+	ID          string
+	Algorithm   token.Algorithm
+	State       KeyState
+	CreatedAt   time.Time
+	ActivatesAt time.Time
+}
+
+// ErrNoKeys is returned by [Service.Keys], [Service.RotateKey] and [Service.RevokeKey]
+// if tokens are signed with a shared secret.
+var ErrNoKeys = errors.New("stepkey: tokens are signed with JWT_SECRET; there are no keys to manage")
 
 // Keys lists the signing keys, the newest first.
 func (s *Service) Keys(ctx context.Context) ([]KeyInfo, error) {
-	if !s.keys.rotates() {
+	if !s.keys.Stored() {
 		return nil, ErrNoKeys
 	}
-	stored, err := s.store.SigningKeys(ctx)
+	listed, err := s.keys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	infos := make([]KeyInfo, len(stored))
-	for i, state := range keyStates(stored, s.now()) {
-		k := stored[i]
-		infos[i] = KeyInfo{ID: k.ID, State: state, Algorithm: s.keys.algorithmOf(k), CreatedAt: k.CreatedAt, ActivatesAt: k.ActivatesAt}
+	infos := make([]KeyInfo, len(listed))
+	for i, k := range listed {
+		infos[i] = KeyInfo{
+			ID: k.ID, Algorithm: k.Algorithm, State: KeyState(k.State), CreatedAt: k.CreatedAt, ActivatesAt: k.ActivatesAt,
+		}
 	}
 	return infos, nil
 }
 
-// RotateKey publishes a key that signs KeyLead from now. If one is waiting already
-// nothing happens.
+// RotateKey publishes a key that signs KeyLead from now. It does nothing if such a key
+// is published already.
 func (s *Service) RotateKey(ctx context.Context) error {
-	if !s.keys.rotates() {
+	if !s.keys.Stored() {
 		return ErrNoKeys
 	}
-	stored, err := s.store.SigningKeys(ctx)
-	if err != nil || hasNext(stored, s.now()) {
-		return err
-	}
-	if err := s.keys.add(ctx, stored, s.now().Add(KeyLead)); err != nil {
-		return err
-	}
-	return s.keys.look(ctx)
+	return s.keys.Rotate(ctx)
 }
 
-// RevokeKey stops a key for good: this instance accepts nothing that it signed from
-// now on, the others within 15 seconds, services that verify by themselves when
-// they next fetch the public keys. Everybody whose token it signed has to refresh
-// or to sign in again. If it was the current key, a new one signs at once. A key
-// that is not there is ErrNotFound.
+// RevokeKey stops a key for good, or returns ErrNotFound. This instance stops accepting
+// its signatures at once, the others within 15 seconds, and services that verify by
+// themselves when they next fetch the public keys. Everybody who holds a token that it
+// signed has to refresh or to sign in again. If it was the current key, a new one signs
+// at once.
 func (s *Service) RevokeKey(ctx context.Context, id string) error {
-	if !s.keys.rotates() {
+	if !s.keys.Stored() {
 		return ErrNoKeys
 	}
-	now := s.now()
-	err := s.store.InTx(ctx, func(tx storage.Tx) error { return tx.RevokeSigningKey(ctx, id, now) })
-	if err != nil {
-		return err
-	}
-	return s.keys.look(ctx)
+	return s.keys.Revoke(ctx, id)
 }

@@ -2,6 +2,7 @@ package stepkey
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -50,7 +52,7 @@ type Service struct {
 	codeKey    []byte // of recovery codes
 	coolOff    time.Duration
 	limits     *limits
-	keys       *signingKeys
+	keys       *tokens.SigningKeys
 	signer     *token.Signer
 	verifier   *token.Verifier
 	origins    []string
@@ -118,7 +120,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	s.deviceKey = s.root.Derive("device token")
 	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
 	s.limits = newLimits(c, s.root.Derive("limits"))
-	if err := s.pinSecret(ctx); err != nil {
+	if err := pinSecret(ctx, s.store, s.root); err != nil {
 		return nil, err
 	}
 	s.ended = newEndedSessions(s.store, s.clock)
@@ -133,14 +135,60 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if err := s.lookForOldHashes(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
 	}
-	if s.keys, err = s.openKeys(ctx, c); err != nil {
+	if s.keys, err = openKeys(ctx, c, s.store, s.root); err != nil {
 		return nil, err
 	}
-	s.signer = token.NewSigner(s.keys.ring)
+	s.signer = token.NewSigner(s.keys.Ring())
 	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
 		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
 	})
 	return s, err
+}
+
+const settingFingerprint = "secret_fingerprint"
+
+// ErrOtherSecret is returned by [New] for a store that was set up with another secret.
+// Its signing keys cannot be opened, and to replace them silently would sign everybody
+// out.
+var ErrOtherSecret = errors.New("stepkey: the database was set up with another STEPKEY_SECRET: " +
+	"start with the one it was first used with, found in the data folder or wherever it was kept")
+
+// pinSecret records in the store which secret it belongs to, or returns ErrOtherSecret
+// if it belongs to another.
+func pinSecret(ctx context.Context, store Store, root secret.Root) error {
+	fingerprint, pinned := root.Fingerprint(), ""
+	err := store.InTx(ctx, func(tx storage.Tx) (err error) {
+		pinned, err = tx.PinSetting(ctx, settingFingerprint, fingerprint)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("stepkey: read the secret's fingerprint: %w", err)
+	}
+	if pinned != fingerprint {
+		return ErrOtherSecret
+	}
+	return nil
+}
+
+// openKeys opens the signing keys that c asks for.
+func openKeys(ctx context.Context, c Config, store Store, root secret.Root) (*tokens.SigningKeys, error) {
+	keys := tokens.KeyConfig{
+		Store: store, Root: root, Random: c.Random, Now: func() time.Time { return storedNow(c.Clock) },
+		Algorithm: c.Algorithm, Lifetime: c.KeyLifetime,
+	}
+	if c.SharedSecret != "" {
+		previous := make([][]byte, len(c.PreviousSharedSecrets))
+		for i, text := range c.PreviousSharedSecrets {
+			previous[i] = []byte(text)
+		}
+		var err error
+		keys.Shared, err = token.NewSecretKey([]byte(c.SharedSecret), c.WeakSharedSecret(), previous...)
+		if err != nil {
+			return nil, err
+		}
+		keys.SharedUntil = c.SharedSecretUntil
+	}
+	return tokens.OpenSigningKeys(ctx, keys)
 }
 
 // hashSlots leaves one CPU for everything else, so that a flood of logins does
@@ -167,7 +215,7 @@ func (s *Service) PublicURL() string { return s.publicURL }
 
 // PublicKeys returns the keys that others need to check tokens. It is empty
 // where tokens are signed with a shared secret.
-func (s *Service) PublicKeys() token.JWKS { return s.keys.ring.JWKS() }
+func (s *Service) PublicKeys() token.JWKS { return s.keys.Ring().JWKS() }
 
 // Ready returns nil if requests should come here rather than to another instance: the
 // store answers. It does not ask the Challenges and the Limiter where they are apart, nor
@@ -184,8 +232,11 @@ func (s *Service) RecoveryCoolOff() time.Duration { return s.coolOff }
 // Now is the time by which the service decides.
 func (s *Service) Now() time.Time { return s.clock() }
 
-// now is read once in a use-case. Stores keep microseconds.
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+// now is read once in a use-case.
+func (s *Service) now() time.Time { return storedNow(s.clock) }
+
+// storedNow returns the time as stores keep it, to the microsecond.
+func storedNow(clock func() time.Time) time.Time { return clock().UTC().Truncate(time.Microsecond) }
 
 // newID returns a random id (RFC 9562 version 4).
 func (s *Service) newID() (uuid.UUID, error) {

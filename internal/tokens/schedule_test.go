@@ -1,4 +1,4 @@
-package stepkey
+package tokens
 
 import (
 	"slices"

@@ -1,0 +1,8 @@
+// Package tokens makes the tokens that clients hold and decides which of them are
+// still good.
+//
+//   - [SigningKeys] keeps the keys that sign, and rotates them by a schedule.
+//
+// Nothing here knows a use-case. Each part takes the store, clock, random source and
+// keys that it needs.
+package tokens
