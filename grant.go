@@ -21,7 +21,7 @@ type Grant struct {
 	RefreshUntil time.Time
 
 	// DeviceToken is for the client to keep and to send along when it signs in again
-	// as this user; see device.go. It comes from signing in only.
+	// as this user; see [LogIn.Devices]. It comes from signing in only.
 	DeviceToken string
 	DeviceUntil time.Time
 
@@ -55,7 +55,7 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 	}
 	g := Grant{AccessToken: signed, Claims: c}
 	if session.Refresh != RefreshNone {
-		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshToken(session), session.Refresh, session.ExpiresAt
+		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshTokens.Current(session), session.Refresh, session.ExpiresAt
 	}
 	return g, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -205,7 +206,7 @@ func (s *Service) dropReset(ctx context.Context, tx storage.Tx, u User, devices 
 	if s.mailer == nil {
 		return nil
 	}
-	digest, known := s.askingDevices(devices)[u.ID.String()]
+	digest, known := s.devices.Digests(devices)[u.ID.String()]
 	if !known {
 		return nil
 	}
@@ -228,7 +229,7 @@ func (s *Service) newSession(u User, try LogIn, now time.Time) (Session, error) 
 	}
 	session.ExpiresAt = now.Add(SessionLifetime)
 	session.Generation = 1
-	session.Salt = make([]byte, refreshSaltBytes)
+	session.Salt = make([]byte, tokens.RefreshSaltBytes)
 	if _, err := io.ReadFull(s.random, session.Salt); err != nil {
 		return Session{}, fmt.Errorf("stepkey: draw a salt: %w", err)
 	}

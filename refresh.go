@@ -2,89 +2,20 @@ package stepkey
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 )
 
-// A refresh token is derived and not stored:
-//
-//	"rt1." base64url( session id | generation | HMAC-SHA256(key, "rt1" | session id | generation | salt) )
-//
-// The key comes from the service's secret and the salt is in the session's row, so
-// neither the database nor the secret alone yields a token, and the same one can
-// be given twice. Every refresh moves the generation by one, so a session has one
-// current token.
-
-// refreshGrace is how long the predecessor of the current token still gets it: two
-// tabs, or a client whose answer was lost, may ask with the same token. Longer
-// would be a gift to a thief; shorter would sign out people on slow networks.
+// refreshGrace is how long the previous token still yields the current one: two tabs,
+// or a client whose answer was lost, may send the same token. A longer time would help
+// thieves; a shorter one would sign out people on slow networks.
 const refreshGrace = 10 * time.Second
-
-const (
-	refreshPrefix    = "rt1."
-	refreshIDBytes   = 16
-	refreshHeadBytes = refreshIDBytes + 8
-	refreshBytes     = refreshHeadBytes + sha256.Size
-	refreshSaltBytes = 16
-)
-
-// presented is a refresh token as a client sent it.
-type presented struct {
-	sessionID  uuid.UUID
-	generation int64
-	mac        []byte
-}
-
-// parseRefreshToken reads a token's form. What it says is not verified.
-func parseRefreshToken(text string) (presented, error) {
-	encoded, ok := strings.CutPrefix(text, refreshPrefix)
-	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(refreshBytes) {
-		return presented{}, ErrUnauthorized
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil || len(raw) != refreshBytes {
-		return presented{}, ErrUnauthorized
-	}
-	return presented{
-		sessionID:  uuid.UUID(raw[:refreshIDBytes]),
-		generation: int64(binary.BigEndian.Uint64(raw[refreshIDBytes:refreshHeadBytes])),
-		mac:        raw[refreshHeadBytes:],
-	}, nil
-}
-
-// refreshToken is the session's current token.
-func (s *Service) refreshToken(session Session) string {
-	raw := refreshHead(session.ID, session.Generation)
-	raw = append(raw, s.refreshMAC(session, session.Generation)...)
-	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw)
-}
-
-func refreshHead(id uuid.UUID, generation int64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte(nil), id[:]...), uint64(generation))
-}
-
-func (s *Service) refreshMAC(session Session, generation int64) []byte {
-	mac := hmac.New(sha256.New, s.refreshKey)
-	mac.Write([]byte("rt1"))
-	mac.Write(refreshHead(session.ID, generation))
-	mac.Write(session.Salt)
-	return mac.Sum(nil)
-}
-
-// genuine reports whether we made the token, whatever it is worth by now.
-func (s *Service) genuine(p presented, session Session) bool {
-	return session.Refresh != RefreshNone && hmac.Equal(p.mac, s.refreshMAC(session, p.generation))
-}
 
 // Refresh takes a refresh token and returns new tokens; the one taken is worth
 // nothing afterwards. The new access token is at the level that the session has
@@ -96,16 +27,16 @@ func (s *Service) genuine(p presented, session Session) bool {
 // is recorded (RFC 9700 §4.14.2). Whatever is wrong, the answer is ErrUnauthorized. A
 // session that refreshes without end is refused with a RateLimitedError, which changes nothing.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
-	p, err := parseRefreshToken(refreshToken)
-	if err != nil {
-		return Grant{}, err
+	p, ok := tokens.ParseRefreshToken(refreshToken)
+	if !ok {
+		return Grant{}, ErrUnauthorized
 	}
 	now := s.now()
-	session, err := s.store.RefreshSession(ctx, p.sessionID)
+	session, err := s.store.RefreshSession(ctx, p.SessionID)
 	if err != nil {
 		return Grant{}, unauthorizedIfMissing(err)
 	}
-	if !s.genuine(p, session) {
+	if !s.refreshTokens.Genuine(p, session) {
 		return Grant{}, ErrUnauthorized
 	}
 	if err := s.limits.admitRefresh(session.ID.String(), now); err != nil {
@@ -120,16 +51,16 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 	}
 	// What was read before the rotation is still true: whatever else changes a
 	// session moves its generation.
-	session.Generation, session.RotatedAt, session.LastSeenAt = p.generation+1, now, now
+	session.Generation, session.RotatedAt, session.LastSeenAt = p.Generation+1, now, now
 	session.FullPasskeyID = rotated.FullPasskeyID
 	return s.grant(User{ID: session.UserID, Username: rotated.Username}, session, rotated.HasPasskeys, now)
 }
 
 // rotate moves the session on from the generation that was presented, if that is
 // the current one and the session is live. Otherwise it returns ErrNotFound.
-func (s *Service) rotate(ctx context.Context, p presented, userID uuid.UUID, now time.Time) (storage.Rotated, error) {
+func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, userID uuid.UUID, now time.Time) (storage.Rotated, error) {
 	return s.store.RotateSession(ctx, storage.Rotation{
-		SessionID: p.sessionID, UserID: userID, Generation: p.generation, At: now,
+		SessionID: p.SessionID, UserID: userID, Generation: p.Generation, At: now,
 		IdleSince:     now.Add(-SessionIdle),
 		UnraisedSince: now.Add(-UnraisedLifetime),
 		FullSince:     now.Add(-FullLifetime),
@@ -139,19 +70,19 @@ func (s *Service) rotate(ctx context.Context, p presented, userID uuid.UUID, now
 
 // refreshAgain decides about a genuine token that is not, or no longer, the
 // current one of a live session.
-func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) (Grant, error) {
-	session, err := s.store.RefreshSession(ctx, p.sessionID)
+func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now time.Time) (Grant, error) {
+	session, err := s.store.RefreshSession(ctx, p.SessionID)
 	if err != nil {
 		return Grant{}, unauthorizedIfMissing(err)
 	}
 	switch {
-	case p.generation >= session.Generation:
+	case p.Generation >= session.Generation:
 		// The current one: the session is over. A later one: the database was
 		// restored from a backup. Neither is a theft.
 		return Grant{}, ErrUnauthorized
-	case p.generation == session.Generation-1 && rotatedWithin(session, refreshGrace, now):
+	case p.Generation == session.Generation-1 && rotatedWithin(session, refreshGrace, now):
 		return s.giveAgain(ctx, session, now)
-	case raisedFrom(session, p.generation) && rotatedWithin(session, refreshGrace, now):
+	case raisedFrom(session, p.Generation) && rotatedWithin(session, refreshGrace, now):
 		// A tab that refreshed while another one stepped up. It gets nothing, and
 		// that is all: a step-up moves the generation by two, so that what was known
 		// before it never yields what came after.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -21,12 +22,12 @@ func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken
 	if mode != RefreshCookie || refreshToken == "" {
 		return nil, nil
 	}
-	p, err := parseRefreshToken(refreshToken)
-	if err != nil {
+	p, ok := tokens.ParseRefreshToken(refreshToken)
+	if !ok {
 		return nil, nil // a cookie of something else
 	}
-	session, err := s.store.RefreshSession(ctx, p.sessionID)
-	if errors.Is(err, ErrNotFound) || (err == nil && (session.Refresh != RefreshCookie || !s.genuine(p, session))) {
+	session, err := s.store.RefreshSession(ctx, p.SessionID)
+	if errors.Is(err, ErrNotFound) || (err == nil && (session.Refresh != RefreshCookie || !s.refreshTokens.Genuine(p, session))) {
 		return nil, nil
 	}
 	if err != nil {

@@ -29,7 +29,7 @@ type ResetRequest struct {
 // the shape alone (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest), or say that
 // too many were asked for (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
-	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Address, AskedBy: s.askingDevices(r.Devices)}, ""
+	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Address, AskedBy: s.devices.Digests(r.Devices)}, ""
 	switch {
 	case (r.Email == "") == (r.Username == ""):
 		return ErrInvalidRequest

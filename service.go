@@ -44,22 +44,22 @@ type Service struct {
 	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
 	oldHashes    oldHashes
 
-	ended      *endedSessions
-	lowered    *loweredSessions
-	root       secret.Root
-	refreshKey []byte
-	deviceKey  []byte
-	codeKey    []byte // of recovery codes
-	coolOff    time.Duration
-	limits     *limits
-	keys       *tokens.SigningKeys
-	signer     *token.Signer
-	verifier   *token.Verifier
-	origins    []string
-	related    []string
-	rpID       string
-	issuer     string
-	audience   string
+	ended         *endedSessions
+	lowered       *loweredSessions
+	root          secret.Root
+	refreshTokens tokens.RefreshTokens
+	devices       tokens.DeviceTokens
+	codeKey       []byte // of recovery codes
+	coolOff       time.Duration
+	limits        *limits
+	keys          *tokens.SigningKeys
+	signer        *token.Signer
+	verifier      *token.Verifier
+	origins       []string
+	related       []string
+	rpID          string
+	issuer        string
+	audience      string
 
 	noPasskeyLogIn bool
 	reserved       reservedNames
@@ -111,13 +111,13 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
-	s.refreshKey = s.root.Derive("refresh token")
+	s.refreshTokens = tokens.NewRefreshTokens(s.root)
 	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
 	s.breaches = c.Breaches
 	if s.reserved, err = newReservedNames(c.ReservedNames); err != nil {
 		return nil, err
 	}
-	s.deviceKey = s.root.Derive("device token")
+	s.devices = tokens.NewDeviceTokens(s.root, c.Random)
 	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
 	s.limits = newLimits(c, s.root.Derive("limits"))
 	if err := pinSecret(ctx, s.store, s.root); err != nil {

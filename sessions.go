@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -127,12 +128,12 @@ func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err e
 	if errors.As(err, &refused) && refused.Reason == token.ReasonExpired {
 		return true, nil
 	}
-	p, err := parseRefreshToken(anyToken)
-	if err != nil {
+	p, ok := tokens.ParseRefreshToken(anyToken)
+	if !ok {
 		return false, nil
 	}
-	session, err := s.store.RefreshSession(ctx, p.sessionID)
-	if errors.Is(err, ErrNotFound) || (err == nil && !s.genuine(p, session)) {
+	session, err := s.store.RefreshSession(ctx, p.SessionID)
+	if errors.Is(err, ErrNotFound) || (err == nil && !s.refreshTokens.Genuine(p, session)) {
 		return false, nil
 	}
 	if err != nil {
