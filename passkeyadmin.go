@@ -128,7 +128,7 @@ func (s *Service) DeletePasskey(
 	if err != nil {
 		return PasskeyList{}, err
 	}
-	s.lowered.add(lowered, now)
+	s.lowered.Add(lowered, now)
 	return left, nil
 }
 

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/stepkey/stepkey/token"
 )
 
 // sweepEvery is how often what has expired is deleted.
@@ -18,8 +16,8 @@ const sweepEvery = time.Minute
 // requests has to call it; without it, guards refuse everybody after 30 seconds.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.ended.run(ctx, quietly(s.log, "ended sessions not known; trying again")) })
-	wg.Go(func() { s.lowered.run(ctx, quietly(s.log, "lowered sessions not known; trying again")) })
+	wg.Go(func() { s.ended.Run(ctx, quietly(s.log, "ended sessions not known; trying again")) })
+	wg.Go(func() { s.lowered.Run(ctx, quietly(s.log, "lowered sessions not known; trying again")) })
 	wg.Go(func() { s.keys.Run(ctx, quietly(s.log, "signing keys not followed; trying again")) })
 	wg.Go(func() { s.followOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again")) })
 	wg.Go(func() { s.runOutbox(ctx, quietly(s.log, "mails not sent; trying again")) })
@@ -57,8 +55,3 @@ func quietly(log *slog.Logger, message string) func(error) {
 		}
 	}
 }
-
-// Ended reports whether the session of a token has ended before the token did, as far as
-// this instance knows, which is up to half a second behind the others. It returns
-// ErrEndedUnknown if it has not been able to tell for 30 seconds.
-func (s *Service) Ended(c token.Claims) (bool, error) { return s.ended.Ended(c) }

@@ -44,8 +44,9 @@ type Service struct {
 	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
 	oldHashes    oldHashes
 
-	ended         *endedSessions
-	lowered       *loweredSessions
+	ended         *tokens.EndedSessions
+	endedLists    *tokens.EndedLists
+	lowered       *tokens.LoweredSessions
 	root          secret.Root
 	refreshTokens tokens.RefreshTokens
 	devices       tokens.DeviceTokens
@@ -123,12 +124,12 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if err := pinSecret(ctx, s.store, s.root); err != nil {
 		return nil, err
 	}
-	s.ended = newEndedSessions(s.store, s.clock)
-	s.lowered = newLoweredSessions(s.store, s.clock)
-	if err := s.lowered.look(ctx); err != nil {
+	s.ended = tokens.NewEndedSessions(s.store, s.clock)
+	s.lowered = tokens.NewLoweredSessions(s.store, s.clock)
+	if err := s.lowered.Read(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.ended.look(ctx); err != nil {
+	if err := s.ended.Read(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: read the ended sessions: %w", err)
 	}
 	s.oldHashes.every = oldHashesEvery
@@ -139,6 +140,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, err
 	}
 	s.signer = token.NewSigner(s.keys.Ring())
+	s.endedLists = tokens.NewEndedLists(s.ended, s.signer, c.Issuer)
 	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
 		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
 	})

@@ -3,6 +3,7 @@ package stepkey
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -184,8 +185,9 @@ func (s *Service) end(ctx context.Context, which storage.EndSessions) (n int, er
 // inTxEnding runs fn in a transaction and, once it is committed, has this instance
 // refuse the sessions that fn ended. The others learn of them within a second.
 //
-// They read again what ended up to endedSettle ago. Ends that are committed later than that
-// after their time would never be found, so a transaction that takes too long is undone.
+// They read again what ended up to tokens.EndedSettle ago. An end that is committed later
+// than that after its time would never be found, so a transaction that takes too long is
+// rolled back.
 func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UUID, error)) error {
 	var ended []uuid.UUID
 	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
@@ -193,15 +195,22 @@ func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UU
 		if ended, err = fn(tx); err != nil || len(ended) == 0 {
 			return err
 		}
-		if s.now().Sub(began) > endedCommit {
+		if s.now().Sub(began) > tokens.EndedCommit {
 			return ErrUnavailable
 		}
 		return nil
 	})
 	if err == nil {
-		s.ended.add(ended, s.now())
+		s.ended.Add(ended, s.now())
 	}
 	return err
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // endIn ends sessions and records each end. The use-case may have waited since which.At,

@@ -129,7 +129,7 @@ func (s *Service) elevate(
 	if !used {
 		return Grant{}, s.refuseResponse(ctx, a, p, counterRefusal, now)
 	}
-	s.lowered.raised(session.ID)
+	s.lowered.Raised(session.ID)
 	return s.grant(a.User, session, true, now)
 }
 

@@ -147,17 +147,10 @@ func (k *SigningKeys) due(stored []storage.SealedKey) (bool, time.Time) {
 	case k.algorithmOf(stored[current]) != k.config.Algorithm:
 		return true, now.Add(KeyLead)
 	case !now.Before(stored[current].ActivatesAt.Add(k.config.Lifetime - KeyLead)):
-		return true, latest(now.Add(KeyLead), stored[current].ActivatesAt.Add(k.config.Lifetime))
+		return true, later(now.Add(KeyLead), stored[current].ActivatesAt.Add(k.config.Lifetime))
 	default:
 		return false, time.Time{}
 	}
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // algorithmOf returns the algorithm of a key, empty if the key cannot be opened.

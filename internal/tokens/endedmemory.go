@@ -1,4 +1,4 @@
-package stepkey
+package tokens
 
 import (
 	"bytes"
@@ -13,29 +13,29 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// endedMemory is what an instance holds of ended sessions, by the minute of their end, so
-// that a whole minute is forgotten at once. It is safe for concurrent use.
+// endedMemory holds ended sessions by the minute of their end, so that a whole minute can
+// be forgotten at once. It is safe for concurrent use.
 type endedMemory struct {
 	mu      sync.RWMutex
 	minutes map[int64]*endedMinute
 }
 
-// endedMinute are the sessions that ended in one minute, each with its user. The user is
-// the zero id for ends of this instance that it has not yet read from the store.
+// endedMinute holds the sessions that ended in one minute, each with its user. The user
+// is the zero id for sessions that this instance ended and has not yet read back.
 type endedMinute struct {
-	version  uint64 // changes with everything else
+	version  uint64 // changes when anything that is listed does
 	sessions map[uuid.UUID]uuid.UUID
 
-	// collapsed are the users whose sessions of this minute are listed in one entry. It
-	// changes nothing in sessions: the instance itself goes by those.
+	// collapsed has the users whose sessions of this minute are listed as one entry. The
+	// instance itself goes by sessions, which keep them all.
 	collapsed map[uuid.UUID]token.EndedUser
 
-	// tried are the users of whom it is known whether they can be collapsed. Once settled is
-	// set, there are no others.
+	// tried has the users for whom collapsing has been decided. settled says that there
+	// are no others.
 	tried   map[uuid.UUID]struct{}
 	settled bool
 
-	// encoded is the minute as lists have it, as of a version.
+	// encoded is the minute as lists have it, at encodedVersion.
 	encoded        []byte
 	encodedVersion uint64
 }
@@ -67,7 +67,7 @@ func (m *endedMemory) add(ended []storage.EndedSession) {
 		}
 		minute.sessions[e.ID] = e.UserID
 		minute.version++
-		// An end that comes late may be that of an exception.
+		// The session may be an exception of the entry.
 		delete(minute.collapsed, e.UserID)
 		delete(minute.tried, e.UserID)
 		minute.settled = false
@@ -98,21 +98,21 @@ func (m *endedMemory) has(session uuid.UUID) bool {
 	return false
 }
 
-// forget drops what ended before that time.
+// forget drops the minutes that were over before that time.
 func (m *endedMemory) forget(before time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	maps.DeleteFunc(m.minutes, func(number int64, _ *endedMinute) bool { return number < minuteOf(before) })
 }
 
-// crowd is a user with many ends in one minute.
+// crowd is a user with at least CollapseFrom ends in one minute.
 type crowd struct {
 	minute int64
 	user   uuid.UUID
 }
 
-// crowds returns up to limit of those that may be collapsed in minutes that were over
-// before that time. A minute that has none left is not looked at again.
+// crowds returns up to limit crowds that are not decided yet, from minutes that were over
+// before that time. A minute that has none left is skipped from then on.
 func (m *endedMemory) crowds(before time.Time, limit int) []crowd {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,15 +140,15 @@ func (e *endedMinute) crowds() (users []uuid.UUID) {
 	}
 	delete(ends, uuid.Nil)
 	for user, n := range ends {
-		if _, tried := e.tried[user]; !tried && n >= collapseFrom {
+		if _, tried := e.tried[user]; !tried && n >= CollapseFrom {
 			users = append(users, user)
 		}
 	}
 	return users
 }
 
-// collapse puts an entry in the place of a crowd, unless an exception of it has ended in
-// the same minute meanwhile. A nil entry means that there can be none.
+// collapse replaces a crowd by an entry on the list, unless one of its exceptions has
+// ended in the same minute meanwhile. A nil entry decides that the crowd stays as it is.
 func (m *endedMemory) collapse(c crowd, entry *token.EndedUser) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -170,15 +170,15 @@ func (m *endedMemory) collapse(c crowd, entry *token.EndedUser) {
 	minute.version++
 }
 
-// endedVersion tells the state of a minute from every other.
+// endedVersion identifies one state of one minute.
 type endedVersion struct {
 	minute  int64
 	version uint64
 }
 
-// encoded returns the minutes from and up to, but not including, to, as lists have them,
-// and their versions. Only minutes that have changed are encoded anew. Two instances that
-// know the same encode the same.
+// encoded returns the minutes from (inclusive) to (exclusive) as lists have them, and
+// their versions. Only minutes that have changed are encoded again. Instances that know
+// the same encode the same.
 func (m *endedMemory) encoded(from, to int64) ([][]byte, []endedVersion) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
