@@ -62,27 +62,13 @@ func (s *Service) consent(
 	if !used {
 		return Grant{}, s.refuseResponse(ctx, a, p, counterRefusal, now)
 	}
-	return s.actionGrant(a, action, now)
+	signed, claims, err := s.mint.ActionToken(a.User, a.Session, action, now)
+	return Grant{ActionToken: signed, ActionClaims: claims}, err
 }
 
 // counterRefusal is for a counter that somebody used, or a passkey that somebody
 // deleted, since the response was verified.
 var counterRefusal = &ceremony.Error{Kind: ceremony.Refused, Reason: ceremony.ReasonCounter}
-
-func (s *Service) actionGrant(a storage.Account, action token.Action, now time.Time) (Grant, error) {
-	id, err := s.newID()
-	if err != nil {
-		return Grant{}, err
-	}
-	c := token.ActionClaims{
-		Issuer: s.issuer, Audience: []string{s.audience},
-		Subject: a.User.ID.String(), SessionID: a.Session.ID.String(), ID: id.String(),
-		IssuedAt: now.Unix(), ExpiresAt: now.Add(token.ActionLifetime).Unix(), PasskeyTime: now.Unix(),
-		Act: token.ActClaim{Name: action.Name, Digest: action.Digest()},
-	}
-	signed, err := s.signer.SignAction(c)
-	return Grant{ActionToken: signed, ActionClaims: c}, err
-}
 
 // Spend remembers that an action token was used, and reports whether that was the
 // first time. It implements guard.ActionSpender for all instances on one store.

@@ -54,13 +54,11 @@ type Service struct {
 	coolOff       time.Duration
 	limits        *limits
 	keys          *tokens.SigningKeys
-	signer        *token.Signer
+	mint          *tokens.Mint
 	verifier      *token.Verifier
 	origins       []string
 	related       []string
 	rpID          string
-	issuer        string
-	audience      string
 
 	noPasskeyLogIn bool
 	reserved       reservedNames
@@ -83,11 +81,9 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		clock: c.Clock, random: c.Random, log: c.Log,
 		challengesApart: any(c.Challenges) != any(c.Store),
 
-		gate:     password.NewGate(hashSlots(c.HashSlots), c.HashWait),
-		origins:  c.pageOrigins(),
-		related:  slices.Clone(c.RelatedOrigins),
-		issuer:   c.Issuer,
-		audience: c.Audience,
+		gate:    password.NewGate(hashSlots(c.HashSlots), c.HashWait),
+		origins: c.pageOrigins(),
+		related: slices.Clone(c.RelatedOrigins),
 	}
 	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
@@ -139,8 +135,9 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if s.keys, err = openKeys(ctx, c, s.store, s.root); err != nil {
 		return nil, err
 	}
-	s.signer = token.NewSigner(s.keys.Ring())
-	s.endedLists = tokens.NewEndedLists(s.ended, s.signer, c.Issuer)
+	signer := token.NewSigner(s.keys.Ring())
+	s.mint = tokens.NewMint(signer, c.Issuer, c.Audience, c.Random)
+	s.endedLists = tokens.NewEndedLists(s.ended, signer, c.Issuer)
 	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
 		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
 	})

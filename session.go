@@ -1,6 +1,10 @@
 package stepkey
 
-import "time"
+import (
+	"time"
+
+	"github.com/stepkey/stepkey/token"
+)
 
 // How long things last. The numbers and their sources are in docs/sessions.md.
 const (
@@ -34,3 +38,23 @@ const MaxPlainSessions = 100
 // MaxListedSessions is how many sessions one call of [Service.Sessions] returns at most. It
 // is more than a user can have.
 const MaxListedSessions = 200
+
+// tokenExpiry is when an access token has to expire that is made now: never later than
+// what its level rests on.
+func tokenExpiry(s Session, hasPasskeys bool, now time.Time) time.Time {
+	end := earlier(now.Add(token.Lifetime), s.ExpiresAt)
+	if s.Level() == token.LevelFull {
+		return earlier(end, s.FullAt.Add(FullLifetime))
+	}
+	if s.FullAt == nil && hasPasskeys {
+		return earlier(end, s.PasswordAt.Add(UnraisedLifetime))
+	}
+	return end
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

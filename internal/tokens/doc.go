@@ -2,6 +2,7 @@
 // still good.
 //
 //   - [SigningKeys] keeps the keys that sign, and rotates them by a schedule.
+//   - [Mint] makes access and action tokens.
 //   - [RefreshTokens] derives refresh tokens from sessions.
 //   - [DeviceTokens] remembers devices on which a user signed in.
 //   - [EndedSessions] knows which sessions ended before their tokens expire,
