@@ -426,27 +426,3 @@ func TestDocumentedEndedNumbers(t *testing.T) {
 		t.Errorf("%d rows, want %d", len(rows), len(stepkey.EndedNumbers))
 	}
 }
-
-// repeatingStore gives the same full page of ended sessions whatever it is asked.
-type repeatingStore struct {
-	stepkey.Store
-	at time.Time
-}
-
-func (s repeatingStore) EndedSessions(_ context.Context, _ storage.EndedSession, limit int) ([]storage.EndedSession, error) {
-	page := make([]storage.EndedSession, limit)
-	for i := range page {
-		page[i] = storage.EndedSession{ID: uuid.UUID{15: 1}, At: s.at}
-	}
-	return page, nil
-}
-
-// A store whose pages do not move on is an error, and not a look without end.
-func TestRepeatedPageOfEndsIsAnError(t *testing.T) {
-	f := newFixture(t)
-	c := f.config()
-	c.Store = repeatingStore{f.store, f.clock.Now()}
-	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), "repeats a page") {
-		t.Errorf("New: %v", err)
-	}
-}

@@ -3,7 +3,6 @@ package stepkey
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -206,18 +205,13 @@ func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UU
 	return err
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // endIn ends sessions and records each end. The use-case may have waited since which.At,
 // for a turn to hash or for another transaction, so the time is read again: others look
 // for ends by it. tx is one of inTxEnding.
 func (s *Service) endIn(ctx context.Context, tx storage.Tx, which storage.EndSessions) ([]uuid.UUID, error) {
-	which.At = latest(which.At, s.now())
+	if now := s.now(); now.After(which.At) {
+		which.At = now
+	}
 	ended, err := tx.EndSessions(ctx, which)
 	if err != nil {
 		return nil, err

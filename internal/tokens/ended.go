@@ -47,7 +47,8 @@ const (
 
 // ErrEndedUnknown is returned if the store has not been read recently enough to say
 // which sessions have ended. A guard then answers 503.
-var ErrEndedUnknown = errors.New("tokens: which sessions have ended is not known")
+// Package stepkey exports it, hence the prefix.
+var ErrEndedUnknown = errors.New("stepkey: which sessions have ended is not known")
 
 // EndedStore is the part of [storage.Store] that ended sessions need.
 type EndedStore interface {
