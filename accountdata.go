@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -43,7 +44,7 @@ func (s *Service) accountData(
 	if err != nil {
 		return AccountData{}, err
 	}
-	if err := s.limits.chargeExport(ctx, a.Session.ID, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.Exports, a.Session.ID, now); err != nil {
 		return AccountData{}, err
 	}
 	sessions, err := s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionLifetime), nil, MaxListedSessions)

@@ -23,7 +23,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/password /internal/secret /internal/tokens /storage /token"
+		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/password /internal/secret /internal/throttle /internal/tokens /storage /token"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -41,6 +41,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/content", "", []string{"database/sql"}},
 		{"/internal/gcra", "", []string{http, "database/sql"}},
 		{"/internal/mail", "/storage /token", []string{http, "database/sql"}},
+		{"/internal/throttle", "/internal/clientip /internal/gcra /internal/mail /internal/password /storage /token", []string{http, "database/sql"}},
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},
 		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis", "github.com/alecthomas/kong"}},
 		{"/memstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},

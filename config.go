@@ -152,6 +152,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// AttackFailures is the default of Config.AttackFailures.
+const AttackFailures = 300
+
 // withDefaults returns c with every default filled in, or what is wrong with it
 // and what to do.
 func (c Config) withDefaults() (Config, error) {

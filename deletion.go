@@ -63,7 +63,7 @@ func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID,
 		return nil, err
 	}
 	// The count of attempts lasts as long as the account.
-	if err := tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false); err != nil {
+	if err := tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false); err != nil {
 		return nil, err
 	}
 	return ended, s.record(ctx, tx, Event{Kind: storage.EventUserDeleted, UserID: userID}, now)

@@ -1,11 +1,7 @@
 package stepkey
 
 import (
-	"time"
-
-	"github.com/google/uuid"
-
-	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 )
 
@@ -15,45 +11,18 @@ const (
 
 	// MaxDevices is how many device tokens of one request are read: 8.
 	MaxDevices = tokens.MaxDevices
-
-	deviceNonceBytes = tokens.DeviceNonceBytes
 )
 
-// device is a device on which the user signed in before, as limits count it.
-type device struct {
-	userID    uuid.UUID
-	expiresAt time.Time
-	nonce     [deviceNonceBytes]byte
-}
-
-func deviceOf(d tokens.Device) device {
-	return device{userID: d.UserID, expiresAt: d.ExpiresAt, nonce: d.Nonce}
-}
-
-// newDevice makes the token for a device on which u has just signed in. before is the
-// device if it was known, nil otherwise.
-func (s *Service) newDevice(u User, before *device, now time.Time) (deviceToken string, until time.Time, err error) {
-	if before == nil {
-		return s.devices.Issue(u, nil, now)
+// presentedDevice returns the first genuine device among deviceTokens, or nil. Whether it is a
+// device of the user who logs in is checked later.
+func (s *Service) presentedDevice(deviceTokens []string) *throttle.Device {
+	for d := range s.devices.Genuine(deviceTokens) {
+		return throttled(d)
 	}
-	return s.devices.Issue(u, &before.nonce, now)
+	return nil
 }
 
-// knownDevice returns the device among deviceTokens on which u signed in with the
-// current password.
-func (s *Service) knownDevice(deviceTokens []string, u User, now time.Time) (device, bool) {
-	d, ok := s.devices.Known(deviceTokens, u, now)
-	return deviceOf(d), ok
-}
-
-// enterToLogIn takes a place at the hash gate before the user is looked up. A genuine
-// device token is enough for the reserved lane; whether it is this user's is checked
-// later.
-func (s *Service) enterToLogIn(try LogIn) (*password.Place, error) {
-	if s.limits.limiter != nil {
-		for d := range s.devices.Genuine(try.Devices) {
-			return s.enter(password.LaneReserved, deviceShares(try, deviceOf(d))...)
-		}
-	}
-	return s.enter(password.LaneOpen, strangerShares(try, try.canonicalName())...)
+// throttled is the device as the limits know it.
+func throttled(d tokens.Device) *throttle.Device {
+	return &throttle.Device{ID: string(d.Nonce[:]), UserID: d.UserID, ExpiresAt: d.ExpiresAt}
 }

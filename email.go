@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -48,7 +49,7 @@ func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address stri
 	if err := s.mayChangeAccount(a, c, now); err != nil {
 		return err
 	}
-	if err := s.limits.chargeConfirmation(ctx, a, from, address, now); err != nil {
+	if err := s.throttle.ChargeConfirmation(ctx, a, from, address, now); err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx storage.Tx) error {
@@ -171,7 +172,7 @@ func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
 	if err := s.mayChangeAccount(a, c, now); err != nil {
 		return err
 	}
-	if err := s.limits.chargeChange(ctx, a, changeAddressRemoval, now); err != nil {
+	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangeAddressRemoval, now); err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx storage.Tx) error {

@@ -130,6 +130,16 @@ func (e *PasskeyWaitsError) Error() string {
 	return fmt.Sprintf("stepkey: the passkey works from %s", e.Until.Format(time.RFC3339))
 }
 
+// RateLimitedError is returned to a client that has tried too often.
+type RateLimitedError struct {
+	RetryAfter time.Duration // how long the client has to wait
+}
+
+// Error implements error.
+func (e *RateLimitedError) Error() string {
+	return fmt.Sprintf("stepkey: too many tries, wait %s", e.RetryAfter)
+}
+
 // OverloadedError says that the service has more password hashes to compute
 // than it can in good time.
 type OverloadedError = password.OverloadedError

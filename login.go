@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -46,39 +47,58 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 	if len(try.Password) > maxPasswordBytes {
 		return Grant{}, ErrPasswordTooLong
 	}
-	// A login that would not get a turn costs no more than this question, and those that
-	// will are no crowd in the database.
-	place, err := s.enterToLogIn(try)
+	// A login that would not get a turn at the hash gate is refused here, before it costs a
+	// query. That also bounds how many logins query the database at once.
+	attempt, err := s.throttle.EnterLogIn(try.canonicalName(), s.presentedDevice(try.Devices), try.Client)
 	if err != nil {
 		return Grant{}, err
 	}
-	defer place.Leave()
+	defer attempt.Leave()
 	began := time.Now()
 	u, known, err := s.userForLogIn(ctx, try.Username)
 	if err != nil {
 		return Grant{}, err
 	}
-	p, err := s.permitLogIn(ctx, place, u, known, try)
-	if err != nil {
+	now := s.now()
+	account := throttle.Account{Exists: known && u.DeletedAt == nil}
+	d, onDevice := s.devices.Known(try.Devices, u, now)
+	if known && onDevice {
+		account.Device = throttled(d)
+	}
+	if err := attempt.Charge(ctx, account, now); err != nil {
 		return Grant{}, err
 	}
-	result, err := s.check(ctx, place, s.comparable(ctx, u), try.Password)
+	result, err := s.check(ctx, attempt.Place(), s.comparable(ctx, u), try.Password)
 	if err != nil {
-		s.takeBack(ctx, p)
+		attempt.NotMade(ctx)
 		return Grant{}, err
 	}
 	// A stopped password is refused like a wrong one, after the same work: that the thief's
 	// guess was right is nothing to tell.
 	if !known || !result.matches || !u.Active() || u.PasswordStopped {
-		s.limits.countFailure(ctx, p.attempt.At)
+		attempt.Failed(ctx)
 		pause(ctx, s.failureDelay(u, time.Since(began)))
 		return Grant{}, ErrInvalidCredentials
 	}
-	s.limits.refund(ctx, p.failure)
+	attempt.Succeeded(ctx)
 	if result.replacement != "" {
 		s.replaceHash(ctx, u, result.replacement)
 	}
-	return s.startSession(ctx, u, try, p)
+	var before *[tokens.DeviceNonceBytes]byte
+	if attempt.OnKnownDevice() {
+		before = &d.Nonce
+	}
+	return s.startSession(ctx, u, try, attempt, before)
+}
+
+// canonicalName is the name by which attempts at the account are counted. A name that nobody
+// can have is counted as it was typed.
+func (try LogIn) canonicalName() string {
+	canonical, err := CanonicalUsername(try.Username)
+	if err != nil {
+		return try.Username
+	}
+	return canonical
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -116,7 +136,7 @@ func (s *Service) replaceHash(ctx context.Context, u User, replacement string) {
 	}
 }
 
-func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit) (Grant, error) {
+func (s *Service) startSession(ctx context.Context, u User, try LogIn, attempt *throttle.Attempt, before *[tokens.DeviceNonceBytes]byte) (Grant, error) {
 	now := s.now()
 	session, err := s.newSession(u, try, now)
 	if err != nil {
@@ -126,7 +146,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 	if err != nil {
 		return Grant{}, err
 	}
-	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, p.device, now); err != nil {
+	if g.DeviceToken, g.DeviceUntil, err = s.devices.Issue(u, before, now); err != nil {
 		return Grant{}, err
 	}
 	replaced, err := s.replacedBy(ctx, try.Refresh, try.Replaces)
@@ -141,7 +161,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogIn, p permit)
 		if locked.PasswordStopped {
 			return nil, ErrInvalidCredentials
 		}
-		if err := s.forgive(ctx, tx, u, p); err != nil {
+		if err := attempt.Forget(ctx, tx); err != nil {
 			return nil, err
 		}
 		if err := s.dropReset(ctx, tx, u, try.Devices); err != nil {

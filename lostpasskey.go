@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -38,7 +39,7 @@ func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client
 	}
 	// While the recovery waits, the call changes nothing and sends nothing.
 	if pending := pendingRecovery(a.User, now); pending == nil || !now.Before(pending.ReadyAt) {
-		if err := s.limits.chargeRecoveryByMail(ctx, a, from, now); err != nil {
+		if err := s.throttle.ChargeRecoveryByMail(ctx, a, from, now); err != nil {
 			return p, false, err
 		}
 	}
@@ -123,7 +124,7 @@ func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
 		return err
 	}
 	if a.User.Recovery != nil {
-		if err := s.limits.chargeChange(ctx, a, changeRecoveryCancel, now); err != nil {
+		if err := s.throttle.ChargeChange(ctx, a, throttle.ChangeRecoveryCancel, now); err != nil {
 			return err
 		}
 	}

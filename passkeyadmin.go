@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -61,7 +62,7 @@ func (s *Service) RenamePasskey(
 		return Passkey{}, SignalNames{}, err
 	}
 	now := s.now()
-	if err := s.limits.chargeRename(ctx, sessionID, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.Renames, sessionID, now); err != nil {
 		return Passkey{}, SignalNames{}, err
 	}
 	var renamed Passkey
@@ -108,7 +109,7 @@ func (s *Service) DeletePasskey(
 	if _, err := findOwn(looked, c, passkeyID, now); err != nil {
 		return PasskeyList{}, err
 	}
-	if err := s.limits.chargeChange(ctx, looked, changePasskeys, now); err != nil {
+	if err := s.throttle.ChargeChange(ctx, looked, throttle.ChangePasskeys, now); err != nil {
 		return PasskeyList{}, err
 	}
 	var left PasskeyList

@@ -31,7 +31,7 @@ func (s *Service) BeginPasskeyLogIn(ctx context.Context, from Client) (RequestOp
 	if s.noPasskeyLogIn {
 		return RequestOptions{}, ErrPasskeyLogInOff
 	}
-	if err := s.limits.chargeAnonymousOptions(ctx, from, s.now()); err != nil {
+	if err := s.throttle.ChargeLogInOptions(ctx, from, s.now()); err != nil {
 		return RequestOptions{}, err
 	}
 	options, state, err := s.relyingParty.BeginDiscoverable()
@@ -78,13 +78,13 @@ func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogIn) (Gra
 		return Grant{}, ErrInvalidRequest
 	}
 	now := s.now()
-	charges := s.limits.passkeyLogInCharges(try.Client)
-	if err := s.limits.charge(ctx, now, charges...); err != nil {
+	refund, err := s.throttle.ChargePasskeyLogIn(ctx, try.Client, now)
+	if err != nil {
 		return Grant{}, err
 	}
 	g, err := s.passkeyLogIn(ctx, try, now)
 	if !errors.Is(err, ErrVerificationFailed) && !errors.Is(err, ErrChallengeExpired) {
-		s.limits.refund(ctx, charges)
+		refund()
 	}
 	return g, err
 }
@@ -171,7 +171,7 @@ func (s *Service) startFullSession(
 	if err != nil {
 		return Grant{}, err
 	}
-	if g.DeviceToken, g.DeviceUntil, err = s.newDevice(u, nil, now); err != nil {
+	if g.DeviceToken, g.DeviceUntil, err = s.devices.Issue(u, nil, now); err != nil {
 		return Grant{}, err
 	}
 	replaced, err := s.replacedBy(ctx, try.Refresh, try.Replaces)

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
-	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -48,7 +48,7 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 	if err := s.policy.Check(change.New, a.User.CanonicalName); err != nil {
 		return Grant{}, err
 	}
-	if err := s.limits.chargePasswordChange(ctx, a.User.ID, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.PasswordChanges, a.User.ID, now); err != nil {
 		return Grant{}, err
 	}
 	if change.Current != nil {
@@ -57,10 +57,10 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 		}
 		a.Session.PasswordAt = now
 	}
-	if err := s.limits.chargeChange(ctx, a, changePassword, now); err != nil {
+	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangePassword, now); err != nil {
 		return Grant{}, err
 	}
-	place, err := s.enter(password.LaneReserved, changeShares(a.User.ID, change.Client)...)
+	place, err := s.throttle.EnterPasswordChange(a.User.ID, change.Client)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -83,32 +83,20 @@ func mayChangePassword(a storage.Account, c token.Claims, change ChangePassword,
 	return nil
 }
 
-// provePassword compares the password of somebody who is signed in. Attempts are
-// counted by session, so that a stolen token is no way to guess on, and cannot use up
-// what the owner has at sign-in.
+// provePassword checks the current password of a signed-in user.
 func (s *Service) provePassword(ctx context.Context, a storage.Account, change ChangePassword, now time.Time) error {
 	typed := *change.Current
 	if len(typed) > maxPasswordBytes {
 		return ErrPasswordTooLong
 	}
-	place, err := s.enter(password.LaneReserved, changeShares(a.User.ID, change.Client)...)
+	attempt, err := s.throttle.BeginCurrentPassword(ctx, a.Session, change.Client, now, now.Add(SessionLifetime))
 	if err != nil {
 		return err
 	}
-	defer place.Leave()
-	p := permit{attempt: storage.Attempt{Key: s.limits.sessionKey(a.Session.ID), At: now, Known: true, Until: now.Add(SessionLifetime)}, known: true}
-	if s.limits.limiter != nil {
-		got, err := s.store.ChargeAttempt(ctx, p.attempt)
-		if err != nil {
-			return err
-		}
-		if !got.Charged {
-			return &RateLimitedError{RetryAfter: got.Wait}
-		}
-	}
-	result, err := s.check(ctx, place, s.comparable(ctx, a.User), typed)
+	defer attempt.Leave()
+	result, err := s.check(ctx, attempt.Place(), s.comparable(ctx, a.User), typed)
 	if err != nil {
-		s.takeBack(ctx, p)
+		attempt.NotMade(ctx)
 		return err
 	}
 	if !result.matches {
@@ -165,7 +153,7 @@ func (s *Service) setPassword(
 		if session.Generation, err = tx.AdoptPassword(ctx, session, now); err != nil {
 			return nil, unauthorizedIfMissing(err)
 		}
-		if err := tx.ForgetAttempts(ctx, s.limits.sessionKey(session.ID), false); err != nil {
+		if err := tx.ForgetAttempts(ctx, s.throttle.SessionKey(session.ID), false); err != nil {
 			return nil, err
 		}
 		return ended, errors.Join(
@@ -181,6 +169,6 @@ func (s *Service) setPassword(
 	if err != nil {
 		return Grant{}, err
 	}
-	g.DeviceToken, g.DeviceUntil, err = s.newDevice(a.User, nil, now)
+	g.DeviceToken, g.DeviceUntil, err = s.devices.Issue(a.User, nil, now)
 	return g, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -49,7 +50,7 @@ func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c token.Claims) ([]s
 	if err := freshlyFull(a, c, now); err != nil {
 		return nil, err
 	}
-	if err := s.limits.chargeChange(ctx, a, changeRecoveryCodes, now); err != nil {
+	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangeRecoveryCodes, now); err != nil {
 		return nil, err
 	}
 	codes, digests, err := s.drawCodes(a.User.ID)
@@ -136,7 +137,7 @@ func (s *Service) UseRecoveryCode(
 	if err != nil {
 		return Grant{}, nil, err
 	}
-	if err := s.limits.chargeRecoveryCode(ctx, a, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.RecoveryCodes, a.Session.ID, now); err != nil {
 		return Grant{}, nil, err
 	}
 	raw, ok := parseCode(code)

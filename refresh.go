@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -39,7 +40,7 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 	if !s.refreshTokens.Genuine(p, session) {
 		return Grant{}, ErrUnauthorized
 	}
-	if err := s.limits.admitRefresh(session.ID.String(), now); err != nil {
+	if err := s.throttle.Admit(throttle.Refreshes, session.ID.String(), now); err != nil {
 		return Grant{}, err
 	}
 	rotated, err := s.rotate(ctx, p, session.UserID, now)

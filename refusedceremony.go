@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/throttle"
 )
 
 // RecordRefusedCeremony records that an answer of r.UserID was refused, so that an
@@ -18,7 +19,7 @@ import (
 func (s *Service) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error {
 	now := s.now()
 	ctx = WithAccount(ctx, r.UserID)
-	err := s.limits.chargeRefusedCeremony(ctx, r.UserID, now)
+	err := s.throttle.Charge(ctx, throttle.RefusedCeremonies, r.UserID, now)
 	var limited *RateLimitedError
 	if errors.As(err, &limited) {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -87,7 +88,7 @@ func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (Creati
 	if err := mayAddPasskey(a, c, now); err != nil {
 		return CreationOptions{}, err
 	}
-	if err := s.limits.chargeOptions(ctx, a, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.Challenges, a.Session.ID, now); err != nil {
 		return CreationOptions{}, err
 	}
 	options, state, err := s.relyingParty.BeginRegistration(ceremonyUser(a.User), credentials(a.Passkeys))
@@ -145,7 +146,7 @@ func (s *Service) addPasskey(
 	if err := mayAddPasskey(a, c, now); err != nil {
 		return Passkey{}, err
 	}
-	if err := s.limits.chargeChange(ctx, a, changePasskeys, now); err != nil {
+	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangePasskeys, now); err != nil {
 		return Passkey{}, err
 	}
 	id, err := s.newID()
@@ -246,7 +247,7 @@ func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passk
 // has used up its number of them. Signatures cannot be guessed; who goes on trying is
 // after something else.
 func (s *Service) tooManyFailures(ctx context.Context, a storage.Account, now time.Time) (bool, error) {
-	err := s.limits.chargeVerification(ctx, a, now)
+	err := s.throttle.Charge(ctx, throttle.Verifications, a.Session.ID, now)
 	var limited *RateLimitedError
 	if errors.As(err, &limited) {
 		return true, nil

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
-	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -50,7 +49,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 		return ErrEmailOff
 	}
 	now := s.now()
-	if err := s.limits.chargeReset(ctx, r.Client, whose, now); err != nil {
+	if err := s.throttle.ChargeReset(ctx, r.Client, whose, now); err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx storage.Tx) error {
@@ -114,7 +113,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	if err := s.policy.Check(newPassword, u.CanonicalName); err != nil {
 		return err
 	}
-	place, err := s.enter(password.LaneOpen, resetShares(u.ID, from)...)
+	place, err := s.throttle.EnterReset(u.ID, from)
 	if err != nil {
 		return err
 	}
@@ -150,7 +149,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		}
 		return ended, errors.Join(
 			tx.DropLinks(ctx, u.ID, storage.LinkVerifyEmail),
-			tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false),
+			tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false),
 			s.record(ctx, tx, Event{Kind: storage.EventPasswordReset, UserID: u.ID}, now),
 			s.notify(ctx, tx, notice{Kind: mail.PasswordReset, UserID: u.ID, At: now, Client: from}),
 		)

@@ -17,6 +17,7 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -52,7 +53,7 @@ type Service struct {
 	devices       tokens.DeviceTokens
 	codeKey       []byte // of recovery codes
 	coolOff       time.Duration
-	limits        *limits
+	throttle      *throttle.Throttle
 	keys          *tokens.SigningKeys
 	mint          *tokens.Mint
 	verifier      *token.Verifier
@@ -116,7 +117,10 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	s.devices = tokens.NewDeviceTokens(s.root, c.Random)
 	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
-	s.limits = newLimits(c, s.root.Derive("limits"))
+	s.throttle = throttle.New(throttle.Config{
+		Limiter: c.Limiter, Attempts: s.store, Gate: s.gate, Key: s.root.Derive("limits"),
+		AttackFailures: c.AttackFailures, Refuse: refuse, Log: c.Log,
+	})
 	if err := pinSecret(ctx, s.store, s.root); err != nil {
 		return nil, err
 	}

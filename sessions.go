@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -107,7 +108,7 @@ func (s *Service) Sessions(
 // there is nothing left to do. Tokens that were never ours are counted by address; a client
 // that tries too many is refused with a RateLimitedError.
 func (s *Service) Revoke(ctx context.Context, anyToken string, from Client) error {
-	refund, err := s.limits.admitRevocation(from, s.now())
+	refund, err := s.throttle.AdmitGuess(throttle.Revocations, from, s.now())
 	if err != nil {
 		return err
 	}
@@ -264,7 +265,7 @@ func (s *Service) EnableUser(ctx context.Context, userID uuid.UUID) error {
 func (s *Service) UnlockUser(ctx context.Context, u User) error {
 	now := s.now()
 	return s.store.InTx(ctx, func(tx storage.Tx) error {
-		if err := tx.ForgetAttempts(ctx, s.limits.accountKey(u.CanonicalName), false); err != nil {
+		if err := tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, Event{Kind: storage.EventUserUnlocked, UserID: u.ID}, now)

@@ -35,13 +35,13 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	if err := s.policy.Check(try.Password, canonical); err != nil {
 		return User{}, err
 	}
-	place, err := s.enter(password.LaneOpen, addressShare(try.Client))
+	place, err := s.throttle.EnterSignUp(try.Client)
 	if err != nil {
 		return User{}, err
 	}
 	defer place.Leave()
-	charges := s.limits.signUpCharges(try.Client)
-	if err := s.limits.charge(ctx, s.now(), charges...); err != nil {
+	refund, err := s.throttle.ChargeSignUp(ctx, try.Client, s.now())
+	if err != nil {
 		return User{}, err
 	}
 	if err := s.requireFreeName(ctx, canonical); err != nil {
@@ -49,10 +49,10 @@ func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
 	}
 	hash, err := s.hashUnlessBreached(ctx, place, try.Password)
 	if errors.Is(err, ErrPasswordBreached) {
-		return User{}, err // and counted: asking costs us more than who makes us ask
+		return User{}, err // stays counted: a lookup costs the service more than the client
 	}
 	if err != nil {
-		s.limits.refund(ctx, charges) // it was us who could not
+		refund() // the service failed, not the client
 		return User{}, err
 	}
 	u := User{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -39,7 +40,7 @@ func (s *Service) BeginStepUp(ctx context.Context, c token.Claims, action *token
 	if len(usable(a.Passkeys, now)) == 0 {
 		return RequestOptions{}, waits(a.Passkeys)
 	}
-	if err := s.limits.chargeOptions(ctx, a, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.Challenges, a.Session.ID, now); err != nil {
 		return RequestOptions{}, err
 	}
 	options, state, err := s.relyingParty.BeginAssertion(ceremonyUser(a.User), credentials(usable(a.Passkeys, now)))

@@ -1,4 +1,4 @@
-package stepkey
+package throttle
 
 import (
 	"slices"

@@ -1,4 +1,4 @@
-package stepkey
+package throttle
 
 import (
 	"strings"
@@ -8,16 +8,15 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// rememberRefusal is for how long the Limiter is not asked again. Meanwhile others may
-// have given back what was missing.
+// rememberRefusal is how long the Limiter is not asked again after a refusal. Meanwhile a
+// refund may have made the charges possible.
 const rememberRefusal = 5 * time.Second
 
-// maxRefusals bounds how many refusals are remembered. One that is forgotten costs
-// the Limiter a question, and nothing else.
+// maxRefusals bounds how many refusals are remembered. One that is dropped costs a question to
+// the Limiter and nothing else.
 const maxRefusals = 10_000
 
-// refusals remembers what the Limiter refused a moment ago. It is safe for
-// concurrent use.
+// refusals remembers which charges the Limiter refused lately. It is safe for concurrent use.
 type refusals struct {
 	max int
 
@@ -31,12 +30,12 @@ func newRefusals(limit int) *refusals {
 	return &refusals{max: limit, known: make(map[string]refusal)}
 }
 
-// wait is for how long charges are known to be refused yet, or zero if that has to be
-// asked.
+// wait returns how much longer charges are known to be refused, or zero if the Limiter has to
+// be asked.
 func (r *refusals) wait(charges []storage.Charge, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	refused := r.known[together(charges)]
+	refused := r.known[bucketsOf(charges)]
 	if now.Sub(refused.at) >= rememberRefusal {
 		return 0
 	}
@@ -49,14 +48,14 @@ func (r *refusals) remember(charges []storage.Charge, now time.Time, wait time.D
 	if len(r.known) >= r.max {
 		clear(r.known)
 	}
-	r.known[together(charges)] = refusal{at: now, until: now.Add(wait)}
+	r.known[bucketsOf(charges)] = refusal{at: now, until: now.Add(wait)}
 }
 
-// together names charges that are made in one call.
-func together(charges []storage.Charge) string {
-	var name strings.Builder
+// bucketsOf names charges that are made in one call.
+func bucketsOf(charges []storage.Charge) string {
+	var names strings.Builder
 	for _, c := range charges {
-		name.WriteString(c.Bucket)
+		names.WriteString(c.Bucket)
 	}
-	return name.String()
+	return names.String()
 }

@@ -1,0 +1,51 @@
+package stepkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/throttle"
+)
+
+// AdmitSession counts a call of a session whose token was verified, or refuses it with a
+// RateLimitedError. Package httpapi calls it for every signed-in request. It costs no query:
+// each instance counts for itself.
+func (s *Service) AdmitSession(sessionID string) error {
+	return s.throttle.Admit(throttle.SessionCalls, sessionID, s.now())
+}
+
+// AdmitClient is AdmitSession for a call without a session, counted by address.
+func (s *Service) AdmitClient(from Client) error {
+	return s.throttle.AdmitClient(throttle.ClientCalls, from, s.now())
+}
+
+// AdmitReadiness is AdmitClient for a call of [Service.Ready].
+func (s *Service) AdmitReadiness(from Client) error {
+	return s.throttle.AdmitClient(throttle.Readiness, from, s.now())
+}
+
+// AdmitIntrospection counts an attempt at the secret of introspection, before the secret is
+// compared, or refuses it with a RateLimitedError. The caller calls refund if the secret is
+// right: clients that have it are not limited.
+func (s *Service) AdmitIntrospection(from Client) (refund func(), err error) {
+	return s.throttle.AdmitGuess(throttle.Introspections, from, s.now())
+}
+
+// mayNotify reports whether a user is notified of an event that happens in any case. If not,
+// only the mail is missing: the event is recorded. If the count is unknown, the owner is
+// notified.
+func (s *Service) mayNotify(ctx context.Context, userID uuid.UUID, kind mail.Kind, now time.Time) bool {
+	if s.mailer == nil {
+		return false
+	}
+	err := s.throttle.ChargeNotice(ctx, userID, kind, now)
+	var limited *RateLimitedError
+	return !errors.As(err, &limited)
+}
+
+// refuse makes the error for a client that has to wait.
+func refuse(wait time.Duration) error { return &RateLimitedError{RetryAfter: wait} }

@@ -1,0 +1,11 @@
+// Package throttle bounds how often and how much at once a client may do something.
+//
+// A [Throttle] charges limits at the storage.Limiter that all instances share, counts budgets
+// in the memory of this instance, and bounds how many places at the hash gate one client
+// holds. An [Attempt] is one password to be checked: it is charged as a failure before it is
+// hashed and then told how it ended. [Turns] keep the calls of one account from slowing down
+// those of others. All numbers are in table.go; docs/limits.md explains them.
+//
+// The package decides no use-case and makes no decision on who is signed in. It depends on
+// package storage and on the hash gate of internal/password.
+package throttle
