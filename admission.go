@@ -11,6 +11,15 @@ import (
 	"github.com/stepkey/stepkey/internal/throttle"
 )
 
+// WithAccount returns a context for calls on behalf of one user. Operations of one account wait
+// for the same rows of the store, so a [Service] runs few of them at once at its Store,
+// Challenges and Limiter. The others wait in order without a connection; beyond a few hundred
+// they are refused with a RateLimitedError. So parallel calls of one account do not slow down
+// the others. Package httpapi calls WithAccount for every signed-in request.
+func WithAccount(ctx context.Context, userID uuid.UUID) context.Context {
+	return throttle.WithAccount(ctx, userID)
+}
+
 // AdmitSession counts a call of a session whose token was verified, or refuses it with a
 // RateLimitedError. Package httpapi calls it for every signed-in request. It costs no query:
 // each instance counts for itself.

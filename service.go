@@ -89,10 +89,10 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
-	turns := newTurns()
-	s.store, s.challenges = turnStore{c.Store, turns}, turnChallenges{c.Challenges, turns}
+	turns := throttle.NewTurns(refuse)
+	s.store, s.challenges = turns.Store(c.Store), turns.Challenges(c.Challenges)
 	if c.Limiter != nil {
-		c.Limiter = turnLimiter{c.Limiter, turns}
+		c.Limiter = turns.Limiter(c.Limiter)
 	}
 	s.rpID, s.noPasskeyLogIn = c.RPID, c.NoPasskeyLogIn
 	s.mailer, s.publicURL, s.serviceName = c.Mailer, c.PublicURL, c.RPName

@@ -4,8 +4,7 @@
 // in the memory of this instance, and bounds how many places at the hash gate one client
 // holds. An [Attempt] is one password to be checked: it is charged as a failure before it is
 // hashed and then told how it ended. [Turns] keep the calls of one account from slowing down
-// those of others. All numbers are in table.go; docs/limits.md explains them.
+// those of others. All limits are in table.go; docs/limits.md explains them.
 //
-// The package decides no use-case and makes no decision on who is signed in. It depends on
-// package storage and on the hash gate of internal/password.
+// The package contains no use-case and does not decide who is signed in.
 package throttle

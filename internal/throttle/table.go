@@ -157,6 +157,18 @@ const (
 	attackDivisor = 4
 )
 
+// How many operations of one account an instance has at the store. Most of them wait for the
+// same rows.
+const (
+	// maxTurns run at once. Each that waits for a row holds a connection that somebody else
+	// could use.
+	maxTurns = 2
+
+	// maxWaiting wait for their turn. Somebody with twenty open pages that all come back at
+	// once stays far below it.
+	maxWaiting = 256
+)
+
 // How many places at the hash gate one client holds at once, on this instance. Without these
 // bounds a client that knows one password, whose failures are refunded again and again, fills
 // the gate and keeps everybody else from logging in. The numbers are the same for names that

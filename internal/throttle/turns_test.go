@@ -1,13 +1,21 @@
-package stepkey
+package throttle
 
 import (
 	"context"
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/stepkey/stepkey/storage"
 )
 
-func wantTurn(t *testing.T, turns *turns, key any) func() {
+type refusedError struct{ wait time.Duration }
+
+func (e *refusedError) Error() string { return "wait " + e.wait.String() }
+
+func refused(wait time.Duration) error { return &refusedError{wait} }
+
+func wantTurn(t *testing.T, turns *Turns, key any) func() {
 	t.Helper()
 	leave, err := turns.take(t.Context(), key)
 	if err != nil {
@@ -17,7 +25,7 @@ func wantTurn(t *testing.T, turns *turns, key any) func() {
 }
 
 // waitFor blocks until n wait at a key.
-func waitFor(turns *turns, key any, n int) {
+func waitFor(turns *Turns, key any, n int) {
 	for {
 		turns.mu.Lock()
 		q := turns.keys[key]
@@ -32,7 +40,7 @@ func waitFor(turns *turns, key any, n int) {
 
 // Those of one key take turns in the order in which they came; other keys do not wait.
 func TestTurnsAreTakenInOrder(t *testing.T) {
-	turns := newTurns()
+	turns := NewTurns(refused)
 	leave := []func(){wantTurn(t, turns, "mira"), wantTurn(t, turns, "mira")}
 	served := make(chan int, 10)
 	for i := range 10 {
@@ -63,7 +71,7 @@ func TestTurnsAreTakenInOrder(t *testing.T) {
 }
 
 // waitForNobody blocks until nothing is remembered.
-func waitForNobody(turns *turns) {
+func waitForNobody(turns *Turns) {
 	for {
 		turns.mu.Lock()
 		n := len(turns.keys)
@@ -77,23 +85,23 @@ func waitForNobody(turns *turns) {
 
 // Beyond the queue, and after its deadline, an operation is refused and leaves nothing behind.
 func TestTurnsRefuse(t *testing.T) {
-	turns := newTurns()
+	turns := NewTurns(refused)
 	turns.waiting = 1
 	leave := []func(){wantTurn(t, turns, "mira"), wantTurn(t, turns, "mira")}
-	refused := make(chan error)
+	late := make(chan error)
 	brief, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	go func() {
 		_, err := turns.take(brief, "mira")
-		refused <- err
+		late <- err
 	}()
 	waitFor(turns, "mira", 1)
 	_, full := turns.take(t.Context(), "mira")
-	var limited *RateLimitedError
-	if !errors.As(full, &limited) || limited.RetryAfter <= 0 {
-		t.Errorf("a full queue: %v, want a RateLimitedError", full)
+	var limited *refusedError
+	if !errors.As(full, &limited) || limited.wait <= 0 {
+		t.Errorf("a full queue: %v, want a refusal", full)
 	}
-	if err := <-refused; !errors.Is(err, ErrUnavailable) {
+	if err := <-late; !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("a deadline: %v, want ErrUnavailable", err)
 	}
 	leave[0]()

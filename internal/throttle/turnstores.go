@@ -1,4 +1,4 @@
-package stepkey
+package throttle
 
 import (
 	"context"
@@ -11,16 +11,12 @@ import (
 
 type accountKey struct{}
 
-// WithAccount says that what is done with the context is done for one user. Operations of one
-// account wait for the same rows of the store, so a [Service] has few of them at once at its
-// Store, Challenges and Limiter. The others wait in order without a connection, and beyond
-// a few hundred are refused with a RateLimitedError. So parallel calls of one account do not
-// slow down the others. Package httpapi calls WithAccount for every signed-in request.
+// WithAccount returns a context for operations of one user, which take turns.
 func WithAccount(ctx context.Context, userID uuid.UUID) context.Context {
 	return context.WithValue(ctx, accountKey{}, userID)
 }
 
-// turnKey is the account that ctx is for, or the key that stands in where there is none.
+// turnKey is the account that ctx is for, or otherwise if there is none.
 func turnKey(ctx context.Context, otherwise any) any {
 	if id, ok := ctx.Value(accountKey{}).(uuid.UUID); ok {
 		return id
@@ -28,8 +24,20 @@ func turnKey(ctx context.Context, otherwise any) any {
 	return otherwise
 }
 
+// Store returns s with operations of one account taking turns. Transactions of no account, such
+// as an import, do not wait.
+func (t *Turns) Store(s storage.Store) storage.Store { return turnStore{s, t} }
+
+// Challenges does the same for c. A challenge without a user, for logging in with a passkey
+// alone, has a row of its own that nobody else waits for, and takes no turn.
+func (t *Turns) Challenges(c storage.Challenges) storage.Challenges { return turnChallenges{c, t} }
+
+// Limiter does the same for l. Without an account a charge goes by its last bucket, which is
+// the one that most clients share.
+func (t *Turns) Limiter(l storage.Limiter) storage.Limiter { return turnLimiter{l, t} }
+
 // inTurn runs fn when the turn of its key has come.
-func inTurn[T any](ctx context.Context, t *turns, key any, fn func() (T, error)) (T, error) {
+func inTurn[T any](ctx context.Context, t *Turns, key any, fn func() (T, error)) (T, error) {
 	leave, err := t.take(ctx, key)
 	if err != nil {
 		var none T
@@ -39,11 +47,9 @@ func inTurn[T any](ctx context.Context, t *turns, key any, fn func() (T, error))
 	return fn()
 }
 
-// turnStore is a Store where operations of one account take turns. Transactions of no
-// account, such as an import, do not wait.
 type turnStore struct {
-	Store
-	turns *turns
+	storage.Store
+	turns *Turns
 }
 
 func (s turnStore) InTx(ctx context.Context, fn func(storage.Tx) error) error {
@@ -72,8 +78,8 @@ func (s turnStore) Account(ctx context.Context, userID, sessionID uuid.UUID, now
 	return inTurn(ctx, s.turns, userID, func() (storage.Account, error) { return s.Store.Account(ctx, userID, sessionID, now) })
 }
 
-func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (Session, error) {
-	return inTurn(ctx, s.turns, turnKey(ctx, id), func() (Session, error) { return s.Store.RefreshSession(ctx, id) })
+func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (storage.Session, error) {
+	return inTurn(ctx, s.turns, turnKey(ctx, id), func() (storage.Session, error) { return s.Store.RefreshSession(ctx, id) })
 }
 
 func (s turnStore) RotateSession(ctx context.Context, r storage.Rotation) (storage.Rotated, error) {
@@ -81,17 +87,17 @@ func (s turnStore) RotateSession(ctx context.Context, r storage.Rotation) (stora
 }
 
 func (s turnStore) Sessions(
-	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *SessionPlace, limit int,
-) ([]Session, error) {
-	return inTurn(ctx, s.turns, userID, func() ([]Session, error) { return s.Store.Sessions(ctx, userID, now, idleSince, before, limit) })
+	ctx context.Context, userID uuid.UUID, now, idleSince time.Time, before *storage.SessionPlace, limit int,
+) ([]storage.Session, error) {
+	return inTurn(ctx, s.turns, userID, func() ([]storage.Session, error) { return s.Store.Sessions(ctx, userID, now, idleSince, before, limit) })
 }
 
-func (s turnStore) Events(ctx context.Context, userID uuid.UUID, before *EventPlace, limit int) ([]Event, error) {
-	return inTurn(ctx, s.turns, userID, func() ([]Event, error) { return s.Store.Events(ctx, userID, before, limit) })
+func (s turnStore) Events(ctx context.Context, userID uuid.UUID, before *storage.EventPlace, limit int) ([]storage.Event, error) {
+	return inTurn(ctx, s.turns, userID, func() ([]storage.Event, error) { return s.Store.Events(ctx, userID, before, limit) })
 }
 
-func (s turnStore) Email(ctx context.Context, userID uuid.UUID, now time.Time) (EmailState, error) {
-	return inTurn(ctx, s.turns, userID, func() (EmailState, error) { return s.Store.Email(ctx, userID, now) })
+func (s turnStore) Email(ctx context.Context, userID uuid.UUID, now time.Time) (storage.EmailState, error) {
+	return inTurn(ctx, s.turns, userID, func() (storage.EmailState, error) { return s.Store.Email(ctx, userID, now) })
 }
 
 func (s turnStore) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
@@ -103,11 +109,11 @@ func (s turnStore) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left in
 	return s.Store.RecoveryCodes(ctx, userID)
 }
 
-func (s turnStore) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]RefusedCeremony, error) {
-	return inTurn(ctx, s.turns, userID, func() ([]RefusedCeremony, error) { return s.Store.RefusedCeremonies(ctx, userID) })
+func (s turnStore) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]storage.RefusedCeremony, error) {
+	return inTurn(ctx, s.turns, userID, func() ([]storage.RefusedCeremony, error) { return s.Store.RefusedCeremonies(ctx, userID) })
 }
 
-func (s turnStore) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) error {
+func (s turnStore) RecordRefusedCeremony(ctx context.Context, r storage.RefusedCeremony) error {
 	leave, err := s.turns.take(ctx, r.UserID)
 	if err != nil {
 		return err
@@ -124,11 +130,9 @@ func (s turnStore) ChargeAttempt(ctx context.Context, a storage.Attempt) (storag
 	return inTurn(ctx, s.turns, turnKey(ctx, a.Key), func() (storage.Attempts, error) { return s.Store.ChargeAttempt(ctx, a) })
 }
 
-// turnChallenges is the same for Challenges. One without a user, for signing in with a
-// passkey alone, has a row of its own that nobody else waits for.
 type turnChallenges struct {
-	Challenges
-	turns *turns
+	storage.Challenges
+	turns *Turns
 }
 
 func (c turnChallenges) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
@@ -155,11 +159,9 @@ func (c turnChallenges) Take(ctx context.Context, key storage.ChallengeKey) ([]b
 	return c.Challenges.Take(ctx, key)
 }
 
-// turnLimiter is the same for a Limiter. Without an account it goes by the last bucket,
-// which is the one that most clients share.
 type turnLimiter struct {
-	Limiter
-	turns *turns
+	storage.Limiter
+	turns *Turns
 }
 
 func (l turnLimiter) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
