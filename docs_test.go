@@ -314,8 +314,8 @@ func TestKindsOfEventsAreDocumented(t *testing.T) {
 	for _, match := range regexp.MustCompile("`([a-z_]+\\.[a-z_]+)`").FindAllStringSubmatch(table, -1) {
 		listed = append(listed, match[1])
 	}
-	if kinds := codesIn(t, "event.go", `EventKind = "([^"]+)"`); !slices.Equal(sorted(listed), kinds) {
-		t.Errorf("documented are\n%s\nevent.go has\n%s", sorted(listed), kinds)
+	if kinds := codesIn(t, "storage/event.go", `EventKind = "([^"]+)"`); !slices.Equal(sorted(listed), kinds) {
+		t.Errorf("documented are\n%s\nstorage/event.go has\n%s", sorted(listed), kinds)
 	}
 }
 
