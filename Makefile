@@ -11,8 +11,9 @@ help: ## list the targets
 build: ## build the static binary bin/stepkey
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/stepkey ./cmd/stepkey
 
-generate: ## minify the browser client
+generate: ## minify the browser client, and assemble openapi.json
 	go -C tools run ./webscripts
+	go test ./httpapi -count=1 -run TestDocumentIsCurrent -args -update
 
 # Packages of e2e drive servers, databases and a browser: one at a time, or the machine is busy with the tests.
 test: ## set up what the tests need and run them: unit, store, API and browser tests

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -163,7 +162,7 @@ func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.code == problemPasswordTooShort.code {
-		p.detail = fmt.Sprintf("Use at least %d characters. A few words in a row work well.", a.service.MinPasswordLength())
+		p.detail = tooShort(a.service.MinPasswordLength())
 	}
 	if p.status >= http.StatusInternalServerError {
 		a.log.ErrorContext(r.Context(), "request failed",

@@ -85,18 +85,7 @@ func codeOf(t *testing.T, r *http.Response) string {
 
 // document is what of openapi.json these tests read.
 type document struct {
-	Paths      map[string]map[string]any
-	Components struct {
-		Schemas struct {
-			ProblemCode struct {
-				Enum     []string
-				Problems map[string]struct {
-					Status        int
-					Title, Detail string
-				} `json:"x-problems"`
-			}
-		}
-	}
+	Paths map[string]map[string]any
 }
 
 func readDocument(t *testing.T) document {
@@ -136,37 +125,6 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 	if !slices.Equal(routed, documented) {
 		t.Errorf("routes:\n%s\nopenapi.json:\n%s", strings.Join(routed, "\n"), strings.Join(documented, "\n"))
 	}
-}
-
-func TestProblemsAreAsDocumented(t *testing.T) {
-	documented := readDocument(t).Components.Schemas.ProblemCode
-	problems := allProblems()
-	for code, p := range problems {
-		d := documented.Problems[code]
-		if d.Status != p.status || d.Title != p.title || d.Detail != p.detail || !slices.Contains(documented.Enum, code) {
-			t.Errorf("%s: %d %q %q, documented as %+v", code, p.status, p.title, p.detail, d)
-		}
-	}
-	for code := range documented.Problems {
-		if _, ok := problems[code]; !ok {
-			t.Errorf("%s is documented and does not exist", code)
-		}
-	}
-}
-
-func allProblems() map[string]problem {
-	byCode := map[string]problem{}
-	for _, p := range []problem{
-		problemInvalidRequest, problemUsernameInvalid, problemUsernameReserved, problemPasswordTooShort, problemPasswordTooLong,
-		problemPasswordBlocked, problemPasswordContainsUsername, problemPasswordBreached, problemNoPasskeys, problemChallengeExpired,
-		problemUnauthorized, problemVerificationFailed, problemCrossSite, problemTwoRefreshTokens, problemStepUpRequired, problemReauthenticationRequired,
-		problemNotFound, problemMethodNotAllowed, problemUsernameTaken, problemPasskeyExists, problemTooManyPasskeys, problemLastPasskey, problemPasskeyLogInOff,
-		problemEmailInvalid, problemLinkExpired, problemEmailOff, problemPayloadTooLarge, problemUnsupportedMediaType, problemWrongPassword, problemWrongRecoveryCode, problemPasskeyUnknown, problemRecoveryOnly,
-		problemPasswordByMail, problemNoAddress, problemPasskeyWaits, problemResetTooRecent, problemRateLimited, problemInternal, problemOverloaded, problemUnavailable,
-	} {
-		byCode[p.code] = p
-	}
-	return byCode
 }
 
 func TestProblemOfEachKind(t *testing.T) {

@@ -4,9 +4,11 @@
 //	handler := httpapi.New(service, httpapi.Options{})
 //	http.ListenAndServe("localhost:3000", handler)
 //
-// The contract is openapi.json, which the handler serves at /openapi.json; a test
-// holds that every route is in it. One file holds the routes of one resource,
-// routes.go lists them all.
+// The contract is openapi.json, which the handler serves at /openapi.json. It is
+// assembled from the files in the folder openapi, one for each resource, and from the
+// problems in problem.go (make generate); tests hold that it is current and that
+// every route is in it. One file holds the routes of one resource, routes.go lists
+// them all.
 //
 // A request is taken strictly: JSON only, bounded, members neither named twice
 // nor in the wrong case. An answer that is not a success is a problem document

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/password"
 )
 
 // problem is one way in which a request can fail: a status, a stable code for
@@ -31,7 +34,7 @@ type problem struct {
 	usableFrom, possibleFrom time.Time
 }
 
-// The problems of the API. openapi.json describes each of them.
+// The problems of the API. The examples and the list of codes in openapi.json are generated from them: `make generate`.
 var (
 	problemInvalidRequest = problem{
 		status: 400, code: "invalid_request",
@@ -41,7 +44,7 @@ var (
 	problemUsernameInvalid = problem{
 		status: 400, code: "username_invalid",
 		title:  "The user name is not allowed",
-		detail: "Use 1 to 64 letters, digits, dots, dashes, underscores, plus or at signs, beginning with a letter or digit.",
+		detail: fmt.Sprintf("Use 1 to %d letters, digits, dots, dashes, underscores, plus or at signs, beginning with a letter or digit.", stepkey.MaxUsername),
 	}
 	problemUsernameReserved = problem{
 		status: 400, code: "username_reserved",
@@ -51,12 +54,12 @@ var (
 	problemPasswordTooShort = problem{
 		status: 400, code: "password_too_short",
 		title:  "The password is too short",
-		detail: "Use at least 8 characters. A few words in a row work well.",
+		detail: tooShort(password.DefaultMinLength),
 	}
 	problemPasswordTooLong = problem{
 		status: 400, code: "password_too_long",
 		title:  "The password is too long",
-		detail: "Use at most 1024 bytes.",
+		detail: fmt.Sprintf("Use at most %d bytes.", password.MaxBytes),
 	}
 	problemPasswordBlocked = problem{
 		status: 400, code: "password_blocked",
@@ -86,7 +89,7 @@ var (
 	problemEmailInvalid = problem{
 		status: 400, code: "email_invalid",
 		title:  "The e-mail address is not allowed",
-		detail: "Use one plain address such as mira@example.com, in ASCII, of at most 254 characters.",
+		detail: fmt.Sprintf("Use one plain address such as mira@example.com, in ASCII, of at most %d characters.", mail.MaxAddress),
 	}
 	problemLinkExpired = problem{
 		status: 400, code: "link_expired",
@@ -195,7 +198,7 @@ var (
 	}
 	problemTooManyPasskeys = problem{
 		status: 409, code: "too_many_passkeys",
-		title:  "The account has 20 passkeys",
+		title:  fmt.Sprintf("The account has %d passkeys", stepkey.MaxPasskeys),
 		detail: "Delete a passkey that is no longer used, then add this one.",
 	}
 	problemLastPasskey = problem{
@@ -234,6 +237,11 @@ var (
 		detail: "Something that is needed does not answer just now. Try again in a few seconds.",
 	}
 )
+
+// tooShort is the detail of problemPasswordTooShort where passwords have at least minLength characters.
+func tooShort(minLength int) string {
+	return fmt.Sprintf("Use at least %d characters. A few words in a row work well.", minLength)
+}
 
 // problemOf finds the problem that an error means. What is not known here is an
 // internal fault.
@@ -338,9 +346,8 @@ type problemBody struct {
 	StatusCode int    `json:"statusCode"`
 }
 
-// writeProblem is the one place that answers with a problem.
-func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
-	noteRefusal(r, p.code)
+// body returns the document of a problem. Where a request id belongs into it, it is the caller's to add.
+func (p problem) body() problemBody {
 	body := problemBody{
 		Type: "/docs#" + p.code, Title: p.title, Status: p.status, Detail: p.detail, Code: p.code,
 		UsableFrom: p.usableFrom, PossibleFrom: p.possibleFrom,
@@ -352,6 +359,13 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.code == problemStepUpRequired.code {
 		body.OptionsEndpoint = "/passkeys/authenticate/options"
 	}
+	return body
+}
+
+// writeProblem is the one place that answers with a problem.
+func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	noteRefusal(r, p.code)
+	body := p.body()
 	if p.status >= http.StatusInternalServerError {
 		body.RequestID = requestID(r.Context())
 	}
