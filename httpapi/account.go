@@ -11,7 +11,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 )
 
 // passwordBody is what a change of password takes. CurrentPassword may be missing.
@@ -21,34 +20,30 @@ type passwordBody struct {
 }
 
 // changePassword answers with the tokens of the session that goes on.
-func (a *api) changePassword(w http.ResponseWriter, r *http.Request) {
+func (a *api) changePassword(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[passwordBody](w, r, maxCredentialsBody)
-	if err == nil && body.NewPassword == nil {
-		err = stepkey.ErrInvalidRequest
-	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	granted, err := a.service.ChangePassword(r.Context(), claims, stepkey.ChangePassword{
-		Current: body.CurrentPassword, New: *body.NewPassword, Client: a.clientOf(r),
+	if body.NewPassword == nil {
+		return stepkey.ErrInvalidRequest
+	}
+	granted, err := a.service.ChangePassword(r.Context(), c.claims, stepkey.ChangePassword{
+		Current: body.CurrentPassword, New: *body.NewPassword, Client: c.client,
 	})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	a.writeGrant(w, http.StatusOK, granted)
+	return nil
 }
 
-func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	if err := a.service.DeleteAccount(r.Context(), claims); err != nil {
-		a.fail(w, r, err)
-		return
+func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, c caller) error {
+	if err := a.service.DeleteAccount(r.Context(), c.claims); err != nil {
+		return err
 	}
 	a.cookies.clearRefresh(w)
-	writeJSON(w, http.StatusOK, success{true})
+	return succeed(w, nil)
 }
 
 // exportAnswer is the answer but for its member events.
@@ -83,12 +78,10 @@ type exportedPasskey struct {
 
 // export answers with what is known of the user. The events, of which there may be thousands, are
 // read and written a page at a time: a client that takes its time holds one page, not all.
-func (a *api) export(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	e, err := a.service.AccountDataWithoutEvents(r.Context(), claims)
+func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
+	e, err := a.service.AccountDataWithoutEvents(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	// The time of a request is for deciding about it. Statements have their own bound, and the server
 	// bounds the writing.
@@ -96,12 +89,11 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	events, err, _ := next()
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	answer := exportAnswer{
 		Refused:  []exportedRefusal{},
-		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, claims.SessionID),
+		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, c.claims.SessionID),
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
 	answer.User.Email = orNull(e.Email.Address)
@@ -123,6 +115,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request) {
 		a.log.WarnContext(r.Context(), "export not written to the end", "request", requestID(r.Context()), "error", err)
 		panic(http.ErrAbortHandler)
 	}
+	return nil
 }
 
 // write writes the answer, and the events of that page and the next ones as its member events.

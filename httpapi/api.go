@@ -157,16 +157,3 @@ func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 	p.challenge = refusal.Challenge()
 	writeProblem(w, r, p)
 }
-
-// fail answers with what err means, and logs it where it is our fault.
-func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err)
-	if p.code == problemPasswordTooShort.code {
-		p.detail = tooShort(a.service.MinPasswordLength())
-	}
-	if p.status >= http.StatusInternalServerError {
-		a.log.ErrorContext(r.Context(), "request failed",
-			"request", requestID(r.Context()), "route", r.Pattern, "error", err)
-	}
-	writeProblem(w, r, p)
-}

@@ -15,10 +15,6 @@ type credentials struct {
 	Refresh  stepkey.RefreshMode `json:"refresh"`
 }
 
-type success struct {
-	Success bool `json:"success"`
-}
-
 // tokenAnswer is the original's {"accessToken"} with members added.
 type tokenAnswer struct {
 	AccessToken  string      `json:"accessToken"`
@@ -61,41 +57,38 @@ func decodeCredentials(w http.ResponseWriter, r *http.Request) (credentials, err
 	return body, err
 }
 
-func (a *api) signUp(w http.ResponseWriter, r *http.Request) {
+func (a *api) signUp(w http.ResponseWriter, r *http.Request) error {
 	body, err := decodeCredentials(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	_, err = a.service.SignUp(r.Context(), stepkey.SignUp{
 		Username: *body.Username, Password: *body.Password, Client: a.clientOf(r),
 	})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusCreated, success{true})
+	return nil
 }
 
-func (a *api) logIn(w http.ResponseWriter, r *http.Request) {
+func (a *api) logIn(w http.ResponseWriter, r *http.Request) error {
 	body, err := decodeCredentials(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	// A cookie that a foreign page can have set would sign people in as somebody
 	// else.
 	if body.Refresh == stepkey.RefreshCookie && !a.ownPage(r) {
-		writeProblem(w, r, problemCrossSite)
-		return
+		return problemCrossSite
 	}
 	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
 		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
 		Devices: a.cookies.devicesOf(r), Replaces: a.cookies.refreshOf(r),
 	})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	a.writeGrant(w, http.StatusCreated, granted)
+	return nil
 }

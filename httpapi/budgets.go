@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 )
 
 // budget says what bounds the number of calls of a route.
@@ -39,36 +38,34 @@ type budgeted struct {
 
 // signedIn wraps what a guard lets through. It counts the call for its session and has the
 // operations of its user take turns.
-func (a *api) signedIn(require func(http.Handler) http.Handler) func(http.Handler) budgeted {
-	return func(next http.Handler) budgeted {
-		return budgeted{budget: perSession, Handler: require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			claims, _ := guard.FromContext(r.Context())
-			if err := a.service.AdmitSession(claims.SessionID); err != nil {
-				a.fail(w, r, err)
-				return
+func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
+	return func(next callerHandler) budgeted {
+		admitted := a.withCaller(func(w http.ResponseWriter, r *http.Request, c caller) error {
+			if err := a.service.AdmitSession(c.claims.SessionID); err != nil {
+				return err
 			}
-			if id, err := uuid.Parse(claims.Subject); err == nil {
+			if id, err := uuid.Parse(c.claims.Subject); err == nil {
 				r = r.WithContext(stepkey.WithAccount(r.Context(), id))
 			}
-			next.ServeHTTP(w, r)
-		}))}
+			return next(w, r, c)
+		})
+		return budgeted{require(a.answer(admitted)), perSession}
 	}
 }
 
 // anonymous wraps what needs no access token.
-func (a *api) anonymous(next http.HandlerFunc) budgeted {
+func (a *api) anonymous(next handler) budgeted {
 	return a.admitted(perAddress, a.service.AdmitClient, next)
 }
 
-func (a *api) admitted(b budget, admit func(stepkey.Client) error, next http.HandlerFunc) budgeted {
-	return budgeted{budget: b, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (a *api) admitted(b budget, admit func(stepkey.Client) error, next handler) budgeted {
+	return budgeted{a.answer(func(w http.ResponseWriter, r *http.Request) error {
 		if err := admit(stepkey.Client{IP: a.clientIP(r)}); err != nil {
-			a.fail(w, r, err)
-			return
+			return err
 		}
-		next.ServeHTTP(w, r)
-	})}
+		return next(w, r)
+	}), b}
 }
 
 // fromMemory is for what costs nothing.
-func fromMemory(h http.Handler) budgeted { return budgeted{h, fixed} }
+func (a *api) fromMemory(h handler) budgeted { return budgeted{a.answer(h), fixed} }

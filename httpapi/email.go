@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 )
 
 type emailBody struct {
@@ -33,39 +32,36 @@ func orNull(text string) *string {
 
 // email answers with 200 also where no e-mail is sent: a page asks to learn that, and a
 // browser shows every other status as an error.
-func (a *api) email(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	state, err := a.service.Email(r.Context(), claims)
-	switch {
-	case errors.Is(err, stepkey.ErrEmailOff):
+func (a *api) email(w http.ResponseWriter, r *http.Request, c caller) error {
+	state, err := a.service.Email(r.Context(), c.claims)
+	if errors.Is(err, stepkey.ErrEmailOff) {
 		writeJSON(w, http.StatusOK, emailOffAnswer{})
-	case err != nil:
-		a.fail(w, r, err)
-	default:
-		writeJSON(w, http.StatusOK, emailAnswer{
-			Available: true, Email: orNull(state.Address), Pending: orNull(state.Pending),
-		})
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, emailAnswer{
+		Available: true, Email: orNull(state.Address), Pending: orNull(state.Pending),
+	})
+	return nil
 }
 
 // requestEmail answers before the mail is sent: how that goes is nothing that the
 // answer could say.
-func (a *api) requestEmail(w http.ResponseWriter, r *http.Request) {
+func (a *api) requestEmail(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[emailBody](w, r, maxCredentialsBody)
-	if err == nil && body.Email == nil {
-		err = stepkey.ErrInvalidRequest
-	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	a.accept(w, r, a.service.RequestEmail(r.Context(), claims, *body.Email, a.clientOf(r)))
+	if body.Email == nil {
+		return stepkey.ErrInvalidRequest
+	}
+	return accept(w, a.service.RequestEmail(r.Context(), c.claims, *body.Email, c.client))
 }
 
-func (a *api) removeEmail(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	a.succeed(w, r, a.service.RemoveEmail(r.Context(), claims))
+func (a *api) removeEmail(w http.ResponseWriter, r *http.Request, c caller) error {
+	return succeed(w, a.service.RemoveEmail(r.Context(), c.claims))
 }
 
 type linkBody struct {
@@ -76,31 +72,29 @@ type linkBody struct {
 // there: one of another form is as unknown as any.
 func decodeLink(w http.ResponseWriter, r *http.Request) (string, error) {
 	body, err := decode[linkBody](w, r, maxCredentialsBody)
-	if err == nil && body.Token == nil {
-		err = stepkey.ErrInvalidRequest
-	}
 	if err != nil {
 		return "", err
+	}
+	if body.Token == nil {
+		return "", stepkey.ErrInvalidRequest
 	}
 	return *body.Token, nil
 }
 
-func (a *api) confirmEmail(w http.ResponseWriter, r *http.Request) {
+func (a *api) confirmEmail(w http.ResponseWriter, r *http.Request) error {
 	link, err := decodeLink(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	a.succeed(w, r, a.service.ConfirmEmail(r.Context(), link, a.clientOf(r)))
+	return succeed(w, a.service.ConfirmEmail(r.Context(), link, a.clientOf(r)))
 }
 
-func (a *api) freeze(w http.ResponseWriter, r *http.Request) {
+func (a *api) freeze(w http.ResponseWriter, r *http.Request) error {
 	link, err := decodeLink(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	a.succeed(w, r, a.service.Freeze(r.Context(), link, a.clientOf(r)))
+	return succeed(w, a.service.Freeze(r.Context(), link, a.clientOf(r)))
 }
 
 type resetRequestBody struct {
@@ -109,13 +103,12 @@ type resetRequestBody struct {
 }
 
 // requestReset answers alike whoever is meant; see RequestPasswordReset.
-func (a *api) requestReset(w http.ResponseWriter, r *http.Request) {
+func (a *api) requestReset(w http.ResponseWriter, r *http.Request) error {
 	body, err := decode[resetRequestBody](w, r, maxCredentialsBody)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	a.accept(w, r, a.service.RequestPasswordReset(r.Context(), stepkey.ResetRequest{
+	return accept(w, a.service.RequestPasswordReset(r.Context(), stepkey.ResetRequest{
 		Email: body.Email, Username: body.Username, Client: a.clientOf(r), Devices: a.cookies.devicesOf(r),
 	}))
 }
@@ -125,31 +118,13 @@ type resetBody struct {
 	Password *string `json:"password"`
 }
 
-func (a *api) resetPassword(w http.ResponseWriter, r *http.Request) {
+func (a *api) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	body, err := decode[resetBody](w, r, maxCredentialsBody)
-	if err == nil && (body.Token == nil || body.Password == nil) {
-		err = stepkey.ErrInvalidRequest
-	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	a.succeed(w, r, a.service.ResetPassword(r.Context(), *body.Token, *body.Password, a.clientOf(r)))
-}
-
-// succeed answers for what has been done, accept for what will be.
-func (a *api) succeed(w http.ResponseWriter, r *http.Request, err error) {
-	a.answer(w, r, http.StatusOK, err)
-}
-
-func (a *api) accept(w http.ResponseWriter, r *http.Request, err error) {
-	a.answer(w, r, http.StatusAccepted, err)
-}
-
-func (a *api) answer(w http.ResponseWriter, r *http.Request, status int, err error) {
-	if err != nil {
-		a.fail(w, r, err)
-		return
+	if body.Token == nil || body.Password == nil {
+		return stepkey.ErrInvalidRequest
 	}
-	writeJSON(w, status, success{true})
+	return succeed(w, a.service.ResetPassword(r.Context(), *body.Token, *body.Password, a.clientOf(r)))
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 )
 
 // defaultEvents is how many events come without a limit.
@@ -38,19 +37,17 @@ type eventsAnswer struct {
 }
 
 // events answers with a page of what is recorded of the user.
-func (a *api) events(w http.ResponseWriter, r *http.Request) {
+func (a *api) events(w http.ResponseWriter, r *http.Request, c caller) error {
 	before, limit, err := eventsQuery(r.URL.RawQuery)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	events, next, err := a.service.Events(r.Context(), claims, before, limit)
+	events, next, err := a.service.Events(r.Context(), c.claims, before, limit)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, eventsAnswer{Events: eventAnswers(events), Next: cursorOf(next)})
+	return nil
 }
 
 func eventsQuery(raw string) (before *stepkey.EventPlace, limit int, err error) {

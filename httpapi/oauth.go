@@ -35,17 +35,15 @@ func formToken(w http.ResponseWriter, r *http.Request) (string, error) {
 
 // revoke ends the session of a token (RFC 7009). Who has a token may end it, so
 // nothing else is asked for. A token that is worth nothing is answered alike.
-func (a *api) revoke(w http.ResponseWriter, r *http.Request) {
+func (a *api) revoke(w http.ResponseWriter, r *http.Request) error {
 	presented, err := formToken(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	if err := a.service.Revoke(r.Context(), presented, stepkey.Client{IP: a.clientIP(r)}); err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	writeJSON(w, http.StatusOK, success{true})
+	return succeed(w, nil)
 }
 
 // introspection is the answer of RFC 7662 §2.2. For a token that is not worth
@@ -58,32 +56,29 @@ type introspection struct {
 
 // introspect tells a service that knows the secret whether a token's session is
 // live at this moment.
-func (a *api) introspect(w http.ResponseWriter, r *http.Request) {
+func (a *api) introspect(w http.ResponseWriter, r *http.Request) error {
 	refund, err := a.service.AdmitIntrospection(stepkey.Client{IP: a.clientIP(r)})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	if !a.mayIntrospect(r) {
-		writeProblem(w, r, problemUnauthorized)
-		return
+		return problemUnauthorized
 	}
 	refund()
 	presented, err := formToken(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	claims, err := a.service.Introspect(r.Context(), presented)
 	if errors.Is(err, stepkey.ErrUnauthorized) {
 		writeJSON(w, http.StatusOK, introspection{})
-		return
+		return nil
 	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, introspection{Active: true, TokenType: "Bearer", Claims: &claims})
+	return nil
 }
 
 func (a *api) mayIntrospect(r *http.Request) bool {

@@ -22,15 +22,15 @@ var openAPIDocument []byte
 
 // publicKeys lets verifiers keep the keys for a while. A key is published for longer
 // than that before it signs.
-func (a *api) publicKeys() http.HandlerFunc {
+func (a *api) publicKeys() handler {
 	cacheControl := fmt.Sprintf("public, max-age=%d", int(stepkey.JWKSMaxAge.Seconds()))
-	return func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		keys, err := json.Marshal(a.service.PublicKeys())
 		if err != nil {
-			a.fail(w, r, err)
-			return
+			return err
 		}
 		writeCacheable(w, r, "application/jwk-set+json", cacheControl, keys)
+		return nil
 	}
 }
 
@@ -44,25 +44,24 @@ type relatedOrigins struct {
 
 // relatedOrigins tells browsers which pages outside the passkeys' domain may use
 // them (WebAuthn L3 §5.11). Where there are none it is not there.
-func (a *api) relatedOrigins(w http.ResponseWriter, r *http.Request) {
+func (a *api) relatedOrigins(w http.ResponseWriter, r *http.Request) error {
 	origins := a.service.RelatedOrigins()
 	if len(origins) == 0 {
-		writeProblem(w, r, problemNotFound)
-		return
+		return problemNotFound
 	}
 	content, err := json.Marshal(relatedOrigins{origins})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	cacheControl := fmt.Sprintf("public, max-age=%d", int(relatedOriginsMaxAge.Seconds()))
 	writeCacheable(w, r, "application/json", cacheControl, content)
+	return nil
 }
 
 // openAPI serves the description of the API without the white space of its source, and
 // compressed: /docs loads it. It panics when the embedded document is no JSON, which the
 // tests rule out.
-func (a *api) openAPI() http.HandlerFunc {
+func (a *api) openAPI() handler {
 	compact := jsontext.Value(bytes.Clone(openAPIDocument))
 	if err := compact.Compact(); err != nil {
 		panic(err)
@@ -71,10 +70,11 @@ func (a *api) openAPI() http.HandlerFunc {
 	if err != nil {
 		panic(err)
 	}
-	return func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Cache-Control", "public, no-cache")
 		allowEveryPage(w.Header())
 		document.ServeHTTP(w, r)
+		return nil
 	}
 }
 
@@ -110,45 +110,44 @@ type status struct {
 }
 
 // alive says that the process answers, whatever it stands on.
-func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
+func (a *api) alive(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, status{"ok"})
+	return nil
 }
 
 // ready says that requests should come to this instance.
-func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+func (a *api) ready(w http.ResponseWriter, r *http.Request) error {
 	if isClosed(a.stopping) {
-		writeProblem(w, r, problemUnavailable)
-		return
+		return problemUnavailable
 	}
 	if err := a.service.Ready(r.Context()); err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, status{"ok"})
+	return nil
 }
 
 // endedSessions lets verifiers elsewhere learn which sessions have ended. The tag is that
 // of the content and of the time of signing, so that an unchanged list costs a 304.
-func (a *api) endedSessions(w http.ResponseWriter, r *http.Request) {
+func (a *api) endedSessions(w http.ResponseWriter, r *http.Request) error {
 	list, version, err := a.service.EndedSessions()
-	a.writeEnded(w, r, list, version, err)
+	return writeEnded(w, r, list, version, err)
 }
 
 // endedSessionsOf is endedSessions for one minute.
-func (a *api) endedSessionsOf(w http.ResponseWriter, r *http.Request) {
+func (a *api) endedSessionsOf(w http.ResponseWriter, r *http.Request) error {
 	minute, err := strconv.ParseInt(r.PathValue("minute"), 10, 64)
 	if err != nil {
-		writeProblem(w, r, problemNotFound)
-		return
+		return problemNotFound
 	}
 	list, version, err := a.service.EndedSessionsOf(minute)
-	a.writeEnded(w, r, list, version, err)
+	return writeEnded(w, r, list, version, err)
 }
 
-func (a *api) writeEnded(w http.ResponseWriter, r *http.Request, list []byte, version string, err error) {
+func writeEnded(w http.ResponseWriter, r *http.Request, list []byte, version string, err error) error {
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeTagged(w, r, "application/octet-stream", "public, no-cache", `"`+version+`"`, list)
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 )
 
 // listedPasskey is a passkey as its owner sees it. What is not known of one that was
@@ -50,49 +49,45 @@ type passkeyRenamedAnswer struct {
 	signalNames
 }
 
-func (a *api) passkeys(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	list, err := a.service.Passkeys(r.Context(), claims)
+func (a *api) passkeys(w http.ResponseWriter, r *http.Request, c caller) error {
+	list, err := a.service.Passkeys(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, listed(list))
+	return nil
 }
 
 type renameBody struct {
 	Name *string `json:"name"`
 }
 
-func (a *api) renamePasskey(w http.ResponseWriter, r *http.Request) {
+func (a *api) renamePasskey(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[renameBody](w, r, maxCredentialsBody)
-	if err == nil && body.Name == nil {
-		err = stepkey.ErrInvalidRequest
-	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	passkey, names, err := a.service.RenamePasskey(r.Context(), claims, pathID(r), *body.Name)
+	if body.Name == nil {
+		return stepkey.ErrInvalidRequest
+	}
+	passkey, names, err := a.service.RenamePasskey(r.Context(), c.claims, pathID(r), *body.Name)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, passkeyRenamedAnswer{true, listedOne(passkey), signalNamesOf(names)})
+	return nil
 }
 
 // deletePasskey takes the word for the last one from the query: a body of DELETE has no
 // meaning that proxies would keep (RFC 9110 §9.3.5).
-func (a *api) deletePasskey(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
+func (a *api) deletePasskey(w http.ResponseWriter, r *http.Request, c caller) error {
 	lastToo := r.URL.Query().Get("last") == "true"
-	left, err := a.service.DeletePasskey(r.Context(), claims, pathID(r), lastToo)
+	left, err := a.service.DeletePasskey(r.Context(), c.claims, pathID(r), lastToo)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, passkeyRemovedAnswer{true, listed(left)})
+	return nil
 }
 
 // pathID is the id in the path. One that is none is nobody's.

@@ -16,35 +16,33 @@ type passkeyLogInBody struct {
 	Refresh stepkey.RefreshMode `json:"refresh"`
 }
 
-func (a *api) passkeyLogInOptions(w http.ResponseWriter, r *http.Request) {
+func (a *api) passkeyLogInOptions(w http.ResponseWriter, r *http.Request) error {
 	options, err := a.service.BeginPasskeyLogIn(r.Context(), a.clientOf(r))
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, options)
+	return nil
 }
 
-func (a *api) passkeyLogInVerify(w http.ResponseWriter, r *http.Request) {
+func (a *api) passkeyLogInVerify(w http.ResponseWriter, r *http.Request) error {
 	body, err := decode[passkeyLogInBody](w, r, maxPasskeyBody)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	// As with a password: a foreign page must not sign people in as somebody else.
 	if body.Refresh == stepkey.RefreshCookie && !a.ownPage(r) {
-		writeProblem(w, r, problemCrossSite)
-		return
+		return problemCrossSite
 	}
 	granted, err := a.service.FinishPasskeyLogIn(r.Context(), stepkey.PasskeyLogIn{
 		Response: body.AssertionResponse, Refresh: body.Refresh, Client: a.clientOf(r),
 		Replaces: a.cookies.refreshOf(r),
 	})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	a.writeGrant(w, http.StatusCreated, granted)
+	return nil
 }
 
 // pathAccount is the page where people see and change what their account has.
@@ -61,28 +59,27 @@ type passkeyEndpoints struct {
 // passkeyEndpoints tells password managers where people add and manage passkeys (W3C
 // "A Well-Known URL for Relying Party Passkey Endpoints"). Without pages there is no such
 // place.
-func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) {
+func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
 	if a.pages == nil {
-		writeProblem(w, r, problemNotFound)
-		return
+		return problemNotFound
 	}
 	page := a.service.PublicURL() + pathAccount
 	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	cacheControl := fmt.Sprintf("public, max-age=%d", int(passkeyEndpointsMaxAge.Seconds()))
 	writeCacheable(w, r, "application/json", cacheControl, content)
+	return nil
 }
 
 // changePasswordPage is where password managers send people (W3C "A Well-Known URL for
 // Changing Passwords"). Without pages there is no such place.
-func (a *api) changePasswordPage(w http.ResponseWriter, r *http.Request) {
+func (a *api) changePasswordPage(w http.ResponseWriter, r *http.Request) error {
 	if a.pages == nil {
-		writeProblem(w, r, problemNotFound)
-		return
+		return problemNotFound
 	}
 	w.Header().Set("Location", pathAccount+"#password")
 	w.WriteHeader(http.StatusFound)
+	return nil
 }

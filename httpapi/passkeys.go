@@ -7,7 +7,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -49,31 +48,28 @@ type passkeyAnswer struct {
 	UsableFrom *time.Time `json:"usableFrom,omitzero"`
 }
 
-func (a *api) registrationOptions(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	options, err := a.service.BeginRegistration(r.Context(), claims)
+func (a *api) registrationOptions(w http.ResponseWriter, r *http.Request, c caller) error {
+	options, err := a.service.BeginRegistration(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, options)
+	return nil
 }
 
-func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request) {
+func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[registrationBody](w, r, maxPasskeyBody)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	passkey, err := a.service.FinishRegistration(r.Context(), claims, body.RegistrationResponse, body.DeviceName)
+	passkey, err := a.service.FinishRegistration(r.Context(), c.claims, body.RegistrationResponse, body.DeviceName)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusCreated, registrationAnswer{
 		Success: true, Passkey: passkeyAnswer{ID: passkey.ID.String(), Name: passkey.Name, UsableFrom: passkey.UsableFrom},
 	})
+	return nil
 }
 
 // stepUpOptionsBody may come with a POST. The original sends none.
@@ -81,41 +77,37 @@ type stepUpOptionsBody struct {
 	Action *token.Action `json:"action"`
 }
 
-func (a *api) stepUpOptions(w http.ResponseWriter, r *http.Request) {
+func (a *api) stepUpOptions(w http.ResponseWriter, r *http.Request, c caller) error {
 	var body stepUpOptionsBody
 	if r.Method == http.MethodPost && r.ContentLength != 0 {
 		var err error
 		if body, err = decode[stepUpOptionsBody](w, r, maxPasskeyBody); err != nil {
-			a.fail(w, r, err)
-			return
+			return err
 		}
 	}
-	claims, _ := guard.FromContext(r.Context())
-	options, err := a.service.BeginStepUp(r.Context(), claims, body.Action)
+	options, err := a.service.BeginStepUp(r.Context(), c.claims, body.Action)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, options)
+	return nil
 }
 
-func (a *api) stepUpVerify(w http.ResponseWriter, r *http.Request) {
+func (a *api) stepUpVerify(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[assertionBody](w, r, maxPasskeyBody)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	granted, err := a.service.FinishStepUp(r.Context(), claims, body.AssertionResponse)
+	granted, err := a.service.FinishStepUp(r.Context(), c.claims, body.AssertionResponse)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	if granted.ActionToken != "" {
 		writeJSON(w, http.StatusCreated, actionAnswer{
 			ActionToken: granted.ActionToken, ExpiresIn: int64(token.ActionLifetime.Seconds()),
 		})
-		return
+		return nil
 	}
 	a.writeGrant(w, http.StatusCreated, granted)
+	return nil
 }

@@ -34,6 +34,9 @@ type problem struct {
 	usableFrom, possibleFrom time.Time
 }
 
+// Error implements error, so that a handler can return a problem.
+func (p problem) Error() string { return p.code }
+
 // The problems of the API. The examples and the list of codes in openapi.json are generated from them: `make generate`.
 var (
 	problemInvalidRequest = problem{

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 )
 
 // recoveryAnswer has null for what there is not.
@@ -20,32 +19,30 @@ type pendingAnswer struct {
 	ReadyAt   time.Time `json:"readyAt"`
 }
 
-func (a *api) recovery(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	state, err := a.service.Recovery(r.Context(), claims)
+func (a *api) recovery(w http.ResponseWriter, r *http.Request, c caller) error {
+	state, err := a.service.Recovery(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	answer := recoveryAnswer{CodesLeft: state.CodesLeft, CodesCreatedAt: state.CodesCreatedAt}
 	if state.Pending != nil {
 		answer.Pending = &pendingAnswer{StartedAt: state.Pending.StartedAt, ReadyAt: state.Pending.ReadyAt}
 	}
 	writeJSON(w, http.StatusOK, answer)
+	return nil
 }
 
 type recoveryCodesAnswer struct {
 	Codes []string `json:"codes"`
 }
 
-func (a *api) replaceRecoveryCodes(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	codes, err := a.service.ReplaceRecoveryCodes(r.Context(), claims)
+func (a *api) replaceRecoveryCodes(w http.ResponseWriter, r *http.Request, c caller) error {
+	codes, err := a.service.ReplaceRecoveryCodes(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusCreated, recoveryCodesAnswer{codes})
+	return nil
 }
 
 type recoveryCodeBody struct {
@@ -62,67 +59,60 @@ func waitAnswerOf(p stepkey.PendingRecovery, linkSent bool) waitAnswer {
 	return waitAnswer{pendingAnswer{StartedAt: p.StartedAt, ReadyAt: p.ReadyAt}, linkSent}
 }
 
-func (a *api) useRecoveryCode(w http.ResponseWriter, r *http.Request) {
+func (a *api) useRecoveryCode(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[recoveryCodeBody](w, r, maxCredentialsBody)
-	if err == nil && body.Code == nil {
-		err = stepkey.ErrInvalidRequest
-	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	granted, pending, err := a.service.UseRecoveryCode(r.Context(), claims, *body.Code, a.clientOf(r))
+	if body.Code == nil {
+		return stepkey.ErrInvalidRequest
+	}
+	granted, pending, err := a.service.UseRecoveryCode(r.Context(), c.claims, *body.Code, c.client)
 	if err == nil && pending != nil {
 		writeJSON(w, http.StatusAccepted, waitAnswerOf(*pending, false))
-		return
+		return nil
 	}
-	a.recovered(w, r, granted, err)
+	return a.recovered(w, granted, err)
 }
 
-func (a *api) recoverByMail(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	pending, linkSent, err := a.service.RecoverByMail(r.Context(), claims, a.clientOf(r))
+func (a *api) recoverByMail(w http.ResponseWriter, r *http.Request, c caller) error {
+	pending, linkSent, err := a.service.RecoverByMail(r.Context(), c.claims, c.client)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusAccepted, waitAnswerOf(pending, linkSent))
+	return nil
 }
 
-func (a *api) cancelRecovery(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	a.succeed(w, r, a.service.CancelRecovery(r.Context(), claims))
+func (a *api) cancelRecovery(w http.ResponseWriter, r *http.Request, c caller) error {
+	return succeed(w, a.service.CancelRecovery(r.Context(), c.claims))
 }
 
-func (a *api) finishRecovery(w http.ResponseWriter, r *http.Request) {
+func (a *api) finishRecovery(w http.ResponseWriter, r *http.Request, c caller) error {
 	link, err := decodeLink(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	granted, err := a.service.FinishRecovery(r.Context(), claims, link, a.clientOf(r))
-	a.recovered(w, r, granted, err)
+	granted, err := a.service.FinishRecovery(r.Context(), c.claims, link, c.client)
+	return a.recovered(w, granted, err)
 }
 
-func (a *api) recoverByLink(w http.ResponseWriter, r *http.Request) {
+func (a *api) recoverByLink(w http.ResponseWriter, r *http.Request) error {
 	link, err := decodeLink(w, r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	granted, err := a.service.RecoverByLink(r.Context(), link, a.clientOf(r))
-	a.recovered(w, r, granted, err)
+	return a.recovered(w, granted, err)
 }
 
 // recovered answers with the token of a session at level recovery. The refresh cookie of
 // the session before is worth nothing any more, so it goes.
-func (a *api) recovered(w http.ResponseWriter, r *http.Request, granted stepkey.Grant, err error) {
+func (a *api) recovered(w http.ResponseWriter, granted stepkey.Grant, err error) error {
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	a.cookies.clearRefresh(w)
 	a.writeGrant(w, http.StatusCreated, granted)
+	return nil
 }

@@ -20,16 +20,15 @@ func (a *api) routes() []route {
 	login := a.signedIn(a.guard.RequireLogin)
 	enrolment := a.signedIn(a.guard.RequireEnrolment)
 	full := a.signedIn(a.guard.RequireFull)
-	handle := func(f http.HandlerFunc) http.Handler { return f }
 
-	registrationOptions := enrolment(handle(a.registrationOptions))
-	stepUpOptions := login(handle(a.stepUpOptions))
-	registrationVerify := a.ceremony(stepkey.PurposeRegistration, enrolment(handle(a.registrationVerify)))
-	stepUpVerify := a.ceremony(stepkey.PurposeStepUp, login(handle(a.stepUpVerify)))
+	registrationOptions := enrolment(a.registrationOptions)
+	stepUpOptions := login(a.stepUpOptions)
+	registrationVerify := a.ceremony(stepkey.PurposeRegistration, enrolment(a.registrationVerify))
+	stepUpVerify := a.ceremony(stepkey.PurposeStepUp, login(a.stepUpVerify))
 	passkeyLogInVerify := a.ceremony(stepkey.PurposeLogIn, a.anonymous(a.passkeyLogInVerify))
-	account := methods{"DELETE": login(handle(a.deleteAccount))}
+	account := methods{"DELETE": login(a.deleteAccount)}
 	if a.pages != nil {
-		account["GET"], account["HEAD"] = fromMemory(a.pages), fromMemory(a.pages)
+		account["GET"], account["HEAD"] = budgeted{a.pages, fixed}, budgeted{a.pages, fixed}
 	}
 	return []route{
 		{[]string{"/auth/signup"}, methods{"POST": a.anonymous(a.signUp)}},
@@ -37,20 +36,20 @@ func (a *api) routes() []route {
 
 		{[]string{"/auth/refresh"}, methods{"POST": a.anonymous(a.refresh)}},
 		{[]string{"/auth/logout"}, methods{"POST": a.anonymous(a.logOut)}},
-		{[]string{"/auth/logout/all"}, methods{"POST": login(handle(a.logOutEverywhere))}},
+		{[]string{"/auth/logout/all"}, methods{"POST": login(a.logOutEverywhere)}},
 		{[]string{"/auth/sessions"}, methods{
-			"GET":    login(handle(a.sessions)),
-			"HEAD":   login(handle(a.sessions)),
-			"DELETE": login(handle(a.endOtherSessions)),
+			"GET":    login(a.sessions),
+			"HEAD":   login(a.sessions),
+			"DELETE": login(a.endOtherSessions),
 		}},
-		{[]string{"/auth/sessions/{id}"}, methods{"DELETE": login(handle(a.endSession))}},
+		{[]string{"/auth/sessions/{id}"}, methods{"DELETE": login(a.endSession)}},
 		{[]string{"/auth/revoke"}, methods{"POST": a.anonymous(a.revoke)}},
-		{[]string{"/auth/introspect"}, methods{"POST": budgeted{handle(a.introspect), perGuess}}},
+		{[]string{"/auth/introspect"}, methods{"POST": budgeted{a.answer(a.introspect), perGuess}}},
 
 		{[]string{pathAccount}, account},
-		{[]string{"/account/export"}, readable(login(handle(a.export)))},
-		{[]string{"/account/events"}, readable(login(handle(a.events)))},
-		{[]string{"/account/password"}, methods{"POST": login(handle(a.changePassword))}},
+		{[]string{"/account/export"}, readable(login(a.export))},
+		{[]string{"/account/events"}, readable(login(a.events))},
+		{[]string{"/account/password"}, methods{"POST": login(a.changePassword)}},
 
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD
 		// is left out, so that a prefetch uses up none.
@@ -69,43 +68,43 @@ func (a *api) routes() []route {
 		},
 		{[]string{"/passkeys/login/options"}, methods{"POST": a.anonymous(a.passkeyLogInOptions)}},
 		{[]string{"/passkeys/login/verify"}, methods{"POST": passkeyLogInVerify}},
-		{[]string{"/passkeys"}, readable(login(handle(a.passkeys)))},
+		{[]string{"/passkeys"}, readable(login(a.passkeys))},
 		{[]string{"/passkeys/{id}"}, methods{
-			"PATCH":  login(handle(a.renamePasskey)),
-			"DELETE": login(handle(a.deletePasskey)),
+			"PATCH":  login(a.renamePasskey),
+			"DELETE": login(a.deletePasskey),
 		}},
 
 		{[]string{"/account/email"}, methods{
-			"GET":    login(handle(a.email)),
-			"HEAD":   login(handle(a.email)),
-			"POST":   login(handle(a.requestEmail)),
-			"DELETE": login(handle(a.removeEmail)),
+			"GET":    login(a.email),
+			"HEAD":   login(a.email),
+			"POST":   login(a.requestEmail),
+			"DELETE": login(a.removeEmail),
 		}},
 		{[]string{"/account/email/verify"}, methods{"POST": a.anonymous(a.confirmEmail)}},
 		{[]string{"/recovery/password"}, methods{"POST": a.anonymous(a.requestReset)}},
 		{[]string{"/recovery/password/finish"}, methods{"POST": a.anonymous(a.resetPassword)}},
-		{[]string{"/account/recovery"}, readable(login(handle(a.recovery)))},
-		{[]string{"/account/recovery/codes"}, methods{"POST": login(handle(a.replaceRecoveryCodes))}},
-		{[]string{"/recovery/code"}, methods{"POST": login(handle(a.useRecoveryCode))}},
+		{[]string{"/account/recovery"}, readable(login(a.recovery))},
+		{[]string{"/account/recovery/codes"}, methods{"POST": login(a.replaceRecoveryCodes)}},
+		{[]string{"/recovery/code"}, methods{"POST": login(a.useRecoveryCode)}},
 		{[]string{"/recovery/passkey"}, methods{
-			"POST":   login(handle(a.recoverByMail)),
-			"DELETE": login(handle(a.cancelRecovery)),
+			"POST":   login(a.recoverByMail),
+			"DELETE": login(a.cancelRecovery),
 		}},
-		{[]string{"/recovery/passkey/finish"}, methods{"POST": login(handle(a.finishRecovery))}},
+		{[]string{"/recovery/passkey/finish"}, methods{"POST": login(a.finishRecovery)}},
 		{[]string{"/recovery/link"}, methods{"POST": a.anonymous(a.recoverByLink)}},
 		{[]string{"/recovery/freeze"}, methods{"POST": a.anonymous(a.freeze)}},
 
-		{[]string{"/users/profile"}, readable(login(handle(a.profile)))},
-		{[]string{"/users/histories"}, readable(full(handle(a.histories)))},
+		{[]string{"/users/profile"}, readable(login(a.profile))},
+		{[]string{"/users/histories"}, readable(full(a.histories))},
 
-		{[]string{"/.well-known/jwks.json"}, readable(fromMemory(handle(a.publicKeys())))},
-		{[]string{"/.well-known/ended-sessions"}, readable(fromMemory(handle(a.endedSessions)))},
-		{[]string{"/.well-known/ended-sessions/{minute}"}, readable(fromMemory(handle(a.endedSessionsOf)))},
-		{[]string{"/.well-known/webauthn"}, readable(fromMemory(handle(a.relatedOrigins)))},
-		{[]string{"/.well-known/passkey-endpoints"}, readable(fromMemory(handle(a.passkeyEndpoints)))},
-		{[]string{"/.well-known/change-password"}, readable(fromMemory(handle(a.changePasswordPage)))},
-		{[]string{"/openapi.json"}, readable(fromMemory(handle(a.openAPI())))},
-		{[]string{"/livez"}, readable(fromMemory(handle(a.alive)))},
+		{[]string{"/.well-known/jwks.json"}, readable(a.fromMemory(a.publicKeys()))},
+		{[]string{"/.well-known/ended-sessions"}, readable(a.fromMemory(a.endedSessions))},
+		{[]string{"/.well-known/ended-sessions/{minute}"}, readable(a.fromMemory(a.endedSessionsOf))},
+		{[]string{"/.well-known/webauthn"}, readable(a.fromMemory(a.relatedOrigins))},
+		{[]string{"/.well-known/passkey-endpoints"}, readable(a.fromMemory(a.passkeyEndpoints))},
+		{[]string{"/.well-known/change-password"}, readable(a.fromMemory(a.changePasswordPage))},
+		{[]string{"/openapi.json"}, readable(a.fromMemory(a.openAPI()))},
+		{[]string{"/livez"}, readable(a.fromMemory(a.alive))},
 		{[]string{"/readyz"}, readable(a.admitted(readiness, a.service.AdmitReadiness, a.ready))},
 	}
 }

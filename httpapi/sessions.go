@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -18,63 +17,58 @@ type refreshBody struct {
 // refresh takes the token from the body or from the cookie. A refusal leaves the
 // cookie where it is: it may be the loser of two tabs that asked at once, and the
 // winner's cookie is the browser's by then.
-func (a *api) refresh(w http.ResponseWriter, r *http.Request) {
+func (a *api) refresh(w http.ResponseWriter, r *http.Request) error {
 	body, err := decode[refreshBody](w, r, maxCredentialsBody)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	presented := body.RefreshToken
 	if cookie := a.cookies.refreshOf(r); cookie != "" {
 		if presented != "" {
-			writeProblem(w, r, problemTwoRefreshTokens)
-			return
+			return problemTwoRefreshTokens
 		}
 		if !a.ownPage(r) {
-			writeProblem(w, r, problemCrossSite)
-			return
+			return problemCrossSite
 		}
 		presented = cookie
 	}
 	granted, err := a.service.Refresh(r.Context(), presented)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	a.writeGrant(w, http.StatusOK, granted)
+	return nil
 }
 
 // logOut ends the session of the access token or, where that has expired, of the
 // cookie.
-func (a *api) logOut(w http.ResponseWriter, r *http.Request) {
+func (a *api) logOut(w http.ResponseWriter, r *http.Request) error {
 	cookie := a.cookies.refreshOf(r)
 	if r.Header.Get("Authorization") == "" && cookie != "" {
-		a.logOutByCookie(w, r, cookie)
-		return
+		return a.logOutByCookie(w, r, cookie)
 	}
 	// A token at level recovery suffices to end its own session.
-	a.guard.RequireEnrolment(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, _ := guard.FromContext(r.Context())
-		if err := a.service.LogOut(r.Context(), claims); err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		a.cookies.clearRefresh(w)
-		writeJSON(w, http.StatusOK, success{true})
-	})).ServeHTTP(w, r)
+	a.guard.RequireEnrolment(a.answer(a.withCaller(a.logOutByToken))).ServeHTTP(w, r)
+	return nil
 }
 
-func (a *api) logOutByCookie(w http.ResponseWriter, r *http.Request, cookie string) {
-	if !a.ownPage(r) {
-		writeProblem(w, r, problemCrossSite)
-		return
-	}
-	if err := a.service.Revoke(r.Context(), cookie, stepkey.Client{IP: a.clientIP(r)}); err != nil {
-		a.fail(w, r, err)
-		return
+func (a *api) logOutByToken(w http.ResponseWriter, r *http.Request, c caller) error {
+	if err := a.service.LogOut(r.Context(), c.claims); err != nil {
+		return err
 	}
 	a.cookies.clearRefresh(w)
-	writeJSON(w, http.StatusOK, success{true})
+	return succeed(w, nil)
+}
+
+func (a *api) logOutByCookie(w http.ResponseWriter, r *http.Request, cookie string) error {
+	if !a.ownPage(r) {
+		return problemCrossSite
+	}
+	if err := a.service.Revoke(r.Context(), cookie, stepkey.Client{IP: a.clientIP(r)}); err != nil {
+		return err
+	}
+	a.cookies.clearRefresh(w)
+	return succeed(w, nil)
 }
 
 type endedAnswer struct {
@@ -82,39 +76,35 @@ type endedAnswer struct {
 	Ended   int  `json:"ended"`
 }
 
-func (a *api) logOutEverywhere(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	n, err := a.service.LogOutEverywhere(r.Context(), claims)
+func (a *api) logOutEverywhere(w http.ResponseWriter, r *http.Request, c caller) error {
+	n, err := a.service.LogOutEverywhere(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	a.cookies.clearRefresh(w)
 	writeJSON(w, http.StatusOK, endedAnswer{true, n})
+	return nil
 }
 
-func (a *api) endOtherSessions(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	n, err := a.service.LogOutOthers(r.Context(), claims)
+func (a *api) endOtherSessions(w http.ResponseWriter, r *http.Request, c caller) error {
+	n, err := a.service.LogOutOthers(r.Context(), c.claims)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, endedAnswer{true, n})
+	return nil
 }
 
-func (a *api) endSession(w http.ResponseWriter, r *http.Request) {
+func (a *api) endSession(w http.ResponseWriter, r *http.Request, c caller) error {
 	id, err := uuid.Parse(r.PathValue("id"))
 	if err != nil {
-		writeProblem(w, r, problemNotFound)
-		return
+		return problemNotFound
 	}
-	claims, _ := guard.FromContext(r.Context())
-	if err := a.service.EndSession(r.Context(), claims, id); err != nil {
-		a.fail(w, r, err)
-		return
+	if err := a.service.EndSession(r.Context(), c.claims, id); err != nil {
+		return err
 	}
 	writeJSON(w, http.StatusOK, endedAnswer{true, 1})
+	return nil
 }
 
 type sessionAnswer struct {
@@ -135,21 +125,19 @@ type sessionsAnswer struct {
 
 // sessions answers with a page of the user's live sessions. Without a limit that is all of
 // them, because there is a limit to how many there can be.
-func (a *api) sessions(w http.ResponseWriter, r *http.Request) {
+func (a *api) sessions(w http.ResponseWriter, r *http.Request, c caller) error {
 	before, limit, err := pageQuery(r.URL.RawQuery, stepkey.MaxListedSessions)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	claims, _ := guard.FromContext(r.Context())
-	sessions, next, err := a.service.Sessions(r.Context(), claims, (*stepkey.SessionPlace)(before), limit)
+	sessions, next, err := a.service.Sessions(r.Context(), c.claims, (*stepkey.SessionPlace)(before), limit)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, sessionsAnswer{
-		Sessions: sessionAnswers(sessions, claims.SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
+		Sessions: sessionAnswers(sessions, c.claims.SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
 	})
+	return nil
 }
 
 func sessionAnswers(sessions []stepkey.Session, current string) []sessionAnswer {

@@ -2,17 +2,15 @@ package httpapi
 
 import (
 	"net/http"
-
-	"github.com/stepkey/stepkey/guard"
 )
 
 // profile answers with what the token says, as the original does.
-func (a *api) profile(w http.ResponseWriter, r *http.Request) {
-	claims, _ := guard.FromContext(r.Context())
-	writeJSON(w, http.StatusOK, claims)
+func (a *api) profile(w http.ResponseWriter, r *http.Request, c caller) error {
+	writeJSON(w, http.StatusOK, c.claims)
+	return nil
 }
 
 // histories stands for whatever an application keeps behind level full.
-func (a *api) histories(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, success{true})
+func (a *api) histories(w http.ResponseWriter, _ *http.Request, _ caller) error {
+	return succeed(w, nil)
 }

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/token"
+)
+
+// handler answers a request, or returns why it does not. It has written nothing then.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// caller is the user on whose behalf a request acts, as the guard verified it.
+type caller struct {
+	claims token.Claims
+	client stepkey.Client
+}
+
+// callerHandler is a handler that needs a caller.
+type callerHandler func(w http.ResponseWriter, r *http.Request, c caller) error
+
+// answer returns h with its errors written as problem documents.
+func (a *api) answer(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+// withCaller returns h for requests that a guard has let through.
+func (a *api) withCaller(h callerHandler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		claims, ok := guard.FromContext(r.Context())
+		if !ok {
+			return stepkey.ErrUnauthorized
+		}
+		return h(w, r, caller{claims, a.clientOf(r)})
+	}
+}
+
+// fail answers with what err means, and logs it where it is our fault.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var p problem
+	decided := errors.As(err, &p)
+	if !decided {
+		p = problemOf(err)
+	}
+	if p.code == problemPasswordTooShort.code {
+		p.detail = tooShort(a.service.MinPasswordLength())
+	}
+	if !decided && p.status >= http.StatusInternalServerError {
+		a.log.ErrorContext(r.Context(), "request failed",
+			"request", requestID(r.Context()), "route", r.Pattern, "error", err)
+	}
+	writeProblem(w, r, p)
+}
+
+type success struct {
+	Success bool `json:"success"`
+}
+
+// succeed answers for what has been done, unless it failed.
+func succeed(w http.ResponseWriter, err error) error { return confirm(w, http.StatusOK, err) }
+
+// accept answers for what will be done, unless it was refused.
+func accept(w http.ResponseWriter, err error) error { return confirm(w, http.StatusAccepted, err) }
+
+func confirm(w http.ResponseWriter, status int, err error) error {
+	if err != nil {
+		return err
+	}
+	writeJSON(w, status, success{true})
+	return nil
+}
