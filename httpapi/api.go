@@ -109,6 +109,9 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	return limitTime(options.RequestTimeout, withRequestID(handler))
 }
 
+// pathAccount is the page where people manage their account.
+const pathAccount = "/account"
+
 // pagePaths are the pages that share no path with the API.
 func pagePaths() []string {
 	return []string{

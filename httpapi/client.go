@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/clientip"
@@ -36,52 +35,4 @@ func (a *api) clientOf(r *http.Request) stepkey.Client {
 		c.Address = clientip.Network(c.IP).String()
 	}
 	return c
-}
-
-// Of browsers the order decides: most of them also name those they descend from.
-var (
-	browsers = [][2]string{
-		{"Edg", "Edge"},
-		{"OPR/", "Opera"},
-		{"SamsungBrowser", "Samsung Internet"},
-		{"Firefox", "Firefox"},
-		{"FxiOS", "Firefox"},
-		{"CriOS", "Chrome"},
-		{"Chrome", "Chrome"},
-		{"Safari", "Safari"},
-		{"curl", "curl"},
-		{"Go-http-client", "Go"},
-	}
-	systems = [][2]string{
-		{"iPhone", "iPhone"},
-		{"iPad", "iPad"},
-		{"Android", "Android"},
-		{"CrOS", "ChromeOS"},
-		{"Windows", "Windows"},
-		{"Mac OS X", "macOS"},
-		{"Linux", "Linux"},
-	}
-)
-
-func deviceOf(userAgent string) string {
-	browser, system := firstMatch(browsers, userAgent), firstMatch(systems, userAgent)
-	switch {
-	case browser == "" && system == "":
-		return stepkey.UnknownDevice
-	case browser == "":
-		return system
-	case system == "":
-		return browser
-	default:
-		return browser + " on " + system
-	}
-}
-
-func firstMatch(words [][2]string, text string) string {
-	for _, word := range words {
-		if strings.Contains(text, word[0]) {
-			return word[1]
-		}
-	}
-	return ""
 }

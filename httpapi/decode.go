@@ -63,6 +63,23 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return body, nil
 }
 
+type linkBody struct {
+	Token *string `json:"token"`
+}
+
+// decodeLink reads the token of a link. It checks only that there is one: a token of
+// another form is as unknown as any.
+func decodeLink(w http.ResponseWriter, r *http.Request) (string, error) {
+	body, err := decode[linkBody](w, r, maxCredentialsBody)
+	if err != nil {
+		return "", err
+	}
+	if body.Token == nil {
+		return "", stepkey.ErrInvalidRequest
+	}
+	return *body.Token, nil
+}
+
 // writeJSON answers with v.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")

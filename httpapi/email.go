@@ -64,67 +64,10 @@ func (a *api) removeEmail(w http.ResponseWriter, r *http.Request, c caller) erro
 	return succeed(w, a.service.RemoveEmail(r.Context(), c.claims))
 }
 
-type linkBody struct {
-	Token *string `json:"token"`
-}
-
-// decodeLink reads the token of a link, which is not looked at further than that it is
-// there: one of another form is as unknown as any.
-func decodeLink(w http.ResponseWriter, r *http.Request) (string, error) {
-	body, err := decode[linkBody](w, r, maxCredentialsBody)
-	if err != nil {
-		return "", err
-	}
-	if body.Token == nil {
-		return "", stepkey.ErrInvalidRequest
-	}
-	return *body.Token, nil
-}
-
 func (a *api) confirmEmail(w http.ResponseWriter, r *http.Request) error {
 	link, err := decodeLink(w, r)
 	if err != nil {
 		return err
 	}
 	return succeed(w, a.service.ConfirmEmail(r.Context(), link, a.clientOf(r)))
-}
-
-func (a *api) freeze(w http.ResponseWriter, r *http.Request) error {
-	link, err := decodeLink(w, r)
-	if err != nil {
-		return err
-	}
-	return succeed(w, a.service.Freeze(r.Context(), link, a.clientOf(r)))
-}
-
-type resetRequestBody struct {
-	Email    string `json:"email"`
-	Username string `json:"username"`
-}
-
-// requestReset answers alike whoever is meant; see RequestPasswordReset.
-func (a *api) requestReset(w http.ResponseWriter, r *http.Request) error {
-	body, err := decode[resetRequestBody](w, r, maxCredentialsBody)
-	if err != nil {
-		return err
-	}
-	return accept(w, a.service.RequestPasswordReset(r.Context(), stepkey.ResetRequest{
-		Email: body.Email, Username: body.Username, Client: a.clientOf(r), Devices: a.cookies.devicesOf(r),
-	}))
-}
-
-type resetBody struct {
-	Token    *string `json:"token"`
-	Password *string `json:"password"`
-}
-
-func (a *api) resetPassword(w http.ResponseWriter, r *http.Request) error {
-	body, err := decode[resetBody](w, r, maxCredentialsBody)
-	if err != nil {
-		return err
-	}
-	if body.Token == nil || body.Password == nil {
-		return stepkey.ErrInvalidRequest
-	}
-	return succeed(w, a.service.ResetPassword(r.Context(), *body.Token, *body.Password, a.clientOf(r)))
 }

@@ -1,11 +1,7 @@
 package httpapi
 
 import (
-	"fmt"
 	"net/http"
-	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/stepkey/stepkey"
 )
@@ -42,44 +38,5 @@ func (a *api) passkeyLogInVerify(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.writeGrant(w, http.StatusCreated, granted)
-	return nil
-}
-
-// pathAccount is the page where people see and change what their account has.
-const pathAccount = "/account"
-
-// passkeyEndpointsMaxAge is how long password managers go on with the addresses.
-const passkeyEndpointsMaxAge = time.Hour
-
-type passkeyEndpoints struct {
-	Enroll string `json:"enroll"`
-	Manage string `json:"manage"`
-}
-
-// passkeyEndpoints tells password managers where people add and manage passkeys (W3C
-// "A Well-Known URL for Relying Party Passkey Endpoints"). Without pages there is no such
-// place.
-func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
-	if a.pages == nil {
-		return problemNotFound
-	}
-	page := a.service.PublicURL() + pathAccount
-	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
-	if err != nil {
-		return err
-	}
-	cacheControl := fmt.Sprintf("public, max-age=%d", int(passkeyEndpointsMaxAge.Seconds()))
-	writeCacheable(w, r, "application/json", cacheControl, content)
-	return nil
-}
-
-// changePasswordPage is where password managers send people (W3C "A Well-Known URL for
-// Changing Passwords"). Without pages there is no such place.
-func (a *api) changePasswordPage(w http.ResponseWriter, r *http.Request) error {
-	if a.pages == nil {
-		return problemNotFound
-	}
-	w.Header().Set("Location", pathAccount+"#password")
-	w.WriteHeader(http.StatusFound)
 	return nil
 }

@@ -106,6 +106,14 @@ func (a *api) recoverByLink(w http.ResponseWriter, r *http.Request) error {
 	return a.recovered(w, granted, err)
 }
 
+func (a *api) freeze(w http.ResponseWriter, r *http.Request) error {
+	link, err := decodeLink(w, r)
+	if err != nil {
+		return err
+	}
+	return succeed(w, a.service.Freeze(r.Context(), link, a.clientOf(r)))
+}
+
 // recovered answers with the token of a session at level recovery. The refresh cookie of
 // the session before is worth nothing any more, so it goes.
 func (a *api) recovered(w http.ResponseWriter, granted stepkey.Grant, err error) error {

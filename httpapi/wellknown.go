@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/stepkey/stepkey"
+)
+
+// publicKeys lets verifiers keep the keys for a while. A new key is published for longer
+// than that before it signs.
+func (a *api) publicKeys() handler {
+	cacheControl := fmt.Sprintf("public, max-age=%d", int(stepkey.JWKSMaxAge.Seconds()))
+	return func(w http.ResponseWriter, r *http.Request) error {
+		keys, err := json.Marshal(a.service.PublicKeys())
+		if err != nil {
+			return err
+		}
+		writeCacheable(w, r, "application/jwk-set+json", cacheControl, keys)
+		return nil
+	}
+}
+
+// relatedOriginsMaxAge is how long browsers go on with the list: a page that is added
+// or taken out is known everywhere a few minutes later.
+const relatedOriginsMaxAge = 5 * time.Minute
+
+type relatedOrigins struct {
+	Origins []string `json:"origins"`
+}
+
+// relatedOrigins tells browsers which pages outside the passkeys' domain may use
+// them (WebAuthn L3 §5.11). Where there are none it is not there.
+func (a *api) relatedOrigins(w http.ResponseWriter, r *http.Request) error {
+	origins := a.service.RelatedOrigins()
+	if len(origins) == 0 {
+		return problemNotFound
+	}
+	content, err := json.Marshal(relatedOrigins{origins})
+	if err != nil {
+		return err
+	}
+	cacheControl := fmt.Sprintf("public, max-age=%d", int(relatedOriginsMaxAge.Seconds()))
+	writeCacheable(w, r, "application/json", cacheControl, content)
+	return nil
+}
+
+// endedSessions lets verifiers elsewhere learn which sessions have ended. The tag is that
+// of the content and of the time of signing, so that an unchanged list costs a 304.
+func (a *api) endedSessions(w http.ResponseWriter, r *http.Request) error {
+	list, version, err := a.service.EndedSessions()
+	return writeEnded(w, r, list, version, err)
+}
+
+// endedSessionsOf is endedSessions for one minute.
+func (a *api) endedSessionsOf(w http.ResponseWriter, r *http.Request) error {
+	minute, err := strconv.ParseInt(r.PathValue("minute"), 10, 64)
+	if err != nil {
+		return problemNotFound
+	}
+	list, version, err := a.service.EndedSessionsOf(minute)
+	return writeEnded(w, r, list, version, err)
+}
+
+func writeEnded(w http.ResponseWriter, r *http.Request, list []byte, version string, err error) error {
+	if err != nil {
+		return err
+	}
+	writeTagged(w, r, "application/octet-stream", "public, no-cache", `"`+version+`"`, list)
+	return nil
+}
+
+// passkeyEndpointsMaxAge is how long password managers go on with the addresses.
+const passkeyEndpointsMaxAge = time.Hour
+
+type passkeyEndpoints struct {
+	Enroll string `json:"enroll"`
+	Manage string `json:"manage"`
+}
+
+// passkeyEndpoints tells password managers where people add and manage passkeys (W3C
+// "A Well-Known URL for Relying Party Passkey Endpoints"). Without pages there is no such
+// place.
+func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
+	if a.pages == nil {
+		return problemNotFound
+	}
+	page := a.service.PublicURL() + pathAccount
+	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
+	if err != nil {
+		return err
+	}
+	cacheControl := fmt.Sprintf("public, max-age=%d", int(passkeyEndpointsMaxAge.Seconds()))
+	writeCacheable(w, r, "application/json", cacheControl, content)
+	return nil
+}
+
+// changePasswordPage is where password managers send people (W3C "A Well-Known URL for
+// Changing Passwords"). Without pages there is no such place.
+func (a *api) changePasswordPage(w http.ResponseWriter, r *http.Request) error {
+	if a.pages == nil {
+		return problemNotFound
+	}
+	w.Header().Set("Location", pathAccount+"#password")
+	w.WriteHeader(http.StatusFound)
+	return nil
+}
+
+// writeCacheable answers with something public, or with 304 if the client has it.
+func writeCacheable(w http.ResponseWriter, r *http.Request, contentType, cacheControl string, content []byte) {
+	sum := sha256.Sum256(content)
+	writeTagged(w, r, contentType, cacheControl, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, content)
+}
+
+// allowEveryPage lets pages of every origin read public keys and the description of the
+// API. A listed page may send cookies along; browsers take no wildcard with those.
+func allowEveryPage(h http.Header) {
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
+}
+
+func writeTagged(w http.ResponseWriter, r *http.Request, contentType, cacheControl, etag string, content []byte) {
+	h := w.Header()
+	h.Set("Cache-Control", cacheControl)
+	h.Set("ETag", etag)
+	allowEveryPage(h)
+	if r.Header.Get("If-None-Match") == etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", contentType)
+	_, _ = w.Write(content)
+}
