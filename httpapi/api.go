@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/internal/content"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -19,6 +20,21 @@ type Options struct {
 	// addresses that lead to the account page are 404. The types of problems are
 	// still names below /docs, because clients may compare them.
 	Pages http.Handler
+
+	// NoSignUp leaves out POST /auth/signup, for an application that imports its users.
+	// What an option leaves out is 404 and is missing from /openapi.json. The pages of
+	// webui still offer it.
+	NoSignUp bool
+
+	// NoEmail leaves out everything that needs a mailer: the address of an account,
+	// passwords reset by e-mail, recovery by e-mail, and the pages that links in mails
+	// lead to.
+	NoEmail bool
+
+	// NoDemo leaves out /users/profile and /users/histories, the examples of what an
+	// application protects at each level, and the demo page, which calls them: / leads
+	// to the account page instead.
+	NoDemo bool
 
 	// CORSOrigins are the origins of pages elsewhere that may call the API, each
 	// exactly as a browser writes it. Like the pages of [stepkey.Config.Origins],
@@ -67,8 +83,14 @@ type api struct {
 	stopping      <-chan struct{}
 	introspection [sha256.Size]byte // digest of the secret; zero for none
 
-	pages http.Handler // nil for none
+	pages   http.Handler // nil for none
+	without parts
+
+	description content.Content // of what is served, as an OpenAPI document
 }
+
+// parts are those that an application leaves out.
+type parts struct{ signUp, email, demo bool }
 
 // New returns the handler. It is safe for concurrent use. It panics if one of
 // Options.CORSOrigins is not the origin of a page, such as `*` or null.
@@ -83,6 +105,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 		options.ClientIP = peerIP
 	}
 	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping, pages: options.Pages}
+	a.without = parts{signUp: options.NoSignUp, email: options.NoEmail, demo: options.NoDemo}
 	a.cookies = cookiesFor(service.Origins())
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
@@ -92,12 +115,14 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	a.guard = guard.New(service.Verifier(), guard.Options{Refuse: refuse, Clock: service.Now, Ended: service, Spender: service})
 
 	mux := http.NewServeMux()
-	for _, route := range a.routes() {
+	routes := a.routes()
+	a.description = describe(a.served(routes))
+	for _, route := range routes {
 		for _, path := range route.paths {
 			mux.Handle(path, route.methods)
 		}
 	}
-	mountPages(mux, options.Pages)
+	a.mountPages(mux)
 	mux.Handle("/", http.HandlerFunc(notFound))
 
 	var handler http.Handler = mux
@@ -113,26 +138,38 @@ func New(service *stepkey.Service, options Options) http.Handler {
 const pathAccount = "/account"
 
 // pagePaths are the pages that share no path with the API.
-func pagePaths() []string {
-	return []string{
-		"/", "/docs", stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe, stepkey.PathRecover, stepkey.PathRecoverByLink,
+func (a *api) pagePaths() []string {
+	if a.pages == nil {
+		return nil
 	}
+	paths := []string{"/docs", stepkey.PathRecover, stepkey.PathRecoverByLink}
+	if !a.without.demo {
+		paths = append(paths, "/")
+	}
+	if !a.without.email {
+		paths = append(paths, stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe)
+	}
+	return paths
 }
 
 // mountPages gives the pages their own paths, so that everything else that is not
 // there is answered by the API.
-func mountPages(mux *http.ServeMux, pages http.Handler) {
-	if pages == nil {
+func (a *api) mountPages(mux *http.ServeMux) {
+	if a.pages == nil {
 		return
 	}
-	for _, path := range pagePaths() {
+	for _, path := range a.pagePaths() {
 		if path == "/" {
 			path = "/{$}"
 		}
-		mux.Handle(path, pages)
+		mux.Handle(path, a.pages)
+	}
+	if a.without.demo {
+		// The pages link to /, to sign in.
+		mux.Handle("/{$}", a.answer(redirectTo(pathAccount)))
 	}
 	for _, path := range []string{"/favicon.ico", "/assets/", "/stepkey.js", "/stepkey.d.ts"} {
-		mux.Handle(path, pages)
+		mux.Handle(path, a.pages)
 	}
 }
 

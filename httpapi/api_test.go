@@ -110,7 +110,7 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 			}
 		}
 	}
-	for _, page := range pagePaths() {
+	for _, page := range a.pagePaths() {
 		routed = append(routed, "GET "+page)
 	}
 	for path, item := range readDocument(t).Paths {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -48,15 +47,6 @@ func TestResourcesAreAssembled(t *testing.T) {
 	}
 }
 
-// member is a name and a value, with the white space that the value was written with.
-type member struct {
-	name  string
-	value jsontext.Value
-}
-
-// object keeps the order of its members.
-type object []member
-
 // add appends the members, or returns an error for a name that is there already.
 func (o *object) add(members ...member) error {
 	for _, m := range members {
@@ -75,47 +65,6 @@ func (o object) find(name string) jsontext.Value {
 		}
 	}
 	return nil
-}
-
-func parseObject(text []byte) (object, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(text))
-	if _, err := decoder.ReadToken(); err != nil {
-		return nil, err
-	}
-	var o object
-	for decoder.PeekKind() != '}' {
-		name, err := decoder.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		named := name.String() // valid until the next read
-		value, err := decoder.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		o = append(o, member{named, bytes.Clone(value)})
-	}
-	if _, err := decoder.ReadToken(); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.ReadToken(); err != io.EOF {
-		return nil, fmt.Errorf("after the object: %v", err)
-	}
-	return o, nil
-}
-
-// value returns the object as JSON that stands at the indentation.
-func (o object) value(indentation string) jsontext.Value {
-	var text bytes.Buffer
-	for i, m := range o {
-		separator := ",\n"
-		if i == 0 {
-			separator = "{\n"
-		}
-		fmt.Fprintf(&text, "%s%s  %q: %s", separator, indentation, m.name, m.value)
-	}
-	fmt.Fprintf(&text, "\n%s}", indentation)
-	return text.Bytes()
 }
 
 // assemble returns the document.

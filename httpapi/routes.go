@@ -17,9 +17,62 @@ type route struct {
 
 // routes lists everything that the API answers.
 func (a *api) routes() []route {
+	routes := a.coreRoutes()
+	if a.pages != nil {
+		routes = append(routes, a.routesToPages()...)
+	}
+	if !a.without.signUp {
+		routes = append(routes, route{[]string{"/auth/signup"}, methods{"POST": a.anonymous(a.signUp)}})
+	}
+	if !a.without.email {
+		routes = append(routes, a.emailRoutes()...)
+	}
+	if !a.without.demo {
+		routes = append(routes, a.demoRoutes()...)
+	}
+	return routes
+}
+
+// routesToPages lead password managers to the account page.
+func (a *api) routesToPages() []route {
+	return []route{
+		{[]string{"/.well-known/passkey-endpoints"}, readable(a.fromMemory(a.passkeyEndpoints))},
+		{[]string{"/.well-known/change-password"}, readable(a.fromMemory(a.changePasswordPage()))},
+	}
+}
+
+// emailRoutes need a mailer, apart from beginning a recovery by e-mail, which shares its path with the routes of the core.
+func (a *api) emailRoutes() []route {
+	login := a.signedIn(a.guard.RequireLogin)
+	return []route{
+		{[]string{"/account/email"}, methods{
+			"GET":    login(a.email),
+			"HEAD":   login(a.email),
+			"POST":   login(a.requestEmail),
+			"DELETE": login(a.removeEmail),
+		}},
+		{[]string{"/account/email/verify"}, methods{"POST": a.anonymous(a.confirmEmail)}},
+		{[]string{"/recovery/password"}, methods{"POST": a.anonymous(a.requestReset)}},
+		{[]string{"/recovery/password/finish"}, methods{"POST": a.anonymous(a.resetPassword)}},
+		{[]string{"/recovery/passkey/finish"}, methods{"POST": login(a.finishRecovery)}},
+		{[]string{"/recovery/freeze"}, methods{"POST": a.anonymous(a.freeze)}},
+	}
+}
+
+// demoRoutes are the original's examples of what an application keeps behind each level.
+func (a *api) demoRoutes() []route {
+	login := a.signedIn(a.guard.RequireLogin)
+	full := a.signedIn(a.guard.RequireFull)
+	return []route{
+		{[]string{"/users/profile"}, readable(login(a.profile))},
+		{[]string{"/users/histories"}, readable(full(a.histories))},
+	}
+}
+
+// coreRoutes lists what cannot be left out.
+func (a *api) coreRoutes() []route {
 	login := a.signedIn(a.guard.RequireLogin)
 	enrolment := a.signedIn(a.guard.RequireEnrolment)
-	full := a.signedIn(a.guard.RequireFull)
 
 	registrationOptions := enrolment(a.registrationOptions)
 	stepUpOptions := login(a.stepUpOptions)
@@ -30,8 +83,11 @@ func (a *api) routes() []route {
 	if a.pages != nil {
 		account["GET"], account["HEAD"] = budgeted{a.pages, fixed}, budgeted{a.pages, fixed}
 	}
+	recovery := methods{"DELETE": login(a.cancelRecovery)}
+	if !a.without.email {
+		recovery["POST"] = login(a.recoverByMail)
+	}
 	return []route{
-		{[]string{"/auth/signup"}, methods{"POST": a.anonymous(a.signUp)}},
 		{[]string{"/auth/login", "/auth/signin"}, methods{"POST": a.anonymous(a.logIn)}},
 
 		{[]string{"/auth/refresh"}, methods{"POST": a.anonymous(a.refresh)}},
@@ -74,39 +130,36 @@ func (a *api) routes() []route {
 			"DELETE": login(a.deletePasskey),
 		}},
 
-		{[]string{"/account/email"}, methods{
-			"GET":    login(a.email),
-			"HEAD":   login(a.email),
-			"POST":   login(a.requestEmail),
-			"DELETE": login(a.removeEmail),
-		}},
-		{[]string{"/account/email/verify"}, methods{"POST": a.anonymous(a.confirmEmail)}},
-		{[]string{"/recovery/password"}, methods{"POST": a.anonymous(a.requestReset)}},
-		{[]string{"/recovery/password/finish"}, methods{"POST": a.anonymous(a.resetPassword)}},
 		{[]string{"/account/recovery"}, readable(login(a.recovery))},
 		{[]string{"/account/recovery/codes"}, methods{"POST": login(a.replaceRecoveryCodes)}},
 		{[]string{"/recovery/code"}, methods{"POST": login(a.useRecoveryCode)}},
-		{[]string{"/recovery/passkey"}, methods{
-			"POST":   login(a.recoverByMail),
-			"DELETE": login(a.cancelRecovery),
-		}},
-		{[]string{"/recovery/passkey/finish"}, methods{"POST": login(a.finishRecovery)}},
+		{[]string{"/recovery/passkey"}, recovery},
 		{[]string{"/recovery/link"}, methods{"POST": a.anonymous(a.recoverByLink)}},
-		{[]string{"/recovery/freeze"}, methods{"POST": a.anonymous(a.freeze)}},
-
-		{[]string{"/users/profile"}, readable(login(a.profile))},
-		{[]string{"/users/histories"}, readable(full(a.histories))},
 
 		{[]string{"/.well-known/jwks.json"}, readable(a.fromMemory(a.publicKeys()))},
 		{[]string{"/.well-known/ended-sessions"}, readable(a.fromMemory(a.endedSessions))},
 		{[]string{"/.well-known/ended-sessions/{minute}"}, readable(a.fromMemory(a.endedSessionsOf))},
 		{[]string{"/.well-known/webauthn"}, readable(a.fromMemory(a.relatedOrigins))},
-		{[]string{"/.well-known/passkey-endpoints"}, readable(a.fromMemory(a.passkeyEndpoints))},
-		{[]string{"/.well-known/change-password"}, readable(a.fromMemory(a.changePasswordPage))},
-		{[]string{"/openapi.json"}, readable(a.fromMemory(a.openAPI()))},
+		{[]string{"/openapi.json"}, readable(a.fromMemory(a.openAPI))},
 		{[]string{"/livez"}, readable(a.fromMemory(a.alive))},
 		{[]string{"/readyz"}, readable(a.admitted(readiness, a.service.AdmitReadiness, a.ready))},
 	}
+}
+
+// served names the operations that are described, by method and path as in "GET /account". HEAD is described by GET.
+func (a *api) served(routes []route) map[string]bool {
+	served := map[string]bool{}
+	for _, route := range routes {
+		for _, path := range route.paths {
+			for method := range route.methods {
+				served[method+" "+path] = method != http.MethodHead
+			}
+		}
+	}
+	for _, path := range a.pagePaths() {
+		served["GET "+path] = true
+	}
+	return served
 }
 
 // methods answers each method that a resource knows, and every other with 405.

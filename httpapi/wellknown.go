@@ -85,12 +85,8 @@ type passkeyEndpoints struct {
 }
 
 // passkeyEndpoints tells password managers where people add and manage passkeys (W3C
-// "A Well-Known URL for Relying Party Passkey Endpoints"). Without pages there is no such
-// place.
+// "A Well-Known URL for Relying Party Passkey Endpoints").
 func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
-	if a.pages == nil {
-		return problemNotFound
-	}
 	page := a.service.PublicURL() + pathAccount
 	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
 	if err != nil {
@@ -102,14 +98,15 @@ func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
 }
 
 // changePasswordPage is where password managers send people (W3C "A Well-Known URL for
-// Changing Passwords"). Without pages there is no such place.
-func (a *api) changePasswordPage(w http.ResponseWriter, r *http.Request) error {
-	if a.pages == nil {
-		return problemNotFound
+// Changing Passwords").
+func (a *api) changePasswordPage() handler { return redirectTo(pathAccount + "#password") }
+
+func redirectTo(location string) handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Location", location)
+		w.WriteHeader(http.StatusFound)
+		return nil
 	}
-	w.Header().Set("Location", pathAccount+"#password")
-	w.WriteHeader(http.StatusFound)
-	return nil
 }
 
 // writeCacheable answers with something public, or with 304 if the client has it.

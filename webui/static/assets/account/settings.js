@@ -55,8 +55,14 @@ async function changePassword() {
 	});
 }
 
+/** An application may leave out e-mail altogether. */
+function whereLeftOut(error) {
+	if (error.kind !== "not_found") throw error;
+	return { available: false };
+}
+
 export const showEmail = () => load("email", async inside => {
-	const { available, email, pending } = await stepkey.call("GET", "/account/email"), button = byId("change-email");
+	const { available, email, pending } = await stepkey.call("GET", "/account/email").catch(whereLeftOut), button = byId("change-email");
 	button.hidden = !available;
 	if (!available) return inside.replaceChildren(mail.off);
 	button.textContent = email || pending ? mail.change : mail.add;

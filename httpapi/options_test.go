@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// servedOperations lists the operations of the document that a handler serves.
+func servedOperations(t *testing.T, h http.Handler) []string {
+	t.Helper()
+	var served document
+	if err := json.NewDecoder(send(h, "GET", "/openapi.json", "").Body).Decode(&served); err != nil {
+		t.Fatal(err)
+	}
+	return operationsOf(served)
+}
+
+// With nothing left out, the whole document is served.
+func TestWholeDocumentIsServed(t *testing.T) {
+	var served, whole any
+	h := newHandler(newService(t), Options{Pages: http.NotFoundHandler()})
+	err := errors.Join(json.NewDecoder(send(h, "GET", "/openapi.json", "").Body).Decode(&served), json.Unmarshal(openAPIDocument, &whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(served, whole) {
+		t.Error("what is served differs from openapi.json")
+	}
+}
+
+// What an option leaves out is neither there nor described, and all else is both.
+func TestPartsThatAreLeftOut(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	service := newService(t)
+	all := servedOperations(t, newHandler(service, Options{Pages: page}))
+	for _, test := range []struct {
+		name    string
+		options Options
+		without []string
+	}{
+		{"sign-up", Options{Pages: page, NoSignUp: true}, []string{"POST /auth/signup"}},
+		{"demo", Options{Pages: page, NoDemo: true}, []string{"GET /users/profile", "GET /users/histories", "GET /"}},
+		{"e-mail", Options{Pages: page, NoEmail: true}, []string{
+			"GET /account/email", "POST /account/email", "DELETE /account/email", "POST /account/email/verify",
+			"POST /recovery/password", "POST /recovery/password/finish", "POST /recovery/passkey", "POST /recovery/passkey/finish",
+			"POST /recovery/freeze", "GET /confirm-email", "GET /reset-password", "GET /not-me",
+		}},
+		{"pages", Options{}, []string{
+			"GET /", "GET /docs", "GET /account", "GET /confirm-email", "GET /reset-password", "GET /not-me", "GET /recover", "GET /recover-by-link",
+			"GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHandler(service, test.options)
+			described := servedOperations(t, h)
+			for _, operation := range all {
+				out := slices.Contains(test.without, operation)
+				if slices.Contains(described, operation) == out {
+					t.Errorf("%s: described is %t", operation, !out)
+				}
+				method, path, _ := strings.Cut(operation, " ")
+				if strings.Contains(path, "/.well-known/webauthn") || strings.Contains(path, "{") {
+					continue // 404 also where it is served
+				}
+				status := send(h, method, path, "").StatusCode
+				if gone := status == http.StatusNotFound || status == http.StatusMethodNotAllowed; gone != out && !(operation == "GET /" && test.options.NoDemo) {
+					t.Errorf("%s: %d, left out is %t", operation, status, out)
+				}
+			}
+		})
+	}
+}
+
+// Pages link to the demo page, to sign in.
+func TestWithoutDemoTheAccountPageTakesItsPlace(t *testing.T) {
+	got := send(newHandler(newService(t), Options{Pages: http.NotFoundHandler(), NoDemo: true}), "GET", "/", "")
+	if got.StatusCode != http.StatusFound || got.Header.Get("Location") != "/account" {
+		t.Errorf("%d to %q", got.StatusCode, got.Header.Get("Location"))
+	}
+}
+
+func operationsOf(d document) (operations []string) {
+	for path, item := range d.Paths {
+		for method := range item {
+			operations = append(operations, strings.ToUpper(method)+" "+path)
+		}
+	}
+	return operations
+}
