@@ -9,7 +9,6 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
-	"github.com/stepkey/stepkey/internal/content"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -20,6 +19,12 @@ type Options struct {
 	// addresses that lead to the account page are 404. The types of problems are
 	// still names below /docs, because clients may compare them.
 	Pages http.Handler
+
+	// Prefix is the path below which the handler is mounted, such as "/auth-service",
+	// for the links in its answers. The default is what [http.StripPrefix] removed
+	// from the path of each request. Set it where a proxy removes the prefix, or where
+	// the well-known addresses are mounted at the root as well.
+	Prefix string
 
 	// NoSignUp leaves out POST /auth/signup, for an application that imports its users.
 	// What an option leaves out is 404 and is missing from /openapi.json. The pages of
@@ -86,7 +91,7 @@ type api struct {
 	pages   http.Handler // nil for none
 	without parts
 
-	description content.Content // of what is served, as an OpenAPI document
+	description *description
 }
 
 // parts are those that an application leaves out.
@@ -131,7 +136,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	handler = closeConnections(options.Stopping, handler)
 	handler = secureHeaders(options.HSTS, handler)
 	handler = logRequests(options.Log, handler)
-	return limitTime(options.RequestTimeout, withRequestID(handler))
+	return limitTime(options.RequestTimeout, withRequestID(escaped(options.Prefix), handler))
 }
 
 // pathAccount is the page where people manage their account.

@@ -215,7 +215,7 @@ func TestNothingSentComesBackOrIsLogged(t *testing.T) {
 
 func TestPanicIsAPlain500(t *testing.T) {
 	var log bytes.Buffer
-	h := withRequestID(recoverPanics(slog.New(slog.NewJSONHandler(&log, nil)), http.HandlerFunc(
+	h := withRequestID("", recoverPanics(slog.New(slog.NewJSONHandler(&log, nil)), http.HandlerFunc(
 		func(http.ResponseWriter, *http.Request) { panic("hunter2") })))
 	got := send(h, "GET", "/", "")
 	text, _ := io.ReadAll(got.Body)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,10 +21,23 @@ import (
 //go:embed openapi.json
 var openAPIDocument []byte
 
-// describe returns the OpenAPI document of what these options leave: operations that are not served are not in it. It is
-// compact, and held compressed too, because /docs loads it. It panics if the embedded document is malformed, which the
-// tests rule out.
-func describe(served map[string]bool) content.Content {
+// description is the OpenAPI document of what these options leave: operations that are not served are not in it. It is compact,
+// and held compressed too, because /docs loads it.
+type description struct {
+	root placed
+
+	// elsewhere is for the prefix that was asked for last. A handler has one, as a rule.
+	elsewhere atomic.Pointer[placed]
+}
+
+// placed is a document for a handler that is mounted at a prefix.
+type placed struct {
+	content.Content
+	prefix string
+}
+
+// describe panics if the embedded document is malformed, which the tests rule out.
+func describe(served map[string]bool) *description {
 	text, err := onlyServed(openAPIDocument, served)
 	if err != nil {
 		panic(err)
@@ -31,7 +46,36 @@ func describe(served map[string]bool) content.Content {
 	if err != nil {
 		panic(err)
 	}
-	return document
+	return &description{root: placed{Content: document}}
+}
+
+// at returns the document for a handler that is mounted at a prefix, which is empty for the root.
+func (d *description) at(prefix string) (content.Content, error) {
+	if prefix == "" {
+		return d.root.Content, nil
+	}
+	if last := d.elsewhere.Load(); last != nil && last.prefix == prefix {
+		return last.Content, nil
+	}
+	document, err := content.New("application/json", []byte(withPrefix(string(d.root.Body()), prefix)))
+	if err != nil {
+		return content.Content{}, err
+	}
+	d.elsewhere.Store(&placed{document, prefix})
+	return document, nil
+}
+
+// withPrefix puts a prefix before the paths that clients follow or compare. Those of the operations are relative to the server.
+func withPrefix(compact, prefix string) string {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(prefix), `\`, `\\`)
+	return strings.NewReplacer(
+		`"servers":[{"url":"/"}]`, `"servers":[{"url":"`+prefix+`"}]`,
+		`"pattern":"^/docs#`, `"pattern":"^`+pattern+`/docs#`,
+		`"type":"/docs#`, `"type":"`+prefix+`/docs#`,
+		`"optionsEndpoint":"/`, `"optionsEndpoint":"`+prefix+`/`,
+		`"const":"/`, `"const":"`+prefix+`/`,
+		` /docs.`, ` `+prefix+`/docs.`,
+	).Replace(compact)
 }
 
 // onlyServed returns the document, in compact form, without the operations that are not served. An operation is named by its

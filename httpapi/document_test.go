@@ -170,7 +170,7 @@ func exampleOf(p problem) problemBody {
 	case problemResetTooRecent.code:
 		p.possibleFrom = at
 	}
-	body := p.body()
+	body := p.body("")
 	if p.status >= http.StatusInternalServerError {
 		body.RequestID = "4f1c9a60b7e2d835"
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,26 +12,36 @@ import (
 	"time"
 )
 
-type requestIDKey struct{}
+type aboutKey struct{}
+
+// aboutRequest is what the context of a request tells.
+type aboutRequest struct {
+	id     string
+	prefix string // of the links in its answer; see mountedAt
+}
+
+func about(ctx context.Context) aboutRequest {
+	known, _ := ctx.Value(aboutKey{}).(aboutRequest)
+	return known
+}
 
 // withRequestID gives each request an id of our own, by which an answer can be
 // found in the log. An id that the client sends is not taken: it could be
-// anything.
-func withRequestID(next http.Handler) http.Handler {
+// anything. Links in the answer begin with prefix, or with the path at which the
+// handler is mounted.
+func withRequestID(prefix string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var raw [8]byte
 		// crypto/rand does not fail; it ends the process instead.
 		_, _ = rand.Read(raw[:])
 		id := hex.EncodeToString(raw[:])
 		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		known := aboutRequest{id, cmp.Or(prefix, mountedAt(r))}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), aboutKey{}, known)))
 	})
 }
 
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
+func requestID(ctx context.Context) string { return about(ctx).id }
 
 // secureHeaders sets what holds for every answer. Pages replace the policy for
 // content and the rule for caches by their own.

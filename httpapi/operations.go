@@ -6,9 +6,13 @@ import (
 
 // openAPI serves the description of the API.
 func (a *api) openAPI(w http.ResponseWriter, r *http.Request) error {
+	document, err := a.description.at(prefixOf(r.Context()))
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Cache-Control", "public, no-cache")
 	allowEveryPage(w.Header())
-	a.description.ServeHTTP(w, r)
+	document.ServeHTTP(w, r)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -349,10 +350,11 @@ type problemBody struct {
 	StatusCode int    `json:"statusCode"`
 }
 
-// body returns the document of a problem. Where a request id belongs into it, it is the caller's to add.
-func (p problem) body() problemBody {
+// body returns the problem document for a handler that is mounted at the prefix. The caller adds the request id.
+func (p problem) body(prefix string) problemBody {
+	p.detail = strings.Replace(p.detail, "/docs", prefix+"/docs", 1)
 	body := problemBody{
-		Type: "/docs#" + p.code, Title: p.title, Status: p.status, Detail: p.detail, Code: p.code,
+		Type: prefix + "/docs#" + p.code, Title: p.title, Status: p.status, Detail: p.detail, Code: p.code,
 		UsableFrom: p.usableFrom, PossibleFrom: p.possibleFrom,
 		Message: p.message, Error: http.StatusText(p.status), StatusCode: p.status,
 	}
@@ -360,7 +362,7 @@ func (p problem) body() problemBody {
 		body.Message = p.detail
 	}
 	if p.code == problemStepUpRequired.code {
-		body.OptionsEndpoint = "/passkeys/authenticate/options"
+		body.OptionsEndpoint = prefix + "/passkeys/authenticate/options"
 	}
 	return body
 }
@@ -368,7 +370,7 @@ func (p problem) body() problemBody {
 // writeProblem is the one place that answers with a problem.
 func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	noteRefusal(r, p.code)
-	body := p.body()
+	body := p.body(prefixOf(r.Context()))
 	if p.status >= http.StatusInternalServerError {
 		body.RequestID = requestID(r.Context())
 	}

@@ -87,7 +87,7 @@ type passkeyEndpoints struct {
 // passkeyEndpoints tells password managers where people add and manage passkeys (W3C
 // "A Well-Known URL for Relying Party Passkey Endpoints").
 func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
-	page := a.service.PublicURL() + pathAccount
+	page := a.service.PublicURL() + prefixOf(r.Context()) + pathAccount
 	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
 	if err != nil {
 		return err
@@ -101,9 +101,10 @@ func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
 // Changing Passwords").
 func (a *api) changePasswordPage() handler { return redirectTo(pathAccount + "#password") }
 
-func redirectTo(location string) handler {
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		w.Header().Set("Location", location)
+// redirectTo leads to a path of this handler.
+func redirectTo(path string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Location", prefixOf(r.Context())+path)
 		w.WriteHeader(http.StatusFound)
 		return nil
 	}

@@ -157,6 +157,16 @@ func TestNothingFromElsewhere(t *testing.T) {
 	}
 }
 
+// The pages work below any prefix, so no link in them begins with a slash.
+func TestLinksAreRelative(t *testing.T) {
+	for url, content := range served(t) {
+		links := regexp.MustCompile(`(?:href|src|action|data-call|from|import)(?:=|: | )"/[^"]*"|\bfetch\("/[^"]*"|\["/[^"]*", "[A-Z]`)
+		if found := links.FindString(content); found != "" {
+			t.Errorf("%s: %s", url, found)
+		}
+	}
+}
+
 // references are the paths that a page needs, with those its modules import, which this follows.
 func references(t *testing.T, url string) []string {
 	t.Helper()
@@ -172,21 +182,18 @@ func references(t *testing.T, url string) []string {
 		if !ok {
 			t.Errorf("%s is used and does not exist", url)
 		}
-		for _, match := range regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(content, -1) {
-			follow(match[1])
+		for _, match := range regexp.MustCompile(`(?:src|href)="(assets/[^"]+)"`).FindAllStringSubmatch(content, -1) {
+			follow("/" + match[1])
 		}
 		if path.Ext(url) != ".js" {
 			return
 		}
 		for _, match := range regexp.MustCompile(`(?m)(?:from |import\(?)"([^"]+)"`).FindAllStringSubmatch(content, -1) {
-			switch {
-			case strings.HasPrefix(match[1], "/"):
-				follow(match[1])
-			case strings.HasPrefix(match[1], "./"):
-				follow(path.Join(path.Dir(url), match[1]))
-			default:
-				t.Errorf("%s imports %s, which browsers cannot resolve", url, match[1])
+			if !strings.HasPrefix(match[1], "./") && !strings.HasPrefix(match[1], "../") {
+				t.Errorf("%s imports %s, which is not relative", url, match[1])
+				continue
 			}
+			follow(path.Join(path.Dir(url), match[1]))
 		}
 	}
 	follow(url)
@@ -249,7 +256,7 @@ func TestIDsExist(t *testing.T) {
 			ids[match[1]] = true
 		}
 		var wanted []string
-		for _, match := range regexp.MustCompile(`\s(?:for|aria-labelledby|aria-describedby|href)="#?([^"/]+)"`).FindAllStringSubmatch(contents[page], -1) {
+		for _, match := range regexp.MustCompile(`\s(?:(?:for|aria-labelledby|aria-describedby)="|href="#)([^"]+)"`).FindAllStringSubmatch(contents[page], -1) {
 			wanted = append(wanted, strings.Fields(match[1])...)
 		}
 		for _, url := range references(t, page) {

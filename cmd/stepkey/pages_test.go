@@ -30,9 +30,10 @@ func TestPagesAreLight(t *testing.T) {
 			text, sent := compressed(t, "http://localhost:"+port+address)
 			weight += sent
 			for _, match := range loads.FindAllStringSubmatch(text, -1) {
-				name := match[1] + match[2] + match[3]
-				if strings.HasPrefix(name, ".") {
-					name = path.Join(path.Dir(address), name)
+				// Imports are relative to the module, all else to the page.
+				name := path.Join("/", match[1]+match[3])
+				if match[2] != "" {
+					name = path.Join(path.Dir(address), match[2])
 				}
 				load(name)
 			}
@@ -49,7 +50,7 @@ func TestPagesAreLight(t *testing.T) {
 }
 
 // loads finds files in HTML, imports of modules, and calls of fetch.
-var loads = regexp.MustCompile(`(?:src|href)="(/assets/[^"]+|/stepkey\.js)"|(?m:(?:from |import\(?)"([./][^"]+)")|\bfetch\("(/[^"]+)"`)
+var loads = regexp.MustCompile(`(?:src|href)="(assets/[^"]+|stepkey\.js)"|(?m:(?:from |import\(?)"(\.[^"]+)")|\bfetch\("([^"]+)"`)
 
 // compressed gets a file as browsers do, and returns its text and how many bytes came.
 func compressed(t *testing.T, address string) (text string, sent int) {

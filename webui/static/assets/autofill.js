@@ -1,6 +1,7 @@
 // Passkeys in the list that browsers show at a username field: mediation "conditional" (WebAuthn Level 3 section 5.1.4).
 
-import { StepkeyError, stepkey } from "/stepkey.js";
+import { StepkeyError } from "../stepkey.js";
+import { stepkey } from "./client.js";
 
 /**
  * Returns what offers them while `wanted()`. It is to be called whenever they may be missing: at the start, after any other

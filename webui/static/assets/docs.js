@@ -8,7 +8,7 @@ const methods = ["get", "post", "put", "patch", "delete"];
 
 async function load() {
 	try {
-		const response = await fetch("/openapi.json");
+		const response = await fetch("openapi.json");
 		if (!response.ok) throw new Error(String(response.status));
 		draw(await response.json());
 	} catch {

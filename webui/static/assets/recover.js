@@ -1,14 +1,14 @@
 // /recover and /recover-by-link: ways back for who has lost all passkeys. Both end at level recovery, which adds a passkey
 // and opens nothing else. The token of a link stands behind the # of the address, as on the pages of link.js.
 
-import { createStepkey } from "/stepkey.js";
+import { createStepkey } from "../stepkey.js";
 import { onSubmit, refuse, tell } from "./card.js";
 import { explain } from "./failures.js";
 import { added, dead, open, refused, sent, waiting, wrong } from "./words/recover.js";
 import { fields, waitFor } from "./words/common.js";
 
 // What is reached here is for this page alone, and for a quarter of an hour.
-const stepkey = createStepkey({ refresh: false });
+const stepkey = createStepkey({ base: new URL("..", import.meta.url).pathname, refresh: false });
 const token = location.hash.slice(1), byLink = location.pathname.endsWith("-by-link");
 
 /** Shows these forms, and goes to the first field or button. */

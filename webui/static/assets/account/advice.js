@@ -1,10 +1,11 @@
 // What is said above the list of passkeys: one thing at most, the most pressing.
 
-import { stepkey, supported } from "/stepkey.js";
-import { byId, press } from "/assets/dom.js";
-import { note } from "/assets/notice.js";
-import { notices } from "/assets/words/common.js";
-import { passkeys as words } from "/assets/words/account.js";
+import { supported } from "../../stepkey.js";
+import { stepkey } from "../client.js";
+import { byId, press } from "../dom.js";
+import { note } from "../notice.js";
+import { notices } from "../words/common.js";
+import { passkeys as words } from "../words/account.js";
 import { part } from "./ui.js";
 
 let list = null, codes = 0, used = null;

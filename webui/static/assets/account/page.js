@@ -1,12 +1,13 @@
 // /account: sign in, then everything that belongs to an account.
 
-import { stepkey, supported } from "/stepkey.js";
-import { passkeyList } from "/assets/autofill.js";
-import { announce, byId, el, icon, settled } from "/assets/dom.js";
-import { explain } from "/assets/failures.js";
-import { wait } from "/assets/wait.js";
-import { fields, levels, notices, status, title } from "/assets/words/common.js";
-import { said, titles, who } from "/assets/words/account.js";
+import { supported } from "../../stepkey.js";
+import { stepkey } from "../client.js";
+import { passkeyList } from "../autofill.js";
+import { announce, byId, el, icon, settled } from "../dom.js";
+import { explain } from "../failures.js";
+import { wait } from "../wait.js";
+import { fields, levels, notices, status, title } from "../words/common.js";
+import { said, titles, who } from "../words/account.js";
 import { backed, observe } from "./advice.js";
 import * as passkeys from "./passkeys.js";
 import * as recovery from "./recovery.js";

@@ -1,9 +1,10 @@
 // The list of passkeys: add, rename in place, delete.
 
-import { stepkey, supported } from "/stepkey.js";
-import { announce, byId, el, icon } from "/assets/dom.js";
-import { passkey as kinds } from "/assets/words/common.js";
-import { dialogs, passkeys as words, said } from "/assets/words/account.js";
+import { supported } from "../../stepkey.js";
+import { stepkey } from "../client.js";
+import { announce, byId, el, icon } from "../dom.js";
+import { passkey as kinds } from "../words/common.js";
+import { dialogs, passkeys as words, said } from "../words/account.js";
 import { advise } from "./advice.js";
 import { ask, attempt, dotted, load, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
 

@@ -1,10 +1,10 @@
 // Recovery codes, shown once, and the warning that a recovery is going on.
 
-import { stepkey } from "/stepkey.js";
-import { announce, byId, copy, el, press } from "/assets/dom.js";
-import { note, notice } from "/assets/notice.js";
-import { status } from "/assets/words/common.js";
-import { codes as words, dialogs, pending, said, stop } from "/assets/words/account.js";
+import { stepkey } from "../client.js";
+import { announce, byId, copy, el, press } from "../dom.js";
+import { note, notice } from "../notice.js";
+import { status } from "../words/common.js";
+import { codes as words, dialogs, pending, said, stop } from "../words/account.js";
 import { ask, attempt, load, onPress, until } from "./ui.js";
 
 let left = 0, fresh = null, told = () => {};

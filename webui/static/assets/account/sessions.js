@@ -1,8 +1,8 @@
 // Where the person is signed in: this one first, end one, end all others.
 
-import { stepkey } from "/stepkey.js";
-import { announce, byId, el, icon } from "/assets/dom.js";
-import { dialogs, said, sessions as words } from "/assets/words/account.js";
+import { stepkey } from "../client.js";
+import { announce, byId, el, icon } from "../dom.js";
+import { dialogs, said, sessions as words } from "../words/account.js";
 import { ask, attempt, dotted, load, onPress, phone, rowButton, when } from "./ui.js";
 
 let others = 0;

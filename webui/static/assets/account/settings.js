@@ -1,9 +1,9 @@
 // Password, e-mail, recent activity, and the end of the account.
 
-import { stepkey } from "/stepkey.js";
-import { announce, byId, el, icon, press } from "/assets/dom.js";
-import { fields } from "/assets/words/common.js";
-import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "/assets/words/account.js";
+import { stepkey } from "../client.js";
+import { announce, byId, el, icon, press } from "../dom.js";
+import { fields } from "../words/common.js";
+import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "../words/account.js";
 import * as passkeys from "./passkeys.js";
 import { download } from "./recovery.js";
 import { ask, attempt, confirmed, field, load, onPress, tell, when } from "./ui.js";

@@ -1,12 +1,13 @@
 // What the sections of /account share: notices, busy buttons, rows, and the one dialog.
 
-import { StepkeyError, stepkey } from "/stepkey.js";
-import { announce, byId, el, icon, press } from "/assets/dom.js";
-import { explain } from "/assets/failures.js";
-import { notice } from "/assets/notice.js";
-import { waitingFor } from "/assets/wait.js";
-import { actions, busy, status, title } from "/assets/words/common.js";
-import { at, dialogs, gone } from "/assets/words/account.js";
+import { StepkeyError } from "../../stepkey.js";
+import { stepkey } from "../client.js";
+import { announce, byId, el, icon, press } from "../dom.js";
+import { explain } from "../failures.js";
+import { notice } from "../notice.js";
+import { waitingFor } from "../wait.js";
+import { actions, busy, status, title } from "../words/common.js";
+import { at, dialogs, gone } from "../words/account.js";
 
 export const part = (section, what) => byId(section).querySelector(what);
 export const onPress = (id, act) => byId(id).addEventListener("click", act);
@@ -68,7 +69,7 @@ const stopped = () => new StepkeyError("stopped");
 
 /** Has a passkey verified; rejects when the person would rather not. */
 export async function confirmed() {
-	const ways = el("p", { class: "fine" }, dialogs.confirm.hint, " ", el("a", { href: "/recover" }, dialogs.confirm.ways));
+	const ways = el("p", { class: "fine" }, dialogs.confirm.hint, " ", el("a", { href: "recover" }, dialogs.confirm.ways));
 	const whom = el("p", { class: "whom" }, stepkey.session?.claims.username ?? "");
 	if (!await ask(dialogs.confirm, { body: [whom, ways], device: true, submit: signal => stepkey.stepUp({ signal }) })) throw stopped();
 }

@@ -1,10 +1,10 @@
 // Behind the scenes: every call of the client, taken apart. Passwords and tokens are masked: what is shown is soon in a
 // screenshot.
 
-import { decode } from "/stepkey.js";
-import { announce, byId, copy, el, icon } from "/assets/dom.js";
-import { status } from "/assets/words/common.js";
-import { log as words, notes } from "/assets/words/demo.js";
+import { decode } from "../../stepkey.js";
+import { announce, byId, copy, el, icon } from "../dom.js";
+import { status } from "../words/common.js";
+import { log as words, notes } from "../words/demo.js";
 
 let calls = [];
 

@@ -1,11 +1,12 @@
 // The demo: five steps from a new account to a page that only a passkey opens.
 
-import { StepkeyError, stepkey, supported } from "/stepkey.js";
-import { announce, byId, clock, copy, settled } from "/assets/dom.js";
-import { passkeyList } from "/assets/autofill.js";
-import { atFields, explain } from "/assets/failures.js";
-import { notice } from "/assets/notice.js";
-import { actions, fields, levels, notices, passkey, status } from "/assets/words/common.js";
+import { StepkeyError, supported } from "../../stepkey.js";
+import { stepkey } from "../client.js";
+import { announce, byId, clock, copy, settled } from "../dom.js";
+import { passkeyList } from "../autofill.js";
+import { atFields, explain } from "../failures.js";
+import { notice } from "../notice.js";
+import { actions, fields, levels, notices, passkey, status } from "../words/common.js";
 import { inspect, observe, startLog } from "./log.js";
 import * as offer from "./offer.js";
 import * as stand from "./stand.js";

@@ -1,8 +1,8 @@
 // Where you stand: the stair, the time left, and what the token says.
 
-import { announce, byId, clock, el } from "/assets/dom.js";
-import { levels, status } from "/assets/words/common.js";
-import { claims as meanings, factors, left, stairs, stand } from "/assets/words/demo.js";
+import { announce, byId, clock, el } from "../dom.js";
+import { levels, status } from "../words/common.js";
+import { claims as meanings, factors, left, stairs, stand } from "../words/demo.js";
 
 /** How long full level is fresh, in seconds. The server decides; this only shows it. */
 const FRESH = 300;

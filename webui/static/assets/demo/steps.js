@@ -1,10 +1,10 @@
 // The five steps as they look.
 
-import { byId, el, icon, press } from "/assets/dom.js";
-import { notice } from "/assets/notice.js";
-import { wait } from "/assets/wait.js";
-import { actions, busy, title } from "/assets/words/common.js";
-import { busyIn } from "/assets/words/demo.js";
+import { byId, el, icon, press } from "../dom.js";
+import { notice } from "../notice.js";
+import { wait } from "../wait.js";
+import { actions, busy, title } from "../words/common.js";
+import { busyIn } from "../words/demo.js";
 
 const names = ["signup", "signin", "add", "verify", "open"];
 const find = (step, what) => byId(step).querySelector(what);

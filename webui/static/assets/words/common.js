@@ -1,7 +1,7 @@
 // The English that scripts of more than one page can show, beside the sentences of /stepkey.js. What never changes on a page is
 // in its HTML.
 
-import { sentences } from "/stepkey.js";
+import { sentences } from "../../stepkey.js";
 
 const say = (kind, sign) => (lead, text, ...actions) => ({ kind, sign, lead, text, actions });
 const plain = say("plain", "info");

@@ -1,0 +1,34 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// mountedAt returns the path below which the handler is mounted, such as "/auth-service", or nothing where that is the root.
+// What http.StripPrefix has removed from the path is still in RequestURI.
+func mountedAt(r *http.Request) string {
+	if r.RequestURI == r.URL.Path {
+		return ""
+	}
+	requested, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return ""
+	}
+	prefix, stripped := strings.CutSuffix(requested.EscapedPath(), r.URL.EscapedPath())
+	// A browser takes what follows two slashes for a host.
+	if !stripped || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") {
+		return ""
+	}
+	return prefix
+}
+
+// prefixOf returns the prefix of the links in the answer to a request.
+func prefixOf(ctx context.Context) string { return about(ctx).prefix }
+
+// escaped returns a configured prefix as it stands in links.
+func escaped(prefix string) string {
+	return (&url.URL{Path: strings.TrimRight(prefix, "/")}).EscapedPath()
+}
