@@ -116,6 +116,34 @@ func TestProgramInREADMERuns(t *testing.T) {
 			t.Errorf("GET %s: %d, want %d", path, answer.StatusCode, want)
 		}
 	}
+
+	// httpapi.NewServer bounds headers to 16 KiB and those of net/http to 1 MiB.
+	request, err := http.NewRequestWithContext(t.Context(), "GET", base+"/livez", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Large", strings.Repeat("x", 64<<10))
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("64 KiB of headers: %d, want 431", answer.StatusCode)
+	}
+
+	if err := running.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err = <-ended
+	ended <- err
+	if err != nil {
+		t.Errorf("after an interrupt it ended with %v: %s", err, log.String())
+	}
+	// SQLite removes its log when the last connection is closed.
+	if _, err := os.Stat(filepath.Join(folder, "app.db-wal")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the store was not closed: app.db-wal: %v", err)
+	}
 }
 
 // Links to files of ours, and to headings in them, lead somewhere.

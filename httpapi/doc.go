@@ -2,7 +2,12 @@
 // *stepkey.Service.
 //
 //	handler := httpapi.New(service, httpapi.Options{})
-//	http.ListenAndServe("localhost:3000", handler)
+//	server := httpapi.NewServer(handler, httpapi.ServerOptions{})
+//	server.Addr = "localhost:3000"
+//	err := server.ListenAndServe()
+//
+// [Options] leave out what an application does not need. To mount the handler below a
+// path, use [http.StripPrefix]; links in answers and pages follow it.
 //
 // The contract is openapi.json, which the handler serves at /openapi.json. It is
 // assembled from the files in the folder openapi, one for each resource, and from the
@@ -15,5 +20,6 @@
 // (RFC 9457) with a stable code, written in problem.go and nowhere else. Nothing
 // that the client sent comes back in it, and no text of a library.
 //
-// Set timeouts on the http.Server that serves the handler; [NewServer] does.
+// [NewServer] bounds time, headers and connections. An http.Server of your own should
+// have timeouts too.
 package httpapi
