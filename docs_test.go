@@ -19,6 +19,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/httpapi"
+	policy "github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -225,7 +226,10 @@ func TestProblemCodesAreDocumented(t *testing.T) {
 	var api struct {
 		Components struct {
 			Schemas struct {
-				ProblemCode  struct{ Enum []string }
+				ProblemCode struct {
+					Enum     []string
+					Problems map[string]struct{ Status int } `json:"x-problems"`
+				}
 				GuardProblem struct {
 					Properties struct{ Code struct{ Enum []string } }
 				}
@@ -250,6 +254,19 @@ func TestProblemCodesAreDocumented(t *testing.T) {
 	all := sorted(append(schemas.ProblemCode.Enum, schemas.GuardProblem.Properties.Code.Enum...))
 	if got := codesIn(t, "webui/static/docs.html", `class="problem" id="(\w+)"`); !slices.Equal(got, all) {
 		t.Errorf("/docs has the codes\n%s\nopenapi.json\n%s", got, all)
+	}
+	page, err := os.ReadFile("webui/static/docs.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, problem := range schemas.ProblemCode.Problems {
+		heading := fmt.Sprintf(`<code>%s</code> <span class="out">%d</span>`, code, problem.Status)
+		if !strings.Contains(string(page), heading) {
+			t.Errorf("/docs does not say that %s has status %d", code, problem.Status)
+		}
+	}
+	if shortest := fmt.Sprintf("fewer than %d characters", policy.DefaultMinLength); !strings.Contains(string(page), shortest) {
+		t.Errorf("/docs does not say %q", shortest)
 	}
 }
 
