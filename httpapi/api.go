@@ -188,7 +188,7 @@ func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 		return
 	}
 	if refusal.StepUp() && refusal.Level == token.LevelPassword {
-		// Whoever does not suffice for that is at level recovery.
+		// A token that does not meet level password is at level recovery.
 		p := problemRecoveryOnly
 		p.status, p.challenge = refusal.Status, refusal.Challenge()
 		writeProblem(w, r, p)

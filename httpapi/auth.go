@@ -46,7 +46,7 @@ func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 // decodeCredentials looks at the shape only, and before anybody is looked up, so
 // that a wrong shape tells nothing about who exists.
 func decodeCredentials(w http.ResponseWriter, r *http.Request) (credentials, error) {
-	// Passwords in a URL end up in logs. Whoever tries is told at once.
+	// Passwords in a URL end up in logs, so a query is refused before anything else.
 	if r.URL.RawQuery != "" {
 		return credentials{}, stepkey.ErrInvalidRequest
 	}

@@ -74,7 +74,7 @@ func pageQuery(raw string, defaultLimit int) (before *stepkey.EventPlace, limit 
 }
 
 // A cursor is the place of an event or a session: its time in microseconds, as stores keep it,
-// and its id. It needs no signature: whoever makes one up goes on reading at another place of the
+// and its id. It needs no signature: a made-up one only reads on at another place of the
 // same record.
 const cursorBytes = 8 + len(uuid.UUID{})
 

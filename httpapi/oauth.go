@@ -33,8 +33,8 @@ func formToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	return "", stepkey.ErrInvalidRequest
 }
 
-// revoke ends the session of a token (RFC 7009). Who has a token may end it, so
-// nothing else is asked for. A token that is worth nothing is answered alike.
+// revoke ends the session of a token (RFC 7009). Having the token is permission
+// enough. The answer for an invalid token is the same.
 func (a *api) revoke(w http.ResponseWriter, r *http.Request) error {
 	presented, err := formToken(w, r)
 	if err != nil {
