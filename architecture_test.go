@@ -45,7 +45,9 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},
 		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis", "github.com/alecthomas/kong"}},
 		{"/memstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},
-		{"/sqlstore", "/internal/gcra /storage /token", nil},
+		{"/sqlstore", "/internal/gcra /sqlstore/internal/engine /storage /token", []string{http}},
+		{"/sqlstore/sqlite", "/internal/gcra /sqlstore /sqlstore/internal/engine /storage /token", []string{http}},
+		{"/sqlstore/postgres", "/internal/gcra /sqlstore /sqlstore/internal/engine /storage /token", []string{http}},
 		{"/redisstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},
 		{"/internal/nestjs", "/. " + core, []string{"github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard /internal/content " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
@@ -65,6 +67,26 @@ func TestDependencyDirection(t *testing.T) {
 			}
 			if slices.Contains(test.forbidden, dependency) {
 				t.Errorf("%s needs %s", module+test.pkg, dependency)
+			}
+		}
+	}
+}
+
+// A program that opens a store compiles no driver that it did not ask for. Two drivers for SQLite register the
+// same name, and a program with both does not start.
+func TestDriversApart(t *testing.T) {
+	const sqliteDrivers = "modernc.org/"
+	const postgresDriver = "github.com/jackc/"
+	for pkg, forbidden := range map[string][]string{
+		"/sqlstore":          {sqliteDrivers, postgresDriver},
+		"/sqlstore/sqlite":   {sqliteDrivers, postgresDriver},
+		"/sqlstore/postgres": {sqliteDrivers},
+	} {
+		for _, dependency := range dependencies(t, pkg) {
+			for _, prefix := range forbidden {
+				if strings.HasPrefix(dependency, prefix) {
+					t.Errorf("%s needs %s", module+pkg, dependency)
+				}
 			}
 		}
 	}

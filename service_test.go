@@ -17,6 +17,7 @@ import (
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/internal/rawsql"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
@@ -70,7 +71,7 @@ func onBoth(t *testing.T, test func(f *fixture)) {
 func migrated(t testing.TB) string {
 	t.Helper()
 	return pgtest.Clone(t, "stepkey", func(dsn string) error {
-		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
+		store, err := storeurl.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
 		if err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func migrated(t testing.TB) string {
 func fixtureOn(t testing.TB, url string) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, clock: storetest.NewClock()}
-	store, err := sqlstore.Open(t.Context(), url, sqlstore.Options{Clock: f.clock.Now, Timeout: patience.Long})
+	store, err := storeurl.Open(t.Context(), url, sqlstore.Options{Clock: f.clock.Now, Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
 	"github.com/stepkey/stepkey/internal/patience"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/memstore"
 	"github.com/stepkey/stepkey/sqlstore"
 )
@@ -38,7 +39,7 @@ func newServiceAt(t *testing.T, origins []string, related ...string) *stepkey.Se
 
 func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{Timeout: patience.Long})
+	store, err := storeurl.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}

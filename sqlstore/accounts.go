@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -29,7 +30,7 @@ const selectAccount = `
 func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	a, err := account(ctx, s.db.read, userID, sessionID, now)
+	a, err := account(ctx, s.read, userID, sessionID, now)
 	return a, s.translate(err)
 }
 
@@ -44,7 +45,7 @@ func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now t
 	return a, notFound(err)
 }
 
-func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
+func account(ctx context.Context, q engine.Queryer, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	rows, err := q.QueryContext(ctx, selectAccount, now, sessionID, userID)
 	if err != nil {
 		return storage.Account{}, err
@@ -68,7 +69,7 @@ func account(ctx context.Context, q queryer, userID, sessionID uuid.UUID, now ti
 }
 
 // scanAccount reads one row, and adds its passkey, if there is one, to a.
-func scanAccount(rows *sql.Rows, a *storage.Account) error {
+func scanAccount(rows engine.Rows, a *storage.Account) error {
 	u, s := &a.User, &a.Session
 	var p passkeyRow
 	var recovery recoveryRow

@@ -40,7 +40,7 @@ func (s *Store) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.A
 	now := a.At.UnixMicro()
 	var failures int
 	var until int64
-	err := s.db.write.QueryRowContext(ctx, chargeAttempt, a.Key[:], a.Known, now,
+	err := s.write.QueryRowContext(ctx, chargeAttempt, a.Key[:], a.Known, now,
 		storage.FreeAttempts, storage.FirstWait.Microseconds(), storage.MaxWait.Microseconds(),
 		storage.AttemptMemory.Microseconds(), storage.MaxAttempts, forgetAt(a)).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -71,7 +71,7 @@ func forgetAt(a storage.Attempt) *int64 {
 func (s *Store) blocked(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	var failures int
 	var until int64
-	err := s.db.read.QueryRowContext(ctx,
+	err := s.read.QueryRowContext(ctx,
 		`SELECT failures, blocked_until FROM {login_attempts} WHERE key = $1`, a.Key[:]).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return storage.Attempts{Wait: time.Second}, nil // set back a moment ago
@@ -94,7 +94,7 @@ func wait(failures int, until, now int64) time.Duration {
 func (s *Store) RefundAttempt(ctx context.Context, a storage.Attempt) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	_, err := s.db.write.ExecContext(ctx, `
+	_, err := s.write.ExecContext(ctx, `
 		UPDATE {login_attempts} SET failures = failures - 1, in_a_row = in_a_row - 1,
 		       blocked_until = CASE WHEN last_at = $2 THEN 0 ELSE blocked_until END
 		WHERE key = $1 AND failures > 0 AND in_a_row > 0`, a.Key[:], a.At.UnixMicro())

@@ -20,14 +20,14 @@ func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte,
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now()
-	_, err := s.db.write.ExecContext(ctx, `
+	_, err := s.write.ExecContext(ctx, `
 		INSERT INTO {challenges} (digest, purpose, user_id, session_id, state, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID, state, now, now.Add(ttl))
 	if err != nil {
 		return s.translate(err)
 	}
-	_, err = s.db.write.ExecContext(ctx, `
+	_, err = s.write.ExecContext(ctx, `
 		DELETE FROM {challenges} WHERE session_id = $1 AND digest NOT IN (
 			SELECT digest FROM {challenges} WHERE session_id = $1 AND expires_at > $2
 			ORDER BY created_at DESC, digest LIMIT $3)`,
@@ -43,7 +43,7 @@ func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, err
 	defer cancel()
 	var state []byte
 	var expiresAt time.Time
-	err := s.db.write.QueryRowContext(ctx, `
+	err := s.write.QueryRowContext(ctx, `
 		DELETE FROM {challenges} WHERE digest = $1 AND purpose = $2 AND user_id = $3 AND session_id = $4
 		RETURNING state, expires_at`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID).Scan(&state, &expiresAt)

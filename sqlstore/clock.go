@@ -26,6 +26,7 @@ const resync = 15 * time.Second
 // follower is the server's time as measured at the last look, carried on by this
 // machine's monotonic clock.
 type follower struct {
+	ask     func(context.Context) (server, local time.Time, err error)
 	timeout time.Duration // of one look
 	last    atomic.Pointer[reading]
 	end     context.CancelFunc
@@ -34,18 +35,20 @@ type follower struct {
 
 type reading struct{ server, local time.Time }
 
-func followServer(ctx context.Context, db databases, timeout time.Duration) (*follower, error) {
-	f := &follower{timeout: timeout}
-	if err := f.look(ctx, db); err != nil {
+func followServer(
+	ctx context.Context, ask func(context.Context) (server, local time.Time, err error), timeout time.Duration,
+) (*follower, error) {
+	f := &follower{ask: ask, timeout: timeout}
+	if err := f.look(ctx); err != nil {
 		return nil, err
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.end = cancel
-	f.done.Go(func() { f.follow(background, db) })
+	f.done.Go(func() { f.follow(background) })
 	return f, nil
 }
 
-func (f *follower) follow(ctx context.Context, db databases) {
+func (f *follower) follow(ctx context.Context) {
 	ticker := time.NewTicker(resync)
 	defer ticker.Stop()
 	for {
@@ -55,15 +58,15 @@ func (f *follower) follow(ctx context.Context, db databases) {
 		case <-ticker.C:
 			// A server that does not answer now is asked again; meanwhile the last
 			// reading holds.
-			_ = f.look(ctx, db)
+			_ = f.look(ctx)
 		}
 	}
 }
 
-func (f *follower) look(ctx context.Context, db databases) error {
+func (f *follower) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	server, local, err := postgresNow(ctx, db)
+	server, local, err := f.ask(ctx)
 	if err != nil {
 		return err
 	}

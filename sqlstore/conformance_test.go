@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
@@ -49,7 +50,7 @@ type place struct {
 
 func (p place) open(t *testing.T, clock func() time.Time) *sqlstore.Store {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), p.url, sqlstore.Options{Clock: clock, Schema: p.schema, Timeout: patience.Long})
+	store, err := storeurl.Open(t.Context(), p.url, sqlstore.Options{Clock: clock, Schema: p.schema, Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/rawsql"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -39,11 +40,11 @@ func TestDeadlineOfTheCaller(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
 		d := empty(t)
-		if _, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Timeout: -1}); err == nil {
+		if _, err := storeurl.Open(t.Context(), d.url, sqlstore.Options{Timeout: -1}); err == nil {
 			t.Error("a negative timeout is accepted")
 		}
 		session := addSession(t, open(t, d.url, nil))
-		store, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Timeout: time.Second})
+		store, err := storeurl.Open(t.Context(), d.url, sqlstore.Options{Timeout: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

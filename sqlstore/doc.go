@@ -1,15 +1,14 @@
-// Package sqlstore keeps what Stepkey knows in SQLite or PostgreSQL.
+// Package sqlstore keeps what Stepkey knows in SQLite or PostgreSQL. The packages
+// sqlstore/sqlite and sqlstore/postgres open a [Store], from a name or on the caller's own
+// pool. This package imports neither of them and no driver.
 //
-//	store, err := sqlstore.Open(ctx, "sqlite:data/stepkey.db", sqlstore.Options{})
-//	store, err := sqlstore.Open(ctx, "postgres://stepkey@db/stepkey", sqlstore.Options{})
-//
-// A [Store] is a storage.Store, a storage.Challenges and a storage.Limiter. [Open]
+// A Store is a storage.Store, a storage.Challenges and a storage.Limiter. Opening it
 // brings the schema up to date first; several instances may do so at once. Its tables
 // are apart from those of an application in the same database, as Options.Schema says.
 //
 // Both databases run the same statements, written by hand in the subset that
-// they share. Where they must differ, dialect.go says how, and no other file
-// knows. Whatever may happen only once is decided by one conditional statement
+// they share. Where they must differ, internal/engine/dialect.go says how, and no other
+// file knows. Whatever may happen only once is decided by one conditional statement
 // and not by reading before writing.
 //
 // # Time

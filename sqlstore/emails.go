@@ -38,7 +38,7 @@ func (s *Store) Email(ctx context.Context, userID uuid.UUID, now time.Time) (sto
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var state storage.EmailState
-	err := s.db.read.QueryRowContext(ctx, `
+	err := s.read.QueryRowContext(ctx, `
 		SELECT COALESCE((SELECT address FROM {emails} WHERE user_id = $1), ''),
 		       COALESCE((SELECT address FROM {mail_links}
 		                 WHERE user_id = $1 AND purpose = 'verify_email' AND expires_at > $2), '')`, userID, now).

@@ -13,7 +13,7 @@ import (
 func (s *Store) EndedSessions(ctx context.Context, after storage.EndedSession, limit int) ([]storage.EndedSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `
+	rows, err := s.read.QueryContext(ctx, `
 		SELECT id, user_id, ended_at FROM {sessions}
 		WHERE ended_at IS NOT NULL AND (ended_at, id) > ($1, $2)
 		ORDER BY ended_at, id LIMIT $3`, after.At, after.ID, limit)
@@ -39,7 +39,7 @@ func (s *Store) OpenSessions(
 ) ([]uuid.UUID, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `
+	rows, err := s.read.QueryContext(ctx, `
 		SELECT id FROM {sessions}
 		WHERE user_id = $1 AND ended_at IS NULL AND created_at < $2 AND expires_at > $3
 		ORDER BY expires_at DESC LIMIT $4`, userID, createdBefore, expiringAfter, limit)

@@ -27,7 +27,7 @@ type gooseLayout struct {
 // new tables would look as if all users were gone.
 func (t *tx) findGooseLayout(ctx context.Context, steps []step) (*gooseLayout, error) {
 	var schema string
-	err := t.QueryRowContext(ctx, t.dialect.schemaOf, "signing_keys").Scan(&schema)
+	err := t.QueryRowContext(ctx, t.dialect.SchemaOf, "signing_keys").Scan(&schema)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -35,13 +35,13 @@ func (t *tx) findGooseLayout(ctx context.Context, steps []step) (*gooseLayout, e
 		return nil, err
 	}
 	for table, column := range map[string]string{"signing_keys": "sealed", "users": "canonical_name", "passkeys": "credential_id"} {
-		columns, err := t.list(ctx, t.dialect.columns, schema, table)
+		columns, err := t.list(ctx, t.dialect.Columns, schema, table)
 		if err != nil || !columns[column] {
 			return nil, err
 		}
 	}
 	old := &gooseLayout{layout: layout{schema: schema}}
-	present, err := t.list(ctx, t.dialect.tables, schema)
+	present, err := t.list(ctx, t.dialect.Tables, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (t *tx) moveTable(ctx context.Context, old layout, name string) error {
 	if t.layout.prefix != "" {
 		to = quoted(t.layout.prefix + name)
 	}
-	if _, err := t.ExecContext(ctx, fmt.Sprintf(t.dialect.moveTable, old.table(name), to)); err != nil {
+	if _, err := t.ExecContext(ctx, fmt.Sprintf(t.dialect.MoveTable, old.table(name), to)); err != nil {
 		return err
 	}
 	if t.layout.prefix == "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -182,7 +183,7 @@ func (t *tx) whyRefused(ctx context.Context, refused []storage.UserRecord) (map[
 }
 
 // collect adds what a statement returns in its one column to set.
-func collect[T comparable](ctx context.Context, q queryer, set map[T]struct{}, statement string, args ...any) error {
+func collect[T comparable](ctx context.Context, q engine.Queryer, set map[T]struct{}, statement string, args ...any) error {
 	rows, err := q.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return err

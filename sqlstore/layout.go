@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
 
 // layout is where the tables of a Store are: in a schema, with names that begin alike.
@@ -14,14 +16,12 @@ type layout struct {
 	replacer *strings.Replacer
 }
 
-func postgresLayout(schema string) layout {
+func layoutIn(schema string, d engine.Dialect) layout {
+	if d.Prefixed {
+		prefix := schema + "_"
+		return layout{schema: "main", prefix: prefix, replacer: strings.NewReplacer("{", prefix, "}", "")}
+	}
 	return layout{schema: schema, replacer: strings.NewReplacer("{", quoted(schema)+".", "}", "")}
-}
-
-// sqliteLayout has everything in the one schema that there is.
-func sqliteLayout(schema string) layout {
-	prefix := schema + "_"
-	return layout{schema: "main", prefix: prefix, replacer: strings.NewReplacer("{", prefix, "}", "")}
 }
 
 // complete puts the names of tables, in their schema, in place of those in braces. Braces

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -96,7 +97,7 @@ func (d database) described(t *testing.T) []string {
 func (d database) openErr(t *testing.T, options sqlstore.Options) error {
 	t.Helper()
 	options.Timeout = cmp.Or(options.Timeout, patience.Long)
-	store, err := sqlstore.Open(t.Context(), d.url, options)
+	store, err := storeurl.Open(t.Context(), d.url, options)
 	if err != nil {
 		return err
 	}

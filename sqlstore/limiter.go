@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/gcra"
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -19,7 +20,7 @@ func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Dur
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now().UnixMicro()
-	err := s.eachBucket(ctx, charges, func(q queryer, c storage.Charge) error { return chargeBucket(ctx, q, c, now) })
+	err := s.eachBucket(ctx, charges, func(q engine.Queryer, c storage.Charge) error { return chargeBucket(ctx, q, c, now) })
 	if errors.Is(err, errRefused) {
 		return s.longestWait(ctx, charges, now)
 	}
@@ -30,7 +31,7 @@ func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Dur
 func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.eachBucket(ctx, charges, func(q queryer, c storage.Charge) error {
+	return s.eachBucket(ctx, charges, func(q engine.Queryer, c storage.Charge) error {
 		_, err := q.ExecContext(ctx,
 			`UPDATE {rate_limits} SET full_at = full_at - $1 WHERE bucket = $2`, rate(c).Step(c.Cost), c.Bucket)
 		return err
@@ -41,10 +42,10 @@ func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
 // in one transaction and in the order of their names, which is the same for
 // everybody, so that no two wait for each other.
 func (s *Store) eachBucket(
-	ctx context.Context, charges []storage.Charge, run func(queryer, storage.Charge) error,
+	ctx context.Context, charges []storage.Charge, run func(engine.Queryer, storage.Charge) error,
 ) error {
 	if len(charges) == 1 {
-		return s.translate(run(s.db.write, charges[0]))
+		return s.translate(run(s.write, charges[0]))
 	}
 	sorted := slices.SortedFunc(slices.Values(charges), func(a, b storage.Charge) int {
 		return cmp.Compare(a.Bucket, b.Bucket)
@@ -63,7 +64,7 @@ func (s *Store) eachBucket(
 var errRefused = errors.New("sqlstore: the bucket does not hold enough")
 
 // chargeBucket is gcra.Rate.Charge as a statement. A bucket without a row is full.
-func chargeBucket(ctx context.Context, q queryer, c storage.Charge, now int64) error {
+func chargeBucket(ctx context.Context, q engine.Queryer, c storage.Charge, now int64) error {
 	step, size := rate(c).Step(c.Cost), rate(c).Size()
 	charged, err := changed(ctx, q, `
 		INSERT INTO {rate_limits} AS b (bucket, full_at) VALUES ($1, $2)
@@ -83,7 +84,7 @@ func (s *Store) longestWait(ctx context.Context, charges []storage.Charge, now i
 	longest := int64(1)
 	for _, c := range charges {
 		var fullAt int64
-		err := s.db.read.QueryRowContext(ctx, `SELECT full_at FROM {rate_limits} WHERE bucket = $1`, c.Bucket).Scan(&fullAt)
+		err := s.read.QueryRowContext(ctx, `SELECT full_at FROM {rate_limits} WHERE bucket = $1`, c.Bucket).Scan(&fullAt)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, s.translate(err)
 		}

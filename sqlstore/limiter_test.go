@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -16,7 +17,7 @@ func BenchmarkCharge(b *testing.B) {
 		"sqlite":   func() string { return "sqlite:" + b.TempDir() + "/stepkey.db" },
 		"postgres": func() string { return pgtest.NewDatabase(b) },
 	} {
-		store, err := sqlstore.Open(b.Context(), url(), sqlstore.Options{})
+		store, err := storeurl.Open(b.Context(), url(), sqlstore.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

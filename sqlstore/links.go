@@ -54,7 +54,7 @@ func (s *Store) LinkOwner(
 ) (storage.User, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	u, err := scanUser(s.db.read.QueryRowContext(ctx, `
+	u, err := scanUser(s.read.QueryRowContext(ctx, `
 		SELECT `+userColumns+` FROM {mail_links} l JOIN {users} u ON u.id = l.user_id WHERE `+linkHolds,
 		digest[:], string(purpose), now))
 	return u, s.translate(err)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
 
 //go:embed migrations/*.sql
@@ -29,23 +31,22 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sqlTx, err := s.db.write.BeginTx(ctx, nil)
+	t, err := s.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", s.translate(err))
 	}
-	t := &tx{Tx: sqlTx, ctx: ctx, dialect: s.dialect, layout: s.layout}
 	if err := t.migrate(ctx, steps); err != nil {
-		return errors.Join(fmt.Errorf("sqlstore: migrate: %w", s.translate(explainRights(err))), ignoreDone(sqlTx.Rollback()))
+		return errors.Join(fmt.Errorf("sqlstore: migrate: %w", s.translate(s.db.Explain(err))), t.Rollback())
 	}
-	if err := sqlTx.Commit(); err != nil {
+	if err := t.Commit(); err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", s.translate(err))
 	}
 	return nil
 }
 
 func (t *tx) migrate(ctx context.Context, steps []step) error {
-	if t.dialect.migrationLock != "" {
-		if _, err := t.ExecContext(ctx, t.dialect.migrationLock); err != nil {
+	if t.dialect.MigrationLock != "" {
+		if _, err := t.ExecContext(ctx, t.dialect.MigrationLock); err != nil {
 			return err
 		}
 	}
@@ -75,7 +76,7 @@ func (t *tx) migrate(ctx context.Context, steps []step) error {
 // version is the version that the database is at. Before anything else it makes the schema
 // and the table that holds it, and moves what an earlier version of Stepkey kept elsewhere.
 func (t *tx) version(ctx context.Context, steps []step) (version int, err error) {
-	present, err := t.list(ctx, t.dialect.tables, t.layout.schema)
+	present, err := t.list(ctx, t.dialect.Tables, t.layout.schema)
 	if err != nil {
 		return 0, err
 	}
@@ -117,14 +118,14 @@ func (t *tx) refuseOccupied(present map[string]bool, steps []step) error {
 // createSchema makes the schema, unless there is one, and in it the table of versions.
 // PostgreSQL asks for the right to create schemas even IF NOT EXISTS one.
 func (t *tx) createSchema(ctx context.Context) error {
-	if t.dialect.createSchema != "" {
+	if t.dialect.CreateSchema != "" {
 		var exists bool
 		err := t.QueryRowContext(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, quoted(t.layout.schema)).Scan(&exists)
 		if err != nil {
 			return err
 		}
 		if !exists {
-			if _, err := t.ExecContext(ctx, fmt.Sprintf(t.dialect.createSchema, quoted(t.layout.schema))); err != nil {
+			if _, err := t.ExecContext(ctx, fmt.Sprintf(t.dialect.CreateSchema, quoted(t.layout.schema))); err != nil {
 				return err
 			}
 		}
@@ -154,16 +155,6 @@ func (t *tx) list(ctx context.Context, query string, args ...any) (map[string]bo
 		found[name] = true
 	}
 	return found, rows.Err()
-}
-
-// explainRights adds what to do where the role may not do what a migration does.
-func explainRights(err error) error {
-	const insufficientPrivilege = "42501"
-	if postgresCode(err) == insufficientPrivilege {
-		return fmt.Errorf("%w: the role of DATABASE_URL needs CREATE on the database, or has to own the schema of "+
-			"STEPKEY_DB_SCHEMA and the tables in it; docs/operations.md says how", err)
-	}
-	return err
 }
 
 // steps renders the migrations for this store, in their order. The name of a file begins
@@ -196,7 +187,7 @@ func (s *Store) step(name string) (step, error) {
 	}
 	var statements strings.Builder
 	err = text.Execute(&statements, struct {
-		dialect
+		engine.Dialect
 		IndexPrefix string
 	}{s.dialect, s.layout.prefix})
 	return step{version, statements.String()}, err

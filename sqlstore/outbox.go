@@ -83,12 +83,12 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 	if err := s.readyMail(ctx, now, limit+mailsMadeReady); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.write.QueryContext(ctx, `
+	rows, err := s.write.QueryContext(ctx, `
 		WITH next AS MATERIALIZED (
 			SELECT id, mailbox, rank, turn, next_try_at FROM {outbox}
 			WHERE state = 'ready' AND next_try_at <= $1 AND mailbox NOT IN (
 				SELECT mailbox FROM {outbox} WHERE state = 'sending' AND next_try_at > $1 AND mailbox <> '')
-			ORDER BY rank, turn, next_try_at, id LIMIT $4`+s.dialect.skip+`
+			ORDER BY rank, turn, next_try_at, id LIMIT $4`+s.dialect.Skip+`
 		), open AS MATERIALIZED (
 			SELECT n.*, row_number() OVER (PARTITION BY n.mailbox ORDER BY n.rank, n.turn, n.next_try_at, n.id) AS nth
 			FROM next n
@@ -119,10 +119,10 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 
 // readyMail makes ready what has waited for its time or for a sender that is gone.
 func (s *Store) readyMail(ctx context.Context, now time.Time, limit int) error {
-	_, err := s.db.write.ExecContext(ctx, `
+	_, err := s.write.ExecContext(ctx, `
 		UPDATE {outbox} SET state = 'ready' WHERE id IN (
 			SELECT id FROM {outbox} WHERE state <> 'ready' AND next_try_at <= $1
-			ORDER BY next_try_at LIMIT $2`+s.dialect.skip+`)`, now, limit)
+			ORDER BY next_try_at LIMIT $2`+s.dialect.Skip+`)`, now, limit)
 	return s.translate(err)
 }
 
@@ -130,7 +130,7 @@ func (s *Store) readyMail(ctx context.Context, now time.Time, limit int) error {
 func (s *Store) PutOffMail(ctx context.Context, id uuid.UUID, tries int, until time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	_, err := s.db.write.ExecContext(ctx,
+	_, err := s.write.ExecContext(ctx,
 		`UPDATE {outbox} SET next_try_at = $1, state = 'later' WHERE id = $2 AND tries = $3`, until, id, tries)
 	return s.translate(err)
 }

@@ -55,7 +55,7 @@ func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (storage.
 	var r storage.UserRecord
 	var p passkeyRow
 	var recovery recoveryRow
-	row := s.db.read.QueryRowContext(ctx, `
+	row := s.read.QueryRowContext(ctx, `
 		SELECT `+userColumns+`, `+passkeyColumns+`
 		FROM {passkeys} p JOIN {users} u ON u.id = p.user_id WHERE p.credential_id = $1`, credentialID)
 	if err := row.Scan(append(userTargets(&r.User, &recovery), p.targets()...)...); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 )
 
@@ -31,7 +32,7 @@ func startAtOnce(t *testing.T, d database) {
 	var instances sync.WaitGroup
 	for range 5 {
 		instances.Go(func() {
-			store, err := sqlstore.Open(context.Background(), d.url, sqlstore.Options{Timeout: patience.Long})
+			store, err := storeurl.Open(context.Background(), d.url, sqlstore.Options{Timeout: patience.Long})
 			if err == nil {
 				err = store.Close()
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -36,7 +37,7 @@ func (s *Store) UserRecord(ctx context.Context, canonicalName string) (storage.U
 
 // records reads the first limit users for whom the condition holds of arg, by id.
 func (s *Store) records(ctx context.Context, condition string, arg any, limit int) ([]storage.UserRecord, error) {
-	records, err := userPage(ctx, s.db.read, condition, arg, limit)
+	records, err := userPage(ctx, s.read, condition, arg, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -45,14 +46,14 @@ func (s *Store) records(ctx context.Context, condition string, arg any, limit in
 		places[r.User.ID] = i
 	}
 	for chunk := range slices.Chunk(records, chunkRows) {
-		if err := addPasskeys(ctx, s.db.read, chunk, records, places); err != nil {
+		if err := addPasskeys(ctx, s.read, chunk, records, places); err != nil {
 			return nil, err
 		}
 	}
 	return records, nil
 }
 
-func userPage(ctx context.Context, q queryer, condition string, arg any, limit int) ([]storage.UserRecord, error) {
+func userPage(ctx context.Context, q engine.Queryer, condition string, arg any, limit int) ([]storage.UserRecord, error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT `+userColumns+`, e.address, e.confirmed_at
 		FROM {users} u LEFT JOIN {emails} e ON e.user_id = u.id
@@ -83,7 +84,7 @@ func userPage(ctx context.Context, q queryer, condition string, arg any, limit i
 
 // addPasskeys reads the passkeys of the users in chunk into records.
 func addPasskeys(
-	ctx context.Context, q queryer, chunk, records []storage.UserRecord, places map[uuid.UUID]int,
+	ctx context.Context, q engine.Queryer, chunk, records []storage.UserRecord, places map[uuid.UUID]int,
 ) error {
 	ids := make([]any, len(chunk))
 	for i, r := range chunk {
@@ -118,14 +119,14 @@ func (s *Store) LastSignIns(ctx context.Context, userIDs []uuid.UUID) (map[uuid.
 	defer cancel()
 	last := make(map[uuid.UUID]time.Time)
 	for chunk := range slices.Chunk(userIDs, chunkRows) {
-		if err := addLastSignIns(ctx, s.db.read, chunk, last); err != nil {
+		if err := addLastSignIns(ctx, s.read, chunk, last); err != nil {
 			return nil, s.translate(err)
 		}
 	}
 	return last, nil
 }
 
-func addLastSignIns(ctx context.Context, q queryer, userIDs []uuid.UUID, last map[uuid.UUID]time.Time) error {
+func addLastSignIns(ctx context.Context, q engine.Queryer, userIDs []uuid.UUID, last map[uuid.UUID]time.Time) error {
 	args := make([]any, len(userIDs))
 	for i, id := range userIDs {
 		args[i] = id

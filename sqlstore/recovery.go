@@ -25,7 +25,7 @@ func (r recoveryRow) pending() *storage.PendingRecovery {
 func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `SELECT created_at FROM {recovery_codes} WHERE user_id = $1`, userID)
+	rows, err := s.read.QueryContext(ctx, `SELECT created_at FROM {recovery_codes} WHERE user_id = $1`, userID)
 	if err != nil {
 		return 0, nil, s.translate(err)
 	}
@@ -60,7 +60,7 @@ func (t *tx) ReplaceRecoveryCodes(
 // SpendRecoveryCode implements storage.RecoveryTx. It locks the user's row first: two
 // that spend different codes would otherwise wait for each other's.
 func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code storage.RecoveryCodeDigest) (bool, error) {
-	if _, err := t.ExecContext(ctx, `SELECT 1 FROM {users} WHERE id = $1`+t.dialect.rowLock, userID); err != nil {
+	if _, err := t.ExecContext(ctx, `SELECT 1 FROM {users} WHERE id = $1`+t.dialect.RowLock, userID); err != nil {
 		return false, err
 	}
 	spent, err := changed(ctx, t, `DELETE FROM {recovery_codes} WHERE user_id = $1 AND digest = $2`, userID, code[:])

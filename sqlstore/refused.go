@@ -13,7 +13,7 @@ import (
 func (s *Store) RecordRefusedCeremony(ctx context.Context, r storage.RefusedCeremony) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	_, err := s.db.write.ExecContext(ctx, `
+	_, err := s.write.ExecContext(ctx, `
 		INSERT INTO {refused_ceremonies} AS r (user_id, ceremony, reason, request_id, times, last_at)
 		SELECT id, $2, $3, $4, 1, CAST($5 AS BIGINT) FROM {users} WHERE id = $1 AND deleted_at IS NULL
 		ON CONFLICT (user_id, ceremony, reason) DO UPDATE SET
@@ -26,7 +26,7 @@ func (s *Store) RecordRefusedCeremony(ctx context.Context, r storage.RefusedCere
 func (s *Store) RefusedCeremonies(ctx context.Context, userID uuid.UUID) ([]storage.RefusedCeremony, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `
+	rows, err := s.read.QueryContext(ctx, `
 		SELECT ceremony, reason, request_id, times, last_at FROM {refused_ceremonies}
 		WHERE user_id = $1 ORDER BY last_at DESC, ceremony, reason`, userID)
 	if err != nil {

@@ -2,11 +2,11 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -78,7 +78,7 @@ func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (storage.Sessi
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var session storage.Session
-	err := s.db.read.QueryRowContext(ctx,
+	err := s.read.QueryRowContext(ctx,
 		`SELECT `+sessionColumns+` FROM {sessions} s WHERE s.id = $1 AND s.refresh_mode <> ''`, id).
 		Scan(sessionTargets(&session)...)
 	inUTC(&session)
@@ -91,7 +91,7 @@ func (s *Store) RotateSession(ctx context.Context, r storage.Rotation) (storage.
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var rotated storage.Rotated
-	err := s.db.write.QueryRowContext(ctx, `
+	err := s.write.QueryRowContext(ctx, `
 		UPDATE {sessions} AS s SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
 		       full_passkey_id = CASE
 		           WHEN full_at > $2 AND last_seen_at > $3
@@ -120,7 +120,7 @@ func (s *Store) Sessions(
 		condition += ` AND s.created_at <= $5 AND (s.created_at < $5 OR s.id > $6)`
 		args = append(args, before.At, before.ID)
 	}
-	rows, err := s.db.read.QueryContext(ctx, `
+	rows, err := s.read.QueryContext(ctx, `
 		SELECT `+sessionColumns+` FROM {sessions} s JOIN {users} u ON u.id = s.user_id
 		WHERE `+condition+` ORDER BY s.created_at DESC, s.id LIMIT $4`, args...)
 	if err != nil {
@@ -187,7 +187,7 @@ func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at 
 func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]storage.LoweredSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx, `
+	rows, err := s.read.QueryContext(ctx, `
 		SELECT id, lowered_at, full_passkey_id IS NOT NULL FROM {sessions}
 		WHERE lowered_at IS NOT NULL AND lowered_at >= $1`, since)
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]storage
 	return lowered, s.translate(rows.Err())
 }
 
-func ids(rows *sql.Rows) ([]uuid.UUID, error) {
+func ids(rows engine.Rows) ([]uuid.UUID, error) {
 	defer rows.Close()
 	var list []uuid.UUID
 	for rows.Next() {

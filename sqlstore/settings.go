@@ -47,7 +47,7 @@ func (t *tx) RevokeSigningKey(ctx context.Context, id string, at time.Time) erro
 func (s *Store) SigningKeys(ctx context.Context) ([]storage.SealedKey, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.db.read.QueryContext(ctx,
+	rows, err := s.read.QueryContext(ctx,
 		`SELECT id, sealed, created_at, activates_at, revoked_at FROM {signing_keys} ORDER BY activates_at DESC, id`)
 	if err != nil {
 		return nil, s.translate(err)
@@ -69,7 +69,7 @@ func (s *Store) SigningKeys(ctx context.Context) ([]storage.SealedKey, error) {
 func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	first, err := changed(ctx, s.db.write,
+	first, err := changed(ctx, s.write,
 		`INSERT INTO {spent_actions} (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, until)
 	return first, s.translate(err)
 }
@@ -126,7 +126,7 @@ func (s *Store) Events(
 		condition += ` AND at <= $3 AND (at < $3 OR id > $4)`
 		args = append(args, before.At, before.ID)
 	}
-	rows, err := s.db.read.QueryContext(ctx, `
+	rows, err := s.read.QueryContext(ctx, `
 		SELECT id, kind, at, user_id, session_id, passkey_id, reason FROM {events}
 		WHERE `+condition+` ORDER BY at DESC, id LIMIT $2`, args...)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -32,7 +32,7 @@ type Options struct {
 
 	// Schema keeps Stepkey's tables apart from those of others in the database. PostgreSQL
 	// has them in a schema of this name. SQLite has no schemas: there it is what the names of
-	// tables begin with, before an underscore. The default is "stepkey". [Open] creates it,
+	// tables begin with, before an underscore. The default is "stepkey". Opening a store creates it,
 	// and moves tables into it that an earlier version kept without.
 	Schema string
 
@@ -47,8 +47,10 @@ const DefaultSchema = "stepkey"
 // Store is a storage.Store, a storage.Challenges and a storage.Limiter. It is safe
 // for concurrent use.
 type Store struct {
-	db      databases
-	dialect dialect
+	db      engine.Database
+	write   pool // for statements that write
+	read    pool // for those that only read
+	dialect engine.Dialect
 	layout  layout
 	clock   clock
 	timeout time.Duration
@@ -62,43 +64,33 @@ var (
 	_ storage.Limiter    = (*Store)(nil)
 )
 
-// Open opens the database that url names, postgres://… or sqlite:PATH, and
-// brings its schema up to date. It fails, and changes nothing, where a newer version
-// of Stepkey has been at work. The caller closes the Store.
-func Open(ctx context.Context, url string, options Options) (*Store, error) {
+// New makes a Store of the database that open returns, and brings its schema up to date. It
+// is there for the packages that open a database: sqlstore/sqlite and sqlstore/postgres.
+func New(
+	ctx context.Context, options Options,
+	open func(ctx context.Context, timeout time.Duration) (engine.Database, error),
+) (*Store, error) {
 	if options.Timeout < 0 {
 		return nil, errors.New("sqlstore: Options.Timeout must not be negative")
 	}
-	options.Timeout = cmp.Or(options.Timeout, Timeout)
-	options.Schema = cmp.Or(options.Schema, DefaultSchema)
-	s, err := connect(ctx, url, options)
+	schema := cmp.Or(options.Schema, DefaultSchema)
+	if err := checkSchema(schema); err != nil {
+		return nil, err
+	}
+	timeout := cmp.Or(options.Timeout, Timeout)
+	db, err := open(ctx, timeout)
 	if err != nil {
 		return nil, err
 	}
-	s.keepEvents = cmp.Or(options.KeepEvents, KeepEvents)
+	layout := layoutIn(schema, db.Dialect)
+	s := &Store{
+		db: db, write: pool{db.Write, layout}, read: pool{db.Read, layout}, dialect: db.Dialect, layout: layout,
+		timeout: timeout, keepEvents: cmp.Or(options.KeepEvents, KeepEvents),
+	}
 	if err := s.prepare(ctx, options); err != nil {
-		return nil, errors.Join(err, s.db.close())
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
-}
-
-func connect(ctx context.Context, url string, options Options) (*Store, error) {
-	if err := checkSchema(options.Schema); err != nil {
-		return nil, err
-	}
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		s := &Store{dialect: sqliteDialect, layout: sqliteDialect.layoutIn(options.Schema), timeout: options.Timeout}
-		var err error
-		s.db, err = openSQLite(path, s.layout, s.timeout)
-		return s, err
-	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		s := &Store{dialect: postgresDialect, layout: postgresDialect.layoutIn(options.Schema), timeout: options.Timeout}
-		var err error
-		s.db, err = openPostgres(ctx, url, s.layout, s.timeout)
-		return s, s.translate(err)
-	}
-	return nil, errors.New("sqlstore: DATABASE_URL is neither postgres://… nor sqlite:PATH")
 }
 
 func (s *Store) prepare(ctx context.Context, options Options) error {
@@ -109,11 +101,11 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 		s.clock = fixedClock(options.Clock)
 		return nil
 	}
-	if s.dialect.name == sqliteDialect.name {
+	if s.db.Now == nil {
 		s.clock = fixedClock(time.Now)
 		return nil
 	}
-	follower, err := followServer(ctx, s.db, s.timeout)
+	follower, err := followServer(ctx, s.db.Now, s.timeout)
 	if err != nil {
 		return s.translate(err)
 	}
@@ -121,10 +113,10 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 	return nil
 }
 
-// Close ends all connections.
+// Close ends what the Store opened. A pool that the caller gave it stays open.
 func (s *Store) Close() error {
 	s.clock.stop()
-	return s.db.close()
+	return s.db.Close()
 }
 
 // Now is the time by which the store decides. It costs no round trip.
@@ -134,7 +126,7 @@ func (s *Store) Now() time.Time { return s.clock.now() }
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.translate(s.db.read.PingContext(ctx))
+	return s.translate(s.read.PingContext(ctx))
 }
 
 // InTx implements storage.Store.
@@ -145,7 +137,7 @@ func (s *Store) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	var err error
 	for range maxAttempts {
-		if err = s.inTxOnce(ctx, fn); err == nil || !s.dialect.retry(err) {
+		if err = s.inTxOnce(ctx, fn); err == nil || !s.db.Retry(err) {
 			break
 		}
 	}
@@ -155,14 +147,22 @@ func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	sqlTx, err := s.db.write.BeginTx(ctx, nil)
+	t, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := fn(&tx{Tx: sqlTx, ctx: ctx, dialect: s.dialect, layout: s.layout}); err != nil {
-		return errors.Join(err, ignoreDone(sqlTx.Rollback()))
+	done := false
+	defer func() {
+		if !done { // fn panics: nobody else would end the transaction
+			_ = t.Rollback()
+		}
+	}()
+	err = fn(t)
+	done = true
+	if err != nil {
+		return errors.Join(err, t.Rollback())
 	}
-	return sqlTx.Commit()
+	return t.Commit()
 }
 
 // bounded returns a context that ends by a deadline, its own or an earlier one of
@@ -175,13 +175,6 @@ func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
-}
-
 // translate makes the project's kinds of errors of the database's.
 func (s *Store) translate(err error) error {
 	switch {
@@ -189,18 +182,45 @@ func (s *Store) translate(err error) error {
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
 		return storage.ErrNotFound
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrConnDone), s.dialect.transient(err):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrConnDone), s.db.Transient(err):
 		return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
 	default:
 		return err
 	}
 }
 
+// pool is an engine.Pool whose statements name tables as layout.complete wants them.
+type pool struct {
+	engine.Pool
+	layout layout
+}
+
+func (p pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.Pool.ExecContext(ctx, p.layout.complete(query), args...)
+}
+
+func (p pool) QueryContext(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	return p.Pool.QueryContext(ctx, p.layout.complete(query), args...)
+}
+
+func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) engine.Row {
+	return p.Pool.QueryRowContext(ctx, p.layout.complete(query), args...)
+}
+
+// begin starts a transaction, which ends with ctx.
+func (s *Store) begin(ctx context.Context) (*tx, error) {
+	t, err := s.write.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &tx{Tx: t, ctx: ctx, dialect: s.dialect, layout: s.layout}, nil
+}
+
 // tx implements storage.Tx. Its methods leave translating errors to InTx.
 type tx struct {
-	*sql.Tx
+	engine.Tx
 	ctx     context.Context // the transaction's own
-	dialect dialect
+	dialect engine.Dialect
 	layout  layout
 }
 
@@ -211,23 +231,16 @@ func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Resu
 	return t.Tx.ExecContext(t.ctx, t.layout.complete(query), args...)
 }
 
-func (t *tx) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+func (t *tx) QueryContext(_ context.Context, query string, args ...any) (engine.Rows, error) {
 	return t.Tx.QueryContext(t.ctx, t.layout.complete(query), args...)
 }
 
-func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
+func (t *tx) QueryRowContext(_ context.Context, query string, args ...any) engine.Row {
 	return t.Tx.QueryRowContext(t.ctx, t.layout.complete(query), args...)
 }
 
-// queryer is what a database and a transaction have in common.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
 // changed runs a statement and reports whether it changed a row.
-func changed(ctx context.Context, q queryer, statement string, args ...any) (bool, error) {
+func changed(ctx context.Context, q engine.Queryer, statement string, args ...any) (bool, error) {
 	result, err := q.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return false, err

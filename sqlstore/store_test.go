@@ -14,6 +14,7 @@ import (
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/internal/rawsql"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
@@ -32,7 +33,7 @@ func sqlite(t *testing.T) database {
 
 func postgres(t *testing.T) database {
 	return database{pgtest.Clone(t, "sqlstore", func(dsn string) error {
-		store, err := sqlstore.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
+		store, err := storeurl.Open(context.Background(), dsn, sqlstore.Options{Timeout: patience.Long})
 		if err != nil {
 			return err
 		}
@@ -217,7 +218,7 @@ func TestURL(t *testing.T) {
 		"postgres://user:hunter2@local host/db": "not a PostgreSQL URL",
 		"sqlite:/does/not/exist/stepkey.db":     "open SQLite",
 	} {
-		_, err := sqlstore.Open(t.Context(), url, sqlstore.Options{})
+		_, err := storeurl.Open(t.Context(), url, sqlstore.Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want it to say %q", url, err, want)
 		}
@@ -243,7 +244,7 @@ func TestSQLiteFilesAreForTheOwnerOnly(t *testing.T) {
 
 // An unreachable server is the store's fault and nobody's input.
 func TestUnreachable(t *testing.T) {
-	_, err := sqlstore.Open(t.Context(), "postgres://stepkey@127.0.0.1:1/stepkey", sqlstore.Options{})
+	_, err := storeurl.Open(t.Context(), "postgres://stepkey@127.0.0.1:1/stepkey", sqlstore.Options{})
 	if !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("Open: %v, want ErrUnavailable", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -69,11 +70,11 @@ func (s *Store) sweeps(now time.Time) []sweep {
 
 // statement deletes the oldest rows. Rows that another instance is deleting at this moment
 // are left to it; MATERIALIZED has them chosen once, as the limit wants it.
-func (w sweep) statement(d dialect) string {
+func (w sweep) statement(d engine.Dialect) string {
 	return fmt.Sprintf(`
 		WITH old_rows AS MATERIALIZED (SELECT %[2]s FROM {%[1]s} o WHERE %[3]s ORDER BY %[4]s LIMIT %[5]d%[6]s)
 		DELETE FROM {%[1]s} WHERE (%[2]s) IN (SELECT %[2]s FROM old_rows)`,
-		w.table, w.key, w.condition, w.order, sweepRows, d.skip)
+		w.table, w.key, w.condition, w.order, sweepRows, d.Skip)
 }
 
 // Sweep implements storage.Store. It deletes expired challenges, action tokens, links and
@@ -101,7 +102,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 func (s *Store) sweepOnce(ctx context.Context, w sweep) (int64, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	result, err := s.db.write.ExecContext(ctx, w.statement(s.dialect), w.until)
+	result, err := s.write.ExecContext(ctx, w.statement(s.dialect), w.until)
 	if err != nil {
 		return 0, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/rawsql"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/storetest"
@@ -19,7 +20,7 @@ import (
 
 func openKeeping(t *testing.T, d database, clock func() time.Time, keep time.Duration) *sqlstore.Store {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), d.url, sqlstore.Options{Clock: clock, KeepEvents: keep, Timeout: patience.Long})
+	store, err := storeurl.Open(t.Context(), d.url, sqlstore.Options{Clock: clock, KeepEvents: keep, Timeout: patience.Long})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,11 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -27,7 +27,7 @@ func (t *tx) CreateUser(ctx context.Context, u storage.User) error {
 func (s *Store) UserByName(ctx context.Context, canonicalName string) (storage.User, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	u, err := scanUser(s.db.read.QueryRowContext(ctx,
+	u, err := scanUser(s.read.QueryRowContext(ctx,
 		`SELECT `+userColumns+` FROM {users} u WHERE u.canonical_name = $1`, canonicalName))
 	return u, s.translate(err)
 }
@@ -35,7 +35,7 @@ func (s *Store) UserByName(ctx context.Context, canonicalName string) (storage.U
 // LockUser implements storage.Tx.
 func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, error) {
 	u, err := scanUser(t.QueryRowContext(ctx,
-		`SELECT `+userColumns+` FROM {users} u WHERE u.id = $1`+t.dialect.rowLock, userID))
+		`SELECT `+userColumns+` FROM {users} u WHERE u.id = $1`+t.dialect.RowLock, userID))
 	return u, notFound(err)
 }
 
@@ -58,7 +58,7 @@ func userInUTC(u *storage.User) {
 	u.PasswordByMailAt = utc(u.PasswordByMailAt)
 }
 
-func scanUser(row *sql.Row) (storage.User, error) {
+func scanUser(row engine.Row) (storage.User, error) {
 	var u storage.User
 	var recovery recoveryRow
 	err := row.Scan(userTargets(&u, &recovery)...)
@@ -71,7 +71,7 @@ func scanUser(row *sql.Row) (storage.User, error) {
 func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, replacement string) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	replaced, err := changed(ctx, s.db.write,
+	replaced, err := changed(ctx, s.write,
 		`UPDATE {users} SET password_hash = $1 WHERE id = $2 AND password_hash = $3`, replacement, userID, old)
 	return replaced, s.translate(err)
 }
@@ -81,7 +81,7 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, 
 const oldHash = `substr(password_hash, 1, 31) <> '$argon2id$v=19$m=19456,t=2,p=1$'`
 
 // nextOldHash is read from that index alone.
-func (d *dialect) nextOldHash() string {
+func nextOldHash(d engine.Dialect) string {
 	return `SELECT password_hash FROM {users} WHERE ` + oldHash + ` AND password_hash` + d.ByteOrder + ` >= $1
 		ORDER BY password_hash` + d.ByteOrder + ` LIMIT 1`
 }
@@ -90,7 +90,7 @@ func (d *dialect) nextOldHash() string {
 func (s *Store) NextOldHash(ctx context.Context, from string) (hash string, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	err = s.db.read.QueryRowContext(ctx, s.dialect.nextOldHash(), from).Scan(&hash)
+	err = s.read.QueryRowContext(ctx, nextOldHash(s.dialect), from).Scan(&hash)
 	return hash, s.translate(err)
 }
 

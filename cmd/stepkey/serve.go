@@ -13,6 +13,7 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/httpapi"
 	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/token"
 	"github.com/stepkey/stepkey/webui"
@@ -123,7 +124,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	if err != nil {
 		return nil, stepkey.Config{}, err
 	}
-	store, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Schema: c.DBSchema, Timeout: c.DBTimeout, KeepEvents: keepEvents})
+	store, err := storeurl.Open(ctx, dsn, sqlstore.Options{Schema: c.DBSchema, Timeout: c.DBTimeout, KeepEvents: keepEvents})
 	if err != nil {
 		return nil, stepkey.Config{}, fmt.Errorf("cannot use %s: %w", described, err)
 	}

@@ -1,0 +1,38 @@
+package sqlite
+
+import (
+	"errors"
+	"strings"
+)
+
+// faults are the primary result codes of https://sqlite.org/rescode.html that tell of the
+// file and not of the statement, with SQLite's texts for them.
+var faults = map[int]string{
+	5:  "database is locked",                   // SQLITE_BUSY
+	6:  "database table is locked",             // SQLITE_LOCKED
+	8:  "attempt to write a readonly database", // SQLITE_READONLY
+	10: "disk i/o error",                       // SQLITE_IOERR
+	13: "database or disk is full",             // SQLITE_FULL
+	14: "unable to open database file",         // SQLITE_CANTOPEN
+}
+
+// transient reports whether the file, and not the statement, is at fault: locked by somebody
+// else, on a full disk, unreadable. Most drivers tell the code of an error; for the others,
+// SQLite's own text has to do.
+func transient(err error) bool {
+	if err == nil {
+		return false
+	}
+	var coded interface{ Code() int }
+	if errors.As(err, &coded) {
+		_, fault := faults[coded.Code()&0xff]
+		return fault
+	}
+	text := strings.ToLower(err.Error())
+	for _, fault := range faults {
+		if strings.Contains(text, fault) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/stepkey/stepkey/sqlstore"
+	"github.com/stepkey/stepkey/sqlstore/internal/engine"
+)
+
+// Options are those of every SQL store.
+type Options = sqlstore.Options
+
+// Open opens the database in the file at path, which it creates if need be, and brings its
+// schema up to date. It uses the driver that is registered with database/sql as "sqlite" or,
+// without one, as "sqlite3". It fails, and changes nothing, where a newer version of Stepkey
+// has been at work. The caller closes the Store.
+func Open(ctx context.Context, path string, options Options) (*sqlstore.Store, error) {
+	return sqlstore.New(ctx, options, func(ctx context.Context, timeout time.Duration) (engine.Database, error) {
+		driver, err := registeredDriver()
+		if err != nil {
+			return engine.Database{}, err
+		}
+		if err := createFile(path); err != nil {
+			return engine.Database{}, fmt.Errorf("sqlite: open SQLite: %w", err)
+		}
+		write, err := sql.Open(driver, dsn(path, timeout))
+		if err != nil {
+			return engine.Database{}, fmt.Errorf("sqlite: open SQLite: %w", err)
+		}
+		read, err := sql.Open(driver, dsn(path, timeout))
+		if err != nil {
+			return engine.Database{}, errors.Join(fmt.Errorf("sqlite: open SQLite: %w", err), write.Close())
+		}
+		// SQLite lets one connection write. A second one would only wait.
+		write.SetMaxOpenConns(1)
+		read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
+		closeBoth := func() error { return errors.Join(read.Close(), write.Close()) }
+		if err := check(ctx, write, timeout); err != nil {
+			return engine.Database{}, errors.Join(err, closeBoth())
+		}
+		return database(write, read, closeBoth), nil
+	})
+}
+
+// New opens a store on the caller's pool and brings its schema up to date. The pool stays
+// open when the Store is closed. New refuses a pool whose connections are not set up as the
+// package comment says, and changes nothing then.
+//
+// The store writes on one connection of the pool at a time, in transactions that begin as
+// writers, so that it and the application wait for each other as long as busy_timeout says.
+func New(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, error) {
+	return sqlstore.New(ctx, options, func(ctx context.Context, timeout time.Duration) (engine.Database, error) {
+		if err := check(ctx, db, timeout); err != nil {
+			return engine.Database{}, err
+		}
+		return database(db, db, func() error { return nil }), nil
+	})
+}
+
+func database(write, read *sql.DB, closeDB func() error) engine.Database {
+	return engine.Database{
+		Dialect:   engine.SQLite,
+		Write:     pool{write, make(turn, 1)},
+		Read:      pool{read, nil},
+		Close:     closeDB,
+		Retry:     func(error) bool { return false },
+		Transient: transient,
+		Explain:   func(err error) error { return err },
+	}
+}
+
+// createFile creates the file unless it is there. SQLite gives its other files the mode of
+// the first: nobody else may read password hashes, whatever the umask says.
+func createFile(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// registeredDriver is the name of the driver that Open uses.
+func registeredDriver() (string, error) {
+	registered := sql.Drivers()
+	for _, name := range []string{"sqlite", "sqlite3"} {
+		if slices.Contains(registered, name) {
+			return name, nil
+		}
+	}
+	return "", errors.New(`sqlite: no driver for SQLite is registered: import one, such as _ "modernc.org/sqlite"`)
+}
+
+// dsn names the file with settings for each connection. Drivers of Go spell settings in one
+// of two ways, and ignore the other.
+func dsn(path string, timeout time.Duration) string {
+	busy := fmt.Sprint(max(1, timeout.Milliseconds()))
+	settings := url.Values{
+		"_pragma": {
+			"busy_timeout(" + busy + ")",
+			"journal_mode(WAL)",
+			"foreign_keys(1)",
+			"synchronous(FULL)",
+		},
+		"_busy_timeout": {busy},
+		"_journal_mode": {"WAL"},
+		"_foreign_keys": {"1"},
+		"_synchronous":  {"FULL"},
+	}
+	return (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: settings.Encode()}).String()
+}
