@@ -8,10 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
+	pgstore "github.com/stepkey/stepkey/sqlstore/postgres"
 )
 
 // throughPgBouncer runs a test behind a PgBouncer with the settings it comes with, in each
@@ -110,11 +114,46 @@ func TestBoundsOfTransactions(t *testing.T) {
 	}
 	d := postgres(t)
 	check(t, open(t, d.url, nil), d.plain(t))
+	for name, open := range onPools(t, d.url) {
+		t.Run(name, func(t *testing.T) {
+			store, db := open(t)
+			check(t, store, db)
+		})
+	}
 	throughPgBouncer(t, func(t *testing.T, through func(database) database) {
 		d := through(d)
 		other := database{d.url + "&default_query_exec_mode=simple_protocol"}
 		check(t, open(t, d.url, nil), other.plain(t))
 	})
+}
+
+// onPools returns functions that open a store on one connection of the caller's, and a way
+// to use that connection meanwhile.
+func onPools(t *testing.T, url string) map[string]func(*testing.T) (*sqlstore.Store, *sql.DB) {
+	options := sqlstore.Options{Clock: time.Now, Timeout: patience.Long}
+	return map[string]func(*testing.T) (*sqlstore.Store, *sql.DB){
+		"pgxpool": func(t *testing.T) (*sqlstore.Store, *sql.DB) {
+			pool, err := pgxpool.New(t.Context(), url+"&pool_max_conns=1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(pool.Close)
+			store, err := pgstore.New(t.Context(), pool, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store, stdlib.OpenDBFromPool(pool)
+		},
+		"database/sql": func(t *testing.T) (*sqlstore.Store, *sql.DB) {
+			db := database{url}.plain(t)
+			db.SetMaxOpenConns(1)
+			store, err := pgstore.NewDB(t.Context(), db, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store, db
+		},
+	}
 }
 
 // Statements are prepared by name where that works, which is cheaper for the server, and

@@ -16,7 +16,7 @@
 //
 // # The caller's own pool
 //
-// Every connection of the pool of [New] needs these settings. They belong into the data
+// Every connection of the pool of [New] needs these settings. They belong in the data
 // source name; a PRAGMA run on the pool sets one connection only.
 //
 //	journal_mode  WAL, so that readers and the writer do not wait for each other
@@ -29,8 +29,8 @@
 //
 //	file:app.db?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)
 //
-// How the pool keeps times and how it starts transactions does not matter: the store binds
-// times as integers, and begins its transactions with BEGIN IMMEDIATE. A limit on the number
-// of connections has to leave more than one, or every read waits for every write. The file
-// belongs to the caller, who also decides who may read it.
+// How the driver writes times and starts transactions does not matter: the store binds times
+// as integers, and begins its transactions with BEGIN IMMEDIATE. One connection is enough, but
+// then every read waits for every write. The file belongs to the caller, who also decides
+// which users of the machine may read it.
 package sqlite
