@@ -20,7 +20,7 @@ test: ## set up what the tests need and run them: unit, store, API and browser t
 	tools/setup
 	go test $(TESTFLAGS) ./...
 	go -C tools test $(TESTFLAGS) ./...
-	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./ceremony ./inbox ./proxy
+	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./ceremony ./drivers ./inbox ./proxy
 
 race: ## the unit and store tests again, with the race detector and ten times as many games of the model
 	tools/setup

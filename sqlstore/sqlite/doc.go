@@ -29,8 +29,11 @@
 //
 //	file:app.db?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)
 //
-// How the driver writes times and starts transactions does not matter: the store binds times
-// as integers, and begins its transactions with BEGIN IMMEDIATE. One connection is enough, but
+// and the same with github.com/glebarez/go-sqlite. github.com/ncruces/go-sqlite3 also needs
+// &_timefmt=unixepoch_micro, or it guesses the unit of a time.
+//
+// How else the driver writes times and starts transactions does not matter: the store binds
+// times as integers, and begins its transactions with BEGIN IMMEDIATE. One connection is enough, but
 // then every read waits for every write. The file belongs to the caller, who also decides
 // which users of the machine may read it.
 package sqlite

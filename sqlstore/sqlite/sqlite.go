@@ -113,6 +113,8 @@ func dsn(path string, timeout time.Duration) string {
 		"_journal_mode": {"WAL"},
 		"_foreign_keys": {"1"},
 		"_synchronous":  {"FULL"},
+		// github.com/ncruces/go-sqlite3 would guess the unit of a time.
+		"_timefmt": {"unixepoch_micro"},
 	}
 	return (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: settings.Encode()}).String()
 }
