@@ -218,10 +218,3 @@ func (s *Service) notifyBoth(ctx context.Context, tx storage.Tx, n notice, befor
 	}
 	return nil
 }
-
-func expiredIfMissing(err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return ErrLinkExpired
-	}
-	return err
-}

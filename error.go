@@ -143,3 +143,20 @@ func (e *RateLimitedError) Error() string {
 // OverloadedError says that the service has more password hashes to compute
 // than it can in good time.
 type OverloadedError = password.OverloadedError
+
+// unauthorizedIfMissing turns ErrNotFound into ErrUnauthorized, for a session that is no longer
+// live.
+func unauthorizedIfMissing(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return ErrUnauthorized
+	}
+	return err
+}
+
+// expiredIfMissing turns ErrNotFound into ErrLinkExpired, for a link that is not there.
+func expiredIfMissing(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return ErrLinkExpired
+	}
+	return err
+}

@@ -1,7 +1,6 @@
 package stepkey
 
 import (
-	"errors"
 	"time"
 
 	"github.com/stepkey/stepkey/token"
@@ -41,12 +40,4 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshTokens.Current(session), session.Refresh, session.ExpiresAt
 	}
 	return g, nil
-}
-
-// unauthorizedIfMissing turns a store's "no such live session" into a refusal.
-func unauthorizedIfMissing(err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return ErrUnauthorized
-	}
-	return err
 }

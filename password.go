@@ -72,17 +72,6 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 	return s.setPassword(ctx, c, a, change, hash, now)
 }
 
-// mayChangePassword asks for what proves most of what the account has.
-func mayChangePassword(a storage.Account, c token.Claims, change ChangePassword, now time.Time) error {
-	if len(a.Passkeys) > 0 {
-		return freshlyFull(a, c, now)
-	}
-	if change.Current == nil {
-		return ErrInvalidRequest
-	}
-	return nil
-}
-
 // provePassword checks the current password of a signed-in user.
 func (s *Service) provePassword(ctx context.Context, a storage.Account, change ChangePassword, now time.Time) error {
 	typed := *change.Current

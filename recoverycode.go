@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -173,13 +172,4 @@ func (s *Service) UseRecoveryCode(
 	}
 	g, err := s.grant(a.User, session, len(a.Passkeys) > 0, now)
 	return g, nil, err
-}
-
-// mayRecover asks for a fresh password, as for the first passkey: a session that was
-// left open somewhere is no password.
-func mayRecover(a storage.Account, now time.Time) error {
-	if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
-		return ErrReauthenticationRequired
-	}
-	return nil
 }

@@ -14,63 +14,11 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// How old a proof may be that opens a change of passkeys.
-const (
-	// FirstPasskeyWindow is for the password, where there is no passkey yet. A
-	// password is all that such an account has, so it has to be a fresh one.
-	FirstPasskeyWindow = 10 * time.Minute
-
-	// FullWindow is for the passkey, where there is one (ASVS 7.5.3).
-	FullWindow = 5 * time.Minute
-)
-
 // What a client gets and sends in a registration, in the JSON of WebAuthn L3 §5.1.
 type (
 	CreationOptions      = ceremony.CreationOptions
 	RegistrationResponse = ceremony.Registration
 )
-
-// mayChangePasskeys is the one place where it is decided whether this session
-// may add or remove a passkey, or the whole account. Whoever knows only the password must not be able
-// to add one to an account that has one already: that would make the password
-// enough for level full (NIST SP 800-63B-4 §4.1.2.1).
-//
-// Token and session are both asked. The token says what this caller has shown;
-// the session can have risen since, by somebody else who holds another token of
-// it.
-func mayChangePasskeys(a storage.Account, c token.Claims, now time.Time) error {
-	if a.Session.Level() == token.LevelRecovery {
-		return ErrUnauthorized
-	}
-	if len(a.Passkeys) == 0 {
-		if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
-			return ErrReauthenticationRequired
-		}
-		return nil
-	}
-	return freshlyFull(a, c, now)
-}
-
-// freshlyFull asks for a passkey verification not older than FullWindow, of the token
-// and of the session.
-func freshlyFull(a storage.Account, c token.Claims, now time.Time) error {
-	tokenAge, full := c.PasskeyAge(now)
-	if !full || tokenAge > FullWindow || !fullWithin(a.Session, FullWindow, now) {
-		return &StepUpRequiredError{MaxAge: FullWindow}
-	}
-	return nil
-}
-
-// fullWithin reports whether a passkey was verified in a session at most age
-// before now. A proof that lies ahead, because a clock has been set back, would stay
-// fresh for longer, so it does not count.
-func fullWithin(s Session, age time.Duration, now time.Time) bool {
-	if s.Level() != token.LevelFull {
-		return false
-	}
-	since := now.Sub(*s.FullAt)
-	return since <= age && since >= -token.Leeway
-}
 
 // BeginRegistration begins to add a passkey. The first one needs a password not
 // older than FirstPasskeyWindow (ErrReauthenticationRequired), every further one
@@ -186,19 +134,6 @@ func (s *Service) addPasskey(
 		}, now)
 	})
 	return p, err
-}
-
-// mayAddPasskey is mayChangePasskeys, and lets those at level recovery through, who are
-// there for that.
-func mayAddPasskey(a storage.Account, c token.Claims, now time.Time) error {
-	recovering := a.Session.Level() == token.LevelRecovery && c.Level == token.LevelRecovery
-	if err := mayChangePasskeys(a, c, now); err != nil && !recovering {
-		return err
-	}
-	if len(a.Passkeys) >= MaxPasskeys {
-		return ErrTooManyPasskeys
-	}
-	return nil
 }
 
 // refuseResponse turns the ceremony's judgement into a refusal and records why. A

@@ -1,0 +1,108 @@
+package stepkey
+
+import (
+	"time"
+
+	"github.com/stepkey/stepkey/storage"
+	"github.com/stepkey/stepkey/token"
+)
+
+// The rules that several use-cases share: who may change what. A use-case asks before it does
+// any work, and again under the lock on the user's row, because the account may have changed
+// meanwhile. The rules for an account that rests on its mailbox are in footing.go.
+
+// The age of a proof that still allows a change of passkeys.
+const (
+	// FirstPasskeyWindow is for the password of an account without passkeys. The password is
+	// all that such an account has, so it has to be fresh.
+	FirstPasskeyWindow = 10 * time.Minute
+
+	// FullWindow is for a passkey (ASVS 7.5.3).
+	FullWindow = 5 * time.Minute
+)
+
+// mayChangePasskeys decides whether a session may add or remove passkeys. With the password
+// alone, nobody must be able to add a passkey to an account that has one: the password would
+// then suffice for level full (NIST SP 800-63B-4 §4.1.2.1).
+//
+// Token and session both count. The token says what this caller has proved; the session may
+// have been raised since by another holder of its tokens.
+func mayChangePasskeys(a storage.Account, c token.Claims, now time.Time) error {
+	if a.Session.Level() == token.LevelRecovery {
+		return ErrUnauthorized
+	}
+	if len(a.Passkeys) == 0 {
+		if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
+			return ErrReauthenticationRequired
+		}
+		return nil
+	}
+	return freshlyFull(a, c, now)
+}
+
+// mayAddPasskey is mayChangePasskeys, except that it also allows a session at level recovery,
+// whose only purpose that is.
+func mayAddPasskey(a storage.Account, c token.Claims, now time.Time) error {
+	recovering := a.Session.Level() == token.LevelRecovery && c.Level == token.LevelRecovery
+	if err := mayChangePasskeys(a, c, now); err != nil && !recovering {
+		return err
+	}
+	if len(a.Passkeys) >= MaxPasskeys {
+		return ErrTooManyPasskeys
+	}
+	return nil
+}
+
+// freshlyFull requires a passkey verification not older than FullWindow, in the token and in
+// the session.
+func freshlyFull(a storage.Account, c token.Claims, now time.Time) error {
+	tokenAge, full := c.PasskeyAge(now)
+	if !full || tokenAge > FullWindow || !fullWithin(a.Session, FullWindow, now) {
+		return &StepUpRequiredError{MaxAge: FullWindow}
+	}
+	return nil
+}
+
+// fullWithin reports whether a passkey was verified in a session at most age before now. A
+// proof from the future does not count: after a clock was set back, it would stay fresh for too
+// long.
+func fullWithin(s Session, age time.Duration, now time.Time) bool {
+	if s.Level() != token.LevelFull {
+		return false
+	}
+	since := now.Sub(*s.FullAt)
+	return since <= age && since >= -token.Leeway
+}
+
+// mayChangePassword requires the strongest proof that the account has.
+func mayChangePassword(a storage.Account, c token.Claims, change ChangePassword, now time.Time) error {
+	if len(a.Passkeys) > 0 {
+		return freshlyFull(a, c, now)
+	}
+	if change.Current == nil {
+		return ErrInvalidRequest
+	}
+	return nil
+}
+
+// mayRecover requires a fresh password, like mayChangePasskeys for the first passkey: a session
+// that was left open somewhere does not prove the password.
+func mayRecover(a storage.Account, now time.Time) error {
+	if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
+		return ErrReauthenticationRequired
+	}
+	return nil
+}
+
+// asOwner is the rule for calls that can harm or expose the owner of an account but do not
+// change how to get in: ending other sessions, exporting personal data, cancelling a recovery.
+// On an account with a passkey that works, the password alone is not enough for them: they take
+// a passkey verification not older than FullWindow (StepUpRequiredError). Otherwise the
+// password is all that the account has, and a session is enough. docs/passkeys.md lists the
+// rule of every route.
+func asOwner(a storage.Account, c token.Claims, now time.Time) error {
+	if len(usable(a.Passkeys, now)) == 0 {
+		return nil
+	}
+	return freshlyFull(a, c, now)
+}
