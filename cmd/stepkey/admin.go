@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -87,6 +89,22 @@ func (c *keyRotateCommand) Run(ctx context.Context, out output) error {
 type keyRevokeCommand struct {
 	settings
 	ID string `arg:"" help:"The key, as key list names it."`
+}
+
+// keyID matches a key's id (RFC 7638, in base64url) that begins like a flag, as one in 64 does.
+var keyID = regexp.MustCompile(`^-[A-Za-z0-9_-]{42}$`)
+
+// keyIDLast returns the arguments of key revoke with such an id behind "--", where it is not
+// taken for a flag, and all others unchanged.
+func keyIDLast(args []string) []string {
+	if len(args) < 3 || args[0] != "key" || args[1] != "revoke" || slices.Contains(args, "--") {
+		return args
+	}
+	i := slices.IndexFunc(args, keyID.MatchString)
+	if i < 0 {
+		return args
+	}
+	return append(slices.Delete(slices.Clone(args), i, i+1), "--", args[i])
 }
 
 // Run revokes a key.

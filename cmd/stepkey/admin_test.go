@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,4 +116,25 @@ func TestUserCommands(t *testing.T) {
 	wantCommand(t, 1, "no such user", "user", "enable", "mira")
 	wantCommand(t, 1, "no such user", "user", "disable", "nobody")
 	wantCommand(t, 1, "no user name", "user", "disable", "a b")
+}
+
+// One id in 64 begins like a flag.
+func TestKeyIDLast(t *testing.T) {
+	const id, flagLike = "R4NzjKAqghwpir0guQNIgAG4rILd1Av9IB74aJBD44x", "-4NzjKAqghwpir0guQNIgAG4rILd1Av9IB74aJBD44x"
+	for _, test := range []struct{ args, want []string }{
+		{[]string{"key", "revoke", id}, []string{"key", "revoke", id}},
+		{[]string{"key", "revoke", flagLike}, []string{"key", "revoke", "--", flagLike}},
+		{[]string{"key", "revoke", "-" + flagLike[:42]}, []string{"key", "revoke", "--", "-" + flagLike[:42]}},
+		{[]string{"key", "revoke", flagLike, "--data", "x"}, []string{"key", "revoke", "--data", "x", "--", flagLike}},
+		{[]string{"key", "revoke", "--", flagLike}, []string{"key", "revoke", "--", flagLike}},
+		{[]string{"key", "revoke", "-h"}, []string{"key", "revoke", "-h"}},
+		{[]string{"user", "show", flagLike}, []string{"user", "show", flagLike}},
+		{[]string{"key"}, []string{"key"}},
+	} {
+		if got := keyIDLast(test.args); !slices.Equal(got, test.want) {
+			t.Errorf("%q becomes %q, want %q", test.args, got, test.want)
+		}
+	}
+	atHome(t)
+	wantCommand(t, 1, "no such key", "key", "revoke", flagLike)
 }

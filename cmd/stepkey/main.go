@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(keyIDLast(args))
 	if exited {
 		return code
 	}
