@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -51,20 +52,17 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 	if err := s.throttle.Charge(ctx, throttle.PasswordChanges, a.User.ID, now); err != nil {
 		return Grant{}, err
 	}
+	place, err := s.enterPasswordChange(ctx, a, change, now)
+	if err != nil {
+		return Grant{}, err
+	}
+	defer place.Leave()
 	if change.Current != nil {
-		if err := s.provePassword(ctx, a, change, now); err != nil {
-			return Grant{}, err
-		}
 		a.Session.PasswordAt = now
 	}
 	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangePassword, now); err != nil {
 		return Grant{}, err
 	}
-	place, err := s.throttle.EnterPasswordChange(a.User.ID, change.Client)
-	if err != nil {
-		return Grant{}, err
-	}
-	defer place.Leave()
 	hash, err := s.hashUnlessBreached(ctx, place, change.New)
 	if err != nil {
 		return Grant{}, err
@@ -72,17 +70,35 @@ func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change Cha
 	return s.setPassword(ctx, c, a, change, hash, now)
 }
 
-// provePassword checks the current password of a signed-in user.
-func (s *Service) provePassword(ctx context.Context, a storage.Account, change ChangePassword, now time.Time) error {
-	typed := *change.Current
-	if len(typed) > maxPasswordBytes {
-		return ErrPasswordTooLong
+// enterPasswordChange takes a place at the hash gate for the new password, after it has checked
+// the current one if that was given. The user's share is held from one hash to the other:
+// otherwise parallel changes could take it from each other in between, and none would succeed.
+func (s *Service) enterPasswordChange(
+	ctx context.Context, a storage.Account, change ChangePassword, now time.Time,
+) (*password.Place, error) {
+	if change.Current == nil {
+		return s.throttle.EnterPasswordChange(a.User.ID, change.Client)
+	}
+	if len(*change.Current) > maxPasswordBytes {
+		return nil, ErrPasswordTooLong
 	}
 	attempt, err := s.throttle.BeginCurrentPassword(ctx, a.Session, change.Client, now, now.Add(SessionLifetime))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer attempt.Leave()
+	err = s.checkCurrentPassword(ctx, a, attempt, *change.Current)
+	if err == nil {
+		err = attempt.Place().Return()
+	}
+	if err != nil {
+		attempt.Leave()
+		return nil, err
+	}
+	return attempt.Place(), nil
+}
+
+// checkCurrentPassword compares the current password of a signed-in user.
+func (s *Service) checkCurrentPassword(ctx context.Context, a storage.Account, attempt *throttle.Attempt, typed string) error {
 	result, err := s.check(ctx, attempt.Place(), s.comparable(ctx, a.User), typed)
 	if err != nil {
 		attempt.NotMade(ctx)
