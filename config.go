@@ -221,11 +221,11 @@ func (c Config) withDefaults() (Config, error) {
 
 func (c Config) checkRPID() error {
 	if _, err := netip.ParseAddr(strings.Trim(c.RPID, "[]")); err == nil {
-		return fmt.Errorf("RP_ID is the IP address %s, and passkeys belong to a domain name: "+
+		return fmt.Errorf("Config.RPID is the IP address %s, and passkeys belong to a domain name: "+
 			"use localhost for trying it out, or give the host a name", c.RPID)
 	}
 	if c.RPID != strings.ToLower(c.RPID) || strings.ContainsAny(c.RPID, ":/@ ") {
-		return fmt.Errorf("RP_ID %q is not a plain domain name: "+
+		return fmt.Errorf("Config.RPID %q is not a plain domain name: "+
 			"write it in lower case, without scheme, port or path", c.RPID)
 	}
 	return nil
@@ -243,15 +243,15 @@ func (c Config) checkSharedSecrets() error {
 		switch short := len(text) < token.MinSecretBytes; {
 		case text == "":
 		case short && !c.onlyLocalhost():
-			return fmt.Errorf("JWT_SECRET has %d bytes, and who guesses it can sign in as anybody: "+
+			return fmt.Errorf("Config.SharedSecret has %d bytes, and who guesses it can sign in as anybody: "+
 				"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
 				len(text), token.MinSecretBytes)
 		case short && secret.IsUniform([]byte(text)), !short && secret.CheckPredictable([]byte(text)) != nil:
-			return errors.New("JWT_SECRET or JWT_SECRET_PREVIOUS can be guessed from its pattern, and anyone who guesses it can sign in as anybody: " +
+			return errors.New("Config.SharedSecret or Config.PreviousSharedSecrets can be guessed from its pattern, and anyone who guesses it can sign in as anybody: " +
 				"use a random one (openssl rand -base64 32), or leave it out for ES256 keys")
 		case secret.Same(text, c.Secret):
-			return errors.New("STEPKEY_SECRET is used as JWT_SECRET or JWT_SECRET_PREVIOUS as well: every service that verifies tokens " +
-				"would have the root of all keys. Make another one for JWT_SECRET with openssl rand -base64 32")
+			return errors.New("Config.Secret is used as Config.SharedSecret or Config.PreviousSharedSecrets as well: every service that verifies tokens " +
+				"would have the root of all keys. Make another one for Config.SharedSecret with openssl rand -base64 32")
 		}
 	}
 	return nil
@@ -261,19 +261,19 @@ func (c Config) checkKeys() error {
 	switch c.Algorithm {
 	case token.HS256:
 		if c.SharedSecret == "" {
-			return errors.New("STEPKEY_TOKEN_ALGORITHM is HS256, which needs a JWT_SECRET: " +
+			return errors.New("Config.Algorithm is HS256, which needs a Config.SharedSecret: " +
 				"set one, or leave the algorithm out for ES256")
 		}
 	case token.ES256, token.EdDSA:
 		if c.SharedSecret != "" && c.SharedSecretUntil.IsZero() {
-			return fmt.Errorf("JWT_SECRET is set while tokens are signed with %s: set STEPKEY_JWT_SECRET_UNTIL to a moment "+
-				"15 minutes after the last instance has changed over, or remove JWT_SECRET", c.Algorithm)
+			return fmt.Errorf("Config.SharedSecret is set while tokens are signed with %s: set Config.SharedSecretUntil to a moment "+
+				"15 minutes after the last instance has changed over, or remove Config.SharedSecret", c.Algorithm)
 		}
 	default:
-		return errors.New("STEPKEY_TOKEN_ALGORITHM is none of HS256, ES256 and EdDSA")
+		return errors.New("Config.Algorithm is none of HS256, ES256 and EdDSA")
 	}
 	if c.KeyLifetime < 2*KeyLead {
-		return fmt.Errorf("STEPKEY_KEY_LIFETIME is under %s, which verifiers cannot follow: make it longer", 2*KeyLead)
+		return fmt.Errorf("Config.KeyLifetime is under %s, which verifiers cannot follow: make it longer", 2*KeyLead)
 	}
 	return nil
 }
@@ -285,17 +285,17 @@ const maxMinPasswordLength = 64
 func (c Config) checkLimits() error {
 	switch {
 	case c.MinPasswordLength < password.DefaultMinLength || c.MinPasswordLength > maxMinPasswordLength:
-		return fmt.Errorf("STEPKEY_MIN_PASSWORD_LENGTH is %d: set it between %d and %d",
+		return fmt.Errorf("Config.MinPasswordLength is %d: set it between %d and %d",
 			c.MinPasswordLength, password.DefaultMinLength, maxMinPasswordLength)
 	case c.RecoveryCoolOff < 0:
-		return errors.New("STEPKEY_RECOVERY_COOL_OFF is less than nothing: set it to hours, such as 24h")
+		return errors.New("Config.RecoveryCoolOff must not be negative: set it to hours, such as 24h")
 	case c.HashWait < 0:
-		return errors.New("STEPKEY_HASH_WAIT must not be negative: set it to seconds, such as 1.5s")
+		return errors.New("Config.HashWait must not be negative: set it to seconds, such as 1.5s")
 	case c.Limiter == nil && !c.DangerNoLimits:
 		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
 	case c.DangerNoLimits && !c.onlyLocalhost():
-		return errors.New("STEPKEY_LIMITS is off, which lets anybody guess passwords without end: " +
-			"turn it on, or use localhost as the only RP_ORIGIN for a load test")
+		return errors.New("Config.DangerNoLimits is set, which lets anybody guess passwords without end: " +
+			"leave it out, or use localhost as the only origin for a load test")
 	default:
 		return nil
 	}

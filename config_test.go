@@ -19,11 +19,11 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		change func(*stepkey.Config)
 		says   string
 	}{
-		{"RP ID of another domain", func(c *stepkey.Config) { c.RPID = "example.org" }, "set RP_ID=app.example.com"},
-		{"RP ID that is a suffix of the text only", func(c *stepkey.Config) { c.RPID = "ple.com" }, "set RP_ID=app.example.com"},
+		{"RP ID of another domain", func(c *stepkey.Config) { c.RPID = "example.org" }, "set Config.RPID to app.example.com"},
+		{"RP ID that is a suffix of the text only", func(c *stepkey.Config) { c.RPID = "ple.com" }, "set Config.RPID to app.example.com"},
 		{"RP ID that is a public suffix", func(c *stepkey.Config) { c.RPID = "com" }, "RP"},
-		{"RP ID below the origin", func(c *stepkey.Config) { c.RPID = "www.app.example.com" }, "set RP_ID=app.example.com"},
-		{"second origin elsewhere", func(c *stepkey.Config) { c.Origins = append(c.Origins, "https://example.org") }, "RP_ORIGIN https://example.org"},
+		{"RP ID below the origin", func(c *stepkey.Config) { c.RPID = "www.app.example.com" }, "set Config.RPID to app.example.com"},
+		{"second origin elsewhere", func(c *stepkey.Config) { c.Origins = append(c.Origins, "https://example.org") }, "Config.Origins https://example.org"},
 		{"IPv4 as RP ID", func(c *stepkey.Config) { c.RPID = "127.0.0.1" }, "use localhost"},
 		{"IPv6 as RP ID", func(c *stepkey.Config) { c.RPID = "[::1]" }, "use localhost"},
 		{"IP address as origin", func(c *stepkey.Config) { c.Origins = []string{"https://127.0.0.1"} }, "use localhost"},
@@ -54,39 +54,39 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		}, "SHA-256 of its signing certificate"},
 		{"app by another name", func(c *stepkey.Config) { c.Origins = append(c.Origins, "android:com.example.app") }, "write android:apk-key-hash:"},
 		{"app of another system", func(c *stepkey.Config) { c.Origins = append(c.Origins, "ios:bundle-id:com.example.app") }, "https://app.example.com"},
-		{"related origin of the same domain", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://x.app.example.com"} }, "list it in RP_ORIGIN"},
+		{"related origin of the same domain", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://x.app.example.com"} }, "list it in Config.Origins"},
 		{"related origin over http", func(c *stepkey.Config) { c.RelatedOrigins = []string{"http://app.example.net"} }, "only over https"},
 		{"related origin without a name", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://192.0.2.1"} }, "by name"},
 		{"related origin with a path", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://app.example.net/x"} }, "use https://app.example.net"},
-		{"app origin over http", func(c *stepkey.Config) { c.AppOrigins = []string{"http://app.example.com"} }, "STEPKEY_APP_ORIGINS has http://app.example.com"},
+		{"app origin over http", func(c *stepkey.Config) { c.AppOrigins = []string{"http://app.example.com"} }, "Config.AppOrigins has http://app.example.com"},
 		{"app origin elsewhere", func(c *stepkey.Config) { c.AppOrigins = []string{"https://example.org"} }, "an iOS app uses https://app.example.com"},
 		{"app origin above RP ID", func(c *stepkey.Config) { c.AppOrigins = []string{"https://example.com"} }, "an iOS app uses https://app.example.com"},
-		{"app origin with a slash", func(c *stepkey.Config) { c.AppOrigins = []string{"https://x.app.example.com/"} }, "STEPKEY_APP_ORIGINS \"https://x.app.example.com/\" is not written"},
-		{"app origin that is a page's", func(c *stepkey.Config) { c.AppOrigins = []string{origin} }, "which RP_ORIGIN has as well"},
-		{"app origin that RP_ORIGIN has", func(c *stepkey.Config) {
+		{"app origin with a slash", func(c *stepkey.Config) { c.AppOrigins = []string{"https://x.app.example.com/"} }, "Config.AppOrigins \"https://x.app.example.com/\" is not written"},
+		{"app origin that is a page's", func(c *stepkey.Config) { c.AppOrigins = []string{origin} }, "which Config.Origins has as well"},
+		{"app origin that Config.Origins has", func(c *stepkey.Config) {
 			c.Origins, c.AppOrigins = append(c.Origins, app), []string{app}
-		}, "which RP_ORIGIN has as well"},
-		{"app origin with padding", func(c *stepkey.Config) { c.AppOrigins = []string{app + "="} }, "STEPKEY_APP_ORIGINS \"android:"},
-		{"empty app origin", func(c *stepkey.Config) { c.AppOrigins = []string{""} }, "STEPKEY_APP_ORIGINS \"\" is not an origin"},
-		{"app origin null", func(c *stepkey.Config) { c.AppOrigins = []string{"null"} }, "STEPKEY_APP_ORIGINS \"null\" is not an origin"},
+		}, "which Config.Origins has as well"},
+		{"app origin with padding", func(c *stepkey.Config) { c.AppOrigins = []string{app + "="} }, "Config.AppOrigins \"android:"},
+		{"empty app origin", func(c *stepkey.Config) { c.AppOrigins = []string{""} }, "Config.AppOrigins \"\" is not an origin"},
+		{"app origin null", func(c *stepkey.Config) { c.AppOrigins = []string{"null"} }, "Config.AppOrigins \"null\" is not an origin"},
 		{"short secret beside an app elsewhere", func(c *stepkey.Config) {
 			c.SharedSecret, c.Origins, c.AppOrigins = "thel@stFlyD0g", []string{"http://localhost:3000"}, []string{app}
-		}, "JWT_SECRET has 13 bytes"},
-		{"related app", func(c *stepkey.Config) { c.RelatedOrigins = []string{app} }, "STEPKEY_RELATED_ORIGINS"},
+		}, "Config.SharedSecret has 13 bytes"},
+		{"related app", func(c *stepkey.Config) { c.RelatedOrigins = []string{app} }, "Config.RelatedOrigins"},
 		{"related to localhost", func(c *stepkey.Config) {
 			c.Origins, c.RelatedOrigins = []string{"http://localhost:3000"}, []string{"https://app.example.net"}
 		}, "give the service a domain name"},
 		{"weak shared secret beside an app", func(c *stepkey.Config) {
 			c.SharedSecret, c.Origins = "thel@stFlyD0g", []string{"http://localhost:3000", app}
-		}, "JWT_SECRET has 13 bytes"},
+		}, "Config.SharedSecret has 13 bytes"},
 		{"weak shared secret", func(c *stepkey.Config) { c.SharedSecret = "thel@stFlyD0g" }, "openssl rand -base64 32"},
 		{"weak shared secret beside localhost", func(c *stepkey.Config) {
 			c.SharedSecret, c.RPID = "thel@stFlyD0g", "localhost"
 			c.Origins = []string{"http://localhost:3000", "https://x.localhost.example"}
-		}, "JWT_SECRET has 13 bytes"},
+		}, "Config.SharedSecret has 13 bytes"},
 		{"links over http", func(c *stepkey.Config) { c.PublicURL = "http://app.example.com" }, "use https://app.example.com"},
-		{"links with a path", func(c *stepkey.Config) { c.PublicURL = "https://app.example.com/login" }, "STEPKEY_PUBLIC_URL"},
-		{"links without a scheme", func(c *stepkey.Config) { c.PublicURL = "app.example.com" }, "STEPKEY_PUBLIC_URL"},
+		{"links with a path", func(c *stepkey.Config) { c.PublicURL = "https://app.example.com/login" }, "Config.PublicURL"},
+		{"links without a scheme", func(c *stepkey.Config) { c.PublicURL = "app.example.com" }, "Config.PublicURL"},
 		{"no secret", func(c *stepkey.Config) { c.Secret = "" }, "32 bytes in base64"},
 		{"secret of zeros", func(c *stepkey.Config) { c.Secret = base64.StdEncoding.EncodeToString(make([]byte, 32)) }, "openssl rand -base64 32"},
 		{"secret that is a pattern", func(c *stepkey.Config) { c.Secret = strings.Repeat("c2VjcmV0", 5) + "c2U=" }, "guessed from its pattern"},

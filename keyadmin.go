@@ -44,7 +44,7 @@ type KeyInfo struct {
 
 // ErrNoKeys is returned by [Service.Keys], [Service.RotateKey] and [Service.RevokeKey]
 // if tokens are signed with a shared secret.
-var ErrNoKeys = errors.New("stepkey: tokens are signed with JWT_SECRET; there are no keys to manage")
+var ErrNoKeys = errors.New("stepkey: tokens are signed with Config.SharedSecret; there are no keys to manage")
 
 // Keys lists the signing keys, the newest first.
 func (s *Service) Keys(ctx context.Context) ([]KeyInfo, error) {

@@ -168,7 +168,7 @@ func TestMovingFromASharedSecretToKeys(t *testing.T) {
 	before := f.logInForRefresh("mira")
 
 	c.Algorithm = token.ES256
-	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), "STEPKEY_JWT_SECRET_UNTIL") {
+	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), "Config.SharedSecretUntil") {
 		t.Errorf("without an end to the overlap: %v", err)
 	}
 	c.SharedSecretUntil = f.clock.Now().Add(10 * time.Minute)

@@ -333,7 +333,7 @@ func TestLimitsAreOffOnLocalhostOnly(t *testing.T) {
 		t.Errorf("without a limiter: %v", err)
 	}
 	config.DangerNoLimits = true
-	if _, err := stepkey.New(t.Context(), config); err == nil || !strings.Contains(err.Error(), "STEPKEY_LIMITS") {
+	if _, err := stepkey.New(t.Context(), config); err == nil || !strings.Contains(err.Error(), "Config.DangerNoLimits") {
 		t.Errorf("limits off: %v", err)
 	}
 	config.Origins = []string{"http://localhost:3000"}

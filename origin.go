@@ -19,12 +19,12 @@ const appOrigin = "android:apk-key-hash:"
 
 func (c Config) checkOrigins() error {
 	if isApp(c.Origins[0]) {
-		return errors.New("RP_ORIGIN begins with an app: put the origin of a page first, which the tokens name as their issuer")
+		return errors.New("Config.Origins begins with an app: put the origin of a page first, which the tokens name as their issuer")
 	}
 	var faults []error
 	for _, origin := range c.Origins {
 		if isApp(origin) {
-			faults = append(faults, checkAndroidOrigin("RP_ORIGIN", origin))
+			faults = append(faults, checkAndroidOrigin("Config.Origins", origin))
 			continue
 		}
 		faults = append(faults, checkOrigin(origin, c.RPID))
@@ -46,16 +46,16 @@ func isApp(origin string) bool { return strings.HasPrefix(origin, "android:") }
 func (c Config) checkAppOrigin(origin string) error {
 	switch {
 	case slices.Contains(c.Origins, origin):
-		return fmt.Errorf("STEPKEY_APP_ORIGINS has %s, which RP_ORIGIN has as well: remove it from one of the two", origin)
+		return fmt.Errorf("Config.AppOrigins has %s, which Config.Origins has as well: remove it from one of the two", origin)
 	case isApp(origin):
-		return checkAndroidOrigin("STEPKEY_APP_ORIGINS", origin)
+		return checkAndroidOrigin("Config.AppOrigins", origin)
 	}
-	u, err := parseOrigin("STEPKEY_APP_ORIGINS", origin)
+	u, err := parseOrigin("Config.AppOrigins", origin)
 	if err != nil {
 		return err
 	}
 	if u.Scheme != "https" || !within(u.Hostname(), c.RPID) {
-		return fmt.Errorf("STEPKEY_APP_ORIGINS has %s, which no app uses with passkeys of %s: "+
+		return fmt.Errorf("Config.AppOrigins has %s, which no app uses with passkeys of %s: "+
 			"an iOS app uses https://%[2]s, and an Android app %[3]s…", origin, c.RPID, appOrigin)
 	}
 	return nil
@@ -72,24 +72,24 @@ func checkAndroidOrigin(setting, origin string) error {
 }
 
 func checkOrigin(origin, rpID string) error {
-	u, err := parseOrigin("RP_ORIGIN", origin)
+	u, err := parseOrigin("Config.Origins", origin)
 	if err != nil {
 		return err
 	}
 	host := u.Hostname()
 	if u.Scheme == "http" && !isLocalhost(host) {
-		return fmt.Errorf("RP_ORIGIN %s is plain http, and browsers allow passkeys only over https: "+
+		return fmt.Errorf("Config.Origins %s is plain http, and browsers allow passkeys only over https: "+
 			"use https://%s, or http://localhost for trying it out", origin, u.Host)
 	}
 	if !within(host, rpID) {
-		return fmt.Errorf("RP_ID %s is neither the host of RP_ORIGIN %s nor a parent domain of it: "+
-			"set RP_ID=%s, or list the origin in STEPKEY_RELATED_ORIGINS", rpID, origin, host)
+		return fmt.Errorf("Config.RPID %s is neither the host of Config.Origins %s nor a parent domain of it: "+
+			"set Config.RPID to %s, or list the origin in Config.RelatedOrigins", rpID, origin, host)
 	}
 	return nil
 }
 
 func checkRelatedOrigin(origin, rpID string) error {
-	u, err := parseOrigin("STEPKEY_RELATED_ORIGINS", origin)
+	u, err := parseOrigin("Config.RelatedOrigins", origin)
 	if err != nil {
 		return err
 	}
@@ -97,13 +97,13 @@ func checkRelatedOrigin(origin, rpID string) error {
 	_, notAddress := netip.ParseAddr(host)
 	switch {
 	case isLocalhost(rpID):
-		return fmt.Errorf("STEPKEY_RELATED_ORIGINS is set, and browsers would ask https://%s/.well-known/webauthn for them: "+
+		return fmt.Errorf("Config.RelatedOrigins is set, and browsers would ask https://%s/.well-known/webauthn for them: "+
 			"give the service a domain name, or remove the setting", rpID)
 	case u.Scheme != "https" || notAddress == nil:
-		return fmt.Errorf("STEPKEY_RELATED_ORIGINS has %s, and browsers allow passkeys there only over https and by name: "+
+		return fmt.Errorf("Config.RelatedOrigins has %s, and browsers allow passkeys there only over https and by name: "+
 			"write it like https://app.example.net", origin)
 	case within(host, rpID):
-		return fmt.Errorf("STEPKEY_RELATED_ORIGINS has %s, which belongs to RP_ID %s anyway: list it in RP_ORIGIN", origin, rpID)
+		return fmt.Errorf("Config.RelatedOrigins has %s, which belongs to Config.RPID %s anyway: list it in Config.Origins", origin, rpID)
 	default:
 		return nil
 	}
@@ -114,12 +114,12 @@ func (c Config) checkPublicURL() error {
 	if c.PublicURL == c.Origins[0] {
 		return nil // checked with the others
 	}
-	u, err := parseOrigin("STEPKEY_PUBLIC_URL", c.PublicURL)
+	u, err := parseOrigin("Config.PublicURL", c.PublicURL)
 	if err != nil {
 		return err
 	}
 	if u.Scheme == "http" && !isLocalhost(u.Hostname()) {
-		return fmt.Errorf("STEPKEY_PUBLIC_URL %s is plain http, and the links in mails set passwords: use https://%s",
+		return fmt.Errorf("Config.PublicURL %s is plain http, and the links in mails set passwords: use https://%s",
 			c.PublicURL, u.Host)
 	}
 	return nil

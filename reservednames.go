@@ -29,7 +29,7 @@ func newReservedNames(names []string) (reservedNames, error) {
 	for _, name := range names {
 		canonical, err := CanonicalUsername(name)
 		if err != nil {
-			return nil, fmt.Errorf("STEPKEY_RESERVED_NAMES has %q, which is no user name: remove it", name)
+			return nil, fmt.Errorf("Config.ReservedNames has %q, which is no user name: remove it", name)
 		}
 		set[reservedKey(canonical)] = true
 	}

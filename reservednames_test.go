@@ -42,7 +42,7 @@ func TestReservedNames(t *testing.T) {
 	}
 	c := f.config()
 	c.ReservedNames = []string{"two words"}
-	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), `STEPKEY_RESERVED_NAMES has "two words"`) {
+	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), `Config.ReservedNames has "two words"`) {
 		t.Errorf("a reserved name that is none: %v", err)
 	}
 	for _, name := range stepkey.DefaultReservedNames() {

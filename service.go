@@ -153,7 +153,7 @@ const settingFingerprint = "secret_fingerprint"
 // ErrOtherSecret is returned by [New] for a store that was set up with another secret.
 // Its signing keys cannot be opened, and to replace them silently would sign everybody
 // out.
-var ErrOtherSecret = errors.New("stepkey: the database was set up with another STEPKEY_SECRET: " +
+var ErrOtherSecret = errors.New("stepkey: the database was set up with another Config.Secret: " +
 	"start with the one it was first used with, found in the data folder or wherever it was kept")
 
 // pinSecret records in the store which secret it belongs to, or returns ErrOtherSecret

@@ -56,5 +56,5 @@ func checkSchema(schema string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("sqlstore: STEPKEY_DB_SCHEMA is %.80q: %s", schema, problem)
+	return fmt.Errorf("sqlstore: Options.Schema is %.80q: %s", schema, problem)
 }

@@ -128,7 +128,7 @@ func TestBadSchema(t *testing.T) {
 			"pg_stepkey", "information_schema", "sqlite", "sqlite_x", strings.Repeat("x", 64),
 		} {
 			err := d.openErr(t, sqlstore.Options{Schema: schema})
-			if err == nil || !strings.Contains(err.Error(), "STEPKEY_DB_SCHEMA is ") {
+			if err == nil || !strings.Contains(err.Error(), "Options.Schema is ") {
 				t.Errorf("%q: %v, want an error that names the setting", schema, err)
 			}
 		}
@@ -184,7 +184,7 @@ func TestOccupiedSchema(t *testing.T) {
 		}
 		before := d.described(t)
 		err := d.openErr(t, sqlstore.Options{})
-		if err == nil || !strings.Contains(err.Error(), "events") || !strings.Contains(err.Error(), "set STEPKEY_DB_SCHEMA to") {
+		if err == nil || !strings.Contains(err.Error(), "events") || !strings.Contains(err.Error(), "set Options.Schema to") {
 			t.Errorf("Open: %v, want the table and what to do", err)
 		}
 		if diff := gocmp.Diff(before, d.described(t)); diff != "" {

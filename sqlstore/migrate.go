@@ -108,7 +108,7 @@ func (t *tx) refuseOccupied(present map[string]bool, steps []step) error {
 		for _, name := range step.creates() {
 			if present[t.layout.prefix+name] {
 				return fmt.Errorf("the database holds a table %s of something else, which stays as it is: "+
-					"set STEPKEY_DB_SCHEMA to a name that nothing else uses", t.layout.table(name))
+					"set Options.Schema to a name that nothing else uses", t.layout.table(name))
 			}
 		}
 	}

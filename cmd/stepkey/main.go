@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if err := command.Run(); err != nil {
-		fmt.Fprintln(stderr, "stepkey:", err)
+		fmt.Fprintln(stderr, "stepkey:", settingNames.Replace(err.Error()))
 		return 1
 	}
 	return 0

@@ -28,7 +28,7 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		env  map[string]string
 		says []string
 	}{
-		{"RP_ID of another host", map[string]string{"RP_ID": "example.com"}, []string{"RP_ID", "set RP_ID=localhost"}},
+		{"RP_ID of another host", map[string]string{"RP_ID": "example.com"}, []string{"RP_ID", "set RP_ID to localhost"}},
 		{"RP_ID that is an address", map[string]string{"RP_ID": "127.0.0.1"}, []string{"IP address", "use localhost"}},
 		{"plain http", map[string]string{"RP_ORIGIN": "http://app.example.com"}, []string{"plain http", "use https://app.example.com"}},
 		{"one of several origins", map[string]string{"RP_ORIGIN": "http://localhost:3000, http://app.example.com"}, []string{"http://app.example.com is plain http"}},
@@ -81,7 +81,7 @@ func TestUnsafeSettingsStopTheStart(t *testing.T) {
 		{"breaches elsewhere", map[string]string{"STEPKEY_BREACHED_PASSWORDS": "http://mirror.example.com"}, []string{"STEPKEY_BREACHED_PASSWORDS", "use https"}},
 		{"breaches nowhere", map[string]string{"STEPKEY_BREACHED_PASSWORDS": "yes"}, []string{"STEPKEY_BREACHED_PASSWORDS is neither off, on nor"}},
 		{"short passwords", map[string]string{"STEPKEY_MIN_PASSWORD_LENGTH": "4"}, []string{"STEPKEY_MIN_PASSWORD_LENGTH is 4", "between 8 and 64"}},
-		{"no limits on a host", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_LIMITS": "off"}, []string{"STEPKEY_LIMITS is off", "turn it on"}},
+		{"no limits on a host", map[string]string{"RP_ORIGIN": "https://app.example.com", "STEPKEY_LIMITS": "off"}, []string{"STEPKEY_LIMITS=off is set", "leave it out"}},
 		{"Redis that is none", map[string]string{"REDIS_URL": "http://:hunter2@localhost"}, []string{"REDIS_URL is not a Redis URL", "redis://"}},
 		{"Redis that is not there", map[string]string{"REDIS_URL": "redis://:hunter2@127.0.0.1:1"}, []string{"cannot use the Redis of REDIS_URL"}},
 		{"mail server without a sender", map[string]string{"SMTP_URL": "smtp://localhost:1025"}, []string{"set STEPKEY_MAIL_FROM"}},

@@ -1,0 +1,26 @@
+package main
+
+import "strings"
+
+// settingNames makes the names of settings out of those of fields: the library's errors name the fields of stepkey.Config and
+// sqlstore.Options, which people who run the service do not know.
+var settingNames = strings.NewReplacer(
+	"Config.RPID", "RP_ID",
+	"Config.Origins", "RP_ORIGIN",
+	"Config.RelatedOrigins", "STEPKEY_RELATED_ORIGINS",
+	"Config.AppOrigins", "STEPKEY_APP_ORIGINS",
+	"Config.PublicURL", "STEPKEY_PUBLIC_URL",
+	"Config.SharedSecretUntil", "STEPKEY_JWT_SECRET_UNTIL",
+	"Config.SharedSecret", "JWT_SECRET",
+	"Config.PreviousSharedSecrets", "JWT_SECRET_PREVIOUS",
+	"Config.Secret", "STEPKEY_SECRET",
+	"Config.Algorithm", "STEPKEY_TOKEN_ALGORITHM",
+	"Config.KeyLifetime", "STEPKEY_KEY_LIFETIME",
+	"Config.MinPasswordLength", "STEPKEY_MIN_PASSWORD_LENGTH",
+	"Config.RecoveryCoolOff", "STEPKEY_RECOVERY_COOL_OFF",
+	"Config.HashWait", "STEPKEY_HASH_WAIT",
+	"Config.ReservedNames", "STEPKEY_RESERVED_NAMES",
+	"Config.DangerNoLimits", "STEPKEY_LIMITS=off",
+	"Options.Schema", "STEPKEY_DB_SCHEMA",
+	"Options.Timeout", "STEPKEY_DB_TIMEOUT",
+)
