@@ -101,7 +101,7 @@ func (s *Service) EventPages(ctx context.Context, userID uuid.UUID) iter.Seq2[[]
 // MaxEvents is how many events Events returns at most.
 const MaxEvents = 100
 
-// Events returns what is recorded of who asks, the newest first, at most limit, which is 1
+// Events returns the caller's security log, the latest event first, at most limit, which is 1
 // to MaxEvents (ErrInvalidRequest). With before it begins behind that place. next is the
 // place to go on from, or nil at the end; what is recorded meanwhile moves nothing behind it.
 //

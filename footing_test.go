@@ -121,7 +121,7 @@ func TestAccountThatRestsOnItsMailbox(t *testing.T) {
 			f.Fatal(err)
 		}
 		f.received(box)
-		refused("changed by whoever set it", password)
+		refused("after another change", password)
 
 		f.clock.Advance(until.Sub(f.clock.Now()) - time.Microsecond)
 		refused("at the end", password)
@@ -228,7 +228,7 @@ func TestFirstPasskeyRacesWithThePendingAddress(t *testing.T) {
 	})
 }
 
-// What was sent to the address of before is worth nothing, and what was not sent yet is not.
+// Links sent to the previous address are void, and mails with links that are still pending are not sent to it.
 func TestChangeOfAddressVoidsWhatWasSent(t *testing.T) {
 	changes := map[string]func(f *fixture, box *mailbox, p *person) error{
 		"changed": func(f *fixture, box *mailbox, p *person) error {

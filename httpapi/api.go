@@ -27,7 +27,7 @@ type Options struct {
 	Prefix string
 
 	// NoSignUp leaves out POST /auth/signup, for an application that imports its users.
-	// What an option leaves out is 404 and is missing from /openapi.json. The pages of
+	// Routes that an option leaves out answer 404 and are missing from /openapi.json. The pages of
 	// webui still offer it.
 	NoSignUp bool
 

@@ -33,7 +33,7 @@ func TestWholeDocumentIsServed(t *testing.T) {
 	}
 }
 
-// What an option leaves out is neither there nor described, and all else is both.
+// Routes that an option leaves out are neither served nor described; all others are both.
 func TestPartsThatAreLeftOut(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	service := newService(t)

@@ -96,7 +96,7 @@ func walk(t *testing.T, base string) {
 		}
 		seen[address] = true
 		answer, text := fetch(t, address)
-		// What takes another method than GET is there as well.
+		// A route for another method than GET is there as well.
 		if answer.StatusCode != 200 && answer.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("GET %s: %d", address, answer.StatusCode)
 		}

@@ -167,7 +167,7 @@ func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
 		}
 		if !c.AllowPassword {
 			_, err := fmt.Fprintln(out.stdout, "The password is stopped: somebody followed the link \"This was not me\" of a mail. A reset sets another one;"+
-				" --allow-password lets this one sign in again, for whoever knows it.")
+				" --allow-password accepts the current password again.")
 			return err
 		}
 		if _, err := service.AllowPassword(ctx, u.ID); err != nil {

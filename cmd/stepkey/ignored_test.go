@@ -79,7 +79,7 @@ func TestIgnoredSettings(t *testing.T) {
 	}
 }
 
-// What is ignored is named at the start, without its value.
+// Ignored settings are named at the start, without their values.
 func TestIgnoredSettingsAreNamed(t *testing.T) {
 	atHome(t)
 	t.Setenv("PORT", freePort(t))
