@@ -2,8 +2,7 @@ package stepkey
 
 import "github.com/stepkey/stepkey/storage"
 
-// What is kept is described in package storage. These are the names of it that callers of a
-// [Service] meet.
+// Package storage describes what is kept. These are the names that callers of a [Service] meet.
 type (
 	User            = storage.User
 	ConfirmedEmail  = storage.ConfirmedEmail

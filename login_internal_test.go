@@ -9,8 +9,8 @@ import (
 	"github.com/stepkey/stepkey/internal/password"
 )
 
-// What a failed login waits, by kind of hash. It is the same for all from when the first
-// of a kind was met.
+// The wait of a failed login depends on the costliest kind of hash met so far, and is the same
+// for all accounts.
 func TestFailureDelay(t *testing.T) {
 	const rest, floor = "$c2FsdHNhbHRzYWx0c2FsdA$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY", password.MinFailureFloor
 	const today, bcrypt12 = "$argon2id$v=19$m=19456,t=2,p=1" + rest, "$2b$12$abcdefghijklmnopqrstuuE3j5FFjC71WyDL2KIK7ShSoj8tPD3m6"

@@ -20,10 +20,10 @@ const MaxRecoveryLinkLifetime = 24 * time.Hour
 // comes of a recovery.
 //
 // A disabled or deleted user is ErrNotFound; a lifetime that is not positive or over
-// MaxRecoveryLinkLifetime is ErrInvalidRequest. A second link takes the place of the
-// first. A reset of the password, a password changed by who has no passkey, and the link of
-// a notice leave it good: whoever has only the mailbox or the password must not be able to
-// keep out somebody whom an operator has recognised.
+// MaxRecoveryLinkLifetime is ErrInvalidRequest. A second link replaces the first. The link
+// survives a reset of the password, a password change without a passkey and "This was not
+// me": somebody with the mailbox or the password alone must not be able to keep out a person
+// whom an operator has recognised.
 func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifetime time.Duration) (url string, err error) {
 	if lifetime <= 0 || lifetime > MaxRecoveryLinkLifetime {
 		return "", ErrInvalidRequest

@@ -52,7 +52,7 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
-// Who has a reserved name already, or is given it by an operator, keeps it.
+// Users keep a reserved name that they have already or that an operator gives them.
 func TestReservedNamesOfUsersThatExist(t *testing.T) {
 	f := newFixture(t)
 	c := f.config()

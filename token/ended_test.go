@@ -107,8 +107,8 @@ var (
 	drawIDs = rapid.SliceOfN(drawID, 0, 3)
 )
 
-// What was written is read as it was, and nothing shorter or longer is read at all. Other
-// bytes are refused or read, and never more than there are.
+// Written content is read back unchanged, and is refused when bytes are missing or added.
+// Arbitrary bytes never make the reader read beyond their end.
 func TestEndedContent(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var want token.EndedContent

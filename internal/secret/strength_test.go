@@ -93,7 +93,7 @@ func TestPredictableRoots(t *testing.T) {
 			}
 		}
 	}
-	// What is predictable as it is typed need not be so in bytes.
+	// A text can be predictable although the bytes that it encodes are not.
 	for _, text := range []string{strings.Repeat("passwor", 6) + "p", strings.Repeat("changeme", 5) + "cha", strings.Repeat("A", 43), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"} {
 		if _, err := secret.ParseRoot(text); !errors.Is(err, secret.ErrPredictable) {
 			t.Errorf("%q: %v", text, err)

@@ -15,7 +15,7 @@
 //   - Whether statements are prepared by name, which pgx does unless told otherwise. Behind a
 //     pooler such as PgBouncer in transaction mode, set DefaultQueryExecMode to
 //     pgx.QueryExecModeCacheDescribe. Open finds that out by itself.
-//   - What happens to connections to a server that has become read-only in a fail-over. Open
+//   - Whether connections to a server that became read-only in a failover are closed. Open
 //     closes them; for a pool, OnPgError of pgconn.Config does so where it returns false for
 //     the code 25006.
 package postgres

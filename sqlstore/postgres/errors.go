@@ -54,8 +54,8 @@ func transient(err error) bool {
 	}
 }
 
-// connectionLost reports whether the connection ended in the middle of a statement.
-// What became of the statement is unknown.
+// connectionLost reports whether the connection ended in the middle of a statement. The
+// statement may have taken effect or not.
 func connectionLost(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn)
 }
