@@ -8,7 +8,6 @@ import (
 
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // MaxExportedEvents is how many events AccountData holds, the newest ones.
@@ -29,7 +28,7 @@ type AccountData struct {
 // AccountData returns what is known of the caller (GDPR Article 15 and 20). On an account
 // with a passkey that works it takes a passkey verification not older than FullWindow
 // (StepUpRequiredError): one call copies everything.
-func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData, error) {
+func (s *Service) AccountData(ctx context.Context, c Caller) (AccountData, error) {
 	return s.accountData(ctx, c, func(userID uuid.UUID) ([]Event, error) {
 		return s.store.Events(ctx, userID, nil, MaxExportedEvents)
 	})
@@ -37,7 +36,7 @@ func (s *Service) AccountData(ctx context.Context, c token.Claims) (AccountData,
 
 // accountData leaves the events out if eventsOf is nil.
 func (s *Service) accountData(
-	ctx context.Context, c token.Claims, eventsOf func(userID uuid.UUID) ([]Event, error),
+	ctx context.Context, c Caller, eventsOf func(userID uuid.UUID) ([]Event, error),
 ) (AccountData, error) {
 	now := s.now()
 	a, err := s.owner(ctx, c)
@@ -78,7 +77,7 @@ const exportPage = 200
 
 // AccountDataWithoutEvents is AccountData for those who write it out piece by piece: they take the
 // events from EventPages.
-func (s *Service) AccountDataWithoutEvents(ctx context.Context, c token.Claims) (AccountData, error) {
+func (s *Service) AccountDataWithoutEvents(ctx context.Context, c Caller) (AccountData, error) {
 	return s.accountData(ctx, c, nil)
 }
 
@@ -109,7 +108,7 @@ const MaxEvents = 100
 // whether somebody else was there. To read on, page by page, is to export the whole
 // history, and takes what AccountData takes (StepUpRequiredError).
 func (s *Service) Events(
-	ctx context.Context, c token.Claims, before *EventPlace, limit int,
+	ctx context.Context, c Caller, before *EventPlace, limit int,
 ) (events []Event, next *EventPlace, err error) {
 	if limit < 1 || limit > MaxEvents {
 		return nil, nil, ErrInvalidRequest

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
-	"github.com/stepkey/stepkey/token"
 )
 
 // Whatever is recorded meanwhile, pages make up the whole of one's own events.
@@ -18,7 +17,7 @@ func TestEvents(t *testing.T) {
 		noors, _ := f.enrolled("noor", authenticator.Config{})
 		claims = f.stepUp(claims, device)
 		f.clock.Advance(time.Second)
-		read := func(c token.Claims, before *stepkey.EventPlace, limit int) (kinds []stepkey.EventKind, next *stepkey.EventPlace) {
+		read := func(c stepkey.Caller, before *stepkey.EventPlace, limit int) (kinds []stepkey.EventKind, next *stepkey.EventPlace) {
 			f.Helper()
 			events, next, err := f.service.Events(f.Context(), c, before, limit)
 			if err != nil {
@@ -26,7 +25,7 @@ func TestEvents(t *testing.T) {
 			}
 			for _, event := range events {
 				kinds = append(kinds, event.Kind)
-				if event.UserID.String() != c.Subject {
+				if event.UserID.String() != c.Claims().Subject {
 					f.Errorf("somebody else's event: %+v", event)
 				}
 			}

@@ -17,7 +17,7 @@ func payout(amount string) *token.Action {
 	return &token.Action{Name: "payout", Parameters: map[string]string{"amount": amount, "to": "mira"}}
 }
 
-func (f *fixture) confirm(c token.Claims, device *authenticator.Authenticator, action *token.Action) stepkey.Grant {
+func (f *fixture) confirm(c stepkey.Caller, device *authenticator.Authenticator, action *token.Action) stepkey.Grant {
 	f.Helper()
 	options, err := f.service.BeginStepUp(f.Context(), c, action)
 	if err != nil {
@@ -36,9 +36,9 @@ func TestActionYieldsATokenForItAndNothingElse(t *testing.T) {
 		device := authenticator.New(authenticator.Config{})
 		f.signUp("noor")
 		before := f.logInForRefresh("noor")
-		f.register(before.Claims, device)
+		f.register(before.Caller(), device)
 
-		g := f.confirm(before.Claims, device, payout("100"))
+		g := f.confirm(before.Caller(), device, payout("100"))
 		if g.AccessToken != "" || g.RefreshToken != "" || g.ActionToken == "" {
 			f.Errorf("granted: %+v, want an action token alone", g)
 		}
@@ -49,7 +49,7 @@ func TestActionYieldsATokenForItAndNothingElse(t *testing.T) {
 		if after := f.refresh(before.RefreshToken); after.Claims.Level != token.LevelPassword {
 			f.Errorf("the session rose to %s", after.Claims.Level)
 		}
-		wantStepUp(f.TB, "a further passkey", second(f.service.BeginRegistration(f.Context(), before.Claims)))
+		wantStepUp(f.TB, "a further passkey", second(f.service.BeginRegistration(f.Context(), before.Caller())))
 		if n := f.events(storage.EventActionConfirmed); n != 1 || f.events(storage.EventSteppedUp) != 0 {
 			f.Errorf("%d confirmations recorded, want 1 and no step-up", n)
 		}
@@ -74,7 +74,7 @@ func TestActionOpensItsRouteOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims := login.Claims
+	claims := login.Caller()
 	g := guard.New(f.service.Verifier(), guard.Options{Clock: f.clock.Now, Ended: f.service, Spender: f.service})
 	route := g.RequireAction("payout", func(r *http.Request) (map[string]string, error) {
 		return map[string]string{"amount": r.URL.Query().Get("amount"), "to": "mira"}, nil

@@ -27,18 +27,18 @@ func (f *fixture) flipped(device *authenticator.Authenticator, options []byte) s
 // ceremonies and in both directions. The change is stored and recorded once.
 func TestBackupEligibilityChanges(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		for name, use := range map[string]func(c token.Claims, device *authenticator.Authenticator, answer answering) error{
-			"step-up": func(c token.Claims, device *authenticator.Authenticator, answer answering) error {
+		for name, use := range map[string]func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error{
+			"step-up": func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
 				return second(f.service.FinishStepUp(f.Context(), c, answer(device, f.stepUpOptions(c))))
 			},
-			"consent": func(c token.Claims, device *authenticator.Authenticator, answer answering) error {
+			"consent": func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
 				options, err := f.service.BeginStepUp(f.Context(), c, &token.Action{Name: "payout"})
 				if err != nil {
 					return err
 				}
 				return second(f.service.FinishStepUp(f.Context(), c, answer(device, f.marshal(options))))
 			},
-			"sign-in": func(_ token.Claims, device *authenticator.Authenticator, answer answering) error {
+			"sign-in": func(_ stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
 				return second(f.finishLogIn(answer(device, f.logInOptions())))
 			},
 		} {

@@ -127,13 +127,13 @@ func TestBreachesThatDoNotAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.changePassword(g.Claims, stolen, another); err != nil {
+	if _, err := f.changePassword(g.Caller(), stolen, another); err != nil {
 		t.Errorf("change: %v", err)
 	}
 	if n := strings.Count(log.String(), "level=WARN"); n != 3 || !strings.Contains(log.String(), "the service is away") {
 		t.Errorf("%d warnings, want 3:\n%s", n, log.String())
 	}
-	for _, secret := range []string{password, stolen, another, p.claims.Username} {
+	for _, secret := range []string{password, stolen, another, p.claims.Claims().Username} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %q:\n%s", secret, log.String())
 		}

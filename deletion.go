@@ -8,7 +8,6 @@ import (
 
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // DeleteAccount deletes the account of who asks, for good: passkeys, sessions, and all
@@ -19,21 +18,20 @@ import (
 // passkeys (StepUpRequiredError), a fresh password where there are none
 // (ErrReauthenticationRequired). Shortly after a reset of the password it is a
 // ResetTooRecentError; see restsOnMailbox.
-func (s *Service) DeleteAccount(ctx context.Context, c token.Claims) error {
-	userID, sessionID, err := idsOf(c)
-	if err != nil {
+func (s *Service) DeleteAccount(ctx context.Context, c Caller) error {
+	now := s.now()
+	if err := c.check(now); err != nil {
 		return err
 	}
-	now := s.now()
 	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
-		a, err := tx.LockAccount(ctx, userID, sessionID, now)
+		a, err := tx.LockAccount(ctx, c.userID, c.sessionID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
 		}
 		if err := s.mayChangeAccount(a, c, now); err != nil {
 			return nil, err
 		}
-		return s.deleteIn(ctx, tx, userID, now)
+		return s.deleteIn(ctx, tx, c.userID, now)
 	})
 }
 

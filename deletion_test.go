@@ -10,7 +10,6 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // Whoever gets the name of somebody who is gone gets nothing else of theirs, and
@@ -20,18 +19,18 @@ func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 		f.signUp("mira")
 		device := authenticator.New(authenticator.Config{})
 		old := f.logInForRefresh("mira")
-		f.register(old.Claims, device)
-		full := f.raise(old.Claims, device)
-		pending := f.got(device, f.stepUpOptions(full.Claims))
-		if err := f.service.DeleteAccount(f.Context(), full.Claims); err != nil {
+		f.register(old.Caller(), device)
+		full := f.raise(old.Caller(), device)
+		pending := f.got(device, f.stepUpOptions(full.Caller()))
+		if err := f.service.DeleteAccount(f.Context(), full.Caller()); err != nil {
 			f.Fatal(err)
 		}
 		gone := func(when string) {
 			f.Helper()
 			f.wantRefused(when+": refresh token", full.RefreshToken)
 			wantError(f.TB, when+": access token", second(f.service.Introspect(f.Context(), full.AccessToken)), stepkey.ErrUnauthorized)
-			wantError(f.TB, when+": pending step-up", second(f.service.FinishStepUp(f.Context(), full.Claims, pending)), stepkey.ErrUnauthorized)
-			wantError(f.TB, when+": registration", second(f.service.BeginRegistration(f.Context(), full.Claims)), stepkey.ErrUnauthorized)
+			wantError(f.TB, when+": pending step-up", second(f.service.FinishStepUp(f.Context(), full.Caller(), pending)), stepkey.ErrUnauthorized)
+			wantError(f.TB, when+": registration", second(f.service.BeginRegistration(f.Context(), full.Caller())), stepkey.ErrUnauthorized)
 		}
 		gone("after the deletion")
 		if !f.ended(full.Claims.SessionID) {
@@ -48,7 +47,7 @@ func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 		f.sweep()
 		f.signUp("mira")
 		next := f.logIn("mira")
-		if next.Subject == full.Claims.Subject {
+		if next.Claims().Subject == full.Claims.Subject {
 			f.Error("the new account has the old id")
 		}
 		gone("in the new account's time")
@@ -74,7 +73,7 @@ func TestDeletedAccountIsEmpty(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, _ := f.enrolled("mira", authenticator.Config{})
 		f.logInForRefresh("mira")
-		if err := f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Subject)); err != nil {
+		if err := f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)); err != nil {
 			f.Fatal(err)
 		}
 		for what, query := range map[string]string{
@@ -88,7 +87,7 @@ func TestDeletedAccountIsEmpty(t *testing.T) {
 				f.Errorf("%s that are left: %d, %v", what, n, err)
 			}
 		}
-		wantError(f.TB, "again", f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Subject)), stepkey.ErrNotFound)
+		wantError(f.TB, "again", f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)), stepkey.ErrNotFound)
 		if f.events(storage.EventUserDeleted) != 1 {
 			f.Error("one event has to say so")
 		}
@@ -103,7 +102,7 @@ func TestDeletingOnesAccountTakesWhatAddingAPasskeyTakes(t *testing.T) {
 		wantError(f.TB, "old password", f.service.DeleteAccount(f.Context(), noor), stepkey.ErrReauthenticationRequired)
 
 		claims, device := f.enrolled("mira", authenticator.Config{})
-		refused := func(what string, c token.Claims) {
+		refused := func(what string, c stepkey.Caller) {
 			f.Helper()
 			var stepUp *stepkey.StepUpRequiredError
 			if err := f.service.DeleteAccount(f.Context(), c); !errors.As(err, &stepUp) {

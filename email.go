@@ -10,12 +10,11 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // Email returns the user's address, and the one that waits to be confirmed. Where no
 // e-mail is sent it is ErrEmailOff, to who is signed in.
-func (s *Service) Email(ctx context.Context, c token.Claims) (EmailState, error) {
+func (s *Service) Email(ctx context.Context, c Caller) (EmailState, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -34,7 +33,7 @@ func (s *Service) Email(ctx context.Context, c token.Claims) (EmailState, error)
 // Whether anybody else has the address makes no difference: several accounts may have
 // one. The errors are ErrEmailInvalid, ErrReauthenticationRequired, StepUpRequiredError,
 // ResetTooRecentError and RateLimitedError.
-func (s *Service) RequestEmail(ctx context.Context, c token.Claims, address string, from Client) error {
+func (s *Service) RequestEmail(ctx context.Context, c Caller, address string, from Client) error {
 	if err := mail.CheckAddress(address); err != nil {
 		return ErrEmailInvalid
 	}
@@ -160,7 +159,7 @@ func (s *Service) voidOldAddress(ctx context.Context, tx storage.Tx, userID uuid
 // RemoveEmail leaves the user without an address, and tells the one there was. Links
 // that were sent to it are void. The rule is RequestEmail's, and after ten in an hour
 // there is a RateLimitedError.
-func (s *Service) RemoveEmail(ctx context.Context, c token.Claims) error {
+func (s *Service) RemoveEmail(ctx context.Context, c Caller) error {
 	if s.mailer == nil {
 		return ErrEmailOff
 	}

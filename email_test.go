@@ -9,16 +9,15 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // person is somebody who is signed in.
 type person struct {
 	name   string
-	claims token.Claims
+	claims stepkey.Caller
 }
 
-func (f *fixture) wantEmail(what string, c token.Claims, want stepkey.EmailState) {
+func (f *fixture) wantEmail(what string, c stepkey.Caller, want stepkey.EmailState) {
 	f.Helper()
 	if got, err := f.service.Email(f.Context(), c); err != nil || got != want {
 		f.Errorf("%s: %+v, %v; want %+v", what, got, err, want)

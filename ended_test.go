@@ -48,7 +48,7 @@ func TestListOfEndedSessions(t *testing.T) {
 	if before.IssuedAt != now || before.From > now-int64(token.EndedFor.Seconds()) || len(content) != 0 {
 		t.Errorf("before: %+v %+v", before, content)
 	}
-	wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Claims), nil)
+	wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Caller()), nil)
 	_, content, changed := listed(f, f.service)
 	if len(content) != 1 || len(content[0].Sessions) != 1 || uuid.UUID(content[0].Sessions[0]).String() != g.Claims.SessionID || version == changed {
 		t.Errorf("after: %+v, version %s was %s", content, changed, version)
@@ -187,7 +187,7 @@ func TestEndsThatAreCommittedLate(t *testing.T) {
 				f.clock.Advance(test.takes)
 				f.look(other) // it looks in vain; with SQLite it reads beside the transaction
 			}
-			wantError(f.TB, fmt.Sprintf("a logout of %s", test.takes), late.LogOut(f.Context(), g.Claims), test.want)
+			wantError(f.TB, fmt.Sprintf("a logout of %s", test.takes), late.LogOut(f.Context(), g.Caller()), test.want)
 			f.clock.Advance(time.Second)
 			f.look(other)
 			for what, s := range map[string]*stepkey.Service{"this instance": late, "another": other} {
@@ -235,7 +235,7 @@ func TestEndsAfterAWait(t *testing.T) {
 		f.clock.Advance(time.Minute)
 		f.look(other)
 	}
-	wantError(t, "LogOut", waiting.LogOut(t.Context(), g.Claims), nil)
+	wantError(t, "LogOut", waiting.LogOut(t.Context(), g.Caller()), nil)
 	f.look(other)
 	if ended, err := other.Ended(g.Claims); !ended || err != nil {
 		t.Errorf("ended %v, %v", ended, err)
@@ -277,7 +277,7 @@ func TestListIsSignedOnce(t *testing.T) {
 		{"first", func() {}, 2},
 		{"again", func() {}, 2},
 		{"a look that finds nothing", func() { f.clock.Advance(time.Second); f.look(f.service) }, 2},
-		{"an end", func() { wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Claims), nil) }, 3},
+		{"an end", func() { wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Caller()), nil) }, 3},
 		{"the same end, read from the store", func() { f.look(f.service) }, 4},
 		{"and again", func() { f.look(f.service) }, 4},
 		{"ten seconds later", func() { f.clock.Advance(10 * time.Second); f.look(f.service) }, 5},

@@ -42,7 +42,7 @@ func (s *Service) restsOnMailbox(a storage.Account, now time.Time) (until time.T
 
 // mayChangeAccount is mayChangePasskeys for changing or removing the address and for deleting
 // the account, which an account that rests on its mailbox has to wait for.
-func (s *Service) mayChangeAccount(a storage.Account, c token.Claims, now time.Time) error {
+func (s *Service) mayChangeAccount(a storage.Account, c Caller, now time.Time) error {
 	if until, rests := s.restsOnMailbox(a, now); rests {
 		return &ResetTooRecentError{Until: until}
 	}

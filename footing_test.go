@@ -26,22 +26,22 @@ func (f *fixture) resetAgain(box *mailbox, newPassword string) {
 	f.received(box)
 }
 
-func (f *fixture) logInWith(name, typed string) token.Claims {
+func (f *fixture) logInWith(name, typed string) stepkey.Caller {
 	f.Helper()
 	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: typed, Client: f.stranger()})
 	if err != nil {
 		f.Fatal(err)
 	}
-	return g.Claims
+	return g.Caller()
 }
 
-func (f *fixture) accountChanges(box *mailbox) map[string]func(token.Claims) error {
-	return map[string]func(token.Claims) error{
-		"change the address": func(c token.Claims) error {
+func (f *fixture) accountChanges(box *mailbox) map[string]func(stepkey.Caller) error {
+	return map[string]func(stepkey.Caller) error{
+		"change the address": func(c stepkey.Caller) error {
 			return f.service.RequestEmail(f.Context(), c, "new@example.com", f.stranger())
 		},
-		"remove the address": func(c token.Claims) error { return f.service.RemoveEmail(f.Context(), c) },
-		"delete the account": func(c token.Claims) error { return f.service.DeleteAccount(f.Context(), c) },
+		"remove the address": func(c stepkey.Caller) error { return f.service.RemoveEmail(f.Context(), c) },
+		"delete the account": func(c stepkey.Caller) error { return f.service.DeleteAccount(f.Context(), c) },
 	}
 }
 
@@ -75,8 +75,8 @@ func TestFirstPasskeyAfterAResetWaits(t *testing.T) {
 		wantStepUp(f.TB, "a second passkey", second(f.service.BeginRegistration(f.Context(), claims)))
 
 		f.clock.Advance(stepkey.RecoveryCoolOff)
-		if full := f.stepUp(f.logInWith("mira", another), device); full.Level != token.LevelFull {
-			f.Errorf("after the wait: level %s", full.Level)
+		if full := f.stepUp(f.logInWith("mira", another), device); full.Claims().Level != token.LevelFull {
+			f.Errorf("after the wait: level %s", full.Claims().Level)
 		}
 		if u, err := f.store.UserByName(f.Context(), "mira"); err != nil || u.PasswordByMail || u.PasswordByMailAt != nil {
 			f.Errorf("a verified passkey leaves the password set by mail: %+v, %v", u, err)

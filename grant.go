@@ -27,7 +27,12 @@ type Grant struct {
 	// Then there are no other tokens.
 	ActionToken  string
 	ActionClaims token.ActionClaims
+
+	caller Caller
 }
+
+// Caller returns the caller that the access token stands for.
+func (g Grant) Caller() Caller { return g.caller }
 
 // grant makes the tokens that say what a session of u has reached.
 func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time) (Grant, error) {
@@ -35,7 +40,7 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 	if err != nil {
 		return Grant{}, err
 	}
-	g := Grant{AccessToken: signed, Claims: claims}
+	g := Grant{AccessToken: signed, Claims: claims, caller: Caller{u.ID, session.ID, claims}}
 	if session.Refresh != RefreshNone {
 		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshTokens.Current(session), session.Refresh, session.ExpiresAt
 	}

@@ -34,8 +34,8 @@ func TestMethodsTellHardwareFromSoftware(t *testing.T) {
 		} {
 			f.signUp(name)
 			device, granted := authenticator.New(test.device), f.logInForRefresh(name)
-			f.register(granted.Claims, device)
-			granted = f.raise(granted.Claims, device)
+			f.register(granted.Caller(), device)
+			granted = f.raise(granted.Caller(), device)
 			if diff := cmp.Diff(test.want, granted.Claims.Methods); diff != "" {
 				f.Errorf("%s: methods (-want +got):\n%s", name, diff)
 			}
@@ -57,10 +57,10 @@ func TestMethodsTellHardwareFromSoftware(t *testing.T) {
 		granted := f.logInForRefresh("both")
 		key := authenticator.New(authenticator.Config{Maker: maker})
 		phone := authenticator.New(authenticator.Config{BackupEligible: true})
-		f.register(granted.Claims, key)
-		full := f.raise(granted.Claims, key)
-		f.register(full.Claims, phone)
-		if got := f.raise(full.Claims, phone).Claims.Methods; !slices.Equal(got, software) {
+		f.register(granted.Caller(), key)
+		full := f.raise(granted.Caller(), key)
+		f.register(full.Caller(), phone)
+		if got := f.raise(full.Caller(), phone).Claims.Methods; !slices.Equal(got, software) {
 			f.Errorf("after a step-up with a synced passkey: %v", got)
 		}
 	})

@@ -359,11 +359,11 @@ func TestImportedAddress(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		if err := f.service.RemoveEmail(f.Context(), g.Claims); err != nil {
+		if err := f.service.RemoveEmail(f.Context(), g.Caller()); err != nil {
 			f.Fatal(err)
 		}
 		f.wantResults("import again", f.importAll(false, u), stepkey.ImportResult{Status: stepkey.ImportPresent})
-		f.wantEmail("after an import again", g.Claims, stepkey.EmailState{})
+		f.wantEmail("after an import again", g.Caller(), stepkey.EmailState{})
 	})
 }
 

@@ -292,14 +292,14 @@ func TestSessionEndsAfterElevenBadResponses(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, device := f.enrolled("mira", authenticator.Config{})
 		for i := range 11 {
-			if i == 10 && f.ended(claims.SessionID) {
+			if i == 10 && f.ended(claims.Claims().SessionID) {
 				f.Error("the session ended after ten")
 			}
 			response := f.got(device, f.stepUpOptions(claims))
 			response.Response.Signature[8] ^= 1
 			wantError(f.TB, "bad signature", second(f.service.FinishStepUp(f.Context(), claims, response)), stepkey.ErrVerificationFailed)
 		}
-		if !f.ended(claims.SessionID) {
+		if !f.ended(claims.Claims().SessionID) {
 			f.Error("the session did not end")
 		}
 	})

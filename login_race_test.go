@@ -37,7 +37,7 @@ func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
 		for name, happens := range map[string]func(user uuid.UUID, c stepkey.Grant) error{
 			"changed": func(_ uuid.UUID, g stepkey.Grant) error {
 				current := password
-				return second(other.ChangePassword(f.Context(), g.Claims, stepkey.ChangePassword{Current: &current, New: newPassword}))
+				return second(other.ChangePassword(f.Context(), g.Caller(), stepkey.ChangePassword{Current: &current, New: newPassword}))
 			},
 			"disabled": func(user uuid.UUID, _ stepkey.Grant) error { return other.DisableUser(f.Context(), user) },
 			"deleted":  func(user uuid.UUID, _ stepkey.Grant) error { return other.DeleteUser(f.Context(), user) },
@@ -60,7 +60,7 @@ func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
 func TestNoLoginSlipsInWhileAUserIsDisabled(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
-		user := uuid.MustParse(f.logIn("mira").Subject)
+		user := uuid.MustParse(f.logIn("mira").Claims().Subject)
 		config := f.config()
 		config.Origins, config.DangerNoLimits = []string{"http://localhost:3000"}, true // disabled users fail
 		other := f.newService(config)

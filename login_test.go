@@ -71,7 +71,7 @@ func TestLegacyHashIsRemade(t *testing.T) {
 	if !strings.HasPrefix(hash(), "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Fatalf("after the login the hash is %q", hash())
 	}
-	if _, err := f.service.BeginRegistration(t.Context(), before.Claims); err != nil {
+	if _, err := f.service.BeginRegistration(t.Context(), before.Caller()); err != nil {
 		t.Errorf("remaking the hash ended the session: %v", err)
 	}
 	_, err = f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long[:72]})

@@ -9,7 +9,6 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // RecoverByMail is for who has neither passkey nor code: the password, given in this
@@ -25,7 +24,7 @@ import (
 // ErrNoAddress is for a user without a confirmed address, ErrPasswordByMail for one whose
 // password was set by a link to the mailbox: that password proves the mailbox a second
 // time and nothing else, so it takes a recovery code to begin.
-func (s *Service) RecoverByMail(ctx context.Context, c token.Claims, from Client) (p PendingRecovery, linkSent bool, err error) {
+func (s *Service) RecoverByMail(ctx context.Context, c Caller, from Client) (p PendingRecovery, linkSent bool, err error) {
 	if s.mailer == nil {
 		return p, false, ErrEmailOff
 	}
@@ -117,7 +116,7 @@ func (s *Service) beginRecovery(
 // who has only found out the password could otherwise keep an owner without passkeys from
 // ever getting back in. A notice's link stops a recovery without a passkey. Where nothing
 // waits it is ErrNotFound; after ten in an hour there is a RateLimitedError.
-func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
+func (s *Service) CancelRecovery(ctx context.Context, c Caller) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -148,7 +147,7 @@ func (s *Service) CancelRecovery(ctx context.Context, c token.Claims) error {
 // password in this session as RecoverByMail wants it, and returns tokens of a session at
 // level recovery. All sessions from before end. A link that is unknown, used, replaced,
 // too old, another user's or from before the recovery was stopped is ErrLinkExpired.
-func (s *Service) FinishRecovery(ctx context.Context, c token.Claims, linkToken string, from Client) (Grant, error) {
+func (s *Service) FinishRecovery(ctx context.Context, c Caller, linkToken string, from Client) (Grant, error) {
 	if s.mailer == nil {
 		return Grant{}, ErrEmailOff
 	}

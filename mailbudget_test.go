@@ -408,7 +408,7 @@ func TestEachChangeIsLimited(t *testing.T) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			p.claims, now = g.Claims, next
+			p.claims, now = g.Caller(), next
 		}
 		wantLimited(f, "an eighth password", second(f.changePassword(p.claims, now, "one good password more")), 16*time.Minute)
 		wantError(f, "the password after the refusal", f.tryLogIn("mira", now), nil)

@@ -9,7 +9,6 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // logInOn signs in with a refresh token on a device that notices name.
@@ -40,7 +39,7 @@ func (f *fixture) wantNotice(box *mailbox, subject string) stepkey.Mail {
 	return m
 }
 
-func (f *fixture) failStepUp(c token.Claims, device *authenticator.Authenticator) {
+func (f *fixture) failStepUp(c stepkey.Caller, device *authenticator.Authenticator) {
 	f.Helper()
 	response := f.got(device, f.stepUpOptions(c))
 	response.Response.Signature[8] ^= 1
@@ -54,26 +53,26 @@ func TestNotices(t *testing.T) {
 		f.withEmail(box, "mira", "mira@example.com")
 		g := f.logInOn("mira", "Firefox on Linux")
 		device := authenticator.New(authenticator.Config{})
-		response := f.created(device, f.registrationOptions(g.Claims))
+		response := f.created(device, f.registrationOptions(g.Caller()))
 		// A name that somebody typed is nothing for a mail that people trust.
-		if _, err := f.service.FinishRegistration(f.Context(), g.Claims, response, "call us at once"); err != nil {
+		if _, err := f.service.FinishRegistration(f.Context(), g.Caller(), response, "call us at once"); err != nil {
 			f.Fatal(err)
 		}
 		if m := f.wantNotice(box, "A passkey was added"); strings.Contains(m.Text+m.HTML, "call us") {
 			f.Errorf("it says what somebody typed:\n%s", m.Text)
 		}
 
-		f.failStepUp(g.Claims, device)
+		f.failStepUp(g.Caller(), device)
 		f.wantNotice(box, "A sign-in stopped at your passkey")
-		f.failStepUp(g.Claims, device)
+		f.failStepUp(g.Caller(), device)
 		f.noMail(box, "again within an hour")
 
 		f.clock.Advance(61 * time.Minute)
 		g = f.logInOn("mira", "Chrome on Android")
-		f.failStepUp(f.stepUp(g.Claims, device), device)
+		f.failStepUp(f.stepUp(g.Caller(), device), device)
 		f.noMail(box, "at level full it is somebody with a passkey")
 		g = f.logInOn("mira", "Firefox on Linux")
-		f.failStepUp(g.Claims, device)
+		f.failStepUp(g.Caller(), device)
 		f.wantNotice(box, "stopped at your passkey")
 
 		next, err := f.service.Refresh(f.Context(), g.RefreshToken)
@@ -154,7 +153,7 @@ func TestFreeze(t *testing.T) {
 
 		// The link of another notice works as well, after a change of the password too.
 		wantError(f.TB, "the password", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
-		again := f.passkeyLogIn(device).Claims
+		again := f.passkeyLogIn(device).Caller()
 		f.exec(`UPDATE users SET password_version = 2`)
 		f.clock.Advance(stepkey.FreezeLifetime - time.Microsecond)
 		if err := f.service.Freeze(f.Context(), failed, stepkey.Client{}); err != nil {

@@ -29,13 +29,13 @@ type SignalNames struct {
 }
 
 // Passkeys lists the user's passkeys.
-func (s *Service) Passkeys(ctx context.Context, c token.Claims) (PasskeyList, error) {
+func (s *Service) Passkeys(ctx context.Context, c Caller) (PasskeyList, error) {
 	a, err := s.account(ctx, c, s.now())
 	if err != nil {
 		return PasskeyList{}, err
 	}
 	list := PasskeyList{Passkeys: a.Passkeys}
-	if c.Level == token.LevelFull && a.Session.Level() == token.LevelFull {
+	if c.claims.Level == token.LevelFull && a.Session.Level() == token.LevelFull {
 		list.Names = s.signalNames(a.User)
 	}
 	return list, nil
@@ -51,34 +51,33 @@ func (s *Service) signalNames(u User) SignalNames {
 // does: names are how an owner recognises a passkey that somebody else added, and who
 // could change them could hide it.
 func (s *Service) RenamePasskey(
-	ctx context.Context, c token.Claims, passkeyID uuid.UUID, newName string,
+	ctx context.Context, c Caller, passkeyID uuid.UUID, newName string,
 ) (Passkey, SignalNames, error) {
 	name, err := passkeyName(newName)
 	if err != nil || name == "" {
 		return Passkey{}, SignalNames{}, ErrInvalidRequest
 	}
-	userID, sessionID, err := idsOf(c)
-	if err != nil {
+	now := s.now()
+	if err := c.check(now); err != nil {
 		return Passkey{}, SignalNames{}, err
 	}
-	now := s.now()
-	if err := s.throttle.Charge(ctx, throttle.Renames, sessionID, now); err != nil {
+	if err := s.throttle.Charge(ctx, throttle.Renames, c.sessionID, now); err != nil {
 		return Passkey{}, SignalNames{}, err
 	}
 	var renamed Passkey
 	var names SignalNames
 	err = s.store.InTx(ctx, func(tx storage.Tx) error {
-		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
+		a, i, err := s.lockOwn(ctx, tx, c, passkeyID, now)
 		if err != nil {
 			return err
 		}
 		renamed, names = a.Passkeys[i], s.signalNames(a.User)
 		renamed.Name = name
-		if err := tx.RenamePasskey(ctx, userID, passkeyID, name); err != nil {
+		if err := tx.RenamePasskey(ctx, c.userID, passkeyID, name); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, Event{
-			Kind: storage.EventPasskeyRenamed, UserID: userID, SessionID: sessionID, PasskeyID: passkeyID,
+			Kind: storage.EventPasskeyRenamed, UserID: c.userID, SessionID: c.sessionID, PasskeyID: passkeyID,
 		}, now)
 	})
 	return renamed, names, err
@@ -95,12 +94,8 @@ func (s *Service) RenamePasskey(
 // full are refused where level full is needed: at once by this instance, within a second by the
 // others, and by those who check tokens offline when they expire.
 func (s *Service) DeletePasskey(
-	ctx context.Context, c token.Claims, passkeyID uuid.UUID, lastToo bool,
+	ctx context.Context, c Caller, passkeyID uuid.UUID, lastToo bool,
 ) (PasskeyList, error) {
-	userID, sessionID, err := idsOf(c)
-	if err != nil {
-		return PasskeyList{}, err
-	}
 	now := s.now()
 	looked, err := s.account(ctx, c, now)
 	if err != nil {
@@ -115,7 +110,7 @@ func (s *Service) DeletePasskey(
 	var left PasskeyList
 	var lowered []uuid.UUID
 	err = s.inTxEnding(ctx, func(tx storage.Tx) (ended []uuid.UUID, err error) {
-		a, i, err := s.lockOwn(ctx, tx, c, userID, sessionID, passkeyID, now)
+		a, i, err := s.lockOwn(ctx, tx, c, passkeyID, now)
 		if err != nil {
 			return nil, err
 		}
@@ -158,9 +153,9 @@ func (s *Service) deletePasskeyIn(
 
 // lockOwn returns the account under its lock, and where in it the passkey is.
 func (s *Service) lockOwn(
-	ctx context.Context, tx storage.Tx, c token.Claims, userID, sessionID, passkeyID uuid.UUID, now time.Time,
+	ctx context.Context, tx storage.Tx, c Caller, passkeyID uuid.UUID, now time.Time,
 ) (storage.Account, int, error) {
-	a, err := tx.LockAccount(ctx, userID, sessionID, now)
+	a, err := tx.LockAccount(ctx, c.userID, c.sessionID, now)
 	if err != nil {
 		return storage.Account{}, 0, unauthorizedIfMissing(err)
 	}
@@ -170,7 +165,7 @@ func (s *Service) lockOwn(
 
 // findOwn returns where in the account the passkey is, for somebody who may change it.
 // Level before ownership: who may change nothing learns nothing of which ids there are.
-func findOwn(a storage.Account, c token.Claims, passkeyID uuid.UUID, now time.Time) (int, error) {
+func findOwn(a storage.Account, c Caller, passkeyID uuid.UUID, now time.Time) (int, error) {
 	if err := freshlyFull(a, c, now); err != nil {
 		return 0, err
 	}

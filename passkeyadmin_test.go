@@ -13,7 +13,7 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-func (f *fixture) passkeys(c token.Claims) stepkey.PasskeyList {
+func (f *fixture) passkeys(c stepkey.Caller) stepkey.PasskeyList {
 	f.Helper()
 	list, err := f.service.Passkeys(f.Context(), c)
 	if err != nil {
@@ -53,12 +53,12 @@ func TestChangingPasskeysNeedsAFreshFullLevelAndOwnership(t *testing.T) {
 		claims, device := f.enrolled("mira", authenticator.Config{})
 		noor, _ := f.enrolled("noor", authenticator.Config{})
 		own, foreign := f.passkeys(claims).Passkeys[0].ID, f.passkeys(noor).Passkeys[0].ID
-		changes := map[string]func(c token.Claims, id uuid.UUID) error{
-			"rename": func(c token.Claims, id uuid.UUID) error {
+		changes := map[string]func(c stepkey.Caller, id uuid.UUID) error{
+			"rename": func(c stepkey.Caller, id uuid.UUID) error {
 				_, _, err := f.service.RenamePasskey(f.Context(), c, id, "Laptop")
 				return err
 			},
-			"delete": func(c token.Claims, id uuid.UUID) error {
+			"delete": func(c stepkey.Caller, id uuid.UUID) error {
 				return second(f.service.DeletePasskey(f.Context(), c, id, true))
 			},
 		}
@@ -151,18 +151,18 @@ func TestDeletedPasskeyRaisesNothingAnyMore(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		here, gone := f.logInEnrolled("mira")
 		kept := authenticator.New(authenticator.Config{})
-		full := f.raise(here.Claims, gone)
-		f.register(full.Claims, kept)
+		full := f.raise(here.Caller(), gone)
+		f.register(full.Caller(), kept)
 
-		there := f.raise(f.logInForRefresh("mira").Claims, gone)
+		there := f.raise(f.logInForRefresh("mira").Caller(), gone)
 		alone := f.passkeyLogIn(gone)
-		byKept := f.raise(f.logInForRefresh("mira").Claims, kept)
+		byKept := f.raise(f.logInForRefresh("mira").Caller(), kept)
 		keptAlone := f.passkeyLogIn(kept)
 		unraised := f.logInForRefresh("mira")
 
-		full = f.raise(full.Claims, gone)
-		pending := f.got(gone, f.stepUpOptions(byKept.Claims))
-		if _, err := f.service.DeletePasskey(f.Context(), full.Claims, f.passkeys(full.Claims).Passkeys[0].ID, false); err != nil {
+		full = f.raise(full.Caller(), gone)
+		pending := f.got(gone, f.stepUpOptions(byKept.Caller()))
+		if _, err := f.service.DeletePasskey(f.Context(), full.Caller(), f.passkeys(full.Caller()).Passkeys[0].ID, false); err != nil {
 			f.Fatal(err)
 		}
 
@@ -180,12 +180,12 @@ func TestDeletedPasskeyRaisesNothingAnyMore(t *testing.T) {
 		if got := f.refresh(unraised.RefreshToken).Claims.Level; got != token.LevelPassword {
 			f.Errorf("not raised: level %s", got)
 		}
-		wantError(f.TB, "a response of the deleted one", second(f.service.FinishStepUp(f.Context(), byKept.Claims, pending)), stepkey.ErrVerificationFailed)
+		wantError(f.TB, "a response of the deleted one", second(f.service.FinishStepUp(f.Context(), byKept.Caller(), pending)), stepkey.ErrVerificationFailed)
 
 		// The session that deleted it goes on, at level password.
 		wantError(f.TB, "introspecting its token", second(f.service.Introspect(f.Context(), full.AccessToken)), stepkey.ErrUnauthorized)
-		wantStepUp(f.TB, "adding another by its token", second(f.service.BeginRegistration(f.Context(), full.Claims)))
-		if n := f.passkeys(full.Claims).Names; n.RPID != "" {
+		wantStepUp(f.TB, "adding another by its token", second(f.service.BeginRegistration(f.Context(), full.Caller())))
+		if n := f.passkeys(full.Caller()).Names; n.RPID != "" {
 			f.Errorf("its list: %+v", n)
 		}
 		if got := f.refresh(full.RefreshToken).Claims.Level; got != token.LevelPassword {
@@ -199,7 +199,7 @@ func (f *fixture) logInEnrolled(name string) (stepkey.Grant, *authenticator.Auth
 	f.Helper()
 	f.signUp(name)
 	g, first := f.logInForRefresh(name), authenticator.New(authenticator.Config{})
-	f.register(g.Claims, first)
+	f.register(g.Caller(), first)
 	f.clock.Advance(time.Second) // so that it is the oldest
 	return g, first
 }
@@ -210,10 +210,10 @@ func TestSessionOfADeletedPasskeyAddsNoFirstOne(t *testing.T) {
 	f := newFixture(t)
 	_, gone := f.enrolled("mira", authenticator.Config{})
 	g := f.passkeyLogIn(gone)
-	if _, err := f.service.DeletePasskey(t.Context(), g.Claims, f.passkeys(g.Claims).Passkeys[0].ID, true); err != nil {
+	if _, err := f.service.DeletePasskey(t.Context(), g.Caller(), f.passkeys(g.Caller()).Passkeys[0].ID, true); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, "adding one", second(f.service.BeginRegistration(t.Context(), g.Claims)), stepkey.ErrReauthenticationRequired)
+	wantError(t, "adding one", second(f.service.BeginRegistration(t.Context(), g.Caller())), stepkey.ErrReauthenticationRequired)
 	c := f.refresh(g.RefreshToken).Claims
 	if c.Level != token.LevelPassword || c.PasswordTime != 0 || c.PasskeyTime != 0 || c.AuthTime != g.Claims.PasskeyTime {
 		t.Errorf("after the refresh: %+v", c)
@@ -226,8 +226,8 @@ func TestTokensOfADeletedPasskey(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		here, gone := f.logInEnrolled("mira")
 		kept := authenticator.New(authenticator.Config{})
-		old := f.raise(here.Claims, gone)
-		f.register(old.Claims, kept)
+		old := f.raise(here.Caller(), gone)
+		f.register(old.Caller(), kept)
 		other := f.newService(f.config())
 		wantLowered := func(what string, s *stepkey.Service, c token.Claims, want bool) {
 			f.Helper()
@@ -236,13 +236,13 @@ func TestTokensOfADeletedPasskey(t *testing.T) {
 			}
 		}
 		wantLowered("before", f.service, old.Claims, false)
-		if _, err := f.service.DeletePasskey(f.Context(), old.Claims, f.passkeys(old.Claims).Passkeys[0].ID, false); err != nil {
+		if _, err := f.service.DeletePasskey(f.Context(), old.Caller(), f.passkeys(old.Caller()).Passkeys[0].ID, false); err != nil {
 			f.Fatal(err)
 		}
 		wantLowered("the old token", f.service, old.Claims, true)
 		wantLowered("the old token, at an instance that has not looked", other, old.Claims, false)
 		wantLowered("the old token, at one that starts", f.newService(f.config()), old.Claims, true)
-		again := f.raise(here.Claims, kept)
+		again := f.raise(here.Caller(), kept)
 		wantLowered("a new token of the same second", f.service, again.Claims, false)
 		wantLowered("a new token of the same second, at another instance", f.newService(f.config()), again.Claims, false)
 		f.clock.Advance(time.Second)
@@ -259,22 +259,22 @@ func TestDeletionRacesStepUp(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		here, gone := f.logInEnrolled("mira")
 		kept := authenticator.New(authenticator.Config{})
-		f.register(f.raise(here.Claims, gone).Claims, kept)
-		full := f.raise(here.Claims, kept)
-		id := f.passkeys(full.Claims).Passkeys[0].ID
+		f.register(f.raise(here.Caller(), gone).Caller(), kept)
+		full := f.raise(here.Caller(), kept)
+		id := f.passkeys(full.Caller()).Passkeys[0].ID
 		var others []stepkey.Grant
 		var responses []stepkey.AssertionResponse
 		for range 8 {
 			g := f.logInForRefresh("mira")
-			others, responses = append(others, g), append(responses, f.got(gone, f.stepUpOptions(g.Claims)))
+			others, responses = append(others, g), append(responses, f.got(gone, f.stepUpOptions(g.Caller())))
 		}
 		race(9, func(i int) error {
 			if i == 8 {
-				return second(f.service.DeletePasskey(f.Context(), full.Claims, id, false))
+				return second(f.service.DeletePasskey(f.Context(), full.Caller(), id, false))
 			}
-			return second(f.service.FinishStepUp(f.Context(), others[i].Claims, responses[i]))
+			return second(f.service.FinishStepUp(f.Context(), others[i].Caller(), responses[i]))
 		})
-		sessions, _, err := f.service.Sessions(f.Context(), full.Claims, nil, stepkey.MaxListedSessions)
+		sessions, _, err := f.service.Sessions(f.Context(), full.Caller(), nil, stepkey.MaxListedSessions)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -292,8 +292,8 @@ func TestDeletedPasskeyIsTold(t *testing.T) {
 	f.withEmail(box, "mira", "mira@example.com")
 	g := f.logInOn("mira", "Firefox on Linux")
 	first := device()
-	f.register(g.Claims, first)
-	full := f.stepUp(g.Claims, first)
+	f.register(g.Caller(), first)
+	full := f.stepUp(g.Caller(), first)
 	f.received(box)
 	if _, err := f.service.DeletePasskey(t.Context(), full, f.passkeys(full).Passkeys[0].ID, true); err != nil {
 		t.Fatal(err)

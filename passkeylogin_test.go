@@ -47,11 +47,11 @@ func TestPasskeyLogIn(t *testing.T) {
 		f.clock.Advance(time.Hour)
 		g := f.passkeyLogIn(device)
 		c, now := g.Claims, f.clock.Now().Unix()
-		if c.Subject != claims.Subject || c.Username != "Mira" || c.Level != token.LevelFull || !c.PasskeyVerified {
+		if c.Subject != claims.Claims().Subject || c.Username != "Mira" || c.Level != token.LevelFull || !c.PasskeyVerified {
 			f.Errorf("claims %+v", c)
 		}
 		// Nobody proved a password, and nothing says so.
-		if c.PasswordTime != 0 || c.PasskeyTime != now || c.AuthTime != now || c.SessionID == claims.SessionID {
+		if c.PasswordTime != 0 || c.PasskeyTime != now || c.AuthTime != now || c.SessionID == claims.Claims().SessionID {
 			f.Errorf("times in %+v", c)
 		}
 		if diff := cmp.Diff([]string{"pop", "swk", "user", "mfa", "phr"}, c.Methods); diff != "" {
@@ -60,17 +60,17 @@ func TestPasskeyLogIn(t *testing.T) {
 		if g.RefreshToken == "" || g.DeviceToken == "" {
 			f.Errorf("tokens of %+v", g)
 		}
-		if used := f.passkeys(c).Passkeys[0].LastUsedAt; used == nil || used.Unix() != now {
+		if used := f.passkeys(g.Caller()).Passkeys[0].LastUsedAt; used == nil || used.Unix() != now {
 			f.Errorf("last used at %v", used)
 		}
 		if n := f.events(storage.EventSignedIn); n != 3 {
 			f.Errorf("%d sign-ins recorded, want 3", n)
 		}
-		next := f.refresh(g.RefreshToken).Claims
-		if next.Level != token.LevelFull || next.PasswordTime != 0 || slices.Contains(next.Methods, "pwd") {
+		next := f.refresh(g.RefreshToken).Caller()
+		if next.Claims().Level != token.LevelFull || next.Claims().PasswordTime != 0 || slices.Contains(next.Claims().Methods, "pwd") {
 			f.Errorf("after a refresh: %+v", next)
 		}
-		f.register(c, authenticator.New(authenticator.Config{})) // it is fresh
+		f.register(g.Caller(), authenticator.New(authenticator.Config{})) // it is fresh
 	})
 }
 
@@ -91,8 +91,8 @@ func TestLevelOfAPasskeyLogInAges(t *testing.T) {
 		if c.ExpiresAt-c.IssuedAt != int64(token.Lifetime.Seconds()) {
 			f.Errorf("expires after %d s", c.ExpiresAt-c.IssuedAt)
 		}
-		raised := f.raise(c, device).Claims
-		if raised.Level != token.LevelFull || slices.Contains(raised.Methods, "pwd") {
+		raised := f.raise(fallen.Caller(), device).Caller()
+		if raised.Claims().Level != token.LevelFull || slices.Contains(raised.Claims().Methods, "pwd") {
 			f.Errorf("raised again: %+v", raised)
 		}
 		if _, err := f.service.Verifier().Verify(f.Context(), fallen.AccessToken); err != nil {
@@ -170,7 +170,7 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 func TestPasskeyLogInObeysDisabledAndDeletedUsers(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, device := f.enrolled("mira", authenticator.Config{})
-		id := uuid.MustParse(claims.Subject)
+		id := uuid.MustParse(claims.Claims().Subject)
 		response := f.got(device, f.logInOptions())
 		wantError(f.TB, "DisableUser", f.service.DisableUser(f.Context(), id), nil)
 		if _, err := f.finishLogIn(response); err != stepkey.ErrVerificationFailed {

@@ -11,7 +11,6 @@ import (
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // ChangePassword is what somebody who is signed in wants instead of their password.
@@ -37,7 +36,7 @@ type ChangePassword struct {
 // then there is a wait (RateLimitedError), as there is after ten changes in an hour. A
 // wrong one is ErrWrongPassword. Tries are limited as well, and at most two of a user's run
 // at once.
-func (s *Service) ChangePassword(ctx context.Context, c token.Claims, change ChangePassword) (Grant, error) {
+func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePassword) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -113,7 +112,7 @@ func (s *Service) checkCurrentPassword(ctx context.Context, a storage.Account, a
 // setPassword stores the new hash, provided that what allowed it still does, under
 // the lock on the user's row.
 func (s *Service) setPassword(
-	ctx context.Context, c token.Claims, a storage.Account, change ChangePassword, hash string, now time.Time,
+	ctx context.Context, c Caller, a storage.Account, change ChangePassword, hash string, now time.Time,
 ) (Grant, error) {
 	session := a.Session
 	err := s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {

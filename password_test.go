@@ -13,7 +13,7 @@ import (
 
 const newPassword = "gentle walrus parade"
 
-func (f *fixture) changePassword(c token.Claims, current, replacement string) (stepkey.Grant, error) {
+func (f *fixture) changePassword(c stepkey.Caller, current, replacement string) (stepkey.Grant, error) {
 	change := stepkey.ChangePassword{New: replacement}
 	if current != "" {
 		change.Current = &current
@@ -27,7 +27,8 @@ func TestChangedPasswordEndsEverythingElse(t *testing.T) {
 		f.signUp("noor")
 		here, there, other := f.logInForRefresh("mira"), f.logInForRefresh("mira"), f.logInForRefresh("noor")
 		f.clock.Advance(time.Hour)
-		changed, err := f.changePassword(here.Claims, password, newPassword)
+		fresh := f.refresh(here.RefreshToken)
+		changed, err := f.changePassword(fresh.Caller(), password, newPassword)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func TestChangedPasswordEndsEverythingElse(t *testing.T) {
 			f.Error("it has to end the user's other sessions, and no other")
 		}
 		f.wantRefused("refresh token of another session", there.RefreshToken)
-		f.wantRefused("refresh token from before", here.RefreshToken)
+		f.wantRefused("refresh token from before", fresh.RefreshToken)
 		if f.ended(here.Claims.SessionID) {
 			f.Error("the token from before ended the session")
 		}
@@ -107,7 +108,7 @@ func TestPasswordOfAnAccountWithPasskeysNeedsAFreshOne(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		if changed.Claims.Level != token.LevelFull || changed.Claims.PasswordTime != claims.PasswordTime {
+		if changed.Claims.Level != token.LevelFull || changed.Claims.PasswordTime != claims.Claims().PasswordTime {
 			f.Errorf("changed: %+v", changed.Claims)
 		}
 	})
@@ -131,7 +132,7 @@ func TestPasswordOfASessionIsTriedTenTimes(t *testing.T) {
 func TestOf16ParallelPasswordChangesOneIsMade(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
-		sessions := []token.Claims{f.logIn("mira"), f.logIn("mira")}
+		sessions := []stepkey.Caller{f.logIn("mira"), f.logIn("mira")}
 		made := 0
 		for _, err := range race(16, func(i int) error {
 			return second(f.changePassword(sessions[i%2], password, newPassword))

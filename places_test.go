@@ -9,7 +9,6 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // heldAttempts is a store that counts no attempt until it is let go.
@@ -68,7 +67,7 @@ func (f *fixture) wantHolding(what string, asked, goOn chan struct{}, n, want in
 
 func TestOneUserChangesThePasswordTwiceAtOnce(t *testing.T) {
 	f := newFixture(t)
-	var claims []token.Claims
+	var claims []stepkey.Caller
 	for i := range 20 {
 		f.signUp(fmt.Sprintf("user%d", i))
 		claims = append(claims, f.logIn(fmt.Sprintf("user%d", i)))
@@ -77,7 +76,7 @@ func TestOneUserChangesThePasswordTwiceAtOnce(t *testing.T) {
 	config := f.config()
 	config.Store, config.HashSlots, config.HashWait = store, 1, 1500*time.Millisecond
 	service := f.newService(config)
-	change := func(c token.Claims, address string) error {
+	change := func(c stepkey.Caller, address string) error {
 		current := wrong
 		return second(service.ChangePassword(f.Context(), c, stepkey.ChangePassword{Current: &current, New: newPassword, Client: from(address)}))
 	}

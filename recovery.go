@@ -52,7 +52,7 @@ type RecoveryState struct {
 }
 
 // Recovery returns what there is to get back into the account with.
-func (s *Service) Recovery(ctx context.Context, c token.Claims) (RecoveryState, error) {
+func (s *Service) Recovery(ctx context.Context, c Caller) (RecoveryState, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {

@@ -32,7 +32,7 @@ func newLost(f *fixture) lost {
 	return l
 }
 
-func (l lost) ask(c token.Claims) (stepkey.PendingRecovery, bool, error) {
+func (l lost) ask(c stepkey.Caller) (stepkey.PendingRecovery, bool, error) {
 	return l.service.RecoverByMail(l.Context(), c, l.stranger())
 }
 
@@ -63,7 +63,7 @@ func (l lost) mailedLink() string {
 	return l.tokenIn(l.one(l.box, miras, "Get back into your account"), stepkey.PathRecover)
 }
 
-func (l lost) finish(c token.Claims, link string) (stepkey.Grant, error) {
+func (l lost) finish(c stepkey.Caller, link string) (stepkey.Grant, error) {
 	return l.service.FinishRecovery(l.Context(), c, link, l.stranger())
 }
 
@@ -113,7 +113,7 @@ func TestRecoveryByMail(t *testing.T) {
 		wantError(f.TB, "the session of before", f.noSessions(before), stepkey.ErrUnauthorized)
 		f.wantNothingButEnrolment(g)
 		wantError(f.TB, "again", second(l.finish(f.logIn("mira"), link)), stepkey.ErrLinkExpired)
-		f.wantWaits(g.Claims)
+		f.wantWaits(g.Caller())
 		if n := f.events(storage.EventRecoveryCancelled); n != 0 {
 			f.Errorf("%d events say that it was cancelled; it was finished", n)
 		}
@@ -226,12 +226,12 @@ func TestPasswordByMailIsNoSecondProof(t *testing.T) {
 			f.Fatal(err)
 		}
 		f.received(l.box)
-		logIn := func() token.Claims {
+		logIn := func() stepkey.Caller {
 			g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
 			if err != nil {
 				f.Fatal(err)
 			}
-			return g.Claims
+			return g.Caller()
 		}
 		_, _, err := l.ask(logIn())
 		wantError(f.TB, "mailbox and mailbox; and what was begun before is gone", err, stepkey.ErrPasswordByMail)
@@ -271,12 +271,12 @@ func TestChangedPasswordIsASecondProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.clock.Advance(time.Hour)
-	full := f.passkeyLogIn(l.device).Claims
+	full := f.passkeyLogIn(l.device).Caller()
 	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: another})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = l.ask(g.Claims)
+	_, _, err = l.ask(g.Caller())
 	wantError(t, "after a passkey alone", err, stepkey.ErrPasswordByMail)
 	if _, err := f.service.ChangePassword(t.Context(), full, stepkey.ChangePassword{New: password}); err != nil {
 		t.Fatal(err)
@@ -304,7 +304,7 @@ func TestVeto(t *testing.T) {
 		}
 		wantError(f.TB, "the thief's session", second(f.service.BeginRegistration(f.Context(), thief)), stepkey.ErrUnauthorized)
 		f.clock.Advance(stepkey.RecoveryCoolOff)
-		owner := f.passkeyLogIn(l.device).Claims
+		owner := f.passkeyLogIn(l.device).Caller()
 		options, err := f.service.BeginStepUp(f.Context(), owner, nil)
 		if err != nil || len(options.AllowCredentials) != 1 {
 			f.Errorf("%d passkeys left, %v; want the owner's", len(options.AllowCredentials), err)
@@ -353,7 +353,7 @@ func TestRecoveryByAnOperatorsLink(t *testing.T) {
 		wantError(f.TB, "the session of before", f.noSessions(before), stepkey.ErrUnauthorized)
 		f.wantNothingButEnrolment(g)
 		wantError(f.TB, "again", second(follow(link)), stepkey.ErrLinkExpired)
-		f.wantWaits(g.Claims)
+		f.wantWaits(g.Caller())
 	})
 }
 

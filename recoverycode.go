@@ -14,7 +14,6 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // A recovery code is 120 random bits, written as 24 characters in groups of four. With
@@ -40,7 +39,7 @@ var readCode = strings.NewReplacer("-", "", " ", "", "o", "0", "i", "1", "l", "1
 // They are returned this once and kept nowhere. It takes a passkey verification not older
 // than FullWindow (StepUpRequiredError): whoever has codes gets past the passkey, so
 // nobody without it may make them. After ten sets in an hour there is a RateLimitedError.
-func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c token.Claims) ([]string, error) {
+func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c Caller) ([]string, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -129,7 +128,7 @@ func (s *Service) codeDigest(userID uuid.UUID, raw []byte) storage.RecoveryCodeD
 // A code that the user does not have is ErrWrongRecoveryCode; after ten in a quarter of
 // an hour there is a RateLimitedError.
 func (s *Service) UseRecoveryCode(
-	ctx context.Context, c token.Claims, code string, from Client,
+	ctx context.Context, c Caller, code string, from Client,
 ) (Grant, *PendingRecovery, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)

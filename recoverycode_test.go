@@ -20,14 +20,14 @@ import (
 )
 
 // withCodes is somebody with a passkey and recovery codes, signed in at level full.
-func (f *fixture) withCodes(name string) (full token.Claims, device *authenticator.Authenticator, codes []string) {
+func (f *fixture) withCodes(name string) (full stepkey.Caller, device *authenticator.Authenticator, codes []string) {
 	f.Helper()
 	claims, device := f.enrolled(name, authenticator.Config{})
 	full = f.stepUp(claims, device)
 	return full, device, f.newCodes(full)
 }
 
-func (f *fixture) newCodes(full token.Claims) []string {
+func (f *fixture) newCodes(full stepkey.Caller) []string {
 	f.Helper()
 	codes, err := f.service.ReplaceRecoveryCodes(f.Context(), full)
 	if err != nil {
@@ -36,7 +36,7 @@ func (f *fixture) newCodes(full token.Claims) []string {
 	return codes
 }
 
-func (f *fixture) useCode(c token.Claims, code string) (stepkey.Grant, error) {
+func (f *fixture) useCode(c stepkey.Caller, code string) (stepkey.Grant, error) {
 	g, pending, err := f.service.UseRecoveryCode(f.Context(), c, code, stepkey.Client{Device: "Chrome on Android"})
 	if pending != nil {
 		f.Errorf("a recovery waits until %s", pending.ReadyAt)
@@ -44,16 +44,16 @@ func (f *fixture) useCode(c token.Claims, code string) (stepkey.Grant, error) {
 	return g, err
 }
 
-func (f *fixture) recovered(c token.Claims, code string) token.Claims {
+func (f *fixture) recovered(c stepkey.Caller, code string) stepkey.Caller {
 	f.Helper()
 	g, err := f.useCode(c, code)
 	if err != nil {
 		f.Fatal(err)
 	}
-	return g.Claims
+	return g.Caller()
 }
 
-func (f *fixture) wantLeft(what string, c token.Claims, left int) {
+func (f *fixture) wantLeft(what string, c stepkey.Caller, left int) {
 	f.Helper()
 	state, err := f.service.Recovery(f.Context(), c)
 	if err != nil || state.CodesLeft != left || (state.CodesCreatedAt == nil) != (left == 0) {
@@ -111,21 +111,21 @@ func TestRecoveryByCode(t *testing.T) {
 			f.Fatal(err)
 		}
 		want := token.Claims{
-			Issuer: origin, Audience: []string{origin}, Subject: before.Subject, Username: "mira",
+			Issuer: origin, Audience: []string{origin}, Subject: before.Claims().Subject, Username: "mira",
 			ID: g.Claims.ID, SessionID: g.Claims.SessionID, IssuedAt: f.clock.Now().Unix(), ExpiresAt: f.clock.Now().Unix() + 900,
 			Level: token.LevelRecovery, ACR: token.LevelRecovery, AuthTime: f.clock.Now().Unix(), Methods: []string{"pwd", "otp"},
 		}
-		if diff := cmp.Diff(want, g.Claims); diff != "" || g.RefreshToken != "" || g.Claims.SessionID == asking.SessionID {
+		if diff := cmp.Diff(want, g.Claims); diff != "" || g.RefreshToken != "" || g.Claims.SessionID == asking.Claims().SessionID {
 			f.Errorf("-want +got:\n%s", diff)
 		}
-		for what, c := range map[string]token.Claims{"the session that asked": asking, "a session from before": before} {
+		for what, c := range map[string]stepkey.Caller{"the session that asked": asking, "a session from before": before} {
 			wantError(f.TB, what, f.noSessions(c), stepkey.ErrUnauthorized)
-			if !f.ended(c.SessionID) {
+			if !f.ended(c.Claims().SessionID) {
 				f.Errorf("%s has not ended for guards", what)
 			}
 		}
 		f.wantNothingButEnrolment(g)
-		f.wantWaits(g.Claims)
+		f.wantWaits(g.Caller())
 		if n := f.events(storage.EventRecoveryUsed); n != 1 {
 			f.Errorf("%d events, want 1", n)
 		}
@@ -140,7 +140,7 @@ func TestRecoveryByCode(t *testing.T) {
 // wantNothingButEnrolment tries what a library's user might forget to guard.
 func (f *fixture) wantNothingButEnrolment(g stepkey.Grant) {
 	f.Helper()
-	ctx, c := f.Context(), g.Claims
+	ctx, c := f.Context(), g.Caller()
 	for what, try := range map[string]func() error{
 		"step up":           func() error { return second(f.service.BeginStepUp(ctx, c, nil)) },
 		"change a password": func() error { return second(f.changePassword(c, password, another)) },
@@ -158,7 +158,7 @@ func (f *fixture) wantNothingButEnrolment(g stepkey.Grant) {
 }
 
 // wantWaits adds a passkey and expects that it works after the cool-off, and not before.
-func (f *fixture) wantWaits(c token.Claims) (added stepkey.Passkey) {
+func (f *fixture) wantWaits(c stepkey.Caller) (added stepkey.Passkey) {
 	f.Helper()
 	device := authenticator.New(authenticator.Config{})
 	added = f.register(c, device)
@@ -166,7 +166,7 @@ func (f *fixture) wantWaits(c token.Claims) (added stepkey.Passkey) {
 	if added.UsableFrom == nil || !added.UsableFrom.Equal(until) {
 		f.Fatalf("usable from %v, want %v", added.UsableFrom, until)
 	}
-	owner := f.logIn(c.Username)
+	owner := f.logIn(c.Claims().Username)
 	options, err := f.service.BeginStepUp(f.Context(), owner, nil)
 	if err != nil {
 		f.Fatal(err)
@@ -188,7 +188,7 @@ func (f *fixture) wantWaits(c token.Claims) (added stepkey.Passkey) {
 		f.Errorf("with that one alone: %v, want to wait until %s", err, until)
 	}
 	f.clock.Advance(stepkey.RecoveryCoolOff)
-	f.stepUp(f.logIn(c.Username), device)
+	f.stepUp(f.logIn(c.Claims().Username), device)
 	f.passkeyLogIn(device)
 	return added
 }
@@ -196,7 +196,7 @@ func (f *fixture) wantWaits(c token.Claims) (added stepkey.Passkey) {
 func TestOf50UsesOfACodeOneSucceeds(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		_, _, codes := f.withCodes("mira")
-		claims := make([]token.Claims, 5)
+		claims := make([]stepkey.Caller, 5)
 		for i := range claims {
 			claims[i] = f.logIn("mira")
 		}

@@ -42,7 +42,7 @@ func (f *fixture) wantRefused(what, refreshToken string) {
 	wantError(f.TB, what, second(f.service.Refresh(f.Context(), refreshToken)), stepkey.ErrUnauthorized)
 }
 
-func (f *fixture) raise(c token.Claims, device *authenticator.Authenticator) stepkey.Grant {
+func (f *fixture) raise(c stepkey.Caller, device *authenticator.Authenticator) stepkey.Grant {
 	f.Helper()
 	g, err := f.service.FinishStepUp(f.Context(), c, f.got(device, f.stepUpOptions(c)))
 	if err != nil {
@@ -130,7 +130,7 @@ func TestOlderTokenEndsTheSessionAndNoOther(t *testing.T) {
 		f.wantRefused("two generations old, within the grace", first.RefreshToken)
 		f.wantRefused("the current one", third.RefreshToken)
 		wantError(f.TB, "a ceremony in that session",
-			second(f.service.BeginRegistration(f.Context(), third.Claims)), stepkey.ErrUnauthorized)
+			second(f.service.BeginRegistration(f.Context(), third.Caller())), stepkey.ErrUnauthorized)
 		if ended, err := f.service.Ended(third.Claims); !ended || err != nil {
 			f.Errorf("Ended: %v, %v", ended, err)
 		}
@@ -146,8 +146,8 @@ func TestStepUpReplacesTheRefreshToken(t *testing.T) {
 		f.signUp("mira")
 		device := authenticator.New(authenticator.Config{})
 		first := f.logInForRefresh("mira")
-		f.register(first.Claims, device)
-		full := f.raise(first.Claims, device)
+		f.register(first.Caller(), device)
+		full := f.raise(first.Caller(), device)
 		if full.RefreshToken == first.RefreshToken || full.Claims.Level != token.LevelFull {
 			f.Fatalf("after the step-up: %+v", full)
 		}
@@ -167,7 +167,7 @@ func TestFullAges(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
 	g := f.logInForRefresh("mira")
-	g = f.raise(g.Claims, device)
+	g = f.raise(g.Caller(), device)
 	for range 22 { // 11 hours
 		f.clock.Advance(30 * time.Minute)
 		g = f.refresh(g.RefreshToken)
@@ -185,7 +185,7 @@ func TestFullAges(t *testing.T) {
 	if g.Claims.Level != token.LevelPassword || g.Claims.PasskeyTime != 0 || g.Claims.AuthTime != g.Claims.PasswordTime {
 		t.Errorf("after 12 hours: %+v, want password", g.Claims)
 	}
-	if again := f.raise(g.Claims, device); again.Claims.Level != token.LevelFull {
+	if again := f.raise(g.Caller(), device); again.Claims.Level != token.LevelFull {
 		t.Error("it cannot be raised again")
 	}
 }
@@ -202,7 +202,7 @@ func TestRefreshInTheLastSecond(t *testing.T) {
 		lasts time.Duration
 		step  time.Duration // between two refreshes
 	}{
-		{"full", func() stepkey.Grant { return f.raise(f.logInForRefresh("mira").Claims, device) }, stepkey.FullLifetime, 30 * time.Minute},
+		{"full", func() stepkey.Grant { return f.raise(f.logInForRefresh("mira").Caller(), device) }, stepkey.FullLifetime, 30 * time.Minute},
 		{"a session that was never raised", func() stepkey.Grant { return f.logInForRefresh("mira") }, stepkey.UnraisedLifetime, 5 * time.Minute},
 		{"a session", func() stepkey.Grant { return f.logInForRefresh("noor") }, stepkey.SessionLifetime, 24 * time.Hour},
 	} {
@@ -226,7 +226,7 @@ func TestFullIsLostWhenIdle(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
 	g := f.logInForRefresh("mira")
-	g = f.raise(g.Claims, device)
+	g = f.raise(g.Caller(), device)
 	f.clock.Advance(61 * time.Minute)
 	for range 2 {
 		g = f.refresh(g.RefreshToken)
@@ -291,7 +291,7 @@ func TestRefreshLooksAgain(t *testing.T) {
 		f := newFixture(t)
 		_, device := f.enrolled("mira", authenticator.Config{})
 		g := f.logInForRefresh("mira")
-		g = f.raise(g.Claims, device)
+		g = f.raise(g.Caller(), device)
 		f.exec(`DELETE FROM passkeys`)
 		if g = f.refresh(g.RefreshToken); g.Claims.Level != token.LevelPassword {
 			t.Errorf("level %s, want password", g.Claims.Level)
@@ -327,7 +327,7 @@ func TestForgedRefreshTokens(t *testing.T) {
 	}
 	f.exec(`UPDATE sessions SET salt = $1 WHERE id = $2`, []byte("another salt 16b"), g.Claims.SessionID)
 	f.wantRefused("the key without the salt", raw)
-	if _, err := f.service.BeginRegistration(t.Context(), cookie.Claims); err != nil {
+	if _, err := f.service.BeginRegistration(t.Context(), cookie.Caller()); err != nil {
 		t.Errorf("forgeries touched another session: %v", err)
 	}
 	if f.events(storage.EventRefreshReused)+f.events(storage.EventSessionEnded) != 0 {
@@ -396,7 +396,7 @@ func TestGraceDoesNotCrossAStepUpInBetween(t *testing.T) {
 	c.Store = store
 	slow := f.newService(c)
 	var full stepkey.Grant
-	store.before = func() { full = f.raise(next.Claims, device) }
+	store.before = func() { full = f.raise(next.Caller(), device) }
 	got, err := slow.Refresh(t.Context(), first.RefreshToken)
 	wantError(t, "the predecessor", err, stepkey.ErrUnauthorized)
 	if got.RefreshToken != "" || got.AccessToken != "" {

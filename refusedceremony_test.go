@@ -38,27 +38,27 @@ func TestRefusedCeremoniesHaveReasons(t *testing.T) {
 	}
 
 	_, err := f.service.FinishStepUp(ctx, mira, get(device, f.stepUpOptions(mira), elsewhere))
-	want("step-up elsewhere", err, stepkey.ErrVerificationFailed, "origin", mira.Subject)
+	want("step-up elsewhere", err, stepkey.ErrVerificationFailed, "origin", mira.Claims().Subject)
 	_, err = f.service.FinishStepUp(ctx, mira, get(device, f.stepUpOptions(mira), signed))
-	want("step-up with a bad signature", err, stepkey.ErrVerificationFailed, "signature", mira.Subject)
+	want("step-up with a bad signature", err, stepkey.ErrVerificationFailed, "signature", mira.Claims().Subject)
 	_, err = f.service.FinishStepUp(ctx, mira, stepkey.AssertionResponse{})
-	want("step-up with nothing", err, stepkey.ErrInvalidRequest, "client_data", mira.Subject)
+	want("step-up with nothing", err, stepkey.ErrInvalidRequest, "client_data", mira.Claims().Subject)
 	_, err = f.service.FinishStepUp(ctx, mira, get(other, f.stepUpOptions(mira), stranger))
-	want("step-up with another's passkey", err, stepkey.ErrVerificationFailed, "unknown_credential", mira.Subject)
+	want("step-up with another's passkey", err, stepkey.ErrVerificationFailed, "unknown_credential", mira.Claims().Subject)
 
 	answer, err := authenticator.New(authenticator.Config{}).CreateWith(origin, f.registrationOptions(olga), elsewhere)
 	_, err = f.service.FinishRegistration(ctx, olga, parsed[stepkey.RegistrationResponse](f, answer, err), "")
-	want("registration elsewhere", err, stepkey.ErrVerificationFailed, "origin", olga.Subject)
+	want("registration elsewhere", err, stepkey.ErrVerificationFailed, "origin", olga.Claims().Subject)
 	_, err = f.service.FinishRegistration(ctx, olga, stepkey.RegistrationResponse{}, "\xff")
 	want("registration with a name of no text", err, stepkey.ErrInvalidRequest, "device_name", nobody)
 
 	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: get(other, f.logInOptions(), signed)})
-	want("sign-in with a bad signature", err, stepkey.ErrVerificationFailed, "signature", noor.Subject)
+	want("sign-in with a bad signature", err, stepkey.ErrVerificationFailed, "signature", noor.Claims().Subject)
 	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: stepkey.AssertionResponse{}})
 	want("sign-in with nothing", err, stepkey.ErrInvalidRequest, "envelope", nobody)
 	f.exec(`UPDATE users SET disabled_at = created_at WHERE canonical_name = 'noor'`)
 	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: f.got(other, f.logInOptions())})
-	want("sign-in of a disabled user", err, stepkey.ErrVerificationFailed, "user_disabled", noor.Subject)
+	want("sign-in of a disabled user", err, stepkey.ErrVerificationFailed, "user_disabled", noor.Claims().Subject)
 	f.exec(`DELETE FROM passkeys`)
 	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: f.got(device, f.logInOptions())})
 	want("sign-in with nobody's passkey", err, stepkey.ErrPasskeyUnknown, "unknown_credential", nobody)
@@ -72,7 +72,7 @@ func TestRefusedCeremoniesAreBounded(t *testing.T) {
 	config.Limiter = memstore.NewLimiter(0, f.clock.Now)
 	f.service = f.newService(config)
 	f.signUp("mira")
-	userID := uuid.MustParse(f.logIn("mira").Subject)
+	userID := uuid.MustParse(f.logIn("mira").Claims().Subject)
 	for i := range 100 {
 		err := f.service.RecordRefusedCeremony(t.Context(), stepkey.RefusedCeremony{
 			UserID: userID, Ceremony: stepkey.PurposeStepUp, Reason: []string{"origin", "signature"}[i%2], RequestID: "request",

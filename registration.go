@@ -27,7 +27,7 @@ type (
 // So does a first passkey where the password was set by mail; see waitOf.
 //
 // Here as in all methods that take claims, they have to come from a Verifier.
-func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (CreationOptions, error) {
+func (s *Service) BeginRegistration(ctx context.Context, c Caller) (CreationOptions, error) {
 	now := s.now()
 	a, err := s.enrollingAccount(ctx, c, now)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Service) BeginRegistration(ctx context.Context, c token.Claims) (Creati
 // on the user's row: of several first passkeys that race, one wins and the others
 // need a step-up.
 func (s *Service) FinishRegistration(
-	ctx context.Context, c token.Claims, response RegistrationResponse, deviceName string,
+	ctx context.Context, c Caller, response RegistrationResponse, deviceName string,
 ) (Passkey, error) {
 	name, err := passkeyName(deviceName)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Service) FinishRegistration(
 }
 
 func (s *Service) addPasskey(
-	ctx context.Context, c token.Claims, a storage.Account, key storage.ChallengeKey,
+	ctx context.Context, c Caller, a storage.Account, key storage.ChallengeKey,
 	credential ceremony.Credential, name string, now time.Time,
 ) (Passkey, error) {
 	if err := mayAddPasskey(a, c, now); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 func device() *authenticator.Authenticator { return authenticator.New(authenticator.Config{}) }
@@ -70,7 +69,7 @@ func TestFurtherPasskeyNeedsFullAndFresh(t *testing.T) {
 func TestOf8FirstPasskeysOneWins(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
-		claims := make([]token.Claims, 8)
+		claims := make([]stepkey.Caller, 8)
 		responses := make([]stepkey.RegistrationResponse, 8)
 		for i := range claims {
 			if i%4 == 0 { // two sessions, four challenges each
@@ -104,7 +103,7 @@ func TestRegistrationChallengeIsForOneUseUserSessionAndCeremony(t *testing.T) {
 	mira, sameUser, noor := f.logIn("mira"), f.logIn("mira"), f.logIn("noor")
 
 	response := f.created(device(), f.registrationOptions(mira))
-	for what, claims := range map[string]token.Claims{"another session": sameUser, "another user": noor} {
+	for what, claims := range map[string]stepkey.Caller{"another session": sameUser, "another user": noor} {
 		wantError(t, what, second(f.service.FinishRegistration(t.Context(), claims, response, "")), stepkey.ErrChallengeExpired)
 	}
 	tampered := response
@@ -163,7 +162,7 @@ func TestPasskeyIsNamedAfterItsDevice(t *testing.T) {
 		name := "on" + strings.ToLower(strings.ReplaceAll(on, " ", "-"))
 		f.signUp(name)
 		g := f.logInOn(name, on)
-		if got := f.register(g.Claims, device()).Name; got != want {
+		if got := f.register(g.Caller(), device()).Name; got != want {
 			t.Errorf("%q: %q, want %q", on, got, want)
 		}
 		for name, c := range map[string]authenticator.Config{
@@ -171,7 +170,7 @@ func TestPasskeyIsNamedAfterItsDevice(t *testing.T) {
 			"Security key":    {Transports: []string{"nfc", "usb"}},
 		} {
 			f.exec(`DELETE FROM passkeys`)
-			if got := f.register(g.Claims, authenticator.New(c)).Name; got != name {
+			if got := f.register(g.Caller(), authenticator.New(c)).Name; got != name {
 				t.Errorf("%q, want %q", got, name)
 			}
 		}

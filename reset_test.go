@@ -61,7 +61,7 @@ func TestPasswordReset(t *testing.T) {
 		wantError(f.TB, "a refresh token of before", err, stepkey.ErrUnauthorized)
 		_, _, err = f.service.Sessions(f.Context(), full, nil, 1)
 		wantError(f.TB, "the session at level full", err, stepkey.ErrUnauthorized)
-		if ended, err := f.service.Ended(full); !ended || err != nil {
+		if ended, err := f.service.Ended(full.Claims()); !ended || err != nil {
 			f.Errorf("guards are not told: %v, %v", ended, err)
 		}
 		if f.events(storage.EventPasswordReset) != 1 || f.events(storage.EventSessionEnded) == 0 {
@@ -79,8 +79,8 @@ func TestPasswordReset(t *testing.T) {
 		if err != nil || g.Claims.Level != "password" {
 			f.Fatalf("the new password: %v, level %s", err, g.Claims.Level)
 		}
-		if got := f.stepUp(g.Claims, device); got.Level != "full" {
-			f.Errorf("the passkey of before yields level %s", got.Level)
+		if got := f.stepUp(g.Caller(), device); got.Claims().Level != "full" {
+			f.Errorf("the passkey of before yields level %s", got.Claims().Level)
 		}
 		wantError(f.TB, "the link again", f.reset(link, "yet another password"), stepkey.ErrLinkExpired)
 	})

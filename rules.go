@@ -27,7 +27,7 @@ const (
 //
 // Token and session both count. The token says what this caller has proved; the session may
 // have been raised since by another holder of its tokens.
-func mayChangePasskeys(a storage.Account, c token.Claims, now time.Time) error {
+func mayChangePasskeys(a storage.Account, c Caller, now time.Time) error {
 	if a.Session.Level() == token.LevelRecovery {
 		return ErrUnauthorized
 	}
@@ -42,8 +42,8 @@ func mayChangePasskeys(a storage.Account, c token.Claims, now time.Time) error {
 
 // mayAddPasskey is mayChangePasskeys, except that it also allows a session at level recovery,
 // whose only purpose that is.
-func mayAddPasskey(a storage.Account, c token.Claims, now time.Time) error {
-	recovering := a.Session.Level() == token.LevelRecovery && c.Level == token.LevelRecovery
+func mayAddPasskey(a storage.Account, c Caller, now time.Time) error {
+	recovering := a.Session.Level() == token.LevelRecovery && c.claims.Level == token.LevelRecovery
 	if err := mayChangePasskeys(a, c, now); err != nil && !recovering {
 		return err
 	}
@@ -55,8 +55,8 @@ func mayAddPasskey(a storage.Account, c token.Claims, now time.Time) error {
 
 // freshlyFull requires a passkey verification not older than FullWindow, in the token and in
 // the session.
-func freshlyFull(a storage.Account, c token.Claims, now time.Time) error {
-	tokenAge, full := c.PasskeyAge(now)
+func freshlyFull(a storage.Account, c Caller, now time.Time) error {
+	tokenAge, full := c.claims.PasskeyAge(now)
 	if !full || tokenAge > FullWindow || !fullWithin(a.Session, FullWindow, now) {
 		return &StepUpRequiredError{MaxAge: FullWindow}
 	}
@@ -75,7 +75,7 @@ func fullWithin(s Session, age time.Duration, now time.Time) bool {
 }
 
 // mayChangePassword requires the strongest proof that the account has.
-func mayChangePassword(a storage.Account, c token.Claims, change ChangePassword, now time.Time) error {
+func mayChangePassword(a storage.Account, c Caller, change ChangePassword, now time.Time) error {
 	if len(a.Passkeys) > 0 {
 		return freshlyFull(a, c, now)
 	}
@@ -100,7 +100,7 @@ func mayRecover(a storage.Account, now time.Time) error {
 // a passkey verification not older than FullWindow (StepUpRequiredError). Otherwise the
 // password is all that the account has, and a session is enough. docs/passkeys.md lists the
 // rule of every route.
-func asOwner(a storage.Account, c token.Claims, now time.Time) error {
+func asOwner(a storage.Account, c Caller, now time.Time) error {
 	if len(usable(a.Passkeys, now)) == 0 {
 		return nil
 	}

@@ -9,19 +9,18 @@ import (
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // ownersCalls are the calls that take a passkey on an account that has one.
-func (f *fixture) ownersCalls(other uuid.UUID) map[string]func(token.Claims) error {
-	return map[string]func(token.Claims) error{
-		"end another session": func(c token.Claims) error { return f.service.EndSession(f.Context(), c, other) },
-		"end no session":      func(c token.Claims) error { return f.service.EndSession(f.Context(), c, uuid.New()) },
-		"log out others":      func(c token.Claims) error { return second(f.service.LogOutOthers(f.Context(), c)) },
-		"log out everywhere":  func(c token.Claims) error { return second(f.service.LogOutEverywhere(f.Context(), c)) },
-		"export":              func(c token.Claims) error { return second(f.service.AccountData(f.Context(), c)) },
-		"cancel a recovery":   func(c token.Claims) error { return f.service.CancelRecovery(f.Context(), c) },
-		"read older events": func(c token.Claims) error {
+func (f *fixture) ownersCalls(other uuid.UUID) map[string]func(stepkey.Caller) error {
+	return map[string]func(stepkey.Caller) error{
+		"end another session": func(c stepkey.Caller) error { return f.service.EndSession(f.Context(), c, other) },
+		"end no session":      func(c stepkey.Caller) error { return f.service.EndSession(f.Context(), c, uuid.New()) },
+		"log out others":      func(c stepkey.Caller) error { return second(f.service.LogOutOthers(f.Context(), c)) },
+		"log out everywhere":  func(c stepkey.Caller) error { return second(f.service.LogOutEverywhere(f.Context(), c)) },
+		"export":              func(c stepkey.Caller) error { return second(f.service.AccountData(f.Context(), c)) },
+		"cancel a recovery":   func(c stepkey.Caller) error { return f.service.CancelRecovery(f.Context(), c) },
+		"read older events": func(c stepkey.Caller) error {
 			_, _, err := f.service.Events(f.Context(), c, &stepkey.EventPlace{At: f.clock.Now(), ID: uuid.Max}, 1)
 			return err
 		},
@@ -32,14 +31,14 @@ func TestPasswordAloneIsNotTheOwner(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		l := newLost(f)
 		owner := f.logInForRefresh("mira")
-		full := f.stepUp(owner.Claims, l.device)
+		full := f.stepUp(owner.Caller(), l.device)
 		l.begin()
 		thief := f.logIn("mira")
 		for name, call := range f.ownersCalls(uuid.MustParse(owner.Claims.SessionID)) {
 			wantStepUp(f.TB, name+", with the password", call(thief))
 		}
 		f.clock.Advance(stepkey.FullWindow + time.Second)
-		for name, call := range f.ownersCalls(uuid.MustParse(thief.SessionID)) {
+		for name, call := range f.ownersCalls(uuid.MustParse(thief.Claims().SessionID)) {
 			wantStepUp(f.TB, name+", with a passkey verified a while ago", call(full))
 		}
 		if n := f.events(storage.EventSessionEnded); n != 0 {
@@ -50,7 +49,7 @@ func TestPasswordAloneIsNotTheOwner(t *testing.T) {
 		}
 		_, _, err := f.service.Events(f.Context(), thief, nil, stepkey.MaxEvents)
 		wantError(f.TB, "the newest events", err, nil)
-		wantError(f.TB, "its own session", f.service.EndSession(f.Context(), thief, uuid.MustParse(thief.SessionID)), nil)
+		wantError(f.TB, "its own session", f.service.EndSession(f.Context(), thief, uuid.MustParse(thief.Claims().SessionID)), nil)
 		wantError(f.TB, "log out", f.service.LogOut(f.Context(), f.logIn("mira")), nil)
 	})
 }
@@ -80,7 +79,7 @@ func TestWithoutAPasskeyASessionSuffices(t *testing.T) {
 // raised with a passkey.
 func TestSignInsDoNotPushOutARaisedSession(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		live := func(claims ...token.Claims) {
+		live := func(claims ...stepkey.Caller) {
 			f.Helper()
 			for i, c := range claims {
 				sessions, _, err := f.service.Sessions(f.Context(), c, nil, stepkey.MaxListedSessions)
@@ -91,19 +90,19 @@ func TestSignInsDoNotPushOutARaisedSession(t *testing.T) {
 		}
 		f.signUp("mira")
 		owner, device := f.logInForRefresh("mira"), authenticator.New(authenticator.Config{})
-		f.register(owner.Claims, device)
-		full := f.stepUp(owner.Claims, device)
+		f.register(owner.Caller(), device)
+		full := f.stepUp(owner.Caller(), device)
 		for range stepkey.MaxSessions {
 			f.clock.Advance(time.Second)
 			f.addSession("mira", stepkey.RefreshBody)
 		}
 		f.clock.Advance(time.Second)
 		newest := f.logInForRefresh("mira")
-		live(full, newest.Claims)
+		live(full, newest.Caller())
 
 		// Nor does it end at once where all the others were raised.
 		f.exec(`UPDATE sessions SET full_at = created_at`)
 		newest = f.logInForRefresh("mira")
-		live(newest.Claims)
+		live(newest.Caller())
 	})
 }

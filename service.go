@@ -262,7 +262,7 @@ func (s *Service) record(ctx context.Context, tx storage.Tx, e Event, now time.T
 
 // account is who is asking, at level password or better. A session at level recovery is
 // for nothing but enrolment, whoever lets its token through.
-func (s *Service) account(ctx context.Context, c token.Claims, now time.Time) (storage.Account, error) {
+func (s *Service) account(ctx context.Context, c Caller, now time.Time) (storage.Account, error) {
 	a, err := s.enrollingAccount(ctx, c, now)
 	if err == nil && a.Session.Level() == token.LevelRecovery {
 		return storage.Account{}, ErrUnauthorized
@@ -271,20 +271,10 @@ func (s *Service) account(ctx context.Context, c token.Claims, now time.Time) (s
 }
 
 // enrollingAccount is account for adding a passkey, for which level recovery will do.
-func (s *Service) enrollingAccount(ctx context.Context, c token.Claims, now time.Time) (storage.Account, error) {
-	userID, sessionID, err := idsOf(c)
-	if err != nil {
+func (s *Service) enrollingAccount(ctx context.Context, c Caller, now time.Time) (storage.Account, error) {
+	if err := c.check(now); err != nil {
 		return storage.Account{}, err
 	}
-	a, err := s.store.Account(ctx, userID, sessionID, now)
+	a, err := s.store.Account(ctx, c.userID, c.sessionID, now)
 	return a, unauthorizedIfMissing(err)
-}
-
-func idsOf(c token.Claims) (userID, sessionID uuid.UUID, err error) {
-	userID, err1 := uuid.Parse(c.Subject)
-	sessionID, err2 := uuid.Parse(c.SessionID)
-	if err1 != nil || err2 != nil {
-		return uuid.Nil, uuid.Nil, ErrUnauthorized
-	}
-	return userID, sessionID, nil
 }

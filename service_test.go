@@ -149,16 +149,16 @@ func (f *fixture) signUp(name string) {
 	}
 }
 
-func (f *fixture) logIn(name string) token.Claims {
+func (f *fixture) logIn(name string) stepkey.Caller {
 	f.Helper()
 	granted, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password})
 	if err != nil {
 		f.Fatal(err)
 	}
-	return granted.Claims
+	return granted.Caller()
 }
 
-func (f *fixture) registrationOptions(c token.Claims) []byte {
+func (f *fixture) registrationOptions(c stepkey.Caller) []byte {
 	f.Helper()
 	options, err := f.service.BeginRegistration(f.Context(), c)
 	if err != nil {
@@ -167,7 +167,7 @@ func (f *fixture) registrationOptions(c token.Claims) []byte {
 	return f.marshal(options)
 }
 
-func (f *fixture) stepUpOptions(c token.Claims) []byte {
+func (f *fixture) stepUpOptions(c stepkey.Caller) []byte {
 	f.Helper()
 	options, err := f.service.BeginStepUp(f.Context(), c, nil)
 	if err != nil {
@@ -210,7 +210,7 @@ func parsed[T any](f *fixture, answer []byte, err error) (response T) {
 	return response
 }
 
-func (f *fixture) register(c token.Claims, device *authenticator.Authenticator) stepkey.Passkey {
+func (f *fixture) register(c stepkey.Caller, device *authenticator.Authenticator) stepkey.Passkey {
 	f.Helper()
 	response := f.created(device, f.registrationOptions(c))
 	passkey, err := f.service.FinishRegistration(f.Context(), c, response, "")
@@ -220,13 +220,13 @@ func (f *fixture) register(c token.Claims, device *authenticator.Authenticator) 
 	return passkey
 }
 
-func (f *fixture) stepUp(c token.Claims, device *authenticator.Authenticator) token.Claims {
+func (f *fixture) stepUp(c stepkey.Caller, device *authenticator.Authenticator) stepkey.Caller {
 	f.Helper()
 	granted, err := f.service.FinishStepUp(f.Context(), c, f.got(device, f.stepUpOptions(c)))
 	if err != nil {
 		f.Fatal(err)
 	}
-	return granted.Claims
+	return granted.Caller()
 }
 
 // race calls try n times at once and returns the errors.
@@ -264,7 +264,7 @@ func TestWholePath(t *testing.T) {
 		device := authenticator.New(authenticator.Config{Transports: []string{"internal", "hybrid"}})
 		f.signUp("Mira")
 		claims := f.logIn(" mira ")
-		if claims.Level != token.LevelPassword || claims.Username != "Mira" || claims.PasskeyVerified {
+		if claims.Claims().Level != token.LevelPassword || claims.Claims().Username != "Mira" || claims.Claims().PasskeyVerified {
 			f.Errorf("after the password: %+v", claims)
 		}
 		wantError(f.TB, "step-up without passkey", second(f.service.BeginStepUp(f.Context(), claims, nil)), stepkey.ErrNoPasskeys)
@@ -272,11 +272,11 @@ func TestWholePath(t *testing.T) {
 
 		f.clock.Advance(time.Minute)
 		full := f.stepUp(claims, device)
-		if full.Level != token.LevelFull || !full.PasskeyVerified || full.SessionID != claims.SessionID {
+		if full.Claims().Level != token.LevelFull || !full.Claims().PasskeyVerified || full.Claims().SessionID != claims.Claims().SessionID {
 			f.Errorf("after the passkey: %+v", full)
 		}
-		if full.PasswordTime != claims.PasswordTime || full.PasskeyTime != claims.PasswordTime+60 ||
-			full.AuthTime != full.PasskeyTime || full.ID == claims.ID {
+		if full.Claims().PasswordTime != claims.Claims().PasswordTime || full.Claims().PasskeyTime != claims.Claims().PasswordTime+60 ||
+			full.Claims().AuthTime != full.Claims().PasskeyTime || full.Claims().ID == claims.Claims().ID {
 			f.Errorf("times after the passkey: %+v", full)
 		}
 		for kind, want := range map[stepkey.EventKind]int{

@@ -17,14 +17,13 @@ const (
 	EndedByReplacement storage.EndReason = "replaced"
 )
 
-// LogOut ends the session behind the claims. A session that has ended already is
+// LogOut ends the caller's session. A session that has ended already is
 // no error.
-func (s *Service) LogOut(ctx context.Context, c token.Claims) error {
-	userID, sessionID, err := idsOf(c)
-	if err != nil {
+func (s *Service) LogOut(ctx context.Context, c Caller) error {
+	if err := c.check(s.now()); err != nil {
 		return err
 	}
-	_, err = s.end(ctx, storage.EndSessions{UserID: userID, Only: sessionID, Reason: storage.EndedByLogout})
+	_, err := s.end(ctx, storage.EndSessions{UserID: c.userID, Only: c.sessionID, Reason: storage.EndedByLogout})
 	return err
 }
 
@@ -32,7 +31,7 @@ func (s *Service) LogOut(ctx context.Context, c token.Claims) error {
 // how many there were. On an account with a passkey that works it takes a passkey
 // verification not older than FullWindow (StepUpRequiredError), as LogOutOthers and
 // EndSession do: the password alone must not sign the owner out.
-func (s *Service) LogOutEverywhere(ctx context.Context, c token.Claims) (int, error) {
+func (s *Service) LogOutEverywhere(ctx context.Context, c Caller) (int, error) {
 	a, err := s.owner(ctx, c)
 	if err != nil {
 		return 0, err
@@ -42,7 +41,7 @@ func (s *Service) LogOutEverywhere(ctx context.Context, c token.Claims) (int, er
 
 // LogOutOthers ends all of the user's sessions but this one. The rule is that of
 // LogOutEverywhere.
-func (s *Service) LogOutOthers(ctx context.Context, c token.Claims) (int, error) {
+func (s *Service) LogOutOthers(ctx context.Context, c Caller) (int, error) {
 	a, err := s.owner(ctx, c)
 	if err != nil {
 		return 0, err
@@ -53,7 +52,7 @@ func (s *Service) LogOutOthers(ctx context.Context, c token.Claims) (int, error)
 // EndSession ends one of the user's own sessions. One that is not live, or is
 // somebody else's, is ErrNotFound. A session can always end itself; for any other the
 // rule is that of LogOutEverywhere, and it is asked before the session is looked up.
-func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid.UUID) error {
+func (s *Service) EndSession(ctx context.Context, c Caller, sessionID uuid.UUID) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -72,7 +71,7 @@ func (s *Service) EndSession(ctx context.Context, c token.Claims, sessionID uuid
 }
 
 // owner returns the account of a caller who passes asOwner.
-func (s *Service) owner(ctx context.Context, c token.Claims) (storage.Account, error) {
+func (s *Service) owner(ctx context.Context, c Caller) (storage.Account, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -85,7 +84,7 @@ func (s *Service) owner(ctx context.Context, c token.Claims) (storage.Account, e
 // MaxListedSessions (ErrInvalidRequest). With before it begins after that place. next is
 // the place to go on from, or nil at the end.
 func (s *Service) Sessions(
-	ctx context.Context, c token.Claims, before *SessionPlace, limit int,
+	ctx context.Context, c Caller, before *SessionPlace, limit int,
 ) (sessions []Session, next *SessionPlace, err error) {
 	if limit < 1 || limit > MaxListedSessions {
 		return nil, nil, ErrInvalidRequest
@@ -121,9 +120,9 @@ func (s *Service) Revoke(ctx context.Context, anyToken string, from Client) erro
 
 // revoke reports whether the token was made by us, whatever it is worth.
 func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err error) {
-	claims, err := s.verifier.Verify(ctx, anyToken)
+	c, err := s.CallerOf(ctx, anyToken)
 	if err == nil {
-		return true, s.revokeSession(ctx, claims)
+		return true, s.revokeSession(ctx, c)
 	}
 	var refused *token.Error
 	if errors.As(err, &refused) && refused.Reason == token.ReasonExpired {
@@ -144,30 +143,26 @@ func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err e
 	return true, err
 }
 
-func (s *Service) revokeSession(ctx context.Context, c token.Claims) error {
-	userID, sessionID, err := idsOf(c)
-	if err != nil {
-		return nil
-	}
-	_, err = s.end(ctx, storage.EndSessions{UserID: userID, Only: sessionID, Reason: storage.EndedByRevocation})
+func (s *Service) revokeSession(ctx context.Context, c Caller) error {
+	_, err := s.end(ctx, storage.EndSessions{UserID: c.userID, Only: c.sessionID, Reason: storage.EndedByRevocation})
 	return err
 }
 
 // Introspect returns what an access token says if its session is live at this
 // moment and has the level that the token says, and ErrUnauthorized otherwise (RFC 7662).
 func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Claims, error) {
-	claims, err := s.verifier.Verify(ctx, accessToken)
+	c, err := s.CallerOf(ctx, accessToken)
 	if err != nil {
 		return token.Claims{}, ErrUnauthorized
 	}
-	a, err := s.account(ctx, claims, s.now())
+	a, err := s.account(ctx, c, s.now())
 	if err != nil {
 		return token.Claims{}, err
 	}
-	if claims.Level == token.LevelFull && a.Session.Level() != token.LevelFull {
+	if c.claims.Level == token.LevelFull && a.Session.Level() != token.LevelFull {
 		return token.Claims{}, ErrUnauthorized // the passkey behind it is gone
 	}
-	return claims, nil
+	return c.claims, nil
 }
 
 // end ends sessions in a transaction of its own, records each end, and returns how

@@ -17,30 +17,30 @@ func TestEndingSessions(t *testing.T) {
 		f.signUp("noor")
 		one, two, three := f.logInForRefresh("mira"), f.logInForRefresh("mira"), f.logInForRefresh("mira")
 		noor := f.logInForRefresh("noor")
-		sessions, _, err := f.service.Sessions(f.Context(), one.Claims, nil, stepkey.MaxListedSessions)
+		sessions, _, err := f.service.Sessions(f.Context(), one.Caller(), nil, stepkey.MaxListedSessions)
 		if err != nil || len(sessions) != 3 || sessions[0].Client.Device != "Firefox on Linux" {
 			f.Fatalf("Sessions: %+v, %v", sessions, err)
 		}
 
 		idOf := func(g stepkey.Grant) uuid.UUID { return uuid.MustParse(g.Claims.SessionID) }
-		wantError(f.TB, "somebody else's session", f.service.EndSession(f.Context(), one.Claims, idOf(noor)), stepkey.ErrNotFound)
-		wantError(f.TB, "one of one's own", f.service.EndSession(f.Context(), one.Claims, idOf(two)), nil)
-		wantError(f.TB, "the same again", f.service.EndSession(f.Context(), one.Claims, idOf(two)), stepkey.ErrNotFound)
+		wantError(f.TB, "somebody else's session", f.service.EndSession(f.Context(), one.Caller(), idOf(noor)), stepkey.ErrNotFound)
+		wantError(f.TB, "one of one's own", f.service.EndSession(f.Context(), one.Caller(), idOf(two)), nil)
+		wantError(f.TB, "the same again", f.service.EndSession(f.Context(), one.Caller(), idOf(two)), stepkey.ErrNotFound)
 		f.wantRefused("the ended one", two.RefreshToken)
 
-		if n, err := f.service.LogOutOthers(f.Context(), one.Claims); n != 1 || err != nil {
+		if n, err := f.service.LogOutOthers(f.Context(), one.Caller()); n != 1 || err != nil {
 			f.Errorf("LogOutOthers: %d, %v; want 1", n, err)
 		}
 		f.wantRefused("the other one", three.RefreshToken)
 		one = f.refresh(one.RefreshToken)
 
-		wantError(f.TB, "LogOut", f.service.LogOut(f.Context(), one.Claims), nil)
-		wantError(f.TB, "LogOut again", f.service.LogOut(f.Context(), one.Claims), nil)
+		wantError(f.TB, "LogOut", f.service.LogOut(f.Context(), one.Caller()), nil)
+		wantError(f.TB, "LogOut again", f.service.LogOut(f.Context(), one.Caller()), nil)
 		f.wantRefused("after the logout", one.RefreshToken)
 		f.refresh(noor.RefreshToken)
 
 		four, five := f.logInForRefresh("mira"), f.logInForRefresh("mira")
-		if n, err := f.service.LogOutEverywhere(f.Context(), four.Claims); n != 2 || err != nil {
+		if n, err := f.service.LogOutEverywhere(f.Context(), four.Caller()); n != 2 || err != nil {
 			f.Errorf("LogOutEverywhere: %d, %v; want 2", n, err)
 		}
 		f.wantRefused("everywhere", five.RefreshToken)
@@ -115,7 +115,7 @@ func TestRunFollowsWhatOthersEnd(t *testing.T) {
 	g := f.logInForRefresh("mira")
 	other := f.newService(f.config())
 	go other.Run(t.Context())
-	wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Claims), nil)
+	wantError(t, "LogOut", f.service.LogOut(t.Context(), g.Caller()), nil)
 	for {
 		ended, err := other.Ended(g.Claims)
 		if err != nil {
@@ -140,7 +140,7 @@ func TestAtMost50Sessions(t *testing.T) {
 	f.clock.Advance(time.Second)
 	newest := f.logInForRefresh("mira")
 	f.wantRefused("the oldest", oldest.RefreshToken)
-	if sessions, _, err := f.service.Sessions(t.Context(), newest.Claims, nil, stepkey.MaxListedSessions); err != nil || len(sessions) != stepkey.MaxSessions {
+	if sessions, _, err := f.service.Sessions(t.Context(), newest.Caller(), nil, stepkey.MaxListedSessions); err != nil || len(sessions) != stepkey.MaxSessions {
 		t.Errorf("%d sessions, %v; want %d", len(sessions), err, stepkey.MaxSessions)
 	}
 }
@@ -161,7 +161,7 @@ func TestAtMost100SessionsWithoutRefreshToken(t *testing.T) {
 		newest := f.logIn("mira")
 		wantError(f.TB, "the oldest", f.noSessions(oldest), stepkey.ErrUnauthorized)
 		wantError(f.TB, "the second", f.noSessions(second), nil)
-		wantError(f.TB, "the one with refresh token", f.noSessions(refreshing.Claims), nil)
+		wantError(f.TB, "the one with refresh token", f.noSessions(refreshing.Caller()), nil)
 		sessions, next, err := f.service.Sessions(f.Context(), newest, nil, stepkey.MaxListedSessions)
 		if err != nil || next != nil || len(sessions) != stepkey.MaxPlainSessions+1 {
 			f.Errorf("%d sessions, next %v, %v; want %d in one page", len(sessions), next, err, stepkey.MaxPlainSessions+1)
@@ -174,7 +174,7 @@ func TestAtMost100SessionsWithoutRefreshToken(t *testing.T) {
 }
 
 // noSessions is the error of listing the sessions.
-func (f *fixture) noSessions(c token.Claims) error {
+func (f *fixture) noSessions(c stepkey.Caller) error {
 	_, _, err := f.service.Sessions(f.Context(), c, nil, 1)
 	return err
 }

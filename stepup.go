@@ -25,7 +25,7 @@ type (
 // yield an action token and leave the session as it is. An action that its Check
 // refuses is ErrInvalidRequest. One session may begin thirty in five minutes
 // (RateLimitedError).
-func (s *Service) BeginStepUp(ctx context.Context, c token.Claims, action *token.Action) (RequestOptions, error) {
+func (s *Service) BeginStepUp(ctx context.Context, c Caller, action *token.Action) (RequestOptions, error) {
 	if action != nil && action.Check() != nil {
 		return RequestOptions{}, ErrInvalidRequest
 	}
@@ -68,7 +68,7 @@ func (s *Service) BeginStepUp(ctx context.Context, c token.Claims, action *token
 // ErrInvalidRequest. A signature counter that does not grow is refused: it is
 // the sign of a copied key.
 func (s *Service) FinishStepUp(
-	ctx context.Context, c token.Claims, response AssertionResponse,
+	ctx context.Context, c Caller, response AssertionResponse,
 ) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)

@@ -12,7 +12,7 @@ import (
 )
 
 // enrolled signs a user up and in and adds a passkey.
-func (f *fixture) enrolled(name string, c authenticator.Config) (token.Claims, *authenticator.Authenticator) {
+func (f *fixture) enrolled(name string, c authenticator.Config) (stepkey.Caller, *authenticator.Authenticator) {
 	f.Helper()
 	f.signUp(name)
 	claims, device := f.logIn(name), authenticator.New(c)
@@ -57,7 +57,7 @@ func TestStepUpChallengeIsForOneUseUserSessionAndCeremony(t *testing.T) {
 	mira, device := f.enrolled("mira", authenticator.Config{})
 	noor, _ := f.enrolled("noor", authenticator.Config{})
 	response := f.got(device, f.stepUpOptions(mira))
-	for what, claims := range map[string]token.Claims{"another session": f.logIn("mira"), "another user": noor} {
+	for what, claims := range map[string]stepkey.Caller{"another session": f.logIn("mira"), "another user": noor} {
 		wantError(t, what, second(f.service.FinishStepUp(t.Context(), claims, response)), stepkey.ErrChallengeExpired)
 	}
 	if _, err := f.service.FinishStepUp(t.Context(), mira, response); err != nil {
@@ -200,9 +200,10 @@ func TestSessionLivesAsLongAsItsNewestToken(t *testing.T) {
 	f := newFixture(t)
 	claims, device := f.enrolled("mira", authenticator.Config{})
 	f.clock.Advance(14 * time.Minute)
-	f.stepUp(claims, device)
+	second := f.stepUp(claims, device)
 	f.clock.Advance(14 * time.Minute)
-	f.stepUp(claims, device)
+	third := f.stepUp(second, device)
 	f.clock.Advance(token.Lifetime)
-	wantError(t, "after the newest token's end", second(f.service.BeginStepUp(t.Context(), claims, nil)), stepkey.ErrUnauthorized)
+	_, err := f.service.BeginStepUp(t.Context(), third, nil)
+	wantError(t, "after the newest token's end", err, stepkey.ErrUnauthorized)
 }

@@ -170,7 +170,7 @@ func TestPasskeySignsInWhileThePasswordIsStopped(t *testing.T) {
 		t.Fatalf("level %s", g.Claims.Level)
 	}
 	wantError(t, "the password", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
-	if _, err := f.service.ChangePassword(t.Context(), g.Claims, stepkey.ChangePassword{New: another}); err != nil {
+	if _, err := f.service.ChangePassword(t.Context(), g.Caller(), stepkey.ChangePassword{New: another}); err != nil {
 		t.Fatal(err)
 	}
 	f.logInWith("mira", another)
@@ -182,13 +182,13 @@ func TestFreezeRacesWithLogIns(t *testing.T) {
 		box := f.withMail()
 		f.withEmail(box, "mira", miras)
 		link := f.freezeLink(box)
-		var claims [12]token.Claims
+		var claims [12]stepkey.Caller
 		for i, err := range race(len(claims)+1, func(i int) error {
 			if i == len(claims) {
 				return f.service.Freeze(f.Context(), link, f.stranger())
 			}
 			g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password, Client: f.stranger()})
-			claims[i] = g.Claims
+			claims[i] = g.Caller()
 			return err
 		}) {
 			var overloaded *stepkey.OverloadedError
@@ -198,7 +198,7 @@ func TestFreezeRacesWithLogIns(t *testing.T) {
 			}
 		}
 		for _, c := range claims {
-			if c.Subject == "" {
+			if c.Claims().Subject == "" {
 				continue
 			}
 			_, _, err := f.service.Sessions(f.Context(), c, nil, 1)
@@ -280,7 +280,7 @@ func TestMailboxReaderDoesNotBlockTheOperator(t *testing.T) {
 			f.Fatalf("the operator's link: %v", err)
 		}
 		device := authenticator.New(authenticator.Config{})
-		f.register(g.Claims, device)
+		f.register(g.Caller(), device)
 		for _, old := range []string{later, ofTheLink} {
 			wantError(f.TB, "a notice of before", f.service.Freeze(f.Context(), old, f.stranger()), stepkey.ErrLinkExpired)
 		}
@@ -303,7 +303,7 @@ func TestOwnerStopsAnOperatorsRecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := f.tokenIn(f.one(box, miras, "Your account was recovered"), stepkey.PathNotMe)
-	f.register(g.Claims, authenticator.New(authenticator.Config{}))
+	f.register(g.Caller(), authenticator.New(authenticator.Config{}))
 	f.follow(used)
 	if n := f.count("passkeys"); n != 0 {
 		t.Errorf("%d passkeys are left", n)

@@ -14,7 +14,6 @@ import (
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // watched is a store that counts how many operations are under way at once.
@@ -135,11 +134,11 @@ func TestCallsOfOneAccountTakeTurns(t *testing.T) {
 		w := f.watch()
 		claims, device := f.enrolled("mira", authenticator.Config{})
 		refreshing := f.logInForRefresh("mira")
-		ctx := stepkey.WithAccount(f.Context(), uuid.MustParse(claims.Subject))
+		ctx := stepkey.WithAccount(f.Context(), uuid.MustParse(claims.Claims().Subject))
 		passkey := f.passkeys(claims).Passkeys[0].ID
 		guess := stepkey.LogIn{Username: "mira", Password: password, Client: one}
 		refusal := stepkey.RefusedCeremony{
-			UserID: uuid.MustParse(claims.Subject), Ceremony: stepkey.PurposeStepUp, Reason: "origin",
+			UserID: uuid.MustParse(claims.Claims().Subject), Ceremony: stepkey.PurposeStepUp, Reason: "origin",
 		}
 		answer := f.got(device, f.stepUpOptions(claims))
 		for _, kind := range []struct {
@@ -176,8 +175,8 @@ func TestCallsOfOneAccountTakeTurns(t *testing.T) {
 func TestOneAccountDoesNotKeepOthersWaiting(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		w := f.watch()
-		deleting := func(c token.Claims) {
-			ctx := stepkey.WithAccount(f.Context(), uuid.MustParse(c.Subject))
+		deleting := func(c stepkey.Caller) {
+			ctx := stepkey.WithAccount(f.Context(), uuid.MustParse(c.Claims().Subject))
 			var refused *stepkey.StepUpRequiredError // which is found out under the lock
 			if _, err := f.service.DeletePasskey(ctx, c, uuid.New(), false); !errors.As(err, &refused) {
 				f.Errorf("deleting a passkey at level password: %v", err)

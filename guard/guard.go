@@ -167,38 +167,38 @@ func (g *Guard) checkNotLowered(claims token.Claims, maxAge time.Duration) *Refu
 // against which check has nothing.
 func (g *Guard) protect(next http.Handler, check func(*http.Request, token.Claims) *Refusal) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, refusal := g.authenticate(r)
+		verified, refusal := g.authenticate(r)
 		if refusal == nil {
-			refusal = check(r, claims)
+			refusal = check(r, verified.Claims())
 		}
 		if refusal != nil {
 			g.refuse(w, r, *refusal)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), verifiedKey{}, verified)))
 	})
 }
 
-func (g *Guard) authenticate(r *http.Request) (token.Claims, *Refusal) {
+func (g *Guard) authenticate(r *http.Request) (token.Verified, *Refusal) {
 	raw, ok := bearer(r)
 	if !ok {
-		return token.Claims{}, &Refusal{Status: http.StatusUnauthorized, Cause: ErrNoToken}
+		return token.Verified{}, &Refusal{Status: http.StatusUnauthorized, Cause: ErrNoToken}
 	}
-	claims, err := g.verifier.Verify(r.Context(), raw)
+	verified, err := g.verifier.VerifyCaller(r.Context(), raw)
 	if err != nil {
-		return token.Claims{}, refused(err, Refusal{Status: http.StatusUnauthorized})
+		return token.Verified{}, refused(err, Refusal{Status: http.StatusUnauthorized})
 	}
 	if g.options.Ended == nil {
-		return claims, nil
+		return verified, nil
 	}
-	ended, err := g.options.Ended.Ended(claims)
+	ended, err := g.options.Ended.Ended(verified.Claims())
 	if err != nil {
-		return token.Claims{}, unavailable(err)
+		return token.Verified{}, unavailable(err)
 	}
 	if ended {
-		return token.Claims{}, &Refusal{Status: http.StatusUnauthorized, Cause: ErrSessionEnded}
+		return token.Verified{}, &Refusal{Status: http.StatusUnauthorized, Cause: ErrSessionEnded}
 	}
-	return claims, nil
+	return verified, nil
 }
 
 func (g *Guard) checkLevel(claims token.Claims, level token.Level, maxAge time.Duration) *Refusal {
@@ -236,11 +236,18 @@ func bearer(r *http.Request) (string, bool) {
 	return raw, true
 }
 
-type claimsKey struct{}
+type verifiedKey struct{}
 
 // FromContext returns the claims that a guard put there, and false where no
 // guard stands before the handler.
 func FromContext(ctx context.Context) (token.Claims, bool) {
-	claims, ok := ctx.Value(claimsKey{}).(token.Claims)
-	return claims, ok
+	verified, ok := VerifiedFromContext(ctx)
+	return verified.Claims(), ok
+}
+
+// VerifiedFromContext is [FromContext] for code that acts on the caller's behalf, such as
+// stepkey.Service.Caller: nothing but a guard can have made the result.
+func VerifiedFromContext(ctx context.Context) (token.Verified, bool) {
+	verified, ok := ctx.Value(verifiedKey{}).(token.Verified)
+	return verified, ok
 }

@@ -28,7 +28,7 @@ func (a *api) changePassword(w http.ResponseWriter, r *http.Request, c caller) e
 	if body.NewPassword == nil {
 		return stepkey.ErrInvalidRequest
 	}
-	granted, err := a.service.ChangePassword(r.Context(), c.claims, stepkey.ChangePassword{
+	granted, err := a.service.ChangePassword(r.Context(), c.Caller, stepkey.ChangePassword{
 		Current: body.CurrentPassword, New: *body.NewPassword, Client: c.client,
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (a *api) changePassword(w http.ResponseWriter, r *http.Request, c caller) e
 }
 
 func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, c caller) error {
-	if err := a.service.DeleteAccount(r.Context(), c.claims); err != nil {
+	if err := a.service.DeleteAccount(r.Context(), c.Caller); err != nil {
 		return err
 	}
 	a.cookies.clearRefresh(w)
@@ -79,7 +79,7 @@ type exportedPasskey struct {
 // export answers with what is known of the user. The events, of which there may be thousands, are
 // read and written a page at a time: a client that takes its time holds one page, not all.
 func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
-	e, err := a.service.AccountDataWithoutEvents(r.Context(), c.claims)
+	e, err := a.service.AccountDataWithoutEvents(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	answer := exportAnswer{
 		Refused:  []exportedRefusal{},
-		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, c.claims.SessionID),
+		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, c.Claims().SessionID),
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
 	answer.User.Email = orNull(e.Email.Address)

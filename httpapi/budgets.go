@@ -41,10 +41,10 @@ type budgeted struct {
 func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
 	return func(next callerHandler) budgeted {
 		admitted := a.withCaller(func(w http.ResponseWriter, r *http.Request, c caller) error {
-			if err := a.service.AdmitSession(c.claims.SessionID); err != nil {
+			if err := a.service.AdmitSession(c.Claims().SessionID); err != nil {
 				return err
 			}
-			if id, err := uuid.Parse(c.claims.Subject); err == nil {
+			if id, err := uuid.Parse(c.Claims().Subject); err == nil {
 				r = r.WithContext(stepkey.WithAccount(r.Context(), id))
 			}
 			return next(w, r, c)

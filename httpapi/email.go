@@ -33,7 +33,7 @@ func orNull(text string) *string {
 // email answers with 200 also where no e-mail is sent: a page asks to learn that, and a
 // browser shows every other status as an error.
 func (a *api) email(w http.ResponseWriter, r *http.Request, c caller) error {
-	state, err := a.service.Email(r.Context(), c.claims)
+	state, err := a.service.Email(r.Context(), c.Caller)
 	if errors.Is(err, stepkey.ErrEmailOff) {
 		writeJSON(w, http.StatusOK, emailOffAnswer{})
 		return nil
@@ -57,11 +57,11 @@ func (a *api) requestEmail(w http.ResponseWriter, r *http.Request, c caller) err
 	if body.Email == nil {
 		return stepkey.ErrInvalidRequest
 	}
-	return accept(w, a.service.RequestEmail(r.Context(), c.claims, *body.Email, c.client))
+	return accept(w, a.service.RequestEmail(r.Context(), c.Caller, *body.Email, c.client))
 }
 
 func (a *api) removeEmail(w http.ResponseWriter, r *http.Request, c caller) error {
-	return succeed(w, a.service.RemoveEmail(r.Context(), c.claims))
+	return succeed(w, a.service.RemoveEmail(r.Context(), c.Caller))
 }
 
 func (a *api) confirmEmail(w http.ResponseWriter, r *http.Request) error {

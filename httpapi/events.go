@@ -42,7 +42,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	events, next, err := a.service.Events(r.Context(), c.claims, before, limit)
+	events, next, err := a.service.Events(r.Context(), c.Caller, before, limit)
 	if err != nil {
 		return err
 	}

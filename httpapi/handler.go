@@ -6,15 +6,15 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
-	"github.com/stepkey/stepkey/token"
 )
 
 // handler answers a request, or returns why it does not. It has written nothing then.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// caller is the user on whose behalf a request acts, as the guard verified it.
+// caller is the user on whose behalf a request acts, as the guard verified it, and the device
+// that it came from.
 type caller struct {
-	claims token.Claims
+	stepkey.Caller
 	client stepkey.Client
 }
 
@@ -33,11 +33,12 @@ func (a *api) answer(h handler) http.Handler {
 // withCaller returns h for requests that a guard has let through.
 func (a *api) withCaller(h callerHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		claims, ok := guard.FromContext(r.Context())
-		if !ok {
-			return stepkey.ErrUnauthorized
+		verified, _ := guard.VerifiedFromContext(r.Context())
+		who, err := a.service.Caller(verified)
+		if err != nil {
+			return err
 		}
-		return h(w, r, caller{claims, a.clientOf(r)})
+		return h(w, r, caller{who, a.clientOf(r)})
 	}
 }
 

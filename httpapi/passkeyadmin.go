@@ -50,7 +50,7 @@ type passkeyRenamedAnswer struct {
 }
 
 func (a *api) passkeys(w http.ResponseWriter, r *http.Request, c caller) error {
-	list, err := a.service.Passkeys(r.Context(), c.claims)
+	list, err := a.service.Passkeys(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *api) renamePasskey(w http.ResponseWriter, r *http.Request, c caller) er
 	if body.Name == nil {
 		return stepkey.ErrInvalidRequest
 	}
-	passkey, names, err := a.service.RenamePasskey(r.Context(), c.claims, pathID(r), *body.Name)
+	passkey, names, err := a.service.RenamePasskey(r.Context(), c.Caller, pathID(r), *body.Name)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *api) renamePasskey(w http.ResponseWriter, r *http.Request, c caller) er
 // meaning that proxies would keep (RFC 9110 §9.3.5).
 func (a *api) deletePasskey(w http.ResponseWriter, r *http.Request, c caller) error {
 	lastToo := r.URL.Query().Get("last") == "true"
-	left, err := a.service.DeletePasskey(r.Context(), c.claims, pathID(r), lastToo)
+	left, err := a.service.DeletePasskey(r.Context(), c.Caller, pathID(r), lastToo)
 	if err != nil {
 		return err
 	}

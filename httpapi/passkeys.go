@@ -49,7 +49,7 @@ type passkeyAnswer struct {
 }
 
 func (a *api) registrationOptions(w http.ResponseWriter, r *http.Request, c caller) error {
-	options, err := a.service.BeginRegistration(r.Context(), c.claims)
+	options, err := a.service.BeginRegistration(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request, c calle
 	if err != nil {
 		return err
 	}
-	passkey, err := a.service.FinishRegistration(r.Context(), c.claims, body.RegistrationResponse, body.DeviceName)
+	passkey, err := a.service.FinishRegistration(r.Context(), c.Caller, body.RegistrationResponse, body.DeviceName)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (a *api) stepUpOptions(w http.ResponseWriter, r *http.Request, c caller) er
 			return err
 		}
 	}
-	options, err := a.service.BeginStepUp(r.Context(), c.claims, body.Action)
+	options, err := a.service.BeginStepUp(r.Context(), c.Caller, body.Action)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (a *api) stepUpVerify(w http.ResponseWriter, r *http.Request, c caller) err
 	if err != nil {
 		return err
 	}
-	granted, err := a.service.FinishStepUp(r.Context(), c.claims, body.AssertionResponse)
+	granted, err := a.service.FinishStepUp(r.Context(), c.Caller, body.AssertionResponse)
 	if err != nil {
 		return err
 	}

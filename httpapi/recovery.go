@@ -20,7 +20,7 @@ type pendingAnswer struct {
 }
 
 func (a *api) recovery(w http.ResponseWriter, r *http.Request, c caller) error {
-	state, err := a.service.Recovery(r.Context(), c.claims)
+	state, err := a.service.Recovery(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ type recoveryCodesAnswer struct {
 }
 
 func (a *api) replaceRecoveryCodes(w http.ResponseWriter, r *http.Request, c caller) error {
-	codes, err := a.service.ReplaceRecoveryCodes(r.Context(), c.claims)
+	codes, err := a.service.ReplaceRecoveryCodes(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *api) useRecoveryCode(w http.ResponseWriter, r *http.Request, c caller) 
 	if body.Code == nil {
 		return stepkey.ErrInvalidRequest
 	}
-	granted, pending, err := a.service.UseRecoveryCode(r.Context(), c.claims, *body.Code, c.client)
+	granted, pending, err := a.service.UseRecoveryCode(r.Context(), c.Caller, *body.Code, c.client)
 	if err == nil && pending != nil {
 		writeJSON(w, http.StatusAccepted, waitAnswerOf(*pending, false))
 		return nil
@@ -76,7 +76,7 @@ func (a *api) useRecoveryCode(w http.ResponseWriter, r *http.Request, c caller) 
 }
 
 func (a *api) recoverByMail(w http.ResponseWriter, r *http.Request, c caller) error {
-	pending, linkSent, err := a.service.RecoverByMail(r.Context(), c.claims, c.client)
+	pending, linkSent, err := a.service.RecoverByMail(r.Context(), c.Caller, c.client)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (a *api) recoverByMail(w http.ResponseWriter, r *http.Request, c caller) er
 }
 
 func (a *api) cancelRecovery(w http.ResponseWriter, r *http.Request, c caller) error {
-	return succeed(w, a.service.CancelRecovery(r.Context(), c.claims))
+	return succeed(w, a.service.CancelRecovery(r.Context(), c.Caller))
 }
 
 func (a *api) finishRecovery(w http.ResponseWriter, r *http.Request, c caller) error {
@@ -93,7 +93,7 @@ func (a *api) finishRecovery(w http.ResponseWriter, r *http.Request, c caller) e
 	if err != nil {
 		return err
 	}
-	granted, err := a.service.FinishRecovery(r.Context(), c.claims, link, c.client)
+	granted, err := a.service.FinishRecovery(r.Context(), c.Caller, link, c.client)
 	return a.recovered(w, granted, err)
 }
 

@@ -53,7 +53,7 @@ func (a *api) logOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) logOutByToken(w http.ResponseWriter, r *http.Request, c caller) error {
-	if err := a.service.LogOut(r.Context(), c.claims); err != nil {
+	if err := a.service.LogOut(r.Context(), c.Caller); err != nil {
 		return err
 	}
 	a.cookies.clearRefresh(w)
@@ -77,7 +77,7 @@ type endedAnswer struct {
 }
 
 func (a *api) logOutEverywhere(w http.ResponseWriter, r *http.Request, c caller) error {
-	n, err := a.service.LogOutEverywhere(r.Context(), c.claims)
+	n, err := a.service.LogOutEverywhere(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (a *api) logOutEverywhere(w http.ResponseWriter, r *http.Request, c caller)
 }
 
 func (a *api) endOtherSessions(w http.ResponseWriter, r *http.Request, c caller) error {
-	n, err := a.service.LogOutOthers(r.Context(), c.claims)
+	n, err := a.service.LogOutOthers(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *api) endSession(w http.ResponseWriter, r *http.Request, c caller) error
 	if err != nil {
 		return problemNotFound
 	}
-	if err := a.service.EndSession(r.Context(), c.claims, id); err != nil {
+	if err := a.service.EndSession(r.Context(), c.Caller, id); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, endedAnswer{true, 1})
@@ -130,12 +130,12 @@ func (a *api) sessions(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	sessions, next, err := a.service.Sessions(r.Context(), c.claims, (*stepkey.SessionPlace)(before), limit)
+	sessions, next, err := a.service.Sessions(r.Context(), c.Caller, (*stepkey.SessionPlace)(before), limit)
 	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, sessionsAnswer{
-		Sessions: sessionAnswers(sessions, c.claims.SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
+		Sessions: sessionAnswers(sessions, c.Claims().SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
 	})
 	return nil
 }

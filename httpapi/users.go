@@ -6,7 +6,7 @@ import (
 
 // profile answers with what the token says, as the original does.
 func (a *api) profile(w http.ResponseWriter, r *http.Request, c caller) error {
-	writeJSON(w, http.StatusOK, c.claims)
+	writeJSON(w, http.StatusOK, c.Claims())
 	return nil
 }
 

@@ -1,0 +1,56 @@
+package stepkey
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/token"
+)
+
+// Caller is the user and the session on whose behalf a use-case acts. It is opaque, because it
+// is what authorizes: only verification makes one, and the zero Caller is nobody
+// ([ErrUnauthorized]). It is good until its token expires.
+type Caller struct {
+	userID, sessionID uuid.UUID
+	claims            token.Claims
+}
+
+// Caller returns the caller behind a token that [Service.Verifier] verified, such as the one
+// that guard.VerifiedFromContext returns. A token that another verifier accepted is
+// ErrUnauthorized. Caller does not look up whether the session has ended; each use-case that
+// takes a Caller does.
+func (s *Service) Caller(v token.Verified) (Caller, error) {
+	if !v.By(s.verifier) {
+		return Caller{}, ErrUnauthorized
+	}
+	c := v.Claims()
+	userID, err1 := uuid.Parse(c.Subject)
+	sessionID, err2 := uuid.Parse(c.SessionID)
+	if err1 != nil || err2 != nil {
+		return Caller{}, ErrUnauthorized
+	}
+	return Caller{userID: userID, sessionID: sessionID, claims: c}, nil
+}
+
+// CallerOf verifies an access token and returns its caller. The error is a [*token.Error] for a
+// token that does not hold.
+func (s *Service) CallerOf(ctx context.Context, accessToken string) (Caller, error) {
+	v, err := s.verifier.VerifyCaller(ctx, accessToken)
+	if err != nil {
+		return Caller{}, err
+	}
+	return s.Caller(v)
+}
+
+// Claims returns what the caller's token says.
+func (c Caller) Claims() token.Claims { return c.claims }
+
+// check refuses nobody, and a caller that was kept for longer than its token is valid.
+func (c Caller) check(now time.Time) error {
+	if c.sessionID == uuid.Nil || !now.Before(time.Unix(c.claims.ExpiresAt, 0).Add(token.Leeway)) {
+		return ErrUnauthorized
+	}
+	return nil
+}
