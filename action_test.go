@@ -70,7 +70,7 @@ func TestUnusableActionIsRefused(t *testing.T) {
 func TestActionOpensItsRouteOnce(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
-	login, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	login, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestBreachedPasswordIsNotSet(t *testing.T) {
 		if err := f.reset(link, another); err != nil {
 			f.Errorf("the link after a refusal: %v", err)
 		}
-		if _, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another}); err != nil {
+		if _, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: another}); err != nil {
 			f.Error(err)
 		}
 	})
@@ -123,7 +123,7 @@ func TestBreachesThatDoNotAnswer(t *testing.T) {
 	if err := f.reset(link, stolen); err != nil {
 		t.Errorf("reset: %v", err)
 	}
-	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: stolen})
+	g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: stolen})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func TestSharedSecretPublishesNothing(t *testing.T) {
 		t.Errorf("public keys: %+v, want none", keys)
 	}
 	f.signUp("mira")
-	granted, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	granted, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

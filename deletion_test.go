@@ -36,9 +36,9 @@ func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 		if !f.ended(full.Claims.SessionID) {
 			f.Error("the session did not end")
 		}
-		wantError(f.TB, "sign-in", second(f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
+		wantError(f.TB, "sign-in", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
 		wantError(f.TB, "enabling", f.service.EnableUser(f.Context(), uuid.MustParse(full.Claims.Subject)), nil)
-		wantError(f.TB, "sign-in after enabling", second(f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
+		wantError(f.TB, "sign-in after enabling", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
 
 		f.clock.Advance(stepkey.NameQuarantine - time.Microsecond)
 		f.sweep()

@@ -92,7 +92,7 @@ func (s *Service) sendLink(
 		Urgent: true, Topic: string(kind),
 	}
 	return s.queue(ctx, tx, m, letter{
-		Username: a.Username, At: now, Device: from.Device, Network: from.Address, Address: a.Address, Link: linkToken,
+		Username: a.Username, At: now, Device: from.Device, Network: from.Network, Address: a.Address, Link: linkToken,
 	})
 }
 

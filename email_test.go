@@ -76,7 +76,7 @@ func TestChangedAddressTellsBoth(t *testing.T) {
 	}
 	f.wantEmail("asked for", p.claims, stepkey.EmailState{Address: "old@example.com", Pending: "new@example.com"})
 	link := f.tokenIn(f.one(box, "new@example.com", "Confirm"), stepkey.PathConfirmEmail)
-	if err := f.service.ConfirmEmail(t.Context(), link, stepkey.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"}); err != nil {
+	if err := f.service.ConfirmEmail(t.Context(), link, stepkey.Client{Device: "Firefox on Linux", Network: "203.0.113.0/24"}); err != nil {
 		t.Fatal(err)
 	}
 	mails := f.received(box)

@@ -48,7 +48,7 @@ func TestLoginsAreNoCrowdInTheDatabase(t *testing.T) {
 	refused := make(chan error)
 	for i := range crowd {
 		all.Go(func() {
-			_, err := service.LogIn(heldContext(f.Context()), stepkey.LogIn{
+			_, err := service.LogIn(heldContext(f.Context()), stepkey.LogInRequest{
 				Username: fmt.Sprintf("nobody%d", i), Password: wrong, Client: f.signUpOf("nobody", "").Client,
 				Devices: []string{"dv1." + strings.Repeat("A", 102)},
 			})
@@ -70,7 +70,7 @@ func TestLoginsAreNoCrowdInTheDatabase(t *testing.T) {
 		t.Errorf("%d logins ask the database, want 31", asked)
 	}
 	logIn := func(devices ...string) error {
-		return second(service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password, Client: from("192.0.2.8"), Devices: devices}))
+		return second(service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password, Client: from("192.0.2.8"), Devices: devices}))
 	}
 	if overloaded := new(stepkey.OverloadedError); !errors.As(logIn(), &overloaded) {
 		t.Error("a stranger is let in, want an OverloadedError")
@@ -93,7 +93,7 @@ func (f *fixture) signInOthers(service *stepkey.Service, names []string, devices
 		all.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			_, err := service.LogIn(f.Context(), stepkey.LogIn{
+			_, err := service.LogIn(f.Context(), stepkey.LogInRequest{
 				Username: name, Password: password, Client: from(fmt.Sprintf("198.51.%d.9", i)), Devices: []string{devices[name]},
 			})
 			if err != nil {
@@ -132,7 +132,7 @@ func TestOneAttackerLeavesTheGateToOthers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t)
 			signIn := func(name string) string {
-				g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: name, Password: password, Client: f.signUpOf("", "").Client})
+				g, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: name, Password: password, Client: f.signUpOf("", "").Client})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -147,9 +147,9 @@ func TestOneAttackerLeavesTheGateToOthers(t *testing.T) {
 					devices[others[i]] = signIn(others[i])
 				}
 			}
-			tries := make([]stepkey.LogIn, connections)
+			tries := make([]stepkey.LogInRequest, connections)
 			for i := range tries {
-				tries[i] = stepkey.LogIn{Username: "nobody", Password: password, Client: from(test.address(i))}
+				tries[i] = stepkey.LogInRequest{Username: "nobody", Password: password, Client: from(test.address(i))}
 			}
 			for i := range test.accounts {
 				name := fmt.Sprintf("nobody%d", i)

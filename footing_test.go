@@ -28,7 +28,7 @@ func (f *fixture) resetAgain(box *mailbox, newPassword string) {
 
 func (f *fixture) logInWith(name, typed string) stepkey.Caller {
 	f.Helper()
-	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: typed, Client: f.stranger()})
+	g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: typed, Client: f.stranger()})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestAccountThatRestsOnItsMailbox(t *testing.T) {
 		refused("after the reset", another)
 
 		claims, current := f.logInWith("mira", another), another
-		_, err := f.service.ChangePassword(f.Context(), claims, stepkey.ChangePassword{Current: &current, New: password})
+		_, err := f.service.ChangePassword(f.Context(), claims, stepkey.ChangePasswordRequest{Current: &current, New: password})
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -19,7 +19,7 @@ type Grant struct {
 	RefreshUntil time.Time
 
 	// DeviceToken is for the client to keep and to send along when it signs in again
-	// as this user; see [LogIn.Devices]. It comes from signing in only.
+	// as this user; see [LogInRequest.Devices]. It comes from signing in only.
 	DeviceToken string
 	DeviceUntil time.Time
 

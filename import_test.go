@@ -121,7 +121,7 @@ func TestDisabledUserArrivesDisabled(t *testing.T) {
 	u := comer("mira")
 	u.PasswordHash, u.DisabledAt = oldHash, new(f.clock.Now())
 	f.wantResults("import", f.importAll(false, u), addedWith(0))
-	_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	_, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 	wantError(t, "login", err, stepkey.ErrInvalidCredentials)
 }
 
@@ -355,7 +355,7 @@ func TestImportedAddress(t *testing.T) {
 			f.Fatal(err)
 		}
 		f.clock.Advance(stepkey.RecoveryCoolOff)
-		g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
+		g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: another})
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func from(address string) stepkey.Client { return stepkey.Client{IP: netip.MustP
 
 // guess tries a wrong password from an address that nobody had before.
 func (f *fixture) guess(name string, devices ...string) error {
-	return second(f.service.LogIn(f.Context(), stepkey.LogIn{
+	return second(f.service.LogIn(f.Context(), stepkey.LogInRequest{
 		Username: name, Password: wrong, Client: f.signUpOf(name, "").Client, Devices: devices,
 	}))
 }
@@ -74,7 +74,7 @@ func TestOf64ParallelGuessesTenAreMade(t *testing.T) {
 		services := []*stepkey.Service{f.service, f.newService(f.config())}
 		made := 0 // a guess that found no turn to hash was not made
 		for _, err := range race(64, func(i int) error {
-			return second(services[i%2].LogIn(f.Context(), stepkey.LogIn{
+			return second(services[i%2].LogIn(f.Context(), stepkey.LogInRequest{
 				Username: "mira", Password: wrong, Client: from(fmt.Sprintf("198.51.%d.1", i)),
 			}))
 		}) {
@@ -96,7 +96,7 @@ func TestOf64ParallelGuessesTenAreMade(t *testing.T) {
 
 // logInFrom signs in with the right password and returns the device token.
 func (f *fixture) logInFrom(c stepkey.Client, devices ...string) (deviceToken string, err error) {
-	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password, Client: c, Devices: devices})
+	g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password, Client: c, Devices: devices})
 	return g.DeviceToken, err
 }
 
@@ -137,7 +137,7 @@ func TestOnlyTheAccountsOwnDevicesAreKnown(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
 	f.signUp("noor")
-	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "noor", Password: password, Refresh: stepkey.RefreshBody})
+	g, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "noor", Password: password, Refresh: stepkey.RefreshBody})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,13 +188,13 @@ func TestAddressAndNetworkAreLimited(t *testing.T) {
 	f.signUp("noor")
 	for i := range 30 { // an office behind one address
 		name := []string{"mira", "noor"}[i%2]
-		_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: name, Password: password, Client: from("2001:db8::1")})
+		_, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: name, Password: password, Client: from("2001:db8::1")})
 		if err != nil {
 			t.Fatalf("right password: %v", err)
 		}
 	}
 	try := func(name, address string) error {
-		return second(f.service.LogIn(t.Context(), stepkey.LogIn{Username: name, Password: wrong, Client: from(address)}))
+		return second(f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: name, Password: wrong, Client: from(address)}))
 	}
 	for i := range 20 {
 		err := try(fmt.Sprintf("name%d", i), fmt.Sprintf("2001:db8::%x", i+1))
@@ -223,7 +223,7 @@ func TestAttackQuartersWhatAnAddressMayFail(t *testing.T) {
 		wantError(t, "guess", f.guess(fmt.Sprintf("name%d", i)), stepkey.ErrInvalidCredentials)
 	}
 	try := func(i int) error {
-		return second(f.service.LogIn(t.Context(), stepkey.LogIn{
+		return second(f.service.LogIn(t.Context(), stepkey.LogInRequest{
 			Username: fmt.Sprintf("other%d", i), Password: wrong, Client: from("192.0.2.1"),
 		}))
 	}
@@ -246,9 +246,9 @@ func TestAttemptsNotMadeAreGivenBack(t *testing.T) {
 		gone, cancel := context.WithCancel(f.Context())
 		cancel()
 		for range 3 * storage.FreeAttempts {
-			_, err := f.service.LogIn(gone, stepkey.LogIn{Username: "mira", Password: wrong, Client: from("192.0.2.1")})
+			_, err := f.service.LogIn(gone, stepkey.LogInRequest{Username: "mira", Password: wrong, Client: from("192.0.2.1")})
 			wantError(f.TB, "a client that has left", err, context.Canceled)
-			_, err = f.service.SignUp(gone, stepkey.SignUp{Username: "noor", Password: password, Client: from("192.0.2.1")})
+			_, err = f.service.SignUp(gone, stepkey.SignUpRequest{Username: "noor", Password: password, Client: from("192.0.2.1")})
 			wantError(f.TB, "a client that has left", err, context.Canceled)
 		}
 		f.mustLogInFrom("afterwards", from("192.0.2.1"))
@@ -258,7 +258,7 @@ func TestAttemptsNotMadeAreGivenBack(t *testing.T) {
 func TestSignUpsAreLimited(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		signUp := func(name, address string) error {
-			return second(f.service.SignUp(f.Context(), stepkey.SignUp{Username: name, Password: password, Client: from(address)}))
+			return second(f.service.SignUp(f.Context(), stepkey.SignUpRequest{Username: name, Password: password, Client: from(address)}))
 		}
 		if err := errors.Join(signUp("user0", "192.0.2.1"), signUp("user1", "192.0.2.1"), signUp("user2", "192.0.2.1")); err != nil {
 			f.Fatal(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// LogIn is a try to sign in. Refresh and Client are for the session that it starts.
-type LogIn struct {
+// LogInRequest is a try to sign in. Refresh and Client are for the session that it starts.
+type LogInRequest struct {
 	Username, Password string
 	Refresh            RefreshMode
 	Client             Client
@@ -40,7 +40,7 @@ type LogIn struct {
 //
 // A hash of an old kind is remade on the way; whether that works does not
 // concern the login.
-func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
+func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 	if !try.Refresh.Known() {
 		return Grant{}, ErrInvalidRequest
 	}
@@ -93,7 +93,7 @@ func (s *Service) LogIn(ctx context.Context, try LogIn) (Grant, error) {
 
 // canonicalName is the name by which attempts at the account are counted. A name that nobody
 // can have is counted as it was typed.
-func (try LogIn) canonicalName() string {
+func (try LogInRequest) canonicalName() string {
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
 		return try.Username
@@ -136,7 +136,7 @@ func (s *Service) replaceHash(ctx context.Context, u User, replacement string) {
 	}
 }
 
-func (s *Service) startSession(ctx context.Context, u User, try LogIn, attempt *throttle.Attempt, before *[tokens.DeviceNonceBytes]byte) (Grant, error) {
+func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, attempt *throttle.Attempt, before *[tokens.DeviceNonceBytes]byte) (Grant, error) {
 	now := s.now()
 	session, err := s.newSession(u, try, now)
 	if err != nil {
@@ -233,14 +233,14 @@ func (s *Service) dropReset(ctx context.Context, tx storage.Tx, u User, devices 
 	return tx.DropLinkAskedBy(ctx, u.ID, storage.LinkResetPassword, digest)
 }
 
-func (s *Service) newSession(u User, try LogIn, now time.Time) (Session, error) {
+func (s *Service) newSession(u User, try LogInRequest, now time.Time) (Session, error) {
 	id, err := s.newID()
 	if err != nil {
 		return Session{}, err
 	}
 	session := Session{
 		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion,
-		Client:     Client{Device: try.Client.Device, Address: try.Client.Address},
+		Client:     Client{Device: try.Client.Device, Network: try.Client.Network},
 		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
 		ExpiresAt: now.Add(token.Lifetime), Refresh: try.Refresh,
 	}

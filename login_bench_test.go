@@ -36,7 +36,7 @@ func BenchmarkLogIn(b *testing.B) {
 				f.clock.Advance(time.Minute)
 				f.exec(`DELETE FROM login_attempts`)
 				b.StartTimer()
-				_, err := f.service.LogIn(b.Context(), stepkey.LogIn{Username: test.username, Password: test.password, Devices: test.devices})
+				_, err := f.service.LogIn(b.Context(), stepkey.LogInRequest{Username: test.username, Password: test.password, Devices: test.devices})
 				if !errors.Is(err, test.want) {
 					b.Fatal(err)
 				}

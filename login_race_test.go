@@ -37,7 +37,7 @@ func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
 		for name, happens := range map[string]func(user uuid.UUID, c stepkey.Grant) error{
 			"changed": func(_ uuid.UUID, g stepkey.Grant) error {
 				current := password
-				return second(other.ChangePassword(f.Context(), g.Caller(), stepkey.ChangePassword{Current: &current, New: newPassword}))
+				return second(other.ChangePassword(f.Context(), g.Caller(), stepkey.ChangePasswordRequest{Current: &current, New: newPassword}))
 			},
 			"disabled": func(user uuid.UUID, _ stepkey.Grant) error { return other.DisableUser(f.Context(), user) },
 			"deleted":  func(user uuid.UUID, _ stepkey.Grant) error { return other.DeleteUser(f.Context(), user) },
@@ -49,7 +49,7 @@ func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
 					f.Errorf("%s: %v", name, err)
 				}
 			}
-			_, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password})
+			_, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: password})
 			wantError(f.TB, "a login while the user is "+name, err, stepkey.ErrInvalidCredentials)
 		}
 	})
@@ -73,7 +73,7 @@ func TestNoLoginSlipsInWhileAUserIsDisabled(t *testing.T) {
 				if i == 4 {
 					return f.service.DisableUser(f.Context(), user)
 				}
-				g, err := other.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})
+				g, err := other.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 				var overloaded *stepkey.OverloadedError
 				if err != nil && !errors.Is(err, stepkey.ErrInvalidCredentials) && !errors.As(err, &overloaded) {
 					f.Errorf("LogIn: %v", err)

@@ -26,12 +26,12 @@ func TestLogInRefusesAlike(t *testing.T) {
 		"odd name":       {"a b\x00", password},
 		"no password":    {"mira", ""},
 	} {
-		if _, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: try[0], Password: try[1]}); err != stepkey.ErrInvalidCredentials {
+		if _, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: try[0], Password: try[1]}); err != stepkey.ErrInvalidCredentials {
 			t.Errorf("%s: %v, want exactly ErrInvalidCredentials", what, err)
 		}
 	}
 	for _, name := range []string{"mira", "nobody"} {
-		_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: name, Password: strings.Repeat("x", 1025)})
+		_, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: name, Password: strings.Repeat("x", 1025)})
 		wantError(t, "too long a password of "+name, err, stepkey.ErrPasswordTooLong)
 	}
 }
@@ -59,12 +59,12 @@ func TestLegacyHashIsRemade(t *testing.T) {
 		return u.PasswordHash
 	}
 
-	_, err = f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: "wrong"})
+	_, err = f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: "wrong"})
 	wantError(t, "wrong password", err, stepkey.ErrInvalidCredentials)
 	if !strings.HasPrefix(hash(), "$2b$") {
 		t.Fatalf("a failed login changed the hash to %q", hash())
 	}
-	before, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long})
+	before, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: long})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestLegacyHashIsRemade(t *testing.T) {
 	if _, err := f.service.BeginRegistration(t.Context(), before.Caller()); err != nil {
 		t.Errorf("remaking the hash ended the session: %v", err)
 	}
-	_, err = f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long[:72]})
+	_, err = f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: long[:72]})
 	wantError(t, "first 72 bytes only", err, stepkey.ErrInvalidCredentials)
 }
 
@@ -108,9 +108,9 @@ func TestEveryByteOfAPasswordCounts(t *testing.T) {
 	if _, err := f.service.SignUp(t.Context(), f.signUpOf("mira", long)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long[:72] + "X" + long[73:]})
+	_, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: long[:72] + "X" + long[73:]})
 	wantError(t, "different at byte 73", err, stepkey.ErrInvalidCredentials)
-	if _, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: long}); err != nil {
+	if _, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: long}); err != nil {
 		t.Error(err)
 	}
 }
@@ -163,7 +163,7 @@ func TestInvisibleCharactersInUsernames(t *testing.T) {
 func TestTokenOfLogIn(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
-	granted, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	granted, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (s *Service) notify(ctx context.Context, tx storage.Tx, n notice) error {
 // operator took away gets none.
 func (s *Service) notifyAt(ctx context.Context, tx storage.Tx, n notice, a storage.Addressee) error {
 	l := letter{
-		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Address, Address: n.Address, Until: n.Until,
+		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Network, Address: n.Address, Until: n.Until,
 	}
 	due := n.At.Add(n.Wait)
 	if n.Kind != mail.AccountDeleted && n.Kind != mail.EmailRemovedByAdmin {

@@ -14,9 +14,9 @@ import (
 // logInOn signs in with a refresh token on a device that notices name.
 func (f *fixture) logInOn(name, device string) stepkey.Grant {
 	f.Helper()
-	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{
+	g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{
 		Username: name, Password: password, Refresh: stepkey.RefreshBody,
-		Client: stepkey.Client{Device: device, Address: "203.0.113.0/24"},
+		Client: stepkey.Client{Device: device, Network: "203.0.113.0/24"},
 	})
 	if err != nil {
 		f.Fatal(err)

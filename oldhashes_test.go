@@ -104,13 +104,13 @@ func TestStoredHashBeyondTheCeilings(t *testing.T) {
 				f.Errorf("the log at start: %q", log.String())
 			}
 			log.Reset()
-			_, err := service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password})
+			_, err := service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: password})
 			wantError(f.TB, "sign in", err, stepkey.ErrInvalidCredentials)
 			if !strings.Contains(log.String(), claims.Claims().Subject) || strings.Contains(log.String(), hash) {
 				f.Errorf("the log of the sign-in: %q", log.String())
 			}
 			current := password
-			_, err = service.ChangePassword(f.Context(), claims, stepkey.ChangePassword{Current: &current, New: newPassword})
+			_, err = service.ChangePassword(f.Context(), claims, stepkey.ChangePasswordRequest{Current: &current, New: newPassword})
 			wantError(f.TB, "change", err, stepkey.ErrWrongPassword)
 			f.exec(`DELETE FROM events`)
 			f.exec(`DELETE FROM sessions`)

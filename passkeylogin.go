@@ -12,14 +12,14 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// PasskeyLogIn is a try to sign in with a passkey alone. Refresh and Client are for the
+// PasskeyLogInRequest is a try to sign in with a passkey alone. Refresh and Client are for the
 // session that it starts.
-type PasskeyLogIn struct {
+type PasskeyLogInRequest struct {
 	Response AssertionResponse
 	Refresh  RefreshMode
 	Client   Client
 
-	// Replaces is as in LogIn.
+	// Replaces is as in LogInRequest.
 	Replaces string
 }
 
@@ -66,7 +66,7 @@ func logInChallengeKey(challenge []byte) storage.ChallengeKey {
 // password do not count here nor these there: an owner who is kept waiting because
 // somebody guesses signs in with the passkey. Tries that fail count for their address
 // (RateLimitedError).
-func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogIn) (Grant, error) {
+func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogInRequest) (Grant, error) {
 	if s.noPasskeyLogIn {
 		return Grant{}, ErrPasskeyLogInOff
 	}
@@ -89,7 +89,7 @@ func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogIn) (Gra
 	return g, err
 }
 
-func (s *Service) passkeyLogIn(ctx context.Context, try PasskeyLogIn, now time.Time) (Grant, error) {
+func (s *Service) passkeyLogIn(ctx context.Context, try PasskeyLogInRequest, now time.Time) (Grant, error) {
 	key, state, err := s.takeLogInChallenge(ctx, try.Response.Response.ClientDataJSON)
 	if err != nil {
 		return Grant{}, err
@@ -159,9 +159,9 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 // tries at the password stay counted, and a link for a new password stays good: who signs
 // in like this may well not know the password.
 func (s *Service) startFullSession(
-	ctx context.Context, u User, p Passkey, key storage.ChallengeKey, asserted ceremony.Asserted, try PasskeyLogIn, now time.Time,
+	ctx context.Context, u User, p Passkey, key storage.ChallengeKey, asserted ceremony.Asserted, try PasskeyLogInRequest, now time.Time,
 ) (Grant, error) {
-	session, err := s.newSession(u, LogIn{Refresh: try.Refresh, Client: try.Client}, now)
+	session, err := s.newSession(u, LogInRequest{Refresh: try.Refresh, Client: try.Client}, now)
 	if err != nil {
 		return Grant{}, err
 	}

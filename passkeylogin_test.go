@@ -24,9 +24,9 @@ func (f *fixture) logInOptions() []byte {
 }
 
 func (f *fixture) finishLogIn(response stepkey.AssertionResponse) (stepkey.Grant, error) {
-	return f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogIn{
+	return f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogInRequest{
 		Response: response, Refresh: stepkey.RefreshBody,
-		Client: stepkey.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24", IP: f.stranger().IP},
+		Client: stepkey.Client{Device: "Firefox on Linux", Network: "203.0.113.0/24", IP: f.stranger().IP},
 	})
 }
 
@@ -109,7 +109,7 @@ func TestOf50ReplaysOfALogInOneSucceeds(t *testing.T) {
 		before := f.events(storage.EventSignedIn)
 		won := 0
 		for _, err := range race(50, func(i int) error {
-			return second(services[i%2].FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogIn{Response: response, Client: f.stranger()}))
+			return second(services[i%2].FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogInRequest{Response: response, Client: f.stranger()}))
 		}) {
 			if err == nil {
 				won++
@@ -155,7 +155,7 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 		}
 		wantError(f.TB, "no assertion at all", second(f.finishLogIn(spoilt(mira, func(r *stepkey.AssertionResponse) { r.Type = "password" }))), stepkey.ErrInvalidRequest)
 
-		_, err := f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogIn{Response: spoilt(mira, nothing), Refresh: "x", Client: f.stranger()})
+		_, err := f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogInRequest{Response: spoilt(mira, nothing), Refresh: "x", Client: f.stranger()})
 		wantError(f.TB, "no way of keeping a session", err, stepkey.ErrInvalidRequest)
 
 		older := f.got(mira, f.logInOptions())
@@ -229,7 +229,7 @@ func TestFailedPasskeyLogInsCountForTheirAddress(t *testing.T) {
 		if spoil {
 			response.Response.Signature[8] ^= 1
 		}
-		return second(f.service.FinishPasskeyLogIn(t.Context(), stepkey.PasskeyLogIn{Response: response, Client: from(address)}))
+		return second(f.service.FinishPasskeyLogIn(t.Context(), stepkey.PasskeyLogInRequest{Response: response, Client: from(address)}))
 	}
 	for range 30 {
 		wantError(t, "success", try("198.51.100.1", false), nil)
@@ -250,12 +250,12 @@ func TestFailedPasskeyLogInsCountForTheirAddress(t *testing.T) {
 		"a challenge that is used":  {"198.51.100.4", func() stepkey.AssertionResponse { return used }, stepkey.ErrChallengeExpired},
 	} {
 		for range 20 {
-			try := stepkey.PasskeyLogIn{Response: failing.response(), Client: from(failing.address)}
+			try := stepkey.PasskeyLogInRequest{Response: failing.response(), Client: from(failing.address)}
 			wantError(t, what, second(f.service.FinishPasskeyLogIn(t.Context(), try)), failing.want)
 		}
 		wantLimited(t, "after "+what, try(failing.address, false), 6*time.Second)
 	}
-	wantError(t, "the password from there", second(f.service.LogIn(t.Context(), stepkey.LogIn{
+	wantError(t, "the password from there", second(f.service.LogIn(t.Context(), stepkey.LogInRequest{
 		Username: "mira", Password: password, Client: from("198.51.100.1"),
 	})), nil)
 }

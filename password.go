@@ -13,8 +13,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// ChangePassword is what somebody who is signed in wants instead of their password.
-type ChangePassword struct {
+// ChangePasswordRequest is what somebody who is signed in wants instead of their password.
+type ChangePasswordRequest struct {
 	// Current is the password of now. It may be left out by who has a passkey, and
 	// verified it in this session not longer than FullWindow ago: that proves more,
 	// and helps who has forgotten the password.
@@ -36,7 +36,7 @@ type ChangePassword struct {
 // then there is a wait (RateLimitedError), as there is after ten changes in an hour. A
 // wrong one is ErrWrongPassword. Tries are limited as well, and at most two of a user's run
 // at once.
-func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePassword) (Grant, error) {
+func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePasswordRequest) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePas
 // the current one if that was given. The user's share is held from one hash to the other:
 // otherwise parallel changes could take it from each other in between, and none would succeed.
 func (s *Service) enterPasswordChange(
-	ctx context.Context, a storage.Account, change ChangePassword, now time.Time,
+	ctx context.Context, a storage.Account, change ChangePasswordRequest, now time.Time,
 ) (*password.Place, error) {
 	if change.Current == nil {
 		return s.throttle.EnterPasswordChange(a.User.ID, change.Client)
@@ -112,7 +112,7 @@ func (s *Service) checkCurrentPassword(ctx context.Context, a storage.Account, a
 // setPassword stores the new hash, provided that what allowed it still does, under
 // the lock on the user's row.
 func (s *Service) setPassword(
-	ctx context.Context, c Caller, a storage.Account, change ChangePassword, hash string, now time.Time,
+	ctx context.Context, c Caller, a storage.Account, change ChangePasswordRequest, hash string, now time.Time,
 ) (Grant, error) {
 	session := a.Session
 	err := s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {

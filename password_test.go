@@ -14,7 +14,7 @@ import (
 const newPassword = "gentle walrus parade"
 
 func (f *fixture) changePassword(c stepkey.Caller, current, replacement string) (stepkey.Grant, error) {
-	change := stepkey.ChangePassword{New: replacement}
+	change := stepkey.ChangePasswordRequest{New: replacement}
 	if current != "" {
 		change.Current = &current
 	}
@@ -44,8 +44,8 @@ func TestChangedPasswordEndsEverythingElse(t *testing.T) {
 		if next.Claims.SessionID != here.Claims.SessionID || next.Claims.PasswordTime != f.clock.Now().Unix() {
 			f.Errorf("refreshed: %+v", next.Claims)
 		}
-		wantError(f.TB, "old password", second(f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
-		if _, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: newPassword}); err != nil {
+		wantError(f.TB, "old password", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
+		if _, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: newPassword}); err != nil {
 			f.Errorf("new password: %v", err)
 		}
 		if n := f.events(storage.EventPasswordChanged); n != 1 {

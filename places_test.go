@@ -78,7 +78,7 @@ func TestOneUserChangesThePasswordTwiceAtOnce(t *testing.T) {
 	service := f.newService(config)
 	change := func(c stepkey.Caller, address string) error {
 		current := wrong
-		return second(service.ChangePassword(f.Context(), c, stepkey.ChangePassword{Current: &current, New: newPassword, Client: from(address)}))
+		return second(service.ChangePassword(f.Context(), c, stepkey.ChangePasswordRequest{Current: &current, New: newPassword, Client: from(address)}))
 	}
 	f.wantHolding("one user", store.asked, store.goOn, 10, 2, func(i int) error {
 		return change(claims[0], fmt.Sprintf("198.51.%d.1", i))

@@ -83,7 +83,7 @@ func (s *Service) startRecovered(
 	}
 	session := Session{
 		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion,
-		Client:     Client{Device: from.Device, Address: from.Address},
+		Client:     Client{Device: from.Device, Network: from.Network},
 		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
 		ExpiresAt: now.Add(RecoveryLifetime), RecoveredBy: by,
 	}

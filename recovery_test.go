@@ -227,7 +227,7 @@ func TestPasswordByMailIsNoSecondProof(t *testing.T) {
 		}
 		f.received(l.box)
 		logIn := func() stepkey.Caller {
-			g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
+			g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: another})
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -272,13 +272,13 @@ func TestChangedPasswordIsASecondProof(t *testing.T) {
 	}
 	f.clock.Advance(time.Hour)
 	full := f.passkeyLogIn(l.device).Caller()
-	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: another})
+	g, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: another})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = l.ask(g.Caller())
 	wantError(t, "after a passkey alone", err, stepkey.ErrPasswordByMail)
-	if _, err := f.service.ChangePassword(t.Context(), full, stepkey.ChangePassword{New: password}); err != nil {
+	if _, err := f.service.ChangePassword(t.Context(), full, stepkey.ChangePasswordRequest{New: password}); err != nil {
 		t.Fatal(err)
 	}
 	f.received(l.box)
@@ -362,7 +362,7 @@ func TestOperatorsLinkThatIsVoid(t *testing.T) {
 		"too old": func(l lost) { l.clock.Advance(time.Hour) },
 		"a new password, set with a passkey": func(l lost) {
 			full := l.stepUp(l.logIn("mira"), l.device)
-			if _, err := l.service.ChangePassword(l.Context(), full, stepkey.ChangePassword{New: another}); err != nil {
+			if _, err := l.service.ChangePassword(l.Context(), full, stepkey.ChangePasswordRequest{New: another}); err != nil {
 				l.Fatal(err)
 			}
 		},

@@ -18,9 +18,9 @@ import (
 // logInForRefresh signs in and asks for a refresh token in the body.
 func (f *fixture) logInForRefresh(name string) stepkey.Grant {
 	f.Helper()
-	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{
+	g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{
 		Username: name, Password: password, Refresh: stepkey.RefreshBody,
-		Client: stepkey.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"},
+		Client: stepkey.Client{Device: "Firefox on Linux", Network: "203.0.113.0/24"},
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -71,12 +71,12 @@ func TestRefreshRotates(t *testing.T) {
 func TestClientThatDoesNotAskGetsNoRefreshToken(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
-	g, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	g, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 	if err != nil || g.RefreshToken != "" || g.RefreshMode != stepkey.RefreshNone {
 		t.Errorf("%+v, %v", g, err)
 	}
 	wantError(t, "another mode", second(f.service.LogIn(t.Context(),
-		stepkey.LogIn{Username: "mira", Password: password, Refresh: "header"})), stepkey.ErrInvalidRequest)
+		stepkey.LogInRequest{Username: "mira", Password: password, Refresh: "header"})), stepkey.ErrInvalidRequest)
 }
 
 // 20 tabs, two instances, one token: all get the same successor and nobody is
@@ -304,7 +304,7 @@ func TestForgedRefreshTokens(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")
 	g := f.logInForRefresh("mira")
-	cookie, err := f.service.LogIn(t.Context(), stepkey.LogIn{Username: "mira", Password: password})
+	cookie, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,15 +52,15 @@ func TestRefusedCeremoniesHaveReasons(t *testing.T) {
 	_, err = f.service.FinishRegistration(ctx, olga, stepkey.RegistrationResponse{}, "\xff")
 	want("registration with a name of no text", err, stepkey.ErrInvalidRequest, "device_name", nobody)
 
-	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: get(other, f.logInOptions(), signed)})
+	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogInRequest{Response: get(other, f.logInOptions(), signed)})
 	want("sign-in with a bad signature", err, stepkey.ErrVerificationFailed, "signature", noor.Claims().Subject)
-	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: stepkey.AssertionResponse{}})
+	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogInRequest{Response: stepkey.AssertionResponse{}})
 	want("sign-in with nothing", err, stepkey.ErrInvalidRequest, "envelope", nobody)
 	f.exec(`UPDATE users SET disabled_at = created_at WHERE canonical_name = 'noor'`)
-	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: f.got(other, f.logInOptions())})
+	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogInRequest{Response: f.got(other, f.logInOptions())})
 	want("sign-in of a disabled user", err, stepkey.ErrVerificationFailed, "user_disabled", noor.Claims().Subject)
 	f.exec(`DELETE FROM passkeys`)
-	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogIn{Response: f.got(device, f.logInOptions())})
+	_, err = f.service.FinishPasskeyLogIn(ctx, stepkey.PasskeyLogInRequest{Response: f.got(device, f.logInOptions())})
 	want("sign-in with nobody's passkey", err, stepkey.ErrPasskeyUnknown, "unknown_credential", nobody)
 }
 

@@ -12,7 +12,7 @@ func TestSignInEndsTheSessionItReplaces(t *testing.T) {
 		f.signUp("noor")
 		_, device := f.enrolled("mira", authenticator.Config{})
 		logIn := func(name, typed string, mode stepkey.RefreshMode, replaces string) (stepkey.Grant, error) {
-			return f.service.LogIn(f.Context(), stepkey.LogIn{
+			return f.service.LogIn(f.Context(), stepkey.LogInRequest{
 				Username: name, Password: typed, Refresh: mode, Client: f.stranger(), Replaces: replaces,
 			})
 		}
@@ -55,7 +55,7 @@ func TestSignInEndsTheSessionItReplaces(t *testing.T) {
 		mustLogIn("mira", cookie, second.RefreshToken) // that of a session that is over
 		wantEnded("a session that nothing replaced", other, false)
 
-		alone, err := f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogIn{
+		alone, err := f.service.FinishPasskeyLogIn(f.Context(), stepkey.PasskeyLogInRequest{
 			Response: f.got(device, f.logInOptions()), Refresh: cookie, Client: f.stranger(), Replaces: other.RefreshToken,
 		})
 		if err != nil {

@@ -35,7 +35,7 @@ func TestReservedNames(t *testing.T) {
 	} {
 		c := f.config()
 		c.ReservedNames = test.configured
-		_, err := f.newService(c).SignUp(t.Context(), stepkey.SignUp{Username: test.name, Password: password})
+		_, err := f.newService(c).SignUp(t.Context(), stepkey.SignUpRequest{Username: test.name, Password: password})
 		if !errors.Is(err, test.want) || (test.want == nil && err != nil) {
 			t.Errorf("%q with %q: %v, want %v", test.name, test.configured, err, test.want)
 		}
@@ -57,14 +57,14 @@ func TestReservedNamesOfUsersThatExist(t *testing.T) {
 	f := newFixture(t)
 	c := f.config()
 	c.ReservedNames = []string{}
-	if _, err := f.newService(c).SignUp(t.Context(), stepkey.SignUp{Username: "admin", Password: password}); err != nil {
+	if _, err := f.newService(c).SignUp(t.Context(), stepkey.SignUpRequest{Username: "admin", Password: password}); err != nil {
 		t.Fatal(err)
 	}
 	f.service = f.newService(f.config())
 	f.logIn("admin")
 	// Whether somebody has the name is not told.
 	for _, name := range []string{"admin", "root"} {
-		_, err := f.service.SignUp(t.Context(), stepkey.SignUp{Username: name, Password: password})
+		_, err := f.service.SignUp(t.Context(), stepkey.SignUpRequest{Username: name, Password: password})
 		wantError(t, name, err, stepkey.ErrUsernameReserved)
 	}
 	if results := f.importAll(false, comer("root")); results[0].Problem != "" {

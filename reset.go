@@ -15,7 +15,7 @@ type ResetRequest struct {
 	Email, Username string
 	Client          Client
 
-	// Devices are the device tokens that the client has, of whichever users, as in LogIn.
+	// Devices are the device tokens that the client has, of whichever users, as in LogInRequest.
 	Devices []string
 }
 
@@ -28,7 +28,7 @@ type ResetRequest struct {
 // the shape alone (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest), or say that
 // too many were asked for (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
-	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Address, AskedBy: s.devices.Digests(r.Devices)}, ""
+	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Network, AskedBy: s.devices.Digests(r.Devices)}, ""
 	switch {
 	case (r.Email == "") == (r.Username == ""):
 		return ErrInvalidRequest
@@ -76,7 +76,7 @@ func (s *Service) findAccounts(ctx context.Context, m storage.QueuedMail, l lett
 			if !a.Active {
 				continue
 			}
-			from := Client{Device: l.Device, Address: l.Network}
+			from := Client{Device: l.Device, Network: l.Network}
 			err := s.sendLink(ctx, tx, mail.ResetPassword, storage.Link{Purpose: storage.LinkResetPassword, AskedBy: l.AskedBy[a.UserID.String()]}, a, from, now)
 			if err != nil {
 				return err

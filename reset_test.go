@@ -31,11 +31,11 @@ func (f *fixture) resetLinkNow(box *mailbox, name, address string) string {
 }
 
 func (f *fixture) reset(link, newPassword string) error {
-	return f.service.ResetPassword(f.Context(), link, newPassword, stepkey.Client{Device: "Chrome on Android", Address: "198.51.100.0/24"})
+	return f.service.ResetPassword(f.Context(), link, newPassword, stepkey.Client{Device: "Chrome on Android", Network: "198.51.100.0/24"})
 }
 
 func (f *fixture) tryLogIn(name, typed string, devices ...string) error {
-	return second(f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: typed, Devices: devices, Client: f.stranger()}))
+	return second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: typed, Devices: devices, Client: f.stranger()}))
 }
 
 func TestPasswordReset(t *testing.T) {
@@ -45,7 +45,7 @@ func TestPasswordReset(t *testing.T) {
 		device := authenticator.New(authenticator.Config{})
 		f.register(p.claims, device)
 		full := f.stepUp(p.claims, device)
-		granted, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password, Refresh: stepkey.RefreshBody})
+		granted, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password, Refresh: stepkey.RefreshBody})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestPasswordReset(t *testing.T) {
 		}
 
 		// It yields a password and nothing else: the passkey is as it was, and needed.
-		g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: another})
+		g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: another})
 		if err != nil || g.Claims.Level != "password" {
 			f.Fatalf("the new password: %v, level %s", err, g.Claims.Level)
 		}

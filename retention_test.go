@@ -15,7 +15,7 @@ func TestCountsOfAttemptsDoNotOutliveTheirOwner(t *testing.T) {
 		f.signUp("mira")
 		signedIn := f.logInForRefresh("mira")
 		wrong := "not the password"
-		change := stepkey.ChangePassword{Current: &wrong, New: "another password of hers"}
+		change := stepkey.ChangePasswordRequest{Current: &wrong, New: "another password of hers"}
 		wantError(f.TB, "in the session", second(f.service.ChangePassword(f.Context(), signedIn.Caller(), change)), stepkey.ErrWrongPassword)
 		wantError(f.TB, "on the device", f.guess("mira", signedIn.DeviceToken), stepkey.ErrInvalidCredentials)
 		f.guesses("mira", 1)

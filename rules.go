@@ -75,7 +75,7 @@ func fullWithin(s Session, age time.Duration, now time.Time) bool {
 }
 
 // mayChangePassword requires the strongest proof that the account has.
-func mayChangePassword(a storage.Account, c Caller, change ChangePassword, now time.Time) error {
+func mayChangePassword(a storage.Account, c Caller, change ChangePasswordRequest, now time.Time) error {
 	if len(a.Passkeys) > 0 {
 		return freshlyFull(a, c, now)
 	}

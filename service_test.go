@@ -134,9 +134,9 @@ func (f *fixture) events(kind stepkey.EventKind) (n int) {
 }
 
 // signUpOf is a try from an address that nobody had before.
-func (f *fixture) signUpOf(name, newPassword string) stepkey.SignUp {
+func (f *fixture) signUpOf(name, newPassword string) stepkey.SignUpRequest {
 	n := f.addresses.Add(1)
-	return stepkey.SignUp{
+	return stepkey.SignUpRequest{
 		Username: name, Password: newPassword,
 		Client: stepkey.Client{IP: netip.AddrFrom4([4]byte{203, byte(n >> 8), byte(n), 1})},
 	}
@@ -151,7 +151,7 @@ func (f *fixture) signUp(name string) {
 
 func (f *fixture) logIn(name string) stepkey.Caller {
 	f.Helper()
-	granted, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password})
+	granted, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: password})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestDisabledUserIsRefusedEverywhere(t *testing.T) {
 			}
 		}
 		f.wantRefused("refresh", g.RefreshToken)
-		wantError(f.TB, "login", second(f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password})),
+		wantError(f.TB, "login", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})),
 			stepkey.ErrInvalidCredentials)
 		wantError(f.TB, "EnableUser", f.service.EnableUser(f.Context(), u.ID), nil)
 		f.wantRefused("refresh after enabling", g.RefreshToken)

@@ -20,7 +20,7 @@ func TestRightPasswordsAreLimited(t *testing.T) {
 			f.mustLogInFrom("the thief", from(fmt.Sprintf("198.51.%d.1", i)))
 		}
 		wantLimited(f.TB, "the thief", second(f.logInFrom(from("203.0.113.1"))), 6*time.Second)
-		wantLimited(f.TB, "on another instance", second(f.newService(f.config()).LogIn(f.Context(), stepkey.LogIn{
+		wantLimited(f.TB, "on another instance", second(f.newService(f.config()).LogIn(f.Context(), stepkey.LogInRequest{
 			Username: "MIRA", Password: password, Client: from("203.0.113.2"),
 		})), 6*time.Second)
 
@@ -50,7 +50,7 @@ func TestRightPasswordsOfOneAddressAreLimited(t *testing.T) {
 	device := map[string]string{}
 	name := func(i int) string { return fmt.Sprintf("user%d", i) }
 	logIn := func(name string, c stepkey.Client, devices ...string) (stepkey.Grant, error) {
-		return f.service.LogIn(t.Context(), stepkey.LogIn{Username: name, Password: password, Client: c, Devices: devices})
+		return f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: name, Password: password, Client: c, Devices: devices})
 	}
 	for i := range 30 {
 		f.signUp(name(i))
@@ -113,7 +113,7 @@ func TestAttemptsOfADeviceNotMadeAreGivenBack(t *testing.T) {
 		for range 50 {
 			ctx, cancel := context.WithCancel(f.Context())
 			config.Store.(*cancellingStore).cancel = cancel
-			_, err := service.LogIn(ctx, stepkey.LogIn{Username: "mira", Password: password, Client: from("192.0.2.7"), Devices: []string{known}})
+			_, err := service.LogIn(ctx, stepkey.LogInRequest{Username: "mira", Password: password, Client: from("192.0.2.7"), Devices: []string{known}})
 			wantError(f.TB, "a client that leaves", err, context.Canceled)
 		}
 		f.mustLogInFrom("afterwards", from("192.0.2.7"), known)

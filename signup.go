@@ -14,8 +14,8 @@ import (
 // userHandleBytes is what WebAuthn L3 §14.6.1 recommends.
 const userHandleBytes = 64
 
-// SignUp is a try to become a user.
-type SignUp struct {
+// SignUpRequest is a try to become a user.
+type SignUpRequest struct {
 	Username, Password string
 	Client             Client
 }
@@ -24,7 +24,7 @@ type SignUp struct {
 // (ErrUsernameInvalid, ErrUsernameTaken), must not be reserved (ErrUsernameReserved), and the password has to pass the
 // policy (ErrPasswordTooShort and its siblings, ErrPasswordBreached). One address may try a few times an
 // hour (RateLimitedError). It does not sign anybody in.
-func (s *Service) SignUp(ctx context.Context, try SignUp) (User, error) {
+func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
 		return User{}, err

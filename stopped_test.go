@@ -56,7 +56,7 @@ func TestSignInsElsewhereLeaveTheResetLink(t *testing.T) {
 
 func (f *fixture) deviceOf(name string) string {
 	f.Helper()
-	g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: name, Password: password, Client: f.stranger()})
+	g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: password, Client: f.stranger()})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestPasskeySignsInWhileThePasswordIsStopped(t *testing.T) {
 		t.Fatalf("level %s", g.Claims.Level)
 	}
 	wantError(t, "the password", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
-	if _, err := f.service.ChangePassword(t.Context(), g.Caller(), stepkey.ChangePassword{New: another}); err != nil {
+	if _, err := f.service.ChangePassword(t.Context(), g.Caller(), stepkey.ChangePasswordRequest{New: another}); err != nil {
 		t.Fatal(err)
 	}
 	f.logInWith("mira", another)
@@ -187,7 +187,7 @@ func TestFreezeRacesWithLogIns(t *testing.T) {
 			if i == len(claims) {
 				return f.service.Freeze(f.Context(), link, f.stranger())
 			}
-			g, err := f.service.LogIn(f.Context(), stepkey.LogIn{Username: "mira", Password: password, Client: f.stranger()})
+			g, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password, Client: f.stranger()})
 			claims[i] = g.Caller()
 			return err
 		}) {
@@ -270,7 +270,7 @@ func TestMailboxReaderDoesNotBlockTheOperator(t *testing.T) {
 		}
 		f.received(box)
 		claims, current := f.logInWith("mira", another), another
-		if _, err := f.service.ChangePassword(f.Context(), claims, stepkey.ChangePassword{Current: &current, New: password}); err != nil {
+		if _, err := f.service.ChangePassword(f.Context(), claims, stepkey.ChangePasswordRequest{Current: &current, New: password}); err != nil {
 			f.Fatal(err)
 		}
 		f.received(box)

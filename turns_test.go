@@ -136,7 +136,7 @@ func TestCallsOfOneAccountTakeTurns(t *testing.T) {
 		refreshing := f.logInForRefresh("mira")
 		ctx := stepkey.WithAccount(f.Context(), uuid.MustParse(claims.Claims().Subject))
 		passkey := f.passkeys(claims).Passkeys[0].ID
-		guess := stepkey.LogIn{Username: "mira", Password: password, Client: one}
+		guess := stepkey.LogInRequest{Username: "mira", Password: password, Client: one}
 		refusal := stepkey.RefusedCeremony{
 			UserID: uuid.MustParse(claims.Claims().Subject), Ceremony: stepkey.PurposeStepUp, Reason: "origin",
 		}

@@ -28,7 +28,7 @@ func (a *api) changePassword(w http.ResponseWriter, r *http.Request, c caller) e
 	if body.NewPassword == nil {
 		return stepkey.ErrInvalidRequest
 	}
-	granted, err := a.service.ChangePassword(r.Context(), c.Caller, stepkey.ChangePassword{
+	granted, err := a.service.ChangePassword(r.Context(), c.Caller, stepkey.ChangePasswordRequest{
 		Current: body.CurrentPassword, New: *body.NewPassword, Client: c.client,
 	})
 	if err != nil {

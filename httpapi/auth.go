@@ -62,7 +62,7 @@ func (a *api) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.service.SignUp(r.Context(), stepkey.SignUp{
+	_, err = a.service.SignUp(r.Context(), stepkey.SignUpRequest{
 		Username: *body.Username, Password: *body.Password, Client: a.clientOf(r),
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) error {
 	if body.Refresh == stepkey.RefreshCookie && !a.ownPage(r) {
 		return problemCrossSite
 	}
-	granted, err := a.service.LogIn(r.Context(), stepkey.LogIn{
+	granted, err := a.service.LogIn(r.Context(), stepkey.LogInRequest{
 		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
 		Devices: a.cookies.devicesOf(r), Replaces: a.cookies.refreshOf(r),
 	})

@@ -32,7 +32,7 @@ func peerIP(r *http.Request) netip.Addr { return clientip.Resolver{}.Addr(r.Remo
 func (a *api) clientOf(r *http.Request) stepkey.Client {
 	c := stepkey.Client{Device: deviceOf(r.UserAgent()), IP: a.clientIP(r)}
 	if c.IP.IsValid() {
-		c.Address = clientip.Network(c.IP).String()
+		c.Network = clientip.Network(c.IP).String()
 	}
 	return c
 }

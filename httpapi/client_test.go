@@ -24,10 +24,10 @@ func TestClientOf(t *testing.T) {
 		peer     string
 		want     stepkey.Client
 	}{
-		{"peer", peerIP, "203.0.113.77:1", stepkey.Client{Address: "203.0.113.0/24", IP: netip.MustParseAddr("203.0.113.77")}},
-		{"IPv6 peer", peerIP, "[2001:db8:1:2::6]:1", stepkey.Client{Address: "2001:db8:1::/48", IP: netip.MustParseAddr("2001:db8:1:2::6")}},
-		{"proxy that is not trusted", peerIP, "192.0.2.1:1", stepkey.Client{Address: "192.0.2.0/24", IP: netip.MustParseAddr("192.0.2.1")}},
-		{"proxy", behind, "192.0.2.1:1", stepkey.Client{Address: "198.51.100.0/24", IP: netip.MustParseAddr("198.51.100.7")}},
+		{"peer", peerIP, "203.0.113.77:1", stepkey.Client{Network: "203.0.113.0/24", IP: netip.MustParseAddr("203.0.113.77")}},
+		{"IPv6 peer", peerIP, "[2001:db8:1:2::6]:1", stepkey.Client{Network: "2001:db8:1::/48", IP: netip.MustParseAddr("2001:db8:1:2::6")}},
+		{"proxy that is not trusted", peerIP, "192.0.2.1:1", stepkey.Client{Network: "192.0.2.0/24", IP: netip.MustParseAddr("192.0.2.1")}},
+		{"proxy", behind, "192.0.2.1:1", stepkey.Client{Network: "198.51.100.0/24", IP: netip.MustParseAddr("198.51.100.7")}},
 		{"nobody knows", peerIP, "@", stepkey.Client{}},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

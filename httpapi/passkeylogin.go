@@ -30,7 +30,7 @@ func (a *api) passkeyLogInVerify(w http.ResponseWriter, r *http.Request) error {
 	if body.Refresh == stepkey.RefreshCookie && !a.ownPage(r) {
 		return problemCrossSite
 	}
-	granted, err := a.service.FinishPasskeyLogIn(r.Context(), stepkey.PasskeyLogIn{
+	granted, err := a.service.FinishPasskeyLogIn(r.Context(), stepkey.PasskeyLogInRequest{
 		Response: body.AssertionResponse, Refresh: body.Refresh, Client: a.clientOf(r),
 		Replaces: a.cookies.refreshOf(r),
 	})

@@ -145,7 +145,7 @@ func sessionAnswers(sessions []stepkey.Session, current string) []sessionAnswer 
 	for _, s := range sessions {
 		answers = append(answers, sessionAnswer{
 			ID: s.ID.String(), Current: s.ID.String() == current,
-			Device: s.Client.Device, Address: s.Client.Address, Level: s.Level(),
+			Device: s.Client.Device, Address: s.Client.Network, Level: s.Level(),
 			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
 		})
 	}

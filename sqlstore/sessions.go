@@ -27,7 +27,7 @@ func sessionTargets(s *storage.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
 		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
-		&s.RaisedGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Address, &s.RecoveredBy,
+		&s.RaisedGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Network, &s.RecoveredBy,
 	}
 }
 
@@ -45,7 +45,7 @@ func (t *tx) CreateSession(ctx context.Context, s storage.Session) error {
 		                      full_at, full_passkey_id, full_hardware, recovered_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		s.ID, s.UserID, s.PasswordVersion, s.PasswordAt, s.CreatedAt, s.LastSeenAt, s.ExpiresAt,
-		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Address,
+		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Network,
 		s.FullAt, s.FullPasskeyID, s.FullHardware, string(s.RecoveredBy))
 	return err
 }

@@ -36,7 +36,7 @@ const MaxDevice = 64
 // part of it is proof of anything.
 type Client struct {
 	Device  string // such as "Firefox on Linux"; at most MaxDevice characters
-	Address string // a network, such as "203.0.113.0/24"; never a whole address
+	Network string // a network, such as "203.0.113.0/24"; never a whole address
 
 	// IP is the address of the request, for rate limits. It is never stored, and so is not
 	// part of a Session. The zero Addr means that it is unknown.

@@ -29,7 +29,7 @@ func refreshable(u storage.User) storage.Session {
 	s := newSession(u)
 	s.ExpiresAt = epoch.Add(30 * 24 * time.Hour)
 	s.Refresh, s.Salt, s.Generation = storage.RefreshBody, []byte("salt of sixteen!"), 1
-	s.Client = storage.Client{Device: "Firefox on Linux", Address: "203.0.113.0/24"}
+	s.Client = storage.Client{Device: "Firefox on Linux", Network: "203.0.113.0/24"}
 	return s
 }
 

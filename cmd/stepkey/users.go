@@ -230,7 +230,7 @@ func showSessions(w io.Writer, sessions []stepkey.Session) {
 	}
 	for _, s := range sessions {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, moment(&s.CreatedAt), moment(&s.LastSeenAt), s.Level(),
-			printable(strings.TrimSpace(s.Client.Device+" "+s.Client.Address)))
+			printable(strings.TrimSpace(s.Client.Device+" "+s.Client.Network)))
 	}
 }
 
