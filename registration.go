@@ -12,12 +12,13 @@ import (
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
-// What a client gets and sends in a registration, in the JSON of WebAuthn L3 §5.1.
+// The JSON messages of a registration.
 type (
-	CreationOptions      = ceremony.CreationOptions
-	RegistrationResponse = ceremony.Registration
+	CreationOptions      = webauthn.CreationOptions
+	RegistrationResponse = webauthn.RegistrationResponse
 )
 
 // BeginRegistration begins to add a passkey. The first one needs a password not
@@ -25,8 +26,6 @@ type (
 // a passkey verification not older than FullWindow (StepUpRequiredError). A session at
 // level recovery needs neither, and its passkey works only after Config.RecoveryCoolOff.
 // So does a first passkey where the password was set by mail; see waitOf.
-//
-// Here as in all methods that take claims, they have to come from a Verifier.
 func (s *Service) BeginRegistration(ctx context.Context, c Caller) (CreationOptions, error) {
 	now := s.now()
 	a, err := s.enrollingAccount(ctx, c, now)

@@ -8,12 +8,13 @@ import (
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
-// What a client gets and sends in a step-up, in the JSON of WebAuthn L3 §5.1.
+// The JSON messages of a step-up.
 type (
-	RequestOptions    = ceremony.RequestOptions
-	AssertionResponse = ceremony.Assertion
+	RequestOptions    = webauthn.RequestOptions
+	AssertionResponse = webauthn.AuthenticationResponse
 )
 
 // BeginStepUp begins a passkey verification. A user without passkeys gets

@@ -22,6 +22,7 @@ import (
 	"github.com/stepkey/stepkey/internal/pgtest"
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // originalSchema is what TypeORM makes of the original's entities.
@@ -113,7 +114,7 @@ func (o *original) enrol(id uuid.UUID, config authenticator.Config) *authenticat
 	if err != nil {
 		o.Fatal(err)
 	}
-	var response ceremony.Registration
+	var response webauthn.RegistrationResponse
 	if err := json.Unmarshal(answer, &response); err != nil {
 		o.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // maxLine bounds a line of an import. A user with twenty passkeys has some 20 KiB.
@@ -27,7 +27,7 @@ type userLine struct {
 	PasswordHash    string             `json:"passwordHash"`
 	PasswordByMail  bool               `json:"passwordByMail,omitzero"`
 	PasswordStopped bool               `json:"passwordStopped,omitzero"`
-	UserHandle      ceremony.Base64URL `json:"userHandle,omitzero"`
+	UserHandle      webauthn.Base64URL `json:"userHandle,omitzero"`
 	CreatedAt       time.Time          `json:"createdAt,omitzero"`
 	DisabledAt      *time.Time         `json:"disabledAt,omitzero"`
 	Email           *emailLine         `json:"email,omitzero"`
@@ -41,8 +41,8 @@ type emailLine struct {
 
 type passkeyLine struct {
 	ID           uuid.UUID          `json:"id,omitzero"`
-	CredentialID ceremony.Base64URL `json:"credentialId"`
-	PublicKey    ceremony.Base64URL `json:"publicKey"`
+	CredentialID webauthn.Base64URL `json:"credentialId"`
+	PublicKey    webauthn.Base64URL `json:"publicKey"`
 	SignCount    int64              `json:"signCount"`
 	Flags        byte               `json:"flags,omitzero"`
 	Transports   []string           `json:"transports,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"github.com/descope/virtualwebauthn"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // Two halves of our own could agree with each other and be wrong together. This authenticator knows packed self
@@ -37,7 +38,7 @@ func TestSecondAuthenticator(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var registration ceremony.Registration
+			var registration webauthn.RegistrationResponse
 			fromJSON(t, virtualwebauthn.CreateAttestationResponse(party, a, key, *attestation), &registration)
 			credential, err := rp.FinishRegistration(user, registrationState, registration)
 			if err != nil {
@@ -55,7 +56,7 @@ func TestSecondAuthenticator(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var assertion ceremony.Assertion
+			var assertion webauthn.AuthenticationResponse
 			fromJSON(t, virtualwebauthn.CreateAssertionResponse(party, a, key, *options), &assertion)
 			if _, err := rp.FinishAssertion(user, assertionState, []ceremony.Credential{credential}, assertion); err != nil {
 				t.Fatalf("%v: %v", err, errors.Unwrap(err))

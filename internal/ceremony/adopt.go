@@ -27,7 +27,7 @@ func Adopt(c Credential) (Credential, error) {
 	if c.Attested && c.Flags == 0 {
 		return Credential{}, refused(ReasonAttestation, errors.New("attested without flags"))
 	}
-	c.Transports = Transports(c.Transports).usable()
+	c.Transports = usableTransports(c.Transports)
 	c.ID, c.PublicKey, c.Algorithm = bytes.Clone(c.ID), bytes.Clone(c.PublicKey), alg
 	return c, nil
 }

@@ -3,6 +3,8 @@ package ceremony
 import (
 	"bytes"
 	"errors"
+
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // Asserted is what an accepted assertion changes in the stored passkey.
@@ -27,16 +29,16 @@ func (a Asserted) BackupEligible() bool { return a.Flags&flagBackupEligible != 0
 // BeginAssertion returns the options for proving possession of one of the
 // passkeys in allow. An empty list is an error: the client would read it as
 // "any passkey at all", and an answer would prove nothing about u (YSA-2026-02).
-func (rp *RelyingParty) BeginAssertion(u User, allow []Credential) (RequestOptions, AssertionState, error) {
+func (rp *RelyingParty) BeginAssertion(u User, allow []Credential) (webauthn.RequestOptions, AssertionState, error) {
 	if err := u.check(); err != nil {
-		return RequestOptions{}, AssertionState{}, err
+		return webauthn.RequestOptions{}, AssertionState{}, err
 	}
 	if len(allow) == 0 {
-		return RequestOptions{}, AssertionState{}, errors.New("ceremony: an assertion needs at least one passkey to offer")
+		return webauthn.RequestOptions{}, AssertionState{}, errors.New("ceremony: an assertion needs at least one passkey to offer")
 	}
 	challenge, err := rp.newChallenge()
 	if err != nil {
-		return RequestOptions{}, AssertionState{}, err
+		return webauthn.RequestOptions{}, AssertionState{}, err
 	}
 	state := AssertionState{challenge: challenge, handle: bytes.Clone(u.Handle)}
 	for _, c := range allow {
@@ -48,7 +50,7 @@ func (rp *RelyingParty) BeginAssertion(u User, allow []Credential) (RequestOptio
 // FinishAssertion verifies what the client answered. The passkeys in owned are
 // those u has now, read after the state was taken: one that was deleted in the
 // meantime is no longer good, and the others still are. The error is an *Error.
-func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Credential, a Assertion) (Asserted, error) {
+func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Credential, a webauthn.AuthenticationResponse) (Asserted, error) {
 	parsed, err := parseAssertion(a)
 	if err != nil {
 		return Asserted{}, err
@@ -62,12 +64,12 @@ func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Creden
 
 // parsedAssertion is an assertion whose form is in order. Nothing in it is verified.
 type parsedAssertion struct {
-	Assertion
+	webauthn.AuthenticationResponse
 	client clientData
 	data   authData
 }
 
-func parseAssertion(a Assertion) (parsedAssertion, error) {
+func parseAssertion(a webauthn.AuthenticationResponse) (parsedAssertion, error) {
 	if err := checkEnvelope(a.ID, a.RawID, a.Type); err != nil {
 		return parsedAssertion{}, err
 	}
@@ -115,7 +117,7 @@ func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, 
 	if _, err := checkPublicKey(credential.PublicKey); err != nil {
 		return Asserted{}, refused(ReasonPublicKey, err)
 	}
-	if err := rp.verifyAssertion(challenge, handle, credential, a.Assertion); err != nil {
+	if err := rp.verifyAssertion(challenge, handle, credential, a.AuthenticationResponse); err != nil {
 		return Asserted{}, err
 	}
 	if !counterAdvances(credential.SignCount, a.data.signCount) {
@@ -131,7 +133,7 @@ func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, 
 
 // findCredential does what §7.2 says about allowCredentials and about the owner
 // of a credential when the user is known beforehand.
-func findCredential(u User, s AssertionState, owned []Credential, a Assertion) (Credential, error) {
+func findCredential(u User, s AssertionState, owned []Credential, a webauthn.AuthenticationResponse) (Credential, error) {
 	if !bytes.Equal(s.handle, u.Handle) {
 		return Credential{}, refused(ReasonUserHandle, errors.New("the ceremony of another user"))
 	}

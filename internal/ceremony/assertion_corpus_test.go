@@ -12,11 +12,12 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
-func decodeRegistration(t testing.TB, body []byte) ceremony.Registration {
+func decodeRegistration(t testing.TB, body []byte) webauthn.RegistrationResponse {
 	t.Helper()
-	var r ceremony.Registration
+	var r webauthn.RegistrationResponse
 	if err := json.Unmarshal(body, &r); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func TestAssertionOfAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var response ceremony.Assertion
+	var response webauthn.AuthenticationResponse
 	if err := json.Unmarshal(body, &response); err != nil {
 		t.Fatal(err)
 	}

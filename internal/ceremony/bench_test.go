@@ -11,6 +11,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // BenchmarkFinishAssertion is what one step-up costs the CPU besides the
@@ -32,7 +33,7 @@ func BenchmarkFinishAssertion(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				var response ceremony.Assertion
+				var response webauthn.AuthenticationResponse
 				if err := json.Unmarshal(body, &response); err != nil {
 					b.Fatal(err)
 				}

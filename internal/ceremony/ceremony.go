@@ -64,7 +64,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-webauthn/webauthn/webauthn"
+	library "github.com/go-webauthn/webauthn/webauthn"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -110,7 +110,7 @@ type RelyingParty struct {
 	origins []string
 	timeout time.Duration
 	random  io.Reader
-	library *webauthn.WebAuthn
+	library *library.WebAuthn
 
 	attestationRoots *x509.CertPool
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // The corpus is about what must fail; this is about what must work.
@@ -142,7 +143,7 @@ func TestErrorTextQuotesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r ceremony.Registration
+	var r webauthn.RegistrationResponse
 	if err := json.Unmarshal(body, &r); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func TestZeroStateIsAnsweredByNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r ceremony.Registration
+	var r webauthn.RegistrationResponse
 	if err := json.Unmarshal(body, &r); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // The values of the member type of the client data (§5.8.1).
@@ -76,8 +78,8 @@ func Challenge(clientDataJSON []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	challenge, err := decodeBase64URL([]byte(c.Challenge))
-	if err != nil || len(challenge) == 0 {
+	var challenge webauthn.Base64URL
+	if err := challenge.UnmarshalText([]byte(c.Challenge)); err != nil || len(challenge) == 0 {
 		return nil, malformed(ReasonChallenge, err)
 	}
 	return challenge, nil

@@ -3,6 +3,8 @@ package ceremony
 import (
 	"bytes"
 	"errors"
+
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // DiscoverableState is what the server remembers of an assertion that has begun without
@@ -35,10 +37,10 @@ func (s *DiscoverableState) UnmarshalBinary(data []byte) error {
 // BeginDiscoverable returns the options for signing in with whichever passkey the client
 // has: an empty list of allowed ones, the same for everybody, so that they tell nothing
 // about who has an account (WebAuthn Level 3 §14.6.2).
-func (rp *RelyingParty) BeginDiscoverable() (RequestOptions, DiscoverableState, error) {
+func (rp *RelyingParty) BeginDiscoverable() (webauthn.RequestOptions, DiscoverableState, error) {
 	challenge, err := rp.newChallenge()
 	if err != nil {
-		return RequestOptions{}, DiscoverableState{}, err
+		return webauthn.RequestOptions{}, DiscoverableState{}, err
 	}
 	state := DiscoverableState{challenge: challenge}
 	return rp.requestOptions(state.Challenge(), nil), state, nil
@@ -46,7 +48,7 @@ func (rp *RelyingParty) BeginDiscoverable() (RequestOptions, DiscoverableState, 
 
 // CheckForm returns an *Error of kind Malformed if an assertion is none at all. It is for
 // who has to look up a passkey before there is anything to verify.
-func CheckForm(a Assertion) error {
+func CheckForm(a webauthn.AuthenticationResponse) error {
 	_, err := parseAssertion(a)
 	return err
 }
@@ -55,7 +57,7 @@ func CheckForm(a Assertion) error {
 // credential id, and u, who owns it. The user handle has to be there and to be u's: it
 // is how the authenticator says whose account it means (§7.2, "identify the user"). The
 // error is an *Error.
-func (rp *RelyingParty) FinishDiscoverable(u User, s DiscoverableState, owned Credential, a Assertion) (Asserted, error) {
+func (rp *RelyingParty) FinishDiscoverable(u User, s DiscoverableState, owned Credential, a webauthn.AuthenticationResponse) (Asserted, error) {
 	parsed, err := parseAssertion(a)
 	if err != nil {
 		return Asserted{}, err

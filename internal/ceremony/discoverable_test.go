@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 func TestDiscoverableOptionsAreEverybodys(t *testing.T) {
@@ -46,7 +47,7 @@ func discoverable(
 	if err != nil {
 		t.Fatal(err)
 	}
-	var response ceremony.Assertion
+	var response webauthn.AuthenticationResponse
 	if err := json.Unmarshal(body, &response); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // The fuzz targets take the three binary members of a response, because JSON
@@ -80,11 +81,11 @@ func FuzzFinishRegistration(f *testing.F) {
 		f.Add([]byte(r.RawID), []byte(r.Response.ClientDataJSON), []byte(r.Response.AttestationObject))
 	}
 	f.Fuzz(func(t *testing.T, id, clientDataJSON, attestationObject []byte) {
-		credential, err := rp.FinishRegistration(alice(), state, ceremony.Registration{
+		credential, err := rp.FinishRegistration(alice(), state, webauthn.RegistrationResponse{
 			ID:       id,
 			RawID:    id,
 			Type:     "public-key",
-			Response: ceremony.AttestationResponse{ClientDataJSON: clientDataJSON, AttestationObject: attestationObject},
+			Response: webauthn.AuthenticatorAttestationResponse{ClientDataJSON: clientDataJSON, AttestationObject: attestationObject},
 		})
 		if err != nil {
 			checkFuzzError(t, err)
@@ -130,7 +131,7 @@ func FuzzFinishAssertion(f *testing.F) {
 		if body, err = a.Get(origin, mustJSON(f, request)); err != nil {
 			f.Fatal(err)
 		}
-		var response ceremony.Assertion
+		var response webauthn.AuthenticationResponse
 		if err := json.Unmarshal(body, &response); err != nil {
 			f.Fatal(err)
 		}
@@ -144,11 +145,11 @@ func FuzzFinishAssertion(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asserted, err := rp.FinishAssertion(alice(), state, one, ceremony.Assertion{
+		asserted, err := rp.FinishAssertion(alice(), state, one, webauthn.AuthenticationResponse{
 			ID:    credential.ID,
 			RawID: credential.ID,
 			Type:  "public-key",
-			Response: ceremony.AssertionResponse{
+			Response: webauthn.AuthenticatorAssertionResponse{
 				ClientDataJSON: clientDataJSON, AuthenticatorData: authenticatorData, Signature: signature,
 			},
 		})

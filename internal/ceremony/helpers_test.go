@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 const (
@@ -98,7 +99,7 @@ func tryRegister(t testing.TB, rp *ceremony.RelyingParty, a *authenticator.Authe
 	if edit != nil {
 		body = edit(body)
 	}
-	var r ceremony.Registration
+	var r webauthn.RegistrationResponse
 	if err := json.Unmarshal(body, &r); err != nil {
 		return ceremony.Credential{}, verdict{ceremony.Malformed, undecodable}
 	}
@@ -130,7 +131,7 @@ func tryAssert(t testing.TB, rp *ceremony.RelyingParty, a *authenticator.Authent
 	if edit != nil {
 		body = edit(body)
 	}
-	var response ceremony.Assertion
+	var response webauthn.AuthenticationResponse
 	if err := json.Unmarshal(body, &response); err != nil {
 		return ceremony.Asserted{}, verdict{ceremony.Malformed, undecodable}
 	}

@@ -7,15 +7,17 @@ import (
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
-	"github.com/go-webauthn/webauthn/webauthn"
+	library "github.com/go-webauthn/webauthn/webauthn"
+
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // newLibrary configures go-webauthn. Timeouts are not enforced by it, because
 // it would read the wall clock, while challenges expire by the clock of the
 // store. No client extension output is ever passed to it, so there is nothing
 // to set about those either.
-func newLibrary(rp *RelyingParty) (*webauthn.WebAuthn, error) {
-	library, err := webauthn.New(&webauthn.Config{
+func newLibrary(rp *RelyingParty) (*library.WebAuthn, error) {
+	library, err := library.New(&library.Config{
 		RPID:          rp.id,
 		RPDisplayName: rp.name,
 		RPOrigins:     rp.origins,
@@ -28,7 +30,7 @@ func newLibrary(rp *RelyingParty) (*webauthn.WebAuthn, error) {
 
 // verifyRegistration lets go-webauthn verify the whole registration again, and
 // the signature of a self attestation for the first time.
-func (rp *RelyingParty) verifyRegistration(s RegistrationState, r Registration, object attestation) error {
+func (rp *RelyingParty) verifyRegistration(s RegistrationState, r webauthn.RegistrationResponse, object attestation) error {
 	encoded, err := object.encode()
 	if err != nil {
 		return refused(ReasonLibrary, err)
@@ -43,12 +45,12 @@ func (rp *RelyingParty) verifyRegistration(s RegistrationState, r Registration, 
 	if err != nil {
 		return malformed(ReasonLibrary, err)
 	}
-	session := webauthn.SessionData{
+	session := library.SessionData{
 		Challenge:        base64.RawURLEncoding.EncodeToString(s.challenge),
 		RelyingPartyID:   rp.id,
 		UserID:           s.handle,
 		UserVerification: protocol.VerificationRequired,
-		CredParams:       webauthn.CredentialParametersRecommendedL3(),
+		CredParams:       library.CredentialParametersRecommendedL3(),
 	}
 	created, err := rp.library.CreateCredential(libraryUser{handle: s.handle}, session, parsed)
 	if err != nil {
@@ -69,7 +71,7 @@ func (rp *RelyingParty) verifyRegistration(s RegistrationState, r Registration, 
 // The session names the one credential in question. With the whole list, the
 // library would refuse an assertion because some other passkey was deleted
 // since the ceremony began.
-func (rp *RelyingParty) verifyAssertion(challenge, handle []byte, credential Credential, a Assertion) error {
+func (rp *RelyingParty) verifyAssertion(challenge, handle []byte, credential Credential, a webauthn.AuthenticationResponse) error {
 	parsed, err := protocol.CredentialAssertionResponse{
 		PublicKeyCredential: publicKeyCredential(a.RawID),
 		AssertionResponse: protocol.AuthenticatorAssertionResponse{
@@ -82,18 +84,18 @@ func (rp *RelyingParty) verifyAssertion(challenge, handle []byte, credential Cre
 	if err != nil {
 		return malformed(ReasonLibrary, err)
 	}
-	session := webauthn.SessionData{
+	session := library.SessionData{
 		Challenge:            base64.RawURLEncoding.EncodeToString(challenge),
 		RelyingPartyID:       rp.id,
 		UserID:               handle,
 		UserVerification:     protocol.VerificationRequired,
 		AllowedCredentialIDs: [][]byte{credential.ID},
 	}
-	user := libraryUser{handle: handle, credentials: []webauthn.Credential{{
+	user := libraryUser{handle: handle, credentials: []library.Credential{{
 		ID:            credential.ID,
 		PublicKey:     credential.PublicKey,
-		Flags:         webauthn.NewCredentialFlags(protocol.AuthenticatorFlags(credential.Flags)),
-		Authenticator: webauthn.Authenticator{SignCount: credential.SignCount},
+		Flags:         library.NewCredentialFlags(protocol.AuthenticatorFlags(credential.Flags)),
+		Authenticator: library.Authenticator{SignCount: credential.SignCount},
 	}}}
 	_, err = rp.library.ValidateLogin(user, session, parsed)
 	if err == nil {
@@ -119,10 +121,10 @@ func publicKeyCredential(id []byte) protocol.PublicKeyCredential {
 // libraryUser is the user as go-webauthn wants to see one.
 type libraryUser struct {
 	handle      []byte
-	credentials []webauthn.Credential
+	credentials []library.Credential
 }
 
-func (u libraryUser) WebAuthnID() []byte                         { return u.handle }
-func (u libraryUser) WebAuthnName() string                       { return "" }
-func (u libraryUser) WebAuthnDisplayName() string                { return "" }
-func (u libraryUser) WebAuthnCredentials() []webauthn.Credential { return u.credentials }
+func (u libraryUser) WebAuthnID() []byte                        { return u.handle }
+func (u libraryUser) WebAuthnName() string                      { return "" }
+func (u libraryUser) WebAuthnDisplayName() string               { return "" }
+func (u libraryUser) WebAuthnCredentials() []library.Credential { return u.credentials }

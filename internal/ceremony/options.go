@@ -1,82 +1,17 @@
 package ceremony
 
-import "slices"
+import (
+	"slices"
 
-// CreationOptions is PublicKeyCredentialCreationOptionsJSON, as
-// PublicKeyCredential.parseCreationOptionsFromJSON takes it (§5.1.8).
-type CreationOptions struct {
-	Challenge              Base64URL              `json:"challenge"`
-	RP                     RPEntity               `json:"rp"`
-	User                   UserEntity             `json:"user"`
-	PubKeyCredParams       []CredentialParameter  `json:"pubKeyCredParams"`
-	Timeout                int64                  `json:"timeout"` // milliseconds
-	Attestation            string                 `json:"attestation"`
-	ExcludeCredentials     []CredentialDescriptor `json:"excludeCredentials"`
-	AuthenticatorSelection AuthenticatorSelection `json:"authenticatorSelection"`
-	Extensions             CreationExtensions     `json:"extensions"`
-	Hints                  []string               `json:"hints"`
-}
+	"github.com/stepkey/stepkey/webauthn"
+)
 
-// RequestOptions is PublicKeyCredentialRequestOptionsJSON, as
-// PublicKeyCredential.parseRequestOptionsFromJSON takes it (§5.1.9).
-type RequestOptions struct {
-	RPID             string                 `json:"rpId"`
-	Challenge        Base64URL              `json:"challenge"`
-	AllowCredentials []CredentialDescriptor `json:"allowCredentials"`
-	Timeout          int64                  `json:"timeout"` // milliseconds
-	UserVerification string                 `json:"userVerification"`
-
-	// Hints are left out where there is nothing to say.
-	Hints []string `json:"hints,omitempty"`
-}
-
-// RPEntity is PublicKeyCredentialRpEntity (§5.4.2).
-type RPEntity struct {
-	Name string `json:"name"`
-	ID   string `json:"id"`
-}
-
-// UserEntity is PublicKeyCredentialUserEntityJSON (§5.1.8).
-type UserEntity struct {
-	ID          Base64URL `json:"id"`
-	Name        string    `json:"name"`
-	DisplayName string    `json:"displayName"`
-}
-
-// CredentialParameter is PublicKeyCredentialParameters (§5.3).
-type CredentialParameter struct {
-	Alg  int64  `json:"alg"`
-	Type string `json:"type"`
-}
-
-// CredentialDescriptor is PublicKeyCredentialDescriptorJSON (§5.1.8).
-// Transports that are not known are left out: a wrong guess keeps the client
-// from finding the authenticator.
-type CredentialDescriptor struct {
-	ID         Base64URL `json:"id"`
-	Type       string    `json:"type"`
-	Transports []string  `json:"transports,omitempty"`
-}
-
-// AuthenticatorSelection is AuthenticatorSelectionCriteria (§5.4.4).
-type AuthenticatorSelection struct {
-	ResidentKey        string `json:"residentKey"`
-	RequireResidentKey bool   `json:"requireResidentKey"`
-	UserVerification   string `json:"userVerification"`
-}
-
-// CreationExtensions are the extensions asked for at registration. The answers
-// are for the page; the server does not read them.
-type CreationExtensions struct {
-	CredProps bool `json:"credProps"`
-}
-
-func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Credential) CreationOptions {
-	return CreationOptions{
+func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Credential) webauthn.CreationOptions {
+	return webauthn.CreationOptions{
 		Challenge: challenge,
-		RP:        RPEntity{Name: rp.name, ID: rp.id},
-		User:      UserEntity{ID: u.Handle, Name: u.Name, DisplayName: u.DisplayName},
-		PubKeyCredParams: []CredentialParameter{
+		RP:        webauthn.RPEntity{Name: rp.name, ID: rp.id},
+		User:      webauthn.UserEntity{ID: u.Handle, Name: u.Name, DisplayName: u.DisplayName},
+		PubKeyCredParams: []webauthn.CredentialParameter{
 			// ES256 comes first because an authenticator takes the first algorithm
 			// that it has: Firefox before 118 encodes Ed25519 keys wrongly on Linux
 			// and macOS.
@@ -87,11 +22,11 @@ func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Cred
 		Timeout:            rp.timeout.Milliseconds(),
 		Attestation:        rp.attestationPreference(),
 		ExcludeCredentials: descriptors(exclude),
-		AuthenticatorSelection: AuthenticatorSelection{
+		AuthenticatorSelection: webauthn.AuthenticatorSelection{
 			ResidentKey:      "preferred",
 			UserVerification: userVerification,
 		},
-		Extensions: CreationExtensions{CredProps: true},
+		Extensions: webauthn.CreationExtensions{CredProps: true},
 		Hints:      []string{},
 	}
 }
@@ -105,8 +40,8 @@ func (rp *RelyingParty) attestationPreference() string {
 	return "direct"
 }
 
-func (rp *RelyingParty) requestOptions(challenge []byte, allow []Credential) RequestOptions {
-	return RequestOptions{
+func (rp *RelyingParty) requestOptions(challenge []byte, allow []Credential) webauthn.RequestOptions {
+	return webauthn.RequestOptions{
 		RPID:             rp.id,
 		Challenge:        challenge,
 		AllowCredentials: descriptors(allow),
@@ -141,10 +76,10 @@ func requestHints(allow []Credential) []string {
 const userVerification = "required"
 
 // descriptors never returns nil, so that the JSON is [] and not null.
-func descriptors(credentials []Credential) []CredentialDescriptor {
-	list := make([]CredentialDescriptor, len(credentials))
+func descriptors(credentials []Credential) []webauthn.CredentialDescriptor {
+	list := make([]webauthn.CredentialDescriptor, len(credentials))
 	for i, c := range credentials {
-		list[i] = CredentialDescriptor{ID: c.ID, Type: credentialType, Transports: c.Transports}
+		list[i] = webauthn.CredentialDescriptor{ID: c.ID, Type: credentialType, Transports: c.Transports}
 	}
 	return list
 }

@@ -3,18 +3,20 @@ package ceremony
 import (
 	"bytes"
 	"errors"
+
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 // BeginRegistration returns the options for creating a passkey for u. The
 // credentials in exclude, normally all that u has, keep the client from
 // replacing one of them without a word.
-func (rp *RelyingParty) BeginRegistration(u User, exclude []Credential) (CreationOptions, RegistrationState, error) {
+func (rp *RelyingParty) BeginRegistration(u User, exclude []Credential) (webauthn.CreationOptions, RegistrationState, error) {
 	if err := u.check(); err != nil {
-		return CreationOptions{}, RegistrationState{}, err
+		return webauthn.CreationOptions{}, RegistrationState{}, err
 	}
 	challenge, err := rp.newChallenge()
 	if err != nil {
-		return CreationOptions{}, RegistrationState{}, err
+		return webauthn.CreationOptions{}, RegistrationState{}, err
 	}
 	state := RegistrationState{challenge: challenge, handle: bytes.Clone(u.Handle)}
 	return rp.creationOptions(u, state.Challenge(), exclude), state, nil
@@ -23,7 +25,7 @@ func (rp *RelyingParty) BeginRegistration(u User, exclude []Credential) (Creatio
 // FinishRegistration verifies what the client answered and returns the new
 // passkey, which the caller must still find to be unique. The error is an
 // *Error.
-func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r Registration) (Credential, error) {
+func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r webauthn.RegistrationResponse) (Credential, error) {
 	if err := checkEnvelope(r.ID, r.RawID, r.Type); err != nil {
 		return Credential{}, err
 	}
@@ -73,7 +75,7 @@ func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r Regist
 		AAGUID:     data.aaguid,
 		SignCount:  data.signCount,
 		Flags:      data.flags & storedFlags,
-		Transports: r.Response.Transports.usable(),
+		Transports: usableTransports(r.Response.Transports),
 		Attested:   attested,
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 type hexBytes []byte
@@ -146,12 +147,12 @@ func (v vector) register(t *testing.T, attestationObject []byte) (ceremony.Crede
 	if err != nil {
 		t.Fatal(err)
 	}
-	credential, err := rp.FinishRegistration(alice(), state, ceremony.Registration{
-		ID:    ceremony.Base64URL(v.Registration.CredentialID),
-		RawID: ceremony.Base64URL(v.Registration.CredentialID),
+	credential, err := rp.FinishRegistration(alice(), state, webauthn.RegistrationResponse{
+		ID:    webauthn.Base64URL(v.Registration.CredentialID),
+		RawID: webauthn.Base64URL(v.Registration.CredentialID),
 		Type:  "public-key",
-		Response: ceremony.AttestationResponse{
-			ClientDataJSON:    ceremony.Base64URL(v.Registration.ClientDataJSON),
+		Response: webauthn.AuthenticatorAttestationResponse{
+			ClientDataJSON:    webauthn.Base64URL(v.Registration.ClientDataJSON),
 			AttestationObject: attestationObject,
 		},
 	})
@@ -172,14 +173,14 @@ func (v vector) assert(t *testing.T) verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = rp.FinishAssertion(alice(), state, []ceremony.Credential{record}, ceremony.Assertion{
+	_, err = rp.FinishAssertion(alice(), state, []ceremony.Credential{record}, webauthn.AuthenticationResponse{
 		ID:    record.ID,
 		RawID: record.ID,
 		Type:  "public-key",
-		Response: ceremony.AssertionResponse{
-			ClientDataJSON:    ceremony.Base64URL(v.Assertion.ClientDataJSON),
-			AuthenticatorData: ceremony.Base64URL(v.Assertion.AuthenticatorData),
-			Signature:         ceremony.Base64URL(v.Assertion.Signature),
+		Response: webauthn.AuthenticatorAssertionResponse{
+			ClientDataJSON:    webauthn.Base64URL(v.Assertion.ClientDataJSON),
+			AuthenticatorData: webauthn.Base64URL(v.Assertion.AuthenticatorData),
+			Signature:         webauthn.Base64URL(v.Assertion.Signature),
 		},
 	})
 	return judge(t, err)

@@ -1,4 +1,4 @@
-package ceremony
+package webauthn
 
 import (
 	"encoding/base64"
@@ -40,4 +40,4 @@ func decodeBase64URL(text []byte) ([]byte, error) {
 	return decoded, nil
 }
 
-var errBase64URL = errors.New("ceremony: not canonical unpadded base64url")
+var errBase64URL = errors.New("webauthn: not canonical unpadded base64url")

@@ -1,20 +1,20 @@
-package ceremony_test
+package webauthn_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/webauthn"
 )
 
 func TestBase64URL(t *testing.T) {
-	for text, want := range map[string]ceremony.Base64URL{
+	for text, want := range map[string]webauthn.Base64URL{
 		"":     {},
 		"_-4":  {0xff, 0xee},
 		"AAAA": {0, 0, 0},
 	} {
-		var got ceremony.Base64URL
+		var got webauthn.Base64URL
 		if err := got.UnmarshalText([]byte(text)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -36,7 +36,7 @@ func TestBase64URL(t *testing.T) {
 		"length 1":                  "A",
 		"space":                     "AA AA",
 	} {
-		var got ceremony.Base64URL
+		var got webauthn.Base64URL
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%s: %q accepted", name, text)
 		}
