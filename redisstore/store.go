@@ -75,7 +75,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	option, err := rueidis.ParseURL(url)
 	if err != nil {
 		// The error may quote the URL, and with it the password.
-		return nil, errors.New("redisstore: REDIS_URL is not a Redis URL: " +
+		return nil, errors.New("redisstore: the URL is not a Redis URL: " +
 			"write it like redis://user:password@host:6379/0, rediss://… for TLS, or unix:///path/to/socket")
 	}
 	client, err := rueidis.NewClient(configure(option, options.Timeout))
@@ -129,7 +129,7 @@ func (s *Store) check(ctx context.Context) error {
 		return err
 	}
 	if info["cluster_enabled"] == "1" {
-		return errors.New("redisstore: REDIS_URL is a node of a Redis Cluster, which is not supported: use a single server")
+		return errors.New("redisstore: the URL leads to a node of a Redis Cluster, which is not supported: use a single server")
 	}
 	return nil
 }

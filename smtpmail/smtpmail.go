@@ -70,7 +70,7 @@ func New(c Config) (*Mailer, error) {
 		return nil, err
 	}
 	if err := mail.CheckAddress(c.From); err != nil {
-		return nil, errors.New("STEPKEY_MAIL_FROM is not one plain address: write it like no-reply@example.com")
+		return nil, errors.New("smtpmail: Config.From is not one plain address: write it like no-reply@example.com")
 	}
 	if strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return nil, errors.New("smtpmail: Config.Name holds control characters")

@@ -28,7 +28,7 @@ func (s server) policy() gomail.TLSPolicy {
 
 // errURL is for what is no such URL at all. The parser's own text quotes it, and with it
 // the password.
-var errURL = errors.New("SMTP_URL is not the URL of a mail server: write it like smtp://user:password@smtp.example.com:587, " +
+var errURL = errors.New("smtpmail: Config.URL is not the URL of a mail server: write it like smtp://user:password@smtp.example.com:587, " +
 	"or smtps://…:465")
 
 func parseURL(text string) (server, error) {
@@ -58,10 +58,10 @@ func parseURL(text string) (server, error) {
 	case len(options) == 1 && options.Get("tls") == "on":
 		s.plain = false
 	default:
-		return server{}, errors.New("SMTP_URL has options that are not known: there are tls=on, and tls=off with smtp://")
+		return server{}, errors.New("smtpmail: Config.URL has options that are not known: there are tls=on, and tls=off with smtp://")
 	}
 	if s.user != "" && s.plain && !isLocal(s.host) {
-		return server{}, errors.New("SMTP_URL has a password and tls=off, and would send it for everybody to read: " +
+		return server{}, errors.New("smtpmail: Config.URL has a password and tls=off, and would send it for everybody to read: " +
 			"remove one of the two")
 	}
 	return s, nil

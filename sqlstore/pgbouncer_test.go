@@ -181,7 +181,7 @@ func TestQueryMode(t *testing.T) {
 func TestParameterThatPgBouncerRefuses(t *testing.T) {
 	throughPgBouncer(t, func(t *testing.T, through func(database) database) {
 		err := database{through(postgres(t)).url + "&statement_timeout=2000"}.openErr(t, sqlstore.Options{})
-		if err == nil || !strings.Contains(err.Error(), "statement_timeout") || !strings.Contains(err.Error(), "remove that parameter from DATABASE_URL") {
+		if err == nil || !strings.Contains(err.Error(), "statement_timeout") || !strings.Contains(err.Error(), "remove that parameter from the database URL") {
 			t.Errorf("Open: %v, want the parameter and what to do", err)
 		}
 	})

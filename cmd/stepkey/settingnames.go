@@ -2,8 +2,8 @@ package main
 
 import "strings"
 
-// settingNames makes the names of settings out of those of fields: the library's errors name the fields of stepkey.Config and
-// sqlstore.Options, which people who run the service do not know.
+// settingNames makes the names of settings out of those of fields: the library's errors name the fields of its configs and
+// the URLs that it is given, which people who run the service do not know.
 var settingNames = strings.NewReplacer(
 	"Config.RPID", "RP_ID",
 	"Config.Origins", "RP_ORIGIN",
@@ -21,6 +21,12 @@ var settingNames = strings.NewReplacer(
 	"Config.HashWait", "STEPKEY_HASH_WAIT",
 	"Config.ReservedNames", "STEPKEY_RESERVED_NAMES",
 	"Config.DangerNoLimits", "STEPKEY_LIMITS=off",
+	"smtpmail: Config.URL", "SMTP_URL",
+	"smtpmail: Config.Name", "RP_NAME",
+	"smtpmail: Config.From", "STEPKEY_MAIL_FROM",
+	"redisstore: the URL", "REDIS_URL",
+	"postgres: the URL", "DATABASE_URL",
+	"the database URL", "DATABASE_URL",
 	"Options.Schema", "STEPKEY_DB_SCHEMA",
 	"Options.Timeout", "STEPKEY_DB_TIMEOUT",
 )

@@ -43,9 +43,9 @@ func textsOf(t *testing.T, dir string) []string {
 
 // The library does not know the settings of this command, and this command names no field.
 func TestErrorsNameFieldsInTheLibraryAndSettingsHere(t *testing.T) {
-	setting, field := regexp.MustCompile(`\b(STEPKEY|RP|JWT|DB)_[A-Z_]+\b`), regexp.MustCompile(`\b(Config|Options)\.[A-Z]`)
+	setting, field := regexp.MustCompile(`\b(STEPKEY|RP|JWT|DB|REDIS|SMTP|DATABASE)_[A-Z_]+\b`), regexp.MustCompile(`\b(Config|Options)\.[A-Z]`)
 	fields := 0
-	for _, dir := range []string{"../..", "../../sqlstore"} {
+	for _, dir := range []string{"../..", "../../sqlstore", "../../sqlstore/postgres", "../../sqlstore/sqlite", "../../sqlstore/internal/engine", "../../redisstore", "../../smtpmail", "../../internal/storeurl"} {
 		for _, text := range textsOf(t, dir) {
 			if found := setting.FindString(text); found != "" {
 				t.Errorf("%s: %q names the setting %s", dir, text, found)

@@ -23,5 +23,5 @@ func Open(ctx context.Context, url string, options sqlstore.Options) (*sqlstore.
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return postgres.Open(ctx, url, options)
 	}
-	return nil, errors.New("DATABASE_URL is neither postgres://… nor sqlite:PATH")
+	return nil, errors.New("the database URL is neither postgres://… nor sqlite:PATH")
 }

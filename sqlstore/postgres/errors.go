@@ -25,8 +25,8 @@ func keepConnection(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 func explainRights(err error) error {
 	const insufficientPrivilege = "42501"
 	if code(err) == insufficientPrivilege {
-		return fmt.Errorf("%w: the role of DATABASE_URL needs CREATE on the database, or has to own the schema of "+
-			"STEPKEY_DB_SCHEMA and the tables in it; docs/operations.md says how", err)
+		return fmt.Errorf("%w: the role of the database URL needs CREATE on the database, or has to own the schema of "+
+			"Options.Schema and the tables in it; docs/operations.md says how", err)
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func connect(ctx context.Context, url string, timeout time.Duration) (*pgxpool.P
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx's own text may quote the URL, and with it the password.
-		return nil, errors.New("postgres: DATABASE_URL is not a PostgreSQL URL: " +
+		return nil, errors.New("postgres: the URL is not a PostgreSQL URL: " +
 			"write it like postgres://user:password@host:5432/name")
 	}
 	if !strings.Contains(url, "pool_max_conns") {
@@ -134,7 +134,7 @@ func chooseQueryMode(ctx context.Context, config *pgx.ConnConfig, timeout time.D
 // explainStartup adds what to do where PgBouncer refuses a parameter of the URL.
 func explainStartup(err error) error {
 	if code(err) == "08P01" && strings.Contains(err.Error(), "unsupported startup parameter") {
-		return fmt.Errorf("%w: remove that parameter from DATABASE_URL, "+
+		return fmt.Errorf("%w: remove that parameter from the database URL, "+
 			"or name it in ignore_startup_parameters of PgBouncer", err)
 	}
 	return err
