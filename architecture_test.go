@@ -35,7 +35,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/aaguid", "", []string{http, "database/sql"}},
 		{"/internal/clientip", "", []string{http}},
 		{"/internal/secret", "", []string{http}},
-		{"/internal/password", "", []string{http, "database/sql"}},
+		{"/internal/password", "/storage /token", []string{http, "database/sql"}},
 		{"/storage", "/token", []string{http, "database/sql"}},
 		{"/internal/ceremony", "/storage /token /webauthn", []string{"database/sql"}},
 		{"/webauthn", "", []string{http, "database/sql"}},

@@ -197,9 +197,6 @@ func (c Config) withDefaults() (Config, error) {
 	if c.DangerNoLimits {
 		c.Limiter = nil
 	}
-	if c.HashWait == 0 {
-		c.HashWait = password.DefaultMaxWait
-	}
 	if c.KeyLifetime == 0 {
 		c.KeyLifetime = KeyLifetime
 	}

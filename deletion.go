@@ -57,7 +57,7 @@ func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID,
 	if err := s.notify(ctx, tx, notice{Kind: mail.AccountDeleted, UserID: userID, At: now}); err != nil {
 		return nil, err
 	}
-	if err := tx.DeleteUser(ctx, userID, s.hasher.Decoy(), now); err != nil {
+	if err := tx.DeleteUser(ctx, userID, s.passwords.Decoy(), now); err != nil {
 		return nil, err
 	}
 	// The count of attempts lasts as long as the account.

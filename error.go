@@ -107,7 +107,7 @@ var (
 	ErrPasswordContainsUsername = password.ErrContainsUsername
 
 	// ErrPasswordBreached is for one that Config.Breaches knows.
-	ErrPasswordBreached = errors.New("stepkey: password known from a data breach")
+	ErrPasswordBreached = password.ErrBreached
 )
 
 // StepUpRequiredError asks for a passkey verification in this session.

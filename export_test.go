@@ -1,35 +1,26 @@
 package stepkey
 
 import (
-	"testing"
+	"context"
 	"time"
 
 	"github.com/stepkey/stepkey/internal/password"
 )
 
-// UseCheapHashes makes s hash with next to no work. What a hash costs is tested where
-// hashes are made; here it would only make each of some thousand sign-ins wait.
-func UseCheapHashes(t testing.TB, s *Service) {
-	t.Helper()
-	hasher, err := password.New(password.Params{MemoryKiB: 8, Passes: 1, Lanes: 1}, s.random)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.hasher = hasher
-	s.failureFloor.Store(0)
-	LookForOldHashes(t, s)
-}
+// cheapHashes take next to no work. The cost of a hash is tested where hashes are made; here it
+// would only make each of some thousand sign-ins wait.
+var cheapHashes = password.KeeperConfig{Params: password.Params{MemoryKiB: 8, Passes: 1, Lanes: 1}}
 
-// LookForOldHashes has s look now for kinds of hashes in the store.
-func LookForOldHashes(t testing.TB, s *Service) {
-	t.Helper()
-	if err := s.lookForOldHashes(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
+// NewCheap is New for a service with cheap hashes.
+func NewCheap(ctx context.Context, c Config) (*Service, error) { return open(ctx, c, cheapHashes) }
 
-// LookOften has s look for kinds of hashes all the time, while it runs.
-func LookOften(s *Service) { s.oldHashes.every = time.Millisecond }
+// NewLookingOften is NewCheap for a service that looks for kinds of hashes all the time, while it
+// runs.
+func NewLookingOften(ctx context.Context, c Config) (*Service, error) {
+	hashing := cheapHashes
+	hashing.LookEvery = time.Millisecond
+	return open(ctx, c, hashing)
+}
 
 // FailureFloor is how long a failed login takes at least.
-func FailureFloor(s *Service) time.Duration { return time.Duration(s.failureFloor.Load()) }
+func FailureFloor(s *Service) time.Duration { return s.passwords.FailureFloor() }

@@ -145,7 +145,7 @@ func (im *Importer) store(ctx context.Context, pending []pendingUser) ([]storage
 	}
 	for i, o := range outcomes {
 		if err == nil && o.Status == ImportAdded {
-			s.raiseFailureFloor(s.hasher.FailureFloor(records[i].User.PasswordHash))
+			s.passwords.Imported(records[i].User.PasswordHash)
 		}
 	}
 	return outcomes, err

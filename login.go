@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
@@ -44,7 +45,7 @@ func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 	if !try.Refresh.Known() {
 		return Grant{}, ErrInvalidRequest
 	}
-	if len(try.Password) > maxPasswordBytes {
+	if len(try.Password) > password.MaxBytes {
 		return Grant{}, ErrPasswordTooLong
 	}
 	// A login that would not get a turn at the hash gate is refused here, before it costs a
@@ -68,22 +69,20 @@ func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 	if err := attempt.Charge(ctx, account, now); err != nil {
 		return Grant{}, err
 	}
-	result, err := s.check(ctx, attempt.Place(), s.comparable(ctx, u), try.Password)
+	result, err := s.passwords.Compare(ctx, attempt.Place(), u, try.Password)
 	if err != nil {
 		attempt.NotMade(ctx)
 		return Grant{}, err
 	}
 	// A stopped password is refused like a wrong one, after the same work: that the thief's
 	// guess was right is nothing to tell.
-	if !known || !result.matches || !u.Active() || u.PasswordStopped {
+	if !known || !result.Matches || !u.Active() || u.PasswordStopped {
 		attempt.Failed(ctx)
-		pause(ctx, s.failureDelay(u, time.Since(began)))
+		s.passwords.DelayFailure(ctx, u.PasswordHash, began)
 		return Grant{}, ErrInvalidCredentials
 	}
 	attempt.Succeeded(ctx)
-	if result.replacement != "" {
-		s.replaceHash(ctx, u, result.replacement)
-	}
+	s.passwords.Replace(ctx, u, result)
 	var before *[tokens.DeviceNonceBytes]byte
 	if attempt.OnKnownDevice() {
 		before = &d.Nonce
@@ -101,39 +100,19 @@ func (try LogInRequest) canonicalName() string {
 	return canonical
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 // userForLogIn returns the user of that name. Where there is none it returns one
 // whose hash costs as much to compare as a fresh one and matches nothing, so that
 // neither answer nor time tells which names exist (ASVS 6.3.8).
 func (s *Service) userForLogIn(ctx context.Context, username string) (u User, known bool, err error) {
 	canonical, err := CanonicalUsername(username)
 	if err != nil {
-		return User{PasswordHash: s.hasher.Decoy()}, false, nil
+		return User{PasswordHash: s.passwords.Decoy()}, false, nil
 	}
 	u, err = s.store.UserByName(ctx, canonical)
 	if errors.Is(err, ErrNotFound) {
-		return User{CanonicalName: canonical, PasswordHash: s.hasher.Decoy()}, false, nil
+		return User{CanonicalName: canonical, PasswordHash: s.passwords.Decoy()}, false, nil
 	}
 	return u, err == nil, err
-}
-
-// replaceHash swaps the hash that was compared for its replacement. If the
-// password was changed meanwhile the old hash is gone and nothing happens.
-func (s *Service) replaceHash(ctx context.Context, u User, replacement string) {
-	replaced, err := s.store.ReplacePasswordHash(ctx, u.ID, u.PasswordHash, replacement)
-	if err != nil {
-		s.log.WarnContext(ctx, "password hash not remade", "user", u.ID, "error", err)
-		return
-	}
-	if replaced {
-		s.log.InfoContext(ctx, "password hash remade", "user", u.ID)
-	}
 }
 
 func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, attempt *throttle.Attempt, before *[tokens.DeviceNonceBytes]byte) (Grant, error) {

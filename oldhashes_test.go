@@ -49,8 +49,11 @@ func (f *fixture) importing(s *stepkey.Service, name, hash string) {
 func TestImportRaisesTheFloorEverywhere(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
-		here, there := f.newService(f.config()), f.newService(f.config())
-		stepkey.LookOften(there)
+		here := f.newService(f.config())
+		there, err := stepkey.NewLookingOften(f.Context(), f.config())
+		if err != nil {
+			f.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(f.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); there.Run(ctx) }()
@@ -68,21 +71,6 @@ func TestImportRaisesTheFloorEverywhere(t *testing.T) {
 		f.exec(`UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE canonical_name = 'mira')`)
 		f.wantFloor("an instance that starts afterwards", f.newService(f.config()), 0)
 	})
-}
-
-// More kinds than one look reads: the next one goes on.
-func TestManyKindsOfHashesAreLookedAtInTurn(t *testing.T) {
-	f := newFixture(t)
-	for i := range 450 {
-		f.importing(f.service, fmt.Sprintf("user%d", i), fmt.Sprintf("$pbkdf2-sha256$i=%d", 1000+i)+saltAndKey)
-	}
-	f.importing(f.service, "slow", "$pbkdf2-sha256$i=2000000"+saltAndKey)
-	service := f.newService(f.config()) // which looks twice in tests
-	f.wantFloor("after two looks", service, 500*time.Millisecond)
-	stepkey.LookForOldHashes(t, service)
-	f.wantFloor("after three", service, time.Second)
-	stepkey.LookForOldHashes(t, service)
-	f.wantFloor("after four", service, time.Second)
 }
 
 // A hash from before the ceilings were lowered is answered like a wrong password, and the

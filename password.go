@@ -45,7 +45,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePas
 	if err := mayChangePassword(a, c, change, now); err != nil {
 		return Grant{}, err
 	}
-	if err := s.policy.Check(change.New, a.User.CanonicalName); err != nil {
+	if err := s.passwords.CheckNew(change.New, a.User.CanonicalName); err != nil {
 		return Grant{}, err
 	}
 	if err := s.throttle.Charge(ctx, throttle.PasswordChanges, a.User.ID, now); err != nil {
@@ -62,7 +62,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePas
 	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangePassword, now); err != nil {
 		return Grant{}, err
 	}
-	hash, err := s.hashUnlessBreached(ctx, place, change.New)
+	hash, err := s.passwords.HashNew(ctx, place, change.New)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) enterPasswordChange(
 	if change.Current == nil {
 		return s.throttle.EnterPasswordChange(a.User.ID, change.Client)
 	}
-	if len(*change.Current) > maxPasswordBytes {
+	if len(*change.Current) > password.MaxBytes {
 		return nil, ErrPasswordTooLong
 	}
 	attempt, err := s.throttle.BeginCurrentPassword(ctx, a.Session, change.Client, now, now.Add(SessionLifetime))
@@ -98,12 +98,12 @@ func (s *Service) enterPasswordChange(
 
 // checkCurrentPassword compares the current password of a signed-in user.
 func (s *Service) checkCurrentPassword(ctx context.Context, a storage.Account, attempt *throttle.Attempt, typed string) error {
-	result, err := s.check(ctx, attempt.Place(), s.comparable(ctx, a.User), typed)
+	result, err := s.passwords.Compare(ctx, attempt.Place(), a.User, typed)
 	if err != nil {
 		attempt.NotMade(ctx)
 		return err
 	}
-	if !result.matches {
+	if !result.Matches {
 		return ErrWrongPassword
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -102,7 +103,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	if s.mailer == nil {
 		return ErrEmailOff
 	}
-	if len(newPassword) > maxPasswordBytes {
+	if len(newPassword) > password.MaxBytes {
 		return ErrPasswordTooLong
 	}
 	digest := linkDigest(linkToken)
@@ -110,7 +111,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	if err != nil {
 		return expiredIfMissing(err)
 	}
-	if err := s.policy.Check(newPassword, u.CanonicalName); err != nil {
+	if err := s.passwords.CheckNew(newPassword, u.CanonicalName); err != nil {
 		return err
 	}
 	place, err := s.throttle.EnterReset(u.ID, from)
@@ -118,7 +119,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		return err
 	}
 	defer place.Leave()
-	hash, err := s.hashUnlessBreached(ctx, place, newPassword)
+	hash, err := s.passwords.HashNew(ctx, place, newPassword)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,9 @@ func (s *Service) Run(ctx context.Context) {
 	wg.Go(func() { s.ended.Run(ctx, quietly(s.log, "ended sessions not known; trying again")) })
 	wg.Go(func() { s.lowered.Run(ctx, quietly(s.log, "lowered sessions not known; trying again")) })
 	wg.Go(func() { s.keys.Run(ctx, quietly(s.log, "signing keys not followed; trying again")) })
-	wg.Go(func() { s.followOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again")) })
+	wg.Go(func() {
+		s.passwords.FollowOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again"))
+	})
 	wg.Go(func() { s.runOutbox(ctx, quietly(s.log, "mails not sent; trying again")) })
 	wg.Go(func() { s.sweep(ctx, quietly(s.log, "expired rows not deleted; trying again")) })
 	wg.Wait()

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,12 +36,7 @@ type Service struct {
 	log    *slog.Logger
 
 	relyingParty *ceremony.RelyingParty
-	hasher       *password.Hasher
-	gate         *password.Gate
-	policy       password.Policy
-	breaches     Breaches     // nil for none
-	failureFloor atomic.Int64 // nanoseconds that a failed login takes at least; see failureDelay
-	oldHashes    oldHashes
+	passwords    *password.Keeper
 
 	ended         *tokens.EndedSessions
 	endedLists    *tokens.EndedLists
@@ -74,6 +67,12 @@ type Service struct {
 // is there. It refuses a config that would be unsafe, with an error that says
 // what to do, and a secret other than the one the store was first used with.
 func New(ctx context.Context, config Config) (*Service, error) {
+	return open(ctx, config, password.KeeperConfig{})
+}
+
+// open is New with what hashing holds beside config: the cost of hashes and how often their kinds
+// are looked for.
+func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*Service, error) {
 	c, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -82,12 +81,8 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		clock: c.Clock, random: c.Random, log: c.Log,
 		challengesApart: any(c.Challenges) != any(c.Store),
 
-		gate:    password.NewGate(hashSlots(c.HashSlots), c.HashWait),
 		origins: c.pageOrigins(),
 		related: slices.Clone(c.RelatedOrigins),
-	}
-	if s.hasher, err = password.New(password.DefaultParams(), c.Random); err != nil {
-		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	turns := throttle.NewTurns(refuse)
 	s.store, s.challenges = turns.Store(c.Store), turns.Challenges(c.Challenges)
@@ -110,15 +105,19 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.refreshTokens = tokens.NewRefreshTokens(s.root)
-	s.policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
-	s.breaches = c.Breaches
+	hashing.Hashes, hashing.Random, hashing.Log = s.store, c.Random, c.Log
+	hashing.Slots, hashing.MaxWait, hashing.Breaches = c.HashSlots, c.HashWait, c.Breaches
+	hashing.Policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
+	if s.passwords, err = password.NewKeeper(hashing); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
 	if s.reserved, err = newReservedNames(c.ReservedNames); err != nil {
 		return nil, err
 	}
 	s.devices = tokens.NewDeviceTokens(s.root, c.Random)
 	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
 	s.throttle = throttle.New(throttle.Config{
-		Limiter: c.Limiter, Attempts: s.store, Gate: s.gate, Key: s.root.Derive("limits"),
+		Limiter: c.Limiter, Attempts: s.store, Gate: s.passwords.Gate(), Key: s.root.Derive("limits"),
 		AttackFailures: c.AttackFailures, Refuse: refuse, Log: c.Log,
 	})
 	if err := pinSecret(ctx, s.store, s.root); err != nil {
@@ -132,8 +131,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if err := s.ended.Read(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: read the ended sessions: %w", err)
 	}
-	s.oldHashes.every = oldHashesEvery
-	if err := s.lookForOldHashes(ctx); err != nil {
+	if err := s.passwords.LookForOldHashes(ctx); err != nil {
 		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
 	}
 	if s.keys, err = openKeys(ctx, c, s.store, s.root); err != nil {
@@ -194,15 +192,6 @@ func openKeys(ctx context.Context, c Config, store Store, root secret.Root) (*to
 	return tokens.OpenSigningKeys(ctx, keys)
 }
 
-// hashSlots leaves one CPU for everything else, so that a flood of logins does
-// not stop those who are signed in.
-func hashSlots(configured int) int {
-	if configured > 0 {
-		return configured
-	}
-	return max(1, runtime.GOMAXPROCS(0)-1)
-}
-
 // Verifier checks the tokens that this service makes, by its own keys.
 func (s *Service) Verifier() *token.Verifier { return s.verifier }
 
@@ -227,7 +216,7 @@ func (s *Service) PublicKeys() token.JWKS { return s.keys.Ring().JWKS() }
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
 
 // MinPasswordLength is how many characters a new password has at least.
-func (s *Service) MinPasswordLength() int { return s.policy.MinLength }
+func (s *Service) MinPasswordLength() int { return s.passwords.MinLength() }
 
 // RecoveryCoolOff is for how long a passkey that was added through recovery waits.
 func (s *Service) RecoveryCoolOff() time.Duration { return s.coolOff }

@@ -108,11 +108,10 @@ func (f *fixture) config() stepkey.Config {
 
 func (f *fixture) newService(c stepkey.Config) *stepkey.Service {
 	f.Helper()
-	s, err := stepkey.New(f.Context(), c)
+	s, err := stepkey.NewCheap(f.Context(), c)
 	if err != nil {
 		f.Fatal(err)
 	}
-	stepkey.UseCheapHashes(f, s)
 	return s
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -32,7 +31,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if s.reserved.has(canonical) {
 		return User{}, ErrUsernameReserved // whether somebody has it or not
 	}
-	if err := s.policy.Check(try.Password, canonical); err != nil {
+	if err := s.passwords.CheckNew(try.Password, canonical); err != nil {
 		return User{}, err
 	}
 	place, err := s.throttle.EnterSignUp(try.Client)
@@ -47,7 +46,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if err := s.requireFreeName(ctx, canonical); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hashUnlessBreached(ctx, place, try.Password)
+	hash, err := s.passwords.HashNew(ctx, place, try.Password)
 	if errors.Is(err, ErrPasswordBreached) {
 		return User{}, err // stays counted: a lookup costs the service more than the client
 	}
@@ -86,44 +85,3 @@ func (s *Service) requireFreeName(ctx context.Context, canonical string) error {
 	}
 	return err
 }
-
-// hash takes its turn and hashes.
-func (s *Service) hash(ctx context.Context, place *password.Place, newPassword string) (hash string, err error) {
-	queued := place.Do(ctx, func() { hash, err = s.hasher.Hash(newPassword) })
-	if queued != nil {
-		return "", queued
-	}
-	return hash, err
-}
-
-// checked is the outcome of comparing a password with a hash.
-type checked struct {
-	matches     bool
-	replacement string // a new hash for the same password, or empty
-}
-
-// check takes its turn and compares. Where the hash is of an old kind and the
-// password is right it makes a new one in the same turn. A costly hash takes turns with
-// others of its sort as well.
-func (s *Service) check(ctx context.Context, place *password.Place, hash, typed string) (checked, error) {
-	var result checked
-	var fault error
-	do := place.Do
-	if password.RunsAlone(hash) {
-		do = place.DoAlone
-	}
-	queued := do(ctx, func() {
-		matches, rehash, err := s.hasher.Verify(hash, typed)
-		result.matches, fault = matches, err
-		if err == nil && matches && rehash {
-			result.replacement, fault = s.hasher.Hash(typed)
-		}
-	})
-	if queued != nil {
-		return checked{}, queued
-	}
-	return result, fault
-}
-
-// maxPasswordBytes bounds a password wherever one is taken.
-const maxPasswordBytes = password.MaxBytes

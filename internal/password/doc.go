@@ -1,5 +1,7 @@
-// Package password keeps passwords: it hashes and verifies them, says which
-// ones are too weak to take, and bounds how many hashes run at once.
+// Package password hashes and verifies passwords, refuses new ones that are too
+// weak, and bounds how many hashes run at once. [Keeper] joins these parts for a
+// service: it hashes new passwords, compares typed ones, and keeps the time of a
+// failed login from telling which names exist.
 //
 // # Hashes
 //
@@ -28,5 +30,5 @@
 // costs neither memory nor the requests that need no hash.
 //
 // The package takes its randomness from its caller and reads the clock only to
-// measure how long hashes take. It logs nothing.
+// measure how long hashes take and to wait. It logs no password and no hash.
 package password
