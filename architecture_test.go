@@ -23,7 +23,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/password /internal/secret /internal/throttle /internal/tokens /storage /token /webauthn"
+		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -44,6 +44,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/mail", "/storage /token", []string{http, "database/sql"}},
 		{"/internal/throttle", "/internal/clientip /internal/gcra /internal/mail /internal/password /storage /token", []string{http, "database/sql"}},
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},
+		{"/internal/username", "", []string{http, "database/sql"}},
 		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis", "github.com/alecthomas/kong"}},
 		{"/memstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},
 		{"/sqlstore", "/internal/gcra /sqlstore/internal/engine /storage /token", []string{http}},

@@ -17,6 +17,7 @@ import (
 	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
+	"github.com/stepkey/stepkey/internal/username"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -55,7 +56,7 @@ type Service struct {
 	rpID          string
 
 	noPasskeyLogIn bool
-	reserved       reservedNames
+	reserved       username.Reserved
 
 	mailer      Mailer // nil for no e-mail
 	letters     *mail.Letters
@@ -111,7 +112,7 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 	if s.passwords, err = password.NewKeeper(hashing); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
-	if s.reserved, err = newReservedNames(c.ReservedNames); err != nil {
+	if s.reserved, err = username.NewReserved("Config.ReservedNames", c.ReservedNames); err != nil {
 		return nil, err
 	}
 	s.devices = tokens.NewDeviceTokens(s.root, c.Random)

@@ -28,7 +28,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if s.reserved.has(canonical) {
+	if s.reserved.Has(canonical) {
 		return User{}, ErrUsernameReserved // whether somebody has it or not
 	}
 	if err := s.passwords.CheckNew(try.Password, canonical); err != nil {

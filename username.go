@@ -1,59 +1,35 @@
 package stepkey
 
 import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
+	"fmt"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"github.com/stepkey/stepkey/internal/username"
 )
 
 // MaxUsername is how many characters a user name may have, in its canonical
 // form.
-const MaxUsername = 64
+const MaxUsername = username.MaxLength
+
+// ErrUsernameReserved is the ErrUsernameInvalid of a sign-up with a name of Config.ReservedNames.
+var ErrUsernameReserved = fmt.Errorf("%w: it is reserved", ErrUsernameInvalid)
 
 // CanonicalUsername returns the one form in which a user name is unique and is
 // looked up: surrounding white space trimmed, NFKC, case folded.
 //
-// What is left must have 1 to [MaxUsername] characters, all of them letters,
-// combining marks, decimal digits or one of . _ - @ +, and begin with a letter
-// or a digit. So an e-mail address can be a user name; white space, control
-// characters, invisible ones and those that turn the direction of writing can
-// not. Otherwise the error is [ErrUsernameInvalid].
-//
-// Invisible letters and marks (Default_Ignorable_Code_Point of Unicode, such as
-// U+034F and variation selectors) are refused, because a name with one looks like
-// somebody else's.
+// The result has 1 to [MaxUsername] characters, all of them letters, combining
+// marks, decimal digits or one of . _ - @ +, and begins with a letter or a digit.
+// So an e-mail address can be a user name; a text with white space, control
+// characters, invisible characters or those that change the direction of writing
+// cannot. Otherwise the error is [ErrUsernameInvalid].
 func CanonicalUsername(typed string) (string, error) {
-	// The bound before the work: NFKC makes at most 18 characters of one.
-	if len(typed) > 8*MaxUsername || !utf8.ValidString(typed) {
+	name, ok := username.Canonical(typed)
+	if !ok {
 		return "", ErrUsernameInvalid
-	}
-	name := norm.NFKC.String(strings.TrimSpace(typed))
-	// Folding can undo the normal form, as with U+0345.
-	name = norm.NFKC.String(cases.Fold().String(name))
-	if n := utf8.RuneCountInString(name); n < 1 || n > MaxUsername {
-		return "", ErrUsernameInvalid
-	}
-	first, _ := utf8.DecodeRuneInString(name)
-	if !unicode.IsLetter(first) && !unicode.IsDigit(first) {
-		return "", ErrUsernameInvalid
-	}
-	for _, r := range name {
-		if !allowedInUsername(r) {
-			return "", ErrUsernameInvalid
-		}
 	}
 	return name, nil
 }
 
-func allowedInUsername(r rune) bool {
-	switch r {
-	case '.', '_', '-', '@', '+':
-		return true
-	default:
-		visible := !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-		return visible && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
-	}
-}
+// DefaultReservedNames returns the default of Config.ReservedNames: names that people
+// take for the operator of a service, and the mailboxes that RFC 2142 assigns to
+// operators.
+func DefaultReservedNames() []string { return username.DefaultReserved() }

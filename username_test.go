@@ -8,6 +8,15 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
+func TestCanonicalUsername(t *testing.T) {
+	if got, err := stepkey.CanonicalUsername("  Mira\t"); err != nil || got != "mira" {
+		t.Errorf("%q, %v; want mira", got, err)
+	}
+	if got, err := stepkey.CanonicalUsername("a b"); err != stepkey.ErrUsernameInvalid || got != "" {
+		t.Errorf("%q, %v; want ErrUsernameInvalid", got, err)
+	}
+}
+
 func TestReservedNames(t *testing.T) {
 	f := newFixture(t)
 	for _, test := range []struct {
@@ -16,21 +25,11 @@ func TestReservedNames(t *testing.T) {
 		want       error
 	}{
 		{nil, "admin", stepkey.ErrUsernameReserved},
-		{nil, "  ADMIN ", stepkey.ErrUsernameReserved},
-		{nil, "ａｄｍｉｎ", stepkey.ErrUsernameReserved}, // NFKC
-		{nil, "a.d.m.i.n", stepkey.ErrUsernameReserved},
-		{nil, "admin_", stepkey.ErrUsernameReserved},
-		{nil, "root@", stepkey.ErrUsernameReserved},
-		{nil, "No-Reply", stepkey.ErrUsernameReserved},
-		{nil, "noreply", stepkey.ErrUsernameReserved},
-		{nil, "post_master", stepkey.ErrUsernameReserved},
+		{nil, "  A.d.m.i.n_ ", stepkey.ErrUsernameReserved},
 		{nil, "admin2", nil},
-		{nil, "adminov", nil},
-		{nil, "support@example.com", nil},
 		{[]string{}, "root", nil},
 		{[]string{"Acme-Press"}, "ACMEPRESS", stepkey.ErrUsernameReserved},
 		{[]string{"acme"}, "security", nil},
-		{append(stepkey.DefaultReservedNames(), "acme"), "acme", stepkey.ErrUsernameReserved},
 		{append(stepkey.DefaultReservedNames(), "acme"), "webmaster", stepkey.ErrUsernameReserved},
 	} {
 		c := f.config()
@@ -44,11 +43,6 @@ func TestReservedNames(t *testing.T) {
 	c.ReservedNames = []string{"two words"}
 	if _, err := stepkey.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), `Config.ReservedNames has "two words"`) {
 		t.Errorf("a reserved name that is none: %v", err)
-	}
-	for _, name := range stepkey.DefaultReservedNames() {
-		if canonical, err := stepkey.CanonicalUsername(name); err != nil || canonical != name {
-			t.Errorf("default %q: %q, %v", name, canonical, err)
-		}
 	}
 }
 
