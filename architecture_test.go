@@ -23,7 +23,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
+		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/origin /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -37,13 +37,14 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/secret", "", []string{http}},
 		{"/internal/password", "/storage /token", []string{http, "database/sql"}},
 		{"/storage", "/token", []string{http, "database/sql"}},
-		{"/internal/ceremony", "/storage /token /webauthn", []string{"database/sql"}},
+		{"/internal/ceremony", "/internal/origin /storage /token /webauthn", []string{"database/sql"}},
 		{"/webauthn", "", []string{http, "database/sql"}},
 		{"/internal/content", "", []string{"database/sql"}},
 		{"/internal/gcra", "", []string{http, "database/sql"}},
 		{"/internal/mail", "/storage /token", []string{http, "database/sql"}},
 		{"/internal/throttle", "/internal/clientip /internal/gcra /internal/mail /internal/password /storage /token", []string{http, "database/sql"}},
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},
+		{"/internal/origin", "", []string{http, "database/sql"}},
 		{"/internal/username", "", []string{http, "database/sql"}},
 		{"", core, []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis", "github.com/alecthomas/kong"}},
 		{"/memstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},

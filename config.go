@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
-	"strings"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/origin"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/token"
@@ -165,7 +164,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("stepkey: Config needs at least one origin")
 	}
 	if c.RPID == "" {
-		c.RPID = hostOf(c.Origins[0])
+		c.RPID = origin.Host(c.Origins[0])
 	}
 	if c.RPName == "" {
 		c.RPName = "Stepkey"
@@ -212,18 +211,35 @@ func (c Config) withDefaults() (Config, error) {
 	if _, err := secret.ParseRoot(c.Secret); err != nil {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w: make one with openssl rand -base64 32", err)
 	}
-	return c, errors.Join(c.checkRPID(), c.checkOrigins(), c.checkSharedSecrets(), c.checkKeys(),
+	return c, errors.Join(c.originSet().Check(), c.checkSharedSecrets(), c.checkKeys(),
 		c.checkLimits(), c.checkPublicURL())
 }
 
-func (c Config) checkRPID() error {
-	if _, err := netip.ParseAddr(strings.Trim(c.RPID, "[]")); err == nil {
-		return fmt.Errorf("Config.RPID is the IP address %s, and passkeys belong to a domain name: "+
-			"use localhost for trying it out, or give the host a name", c.RPID)
+// originSet is the origins of c, to check and to list.
+func (c Config) originSet() origin.Set {
+	return origin.Set{RPID: c.RPID, Origins: c.Origins, RelatedOrigins: c.RelatedOrigins, AppOrigins: c.AppOrigins}
+}
+
+// CheckPageOrigin returns an error that says what is wrong and what to do, unless
+// text is an origin that a page can have, exactly as a browser writes it: https, or http
+// on localhost. The error calls it setting. Pages that may read answers with
+// tokens in them have to be safe from a network that changes them on the way, so
+// other plain http is refused.
+func CheckPageOrigin(setting, text string) error { return origin.CheckPage(setting, text) }
+
+// checkPublicURL protects the links in mails, some of which set a password: anyone who
+// reads one on the way could use it.
+func (c Config) checkPublicURL() error {
+	if c.PublicURL == c.Origins[0] {
+		return nil // checked with the others
 	}
-	if c.RPID != strings.ToLower(c.RPID) || strings.ContainsAny(c.RPID, ":/@ ") {
-		return fmt.Errorf("Config.RPID %q is not a plain domain name: "+
-			"write it in lower case, without scheme, port or path", c.RPID)
+	u, err := origin.Parse("Config.PublicURL", c.PublicURL)
+	if err != nil {
+		return err
+	}
+	if !origin.Secure(u) {
+		return fmt.Errorf("Config.PublicURL %s is plain http, and the links in mails set passwords: use https://%s",
+			c.PublicURL, u.Host)
 	}
 	return nil
 }
@@ -239,7 +255,7 @@ func (c Config) checkSharedSecrets() error {
 	for _, text := range append([]string{c.SharedSecret}, c.PreviousSharedSecrets...) {
 		switch short := len(text) < token.MinSecretBytes; {
 		case text == "":
-		case short && !c.onlyLocalhost():
+		case short && !c.originSet().OnlyLocalhost():
 			return fmt.Errorf("Config.SharedSecret has %d bytes, and who guesses it can sign in as anybody: "+
 				"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
 				len(text), token.MinSecretBytes)
@@ -290,7 +306,7 @@ func (c Config) checkLimits() error {
 		return errors.New("Config.HashWait must not be negative: set it to seconds, such as 1.5s")
 	case c.Limiter == nil && !c.DangerNoLimits:
 		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
-	case c.DangerNoLimits && !c.onlyLocalhost():
+	case c.DangerNoLimits && !c.originSet().OnlyLocalhost():
 		return errors.New("Config.DangerNoLimits is set, which lets anybody guess passwords without end: " +
 			"leave it out, or use localhost as the only origin for a load test")
 	default:

@@ -20,62 +20,15 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 		says   string
 	}{
 		{"RP ID of another domain", func(c *stepkey.Config) { c.RPID = "example.org" }, "set Config.RPID to app.example.com"},
-		{"RP ID that is a suffix of the text only", func(c *stepkey.Config) { c.RPID = "ple.com" }, "set Config.RPID to app.example.com"},
 		{"RP ID that is a public suffix", func(c *stepkey.Config) { c.RPID = "com" }, "RP"},
-		{"RP ID below the origin", func(c *stepkey.Config) { c.RPID = "www.app.example.com" }, "set Config.RPID to app.example.com"},
-		{"second origin elsewhere", func(c *stepkey.Config) { c.Origins = append(c.Origins, "https://example.org") }, "Config.Origins https://example.org"},
-		{"IPv4 as RP ID", func(c *stepkey.Config) { c.RPID = "127.0.0.1" }, "use localhost"},
-		{"IPv6 as RP ID", func(c *stepkey.Config) { c.RPID = "[::1]" }, "use localhost"},
 		{"IP address as origin", func(c *stepkey.Config) { c.Origins = []string{"https://127.0.0.1"} }, "use localhost"},
-		{"RP ID with scheme", func(c *stepkey.Config) { c.RPID = "https://app.example.com" }, "without scheme"},
 		{"plain http", func(c *stepkey.Config) { c.Origins = []string{"http://app.example.com"} }, "use https://app.example.com"},
-		{"host that only begins like localhost", func(c *stepkey.Config) { c.Origins = []string{"http://localhost.example.com"} }, "use https://"},
-		{"origin with a slash", func(c *stepkey.Config) { c.Origins = []string{"https://app.example.com/"} }, "use https://app.example.com"},
-		{"origin with the scheme's port", func(c *stepkey.Config) { c.Origins = []string{"https://app.example.com:443"} }, "use https://app.example.com"},
-		{"origin with no port behind the colon", func(c *stepkey.Config) { c.Origins = []string{"https://app.example.com:"} }, "use https://app.example.com"},
-		{"origin with zeros before the port", func(c *stepkey.Config) { c.Origins = []string{"https://app.example.com:08443"} }, "how browsers write a port"},
-		{"origin with a port that is none", func(c *stepkey.Config) { c.Origins = []string{"https://app.example.com:84430"} }, "how browsers write a port"},
-		{"origin in upper case", func(c *stepkey.Config) { c.Origins = []string{"https://APP.example.com"} }, "use https://app.example.com"},
-		{"no origin", func(c *stepkey.Config) { c.Origins = []string{"app.example.com"} }, "https://app.example.com"},
-		{"every host", func(c *stepkey.Config) { c.Origins = []string{"https://*.example.com"}; c.RPID = "example.com" }, "each host by itself"},
-		{"host as people write it", func(c *stepkey.Config) { c.Origins = []string{"https://müller.example.com"} }, "xn--"},
 		{"only an app", func(c *stepkey.Config) { c.Origins = []string{app} }, "put the origin of a page first"},
-		{"app before the pages", func(c *stepkey.Config) { c.Origins = []string{app, origin} }, "put the origin of a page first"},
-		{"app by a SHA-1 hash", func(c *stepkey.Config) {
-			c.Origins = append(c.Origins, "android:apk-key-hash:fRBDRz1Vv6kOhTDTWAHU44G8afA")
-		}, "32 bytes in base64url without padding"},
-		{"app with padding", func(c *stepkey.Config) { c.Origins = append(c.Origins, app+"=") }, "without padding"},
-		{"app in the other base64", func(c *stepkey.Config) {
-			c.Origins = append(c.Origins, strings.NewReplacer("-", "+", "_", "/").Replace(app))
-		}, "base64url"},
-		{"app with stray bits", func(c *stepkey.Config) { c.Origins = append(c.Origins, app[:len(app)-1]+"F") }, "base64url"},
-		{"app by its fingerprint", func(c *stepkey.Config) {
-			c.Origins = append(c.Origins, "android:apk-key-hash:"+strings.Repeat("AB:", 31)+"AB")
-		}, "SHA-256 of its signing certificate"},
-		{"app by another name", func(c *stepkey.Config) { c.Origins = append(c.Origins, "android:com.example.app") }, "write android:apk-key-hash:"},
-		{"app of another system", func(c *stepkey.Config) { c.Origins = append(c.Origins, "ios:bundle-id:com.example.app") }, "https://app.example.com"},
 		{"related origin of the same domain", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://x.app.example.com"} }, "list it in Config.Origins"},
-		{"related origin over http", func(c *stepkey.Config) { c.RelatedOrigins = []string{"http://app.example.net"} }, "only over https"},
-		{"related origin without a name", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://192.0.2.1"} }, "by name"},
-		{"related origin with a path", func(c *stepkey.Config) { c.RelatedOrigins = []string{"https://app.example.net/x"} }, "use https://app.example.net"},
-		{"app origin over http", func(c *stepkey.Config) { c.AppOrigins = []string{"http://app.example.com"} }, "Config.AppOrigins has http://app.example.com"},
-		{"app origin elsewhere", func(c *stepkey.Config) { c.AppOrigins = []string{"https://example.org"} }, "an iOS app uses https://app.example.com"},
-		{"app origin above RP ID", func(c *stepkey.Config) { c.AppOrigins = []string{"https://example.com"} }, "an iOS app uses https://app.example.com"},
-		{"app origin with a slash", func(c *stepkey.Config) { c.AppOrigins = []string{"https://x.app.example.com/"} }, "Config.AppOrigins \"https://x.app.example.com/\" is not written"},
 		{"app origin that is a page's", func(c *stepkey.Config) { c.AppOrigins = []string{origin} }, "which Config.Origins has as well"},
-		{"app origin that Config.Origins has", func(c *stepkey.Config) {
-			c.Origins, c.AppOrigins = append(c.Origins, app), []string{app}
-		}, "which Config.Origins has as well"},
-		{"app origin with padding", func(c *stepkey.Config) { c.AppOrigins = []string{app + "="} }, "Config.AppOrigins \"android:"},
-		{"empty app origin", func(c *stepkey.Config) { c.AppOrigins = []string{""} }, "Config.AppOrigins \"\" is not an origin"},
-		{"app origin null", func(c *stepkey.Config) { c.AppOrigins = []string{"null"} }, "Config.AppOrigins \"null\" is not an origin"},
 		{"short secret beside an app elsewhere", func(c *stepkey.Config) {
 			c.SharedSecret, c.Origins, c.AppOrigins = "thel@stFlyD0g", []string{"http://localhost:3000"}, []string{app}
 		}, "Config.SharedSecret has 13 bytes"},
-		{"related app", func(c *stepkey.Config) { c.RelatedOrigins = []string{app} }, "Config.RelatedOrigins"},
-		{"related to localhost", func(c *stepkey.Config) {
-			c.Origins, c.RelatedOrigins = []string{"http://localhost:3000"}, []string{"https://app.example.net"}
-		}, "give the service a domain name"},
 		{"weak shared secret beside an app", func(c *stepkey.Config) {
 			c.SharedSecret, c.Origins = "thel@stFlyD0g", []string{"http://localhost:3000", app}
 		}, "Config.SharedSecret has 13 bytes"},

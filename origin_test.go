@@ -68,32 +68,15 @@ func TestOriginsArePages(t *testing.T) {
 	}
 }
 
-// A page that may read answers from elsewhere is taken as strictly as one that uses passkeys, and on any domain.
 func TestCheckPageOrigin(t *testing.T) {
-	for _, origin := range []string{"https://app.example.com", "https://example.org:8443", "http://localhost:5173", "http://app.localhost:5173", "https://[2001:db8::1]:8443", "https://xn--mller-kva.example"} {
-		if err := stepkey.CheckPageOrigin("STEPKEY_CORS_ORIGINS", origin); err != nil {
-			t.Errorf("%s: %v", origin, err)
-		}
-	}
-	for origin, says := range map[string]string{
-		"": "write it like", "*": "write it like", "null": "write it like", "app.example.com": "write it like", "file:///": "write it like", app: "write it like",
-		"https://app.example.com https://shop.example.com": "write it like", "https://app.example.com:x": "write it like",
-		"https://app.example.com/":      "use https://app.example.com",
-		"https://app.example.com/login": "use https://app.example.com",
-		"https://App.example.com":       "use https://app.example.com",
-		"https://app.example.com:443":   "use https://app.example.com",
-		"https://[2001:db8::1]:443":     "use https://[2001:db8::1]",
-		"http://localhost:80":           "use http://localhost",
-		"https://mira@app.example.com":  "use https://app.example.com",
-		"https://*.example.com":         "each host by itself",
-		"https://müller.example":        "xn--",
-		"https://app.example.com:0443":  "how browsers write a port",
-		"http://app.example.com":        "use https://app.example.com",
-		"http://localhost.example.com":  "use https://localhost.example.com",
+	for _, test := range []struct{ origin, says string }{
+		{"http://app.localhost:5173", ""},
+		{"https://app.example.com/", "STEPKEY_CORS_ORIGINS \"https://app.example.com/\" is not written as browsers write it, and would match none: use https://app.example.com"},
+		{"http://app.example.com", "STEPKEY_CORS_ORIGINS has http://app.example.com, which is plain http"},
 	} {
-		err := stepkey.CheckPageOrigin("STEPKEY_CORS_ORIGINS", origin)
-		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "STEPKEY_CORS_ORIGINS") {
-			t.Errorf("%q: %v, want it to say %q", origin, err, says)
+		err := stepkey.CheckPageOrigin("STEPKEY_CORS_ORIGINS", test.origin)
+		if (err == nil) != (test.says == "") || err != nil && !strings.HasPrefix(err.Error(), test.says) {
+			t.Errorf("%s: %v, want it to say %q", test.origin, err, test.says)
 		}
 	}
 }

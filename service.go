@@ -82,7 +82,7 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 		clock: c.Clock, random: c.Random, log: c.Log,
 		challengesApart: any(c.Challenges) != any(c.Store),
 
-		origins: c.pageOrigins(),
+		origins: c.originSet().Pages(),
 		related: slices.Clone(c.RelatedOrigins),
 	}
 	turns := throttle.NewTurns(refuse)
@@ -96,7 +96,7 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.relyingParty, err = ceremony.New(ceremony.Config{
-		RPID: c.RPID, RPName: c.RPName, Origins: slices.Concat(c.Origins, c.RelatedOrigins, c.AppOrigins), Timeout: ChallengeLifetime, Random: c.Random,
+		RPID: c.RPID, RPName: c.RPName, Origins: c.originSet().All(), Timeout: ChallengeLifetime, Random: c.Random,
 		AttestationRoots: c.AttestationRoots,
 	})
 	if err != nil {

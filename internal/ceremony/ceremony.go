@@ -59,12 +59,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	library "github.com/go-webauthn/webauthn/webauthn"
+
+	"github.com/stepkey/stepkey/internal/origin"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -85,7 +85,8 @@ type Config struct {
 	RPName string
 
 	// Origins are the exact strings accepted as the origin of a ceremony, such
-	// as https://login.example.com or android:apk-key-hash:…
+	// as https://login.example.com or android:apk-key-hash:… One that no page and no
+	// Android app can have is refused.
 	Origins []string
 
 	// AttestationRoots are the makers of authenticators that are believed when
@@ -124,8 +125,8 @@ func New(c Config) (*RelyingParty, error) {
 	if c.Timeout < 0 {
 		return nil, errors.New("ceremony: the timeout is negative")
 	}
-	for _, origin := range c.Origins {
-		if err := checkOrigin(origin); err != nil {
+	for _, text := range c.Origins {
+		if err := origin.Check("ceremony.Config.Origins", text); err != nil {
 			return nil, err
 		}
 	}
@@ -150,24 +151,6 @@ func New(c Config) (*RelyingParty, error) {
 	}
 	rp.library = library
 	return rp, nil
-}
-
-// checkOrigin refuses what no client ever sends, because origins are compared
-// byte for byte and a stray slash would lock everyone out.
-func checkOrigin(origin string) error {
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme == "" {
-		return fmt.Errorf("ceremony: origin %q is neither scheme://host nor an app origin", origin)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil
-	}
-	defaultPort := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	serialized := u.Scheme + "://" + strings.ToLower(u.Host)
-	if u.Host == "" || u.Port() == defaultPort || strings.HasSuffix(u.Host, ":") || origin != serialized {
-		return fmt.Errorf("ceremony: origin %q is not in the form a browser sends: scheme://host[:port], lower case, no path, no default port", origin)
-	}
-	return nil
 }
 
 // User is the account a ceremony is for.

@@ -76,6 +76,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"origin empty port":   func(c *ceremony.Config) { c.Origins = []string{"https://example.com:"} },
 		"origin without host": func(c *ceremony.Config) { c.Origins = []string{"https://"} },
 		"origin null":         func(c *ceremony.Config) { c.Origins = []string{"null"} },
+		"app by another name": func(c *ceremony.Config) { c.Origins = []string{"android:com.example.app"} },
 		"negative timeout":    func(c *ceremony.Config) { c.Timeout = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {

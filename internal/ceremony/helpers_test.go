@@ -15,6 +15,7 @@ import (
 const (
 	rpID   = "example.com"
 	origin = "https://login.example.com"
+	app    = "android:apk-key-hash:-_8jcJtgyfrbH09yT3MOOxaQvYBN2iI4VUdL3lqkfpE"
 )
 
 func newRelyingParty(t testing.TB) *ceremony.RelyingParty {
@@ -22,7 +23,7 @@ func newRelyingParty(t testing.TB) *ceremony.RelyingParty {
 	rp, err := ceremony.New(ceremony.Config{
 		RPID:    rpID,
 		RPName:  "Example",
-		Origins: []string{origin, "https://example.com:8443", "android:apk-key-hash:7d1043473d55bfa90e8530d35801d4e381bc69f0"},
+		Origins: []string{origin, "https://example.com:8443", app},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -187,7 +187,7 @@ func runClientData(t *testing.T, prefix, kind string, run func(name string, h au
 	member("30 origin with user", set("origin", "https://user@login.example.com"), refused(ceremony.ReasonOrigin))
 	member("30 origin in capitals", set("origin", "HTTPS://LOGIN.EXAMPLE.COM"), refused(ceremony.ReasonOrigin))
 	member("(+) another configured origin", set("origin", "https://example.com:8443"), accepted)
-	member("(+) an app", set("origin", "android:apk-key-hash:7d1043473d55bfa90e8530d35801d4e381bc69f0"), accepted)
+	member("(+) an app", set("origin", app), accepted)
 
 	member("31 crossOrigin true", set("crossOrigin", true), refused(ceremony.ReasonCrossOrigin))
 	member("31 crossOrigin string", set("crossOrigin", "true"), malformed(ceremony.ReasonClientData))
