@@ -1,12 +1,14 @@
 package stepkey
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/stepkey/stepkey/internal/origin"
@@ -163,41 +165,21 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.Origins) == 0 {
 		return c, errors.New("stepkey: Config needs at least one origin")
 	}
-	if c.RPID == "" {
-		c.RPID = origin.Host(c.Origins[0])
-	}
-	if c.RPName == "" {
-		c.RPName = "Stepkey"
-	}
-	if c.Issuer == "" {
-		c.Issuer = c.Origins[0]
-	}
-	if c.Audience == "" {
-		c.Audience = c.Issuer
-	}
-	if c.PublicURL == "" {
-		c.PublicURL = c.Origins[0]
-	}
-	if c.Algorithm == "" {
-		c.Algorithm = defaultAlgorithm(c.SharedSecret)
-	}
-	if c.MinPasswordLength == 0 {
-		c.MinPasswordLength = password.DefaultMinLength
-	}
-	if c.ReservedNames == nil {
-		c.ReservedNames = DefaultReservedNames()
-	}
-	if c.RecoveryCoolOff == 0 {
-		c.RecoveryCoolOff = RecoveryCoolOff
-	}
+	c.RPID = cmp.Or(c.RPID, origin.Host(c.Origins[0]))
+	c.RPName = cmp.Or(c.RPName, "Stepkey")
+	c.Issuer = cmp.Or(c.Issuer, c.Origins[0])
+	c.Audience = cmp.Or(c.Audience, c.Issuer)
+	c.PublicURL = cmp.Or(c.PublicURL, c.Origins[0])
+	c.Algorithm = cmp.Or(c.Algorithm, defaultAlgorithm(c.SharedSecret))
+	c.MinPasswordLength = cmp.Or(c.MinPasswordLength, password.DefaultMinLength)
+	c.RecoveryCoolOff = cmp.Or(c.RecoveryCoolOff, RecoveryCoolOff)
+	c.KeyLifetime = cmp.Or(c.KeyLifetime, KeyLifetime)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.AttackFailures <= 0 {
 		c.AttackFailures = AttackFailures
 	}
-	if c.DangerNoLimits {
-		c.Limiter = nil
-	}
-	if c.KeyLifetime == 0 {
-		c.KeyLifetime = KeyLifetime
+	if c.ReservedNames == nil {
+		c.ReservedNames = DefaultReservedNames()
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -205,8 +187,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
+	if c.DangerNoLimits {
+		c.Limiter = nil
 	}
 	if _, err := secret.ParseRoot(c.Secret); err != nil {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w: make one with openssl rand -base64 32", err)
@@ -215,9 +197,12 @@ func (c Config) withDefaults() (Config, error) {
 		c.checkLimits(), c.checkPublicURL())
 }
 
-// originSet is the origins of c, to check and to list.
+// originSet is a copy of the origins in c.
 func (c Config) originSet() origin.Set {
-	return origin.Set{RPID: c.RPID, Origins: c.Origins, RelatedOrigins: c.RelatedOrigins, AppOrigins: c.AppOrigins}
+	return origin.Set{
+		RPID: c.RPID, Origins: slices.Clone(c.Origins),
+		RelatedOrigins: slices.Clone(c.RelatedOrigins), AppOrigins: slices.Clone(c.AppOrigins),
+	}
 }
 
 // CheckPageOrigin returns an error that says what is wrong and what to do, unless

@@ -42,7 +42,7 @@ func (s *Service) Passkeys(ctx context.Context, c Caller) (PasskeyList, error) {
 }
 
 func (s *Service) signalNames(u User) SignalNames {
-	return SignalNames{RPID: s.rpID, UserHandle: u.Handle, Username: u.Username}
+	return SignalNames{RPID: s.origins.RPID, UserHandle: u.Handle, Username: u.Username}
 }
 
 // RenamePasskey gives one of the user's own passkeys another name, by the rule for new

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/origin"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/internal/throttle"
@@ -51,9 +52,7 @@ type Service struct {
 	keys          *tokens.SigningKeys
 	mint          *tokens.Mint
 	verifier      *token.Verifier
-	origins       []string
-	related       []string
-	rpID          string
+	origins       origin.Set
 
 	noPasskeyLogIn bool
 	reserved       username.Reserved
@@ -78,34 +77,39 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{
-		clock: c.Clock, random: c.Random, log: c.Log,
+	s, err := assemble(c, hashing)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.load(ctx, c); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// assemble joins the parts that need nothing from the store.
+func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
+	s = &Service{
+		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
 		challengesApart: any(c.Challenges) != any(c.Store),
 
-		origins: c.originSet().Pages(),
-		related: slices.Clone(c.RelatedOrigins),
+		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn,
+		mailer: c.Mailer, publicURL: c.PublicURL, serviceName: c.RPName,
 	}
 	turns := throttle.NewTurns(refuse)
 	s.store, s.challenges = turns.Store(c.Store), turns.Challenges(c.Challenges)
 	if c.Limiter != nil {
 		c.Limiter = turns.Limiter(c.Limiter)
 	}
-	s.rpID, s.noPasskeyLogIn = c.RPID, c.NoPasskeyLogIn
-	s.mailer, s.publicURL, s.serviceName = c.Mailer, c.PublicURL, c.RPName
 	if s.letters, err = mail.New(); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
-	s.relyingParty, err = ceremony.New(ceremony.Config{
-		RPID: c.RPID, RPName: c.RPName, Origins: c.originSet().All(), Timeout: ChallengeLifetime, Random: c.Random,
+	if s.relyingParty, err = ceremony.New(ceremony.Config{
+		RPID: c.RPID, RPName: c.RPName, Origins: s.origins.All(), Timeout: ChallengeLifetime, Random: c.Random,
 		AttestationRoots: c.AttestationRoots,
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
-	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
-		return nil, fmt.Errorf("stepkey: %w", err)
-	}
-	s.refreshTokens = tokens.NewRefreshTokens(s.root)
 	hashing.Hashes, hashing.Random, hashing.Log = s.store, c.Random, c.Log
 	hashing.Slots, hashing.MaxWait, hashing.Breaches = c.HashSlots, c.HashWait, c.Breaches
 	hashing.Policy = password.Policy{MinLength: c.MinPasswordLength, Service: c.RPName}
@@ -115,28 +119,36 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 	if s.reserved, err = username.NewReserved("Config.ReservedNames", c.ReservedNames); err != nil {
 		return nil, err
 	}
-	s.devices = tokens.NewDeviceTokens(s.root, c.Random)
-	s.codeKey, s.coolOff = s.root.Derive("recovery code"), c.RecoveryCoolOff
+	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	s.refreshTokens, s.devices = tokens.NewRefreshTokens(s.root), tokens.NewDeviceTokens(s.root, c.Random)
+	s.codeKey = s.root.Derive("recovery code")
 	s.throttle = throttle.New(throttle.Config{
 		Limiter: c.Limiter, Attempts: s.store, Gate: s.passwords.Gate(), Key: s.root.Derive("limits"),
 		AttackFailures: c.AttackFailures, Refuse: refuse, Log: c.Log,
 	})
+	s.ended, s.lowered = tokens.NewEndedSessions(s.store, s.clock), tokens.NewLoweredSessions(s.store, s.clock)
+	return s, nil
+}
+
+// load reads what the service keeps in memory of its store, and completes the parts that need
+// the signing keys.
+func (s *Service) load(ctx context.Context, c Config) (err error) {
 	if err := pinSecret(ctx, s.store, s.root); err != nil {
-		return nil, err
+		return err
 	}
-	s.ended = tokens.NewEndedSessions(s.store, s.clock)
-	s.lowered = tokens.NewLoweredSessions(s.store, s.clock)
 	if err := s.lowered.Read(ctx); err != nil {
-		return nil, err
+		return fmt.Errorf("stepkey: read the lowered sessions: %w", err)
 	}
 	if err := s.ended.Read(ctx); err != nil {
-		return nil, fmt.Errorf("stepkey: read the ended sessions: %w", err)
+		return fmt.Errorf("stepkey: read the ended sessions: %w", err)
 	}
 	if err := s.passwords.LookForOldHashes(ctx); err != nil {
-		return nil, fmt.Errorf("stepkey: look for old password hashes: %w", err)
+		return fmt.Errorf("stepkey: look for old password hashes: %w", err)
 	}
 	if s.keys, err = openKeys(ctx, c, s.store, s.root); err != nil {
-		return nil, err
+		return err
 	}
 	signer := token.NewSigner(s.keys.Ring())
 	s.mint = tokens.NewMint(signer, c.Issuer, c.Audience, c.Random)
@@ -144,7 +156,7 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
 		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
 	})
-	return s, err
+	return err
 }
 
 const settingFingerprint = "secret_fingerprint"
@@ -198,10 +210,10 @@ func (s *Service) Verifier() *token.Verifier { return s.verifier }
 
 // Origins returns the origins of the pages that may use passkeys, related ones too.
 // Apps are not among them.
-func (s *Service) Origins() []string { return slices.Clone(s.origins) }
+func (s *Service) Origins() []string { return s.origins.Pages() }
 
 // RelatedOrigins returns those of Config.RelatedOrigins.
-func (s *Service) RelatedOrigins() []string { return slices.Clone(s.related) }
+func (s *Service) RelatedOrigins() []string { return slices.Clone(s.origins.RelatedOrigins) }
 
 // PublicURL returns Config.PublicURL, or what it is by default.
 func (s *Service) PublicURL() string { return s.publicURL }
