@@ -22,7 +22,8 @@ const formLifetime = 10 * time.Minute
 // have about 70.
 const maxContentType = 256
 
-// maxSealed is the longest that a sealed form can be, in bytes of text.
+// maxSealed is the longest that a sealed form can be, in bytes of text. The route that
+// takes it back bounds its body accordingly.
 const maxSealed = (maxBody + maxReturnPath + maxContentType + 128) * 4 / 3
 
 // Errors of openForm.
@@ -132,9 +133,6 @@ func (f keptForm) seal(key [32]byte, owner formOwner, random io.Reader) (string,
 // openForm decrypts what seal made with the same key for the same owner, at most 10
 // minutes before now. It returns errFormSealed or errFormExpired otherwise.
 func openForm(key [32]byte, owner formOwner, text string, now time.Time) (keptForm, error) {
-	if len(text) > maxSealed {
-		return keptForm{}, errFormSealed
-	}
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return keptForm{}, errFormSealed

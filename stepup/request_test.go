@@ -41,6 +41,7 @@ func TestClassify(t *testing.T) {
 		{"an image", "GET", headers{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image", "Accept": "image/avif,*/*;q=0.8"}, scriptRequest},
 		{"a navigation to no document", "GET", headers{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": html}, scriptRequest},
 		{"HEAD", "HEAD", headers{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": html}, scriptRequest},
+		{"HEAD by htmx", "HEAD", headers{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "HX-Request": "true"}, scriptRequest},
 		{"a preflight", "OPTIONS", headers{"Accept": "*/*", "Access-Control-Request-Method": "POST"}, scriptRequest},
 		{"OPTIONS that accepts HTML", "OPTIONS", headers{"Accept": html, "HX-Request": "true"}, scriptRequest},
 		{"PUT that accepts HTML", "PUT", headers{"Accept": html}, scriptRequest},
