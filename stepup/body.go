@@ -25,13 +25,13 @@ const (
 	faultMethod    bodyFault = "the request is not a POST"
 	faultPath      bodyFault = "the URI is longer than 2 KiB or could lead to another origin"
 	faultCrossSite bodyFault = "the form was sent by a page of another origin"
-	faultType      bodyFault = "the content type is none that can be read"
+	faultType      bodyFault = "the content type cannot be read"
 	faultCharset   bodyFault = "the text is not UTF-8"
 	faultTooLarge  bodyFault = "the body is larger than 64 KiB"
 	faultFiles     bodyFault = "the form has files"
-	faultMalformed bodyFault = "the body is malformed, or written otherwise than browsers do"
+	faultMalformed bodyFault = "the body is malformed, or not as browsers write it"
 	faultReadError bodyFault = "the body cannot be read"
-	faultConsumed  bodyFault = "the body was read before: mount the middleware outside of what reads forms"
+	faultConsumed  bodyFault = "the body was read before: mount the middleware outside of any that reads forms"
 	faultRepeated  bodyFault = "a field of the action comes twice, or in two spellings"
 	faultInQuery   bodyFault = "a field of the action is in the query: it belongs in the body"
 	faultValue     bodyFault = "a field of the action is a file, a list or an object"
@@ -75,8 +75,8 @@ type formField struct {
 }
 
 // parseForm reads a body of one of the two types that forms have (HTML §4.10.22), in
-// order. Whatever another parser could read otherwise is refused, so that what is shown
-// of a form is what the handler sees.
+// order. It refuses anything that another parser could read differently, so that the user
+// is shown what the handler sees.
 func parseForm(contentType string, body []byte) ([]formField, error) {
 	kind, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil {

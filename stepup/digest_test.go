@@ -167,6 +167,22 @@ func TestDigests(t *testing.T) {
 	}
 }
 
+// The digest covers the names, and a value cannot be written so that it looks like one
+// more field.
+func TestDigestsKeepFieldsApart(t *testing.T) {
+	for _, pair := range [][2][]actionField{
+		{{{"to", "Mira", textValue}}, {{"from", "Mira", textValue}}},
+		{
+			{{"a", "v", textValue}, {"b", "w", textValue}},
+			{{"a", "v" + string(appendText(nil, "b")) + "\x01w", textValue}},
+		},
+	} {
+		if digestOf("p", "POST", "/", pair[0]) == digestOf("p", "POST", "/", pair[1]) {
+			t.Errorf("%v and %v have one digest", pair[0], pair[1])
+		}
+	}
+}
+
 // The encoding before the hash is injective: two different lists of texts differ.
 func TestTextsAreCutAsTheyWereAppended(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

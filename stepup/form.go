@@ -181,8 +181,8 @@ func (f keptForm) marshal() []byte {
 	return append(plain, f.body...)
 }
 
-// unmarshalForm reads what marshal wrote. Only a form that was sealed with our key gets
-// here, so an error is one of another version.
+// unmarshalForm reads what marshal wrote. Only data sealed with our key gets here, so an
+// error means that another version wrote it.
 func unmarshalForm(plain []byte) (form keptForm, err error) {
 	if len(plain) < 8 {
 		return keptForm{}, errFormSealed

@@ -345,7 +345,7 @@ func TestSealNeedsRandomness(t *testing.T) {
 	}
 }
 
-// What is kept of pairs is posted again with the same bytes.
+// Pairs are posted again with the bytes that they had.
 func TestPairsAreWrittenAsTheyWere(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		field := rapid.Custom(func(rt *rapid.T) formField {

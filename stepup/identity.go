@@ -57,14 +57,13 @@ type Proof struct {
 type identityKey struct{}
 
 // WithIdentity returns a context in which id made the request, for applications
-// whose sessions cannot be found from a request alone. It is read if Config.Identify
-// is nil.
+// whose sessions cannot be found from a request alone.
 func WithIdentity(ctx context.Context, id Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }
 
 // identityFrom returns the Identity that WithIdentity put into ctx. Without one the
-// application has wired something wrongly; that is not the same as nobody.
+// application is wired wrongly, which is not the same as nobody being signed in.
 func identityFrom(ctx context.Context) (Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(Identity)
 	return id, ok

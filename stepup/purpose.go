@@ -139,7 +139,7 @@ func (p Purpose) checkMode() error {
 	case Required:
 		if !p.Until.IsZero() {
 			// It would read as if nothing were required afterwards.
-			return errors.New("Until is set but the mode is Required, which does not end: remove Until, or set Mode to Offered or Shadow")
+			return errors.New("the mode is Required, which does not end, but Until is set: remove Until, or set Mode to Offered or Shadow")
 		}
 		return nil
 	case Offered, Shadow:
@@ -157,7 +157,7 @@ func checkLabels(labels map[string]string) error {
 	}
 	for field, label := range labels {
 		if !isLabel(field) || !isLabel(label) {
-			return fmt.Errorf("Labels has %q for %q: use 1 to %d bytes of UTF-8 without control characters for both", label, field, maxLabelLen)
+			return fmt.Errorf("the field %q has the label %q in Labels: use 1 to %d bytes of UTF-8 without control characters for both", field, label, maxLabelLen)
 		}
 	}
 	return nil

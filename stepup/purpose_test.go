@@ -30,7 +30,7 @@ func TestPurposeChecks(t *testing.T) {
 		{"shadow without an end", Purpose{Name: "payout", Rule: passkey, Mode: Shadow}, "shadow without an end: set Until"},
 		{"required with an end", Purpose{Name: "payout", Rule: passkey, Until: noon}, "remove Until"},
 		{"an end that a line cannot say", Purpose{Name: "payout", Rule: passkey, Mode: Offered, Until: time.Unix(1<<40, 0)}, "years 2000 to 9999"},
-		{"a mode of nobody's", Purpose{Name: "payout", Rule: passkey, Mode: 3}, "no mode 3"},
+		{"an unknown mode", Purpose{Name: "payout", Rule: passkey, Mode: 3}, "no mode 3"},
 		{"a label without text", Purpose{Name: "payout", Rule: passkey, Labels: map[string]string{"to": ""}}, "Labels"},
 		{"a label that is too long", Purpose{Name: "payout", Rule: passkey, Labels: map[string]string{"to": strings.Repeat("a", 129)}}, "Labels"},
 		{"a label with a control character", Purpose{Name: "payout", Rule: passkey, Labels: map[string]string{"to": "a\x00"}}, "Labels"},
@@ -102,7 +102,7 @@ func TestParsePurposes(t *testing.T) {
 	}
 }
 
-// What the grammar allows and no purpose may have is refused with its line as well.
+// Rules that the grammar allows but no purpose may have are refused with their line as well.
 func TestParsePurposesErrors(t *testing.T) {
 	list, err := ParsePurposes("a: passkey within 13h\nb: totp within 1h\n\nc: totp within 1h and totp within 5m")
 	if err == nil || list != nil || !strings.Contains(err.Error(), `line 1: purpose "a": passkey within 13h: at most 12h`) ||

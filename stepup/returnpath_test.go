@@ -98,8 +98,8 @@ func TestReturnsAlone(t *testing.T) {
 	}
 }
 
-// likeABrowser is what the URL Standard does before it resolves: it drops tabs and line
-// breaks, trims what is at the ends, and takes a backslash for a slash.
+// likeABrowser prepares a URL as the URL Standard does: it drops tabs and line breaks,
+// trims both ends, and takes a backslash for a slash.
 func likeABrowser(text string) string {
 	text = strings.TrimFunc(text, func(c rune) bool { return c <= ' ' })
 	return strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(text)
@@ -125,7 +125,7 @@ func FuzzReturnPath(f *testing.F) {
 		for _, reading := range readings {
 			u, err := base.Parse(reading)
 			if err != nil {
-				// What cannot be read leads nowhere, but the text itself must be readable.
+				// An unreadable URL leads nowhere, but the path itself must be readable.
 				if reading == next {
 					t.Fatalf("%q: %v", next, err)
 				}

@@ -61,8 +61,8 @@ func TestParseErrors(t *testing.T) {
 		{"a factor in capitals", `payout: TOTP within 10m`, "is not a factor"},
 		{"a long factor", `payout: ` + strings.Repeat("a", 33) + ` within 10m`, "1 to 32"},
 		{"an age without a unit", `payout: passkey within 10`, "90s, 10m or 1h30m"},
-		{"no time", `payout: passkey within 0s`, "out of range"},
-		{"less than no time", `payout: passkey within -10m`, "out of range"},
+		{"an age of zero", `payout: passkey within 0s`, "out of range"},
+		{"a negative age", `payout: passkey within -10m`, "out of range"},
 		{"half a second", `payout: passkey within 1500ms`, "whole seconds"},
 		{"more than a year", `payout: totp within 8761h`, "365 days"},
 		{"ends with or", `payout: passkey within 10m or`, "factor and its age"},
@@ -70,10 +70,11 @@ func TestParseErrors(t *testing.T) {
 		{"mode with a comma", `payout: passkey within 10m, offered until 2027-03-01`, "90s, 10m or 1h30m"},
 		{"another mode", `payout: passkey within 10m; required until 2027-03-01`, "not a mode"},
 		{"mode without an end", `payout: passkey within 10m; offered`, "offered until 2027-03-01"},
+		{"mode with another word", `payout: passkey within 10m; offered since 2027-03-01`, "not a mode"},
 		{"an empty mode", `payout: passkey within 10m;`, "end the line before the semicolon"},
 		{"two modes", `payout: passkey within 10m; offered until 2027-03-01; shadow until 2027-03-01`, "not a mode"},
 		{"a day that does not exist", `payout: passkey within 10m; offered until 2027-02-29`, "is not a date"},
-		{"a year before all of this", `payout: passkey within 10m; offered until 1999-03-01`, "years 2000 to 9999"},
+		{"a year long past", `payout: passkey within 10m; offered until 1999-03-01`, "years 2000 to 9999"},
 		{"twice", "a: passkey within 10m\n\na: totp within 10m", `line 3: the purpose "a" is already in line 1`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
