@@ -61,7 +61,7 @@ func (s *Service) accountData(
 		return AccountData{}, err
 	}
 	var email EmailState
-	if s.mailer != nil {
+	if s.outbox.SendsMail() {
 		if email, err = s.store.Email(ctx, a.User.ID, now); err != nil {
 			return AccountData{}, err
 		}

@@ -48,7 +48,7 @@ func (s *Service) AdmitIntrospection(from Client) (refund func(), err error) {
 // only the mail is missing: the event is recorded. If the count is unknown, the owner is
 // notified.
 func (s *Service) mayNotify(ctx context.Context, userID uuid.UUID, kind mail.Kind, now time.Time) bool {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return false
 	}
 	err := s.throttle.ChargeNotice(ctx, userID, kind, now)

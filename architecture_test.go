@@ -23,7 +23,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/origin /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
+		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/origin /internal/outbox /internal/pages /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -42,6 +42,8 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/content", "", []string{"database/sql"}},
 		{"/internal/gcra", "", []string{http, "database/sql"}},
 		{"/internal/mail", "/storage /token", []string{http, "database/sql"}},
+		{"/internal/outbox", "/internal/mail /internal/pages /internal/secret /storage /token", []string{http, "database/sql"}},
+		{"/internal/pages", "", []string{http}},
 		{"/internal/throttle", "/internal/clientip /internal/gcra /internal/mail /internal/password /storage /token", []string{http, "database/sql"}},
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},
 		{"/internal/origin", "", []string{http, "database/sql"}},

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -54,7 +55,7 @@ func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID,
 		return nil, err
 	}
 	// Told first: the address goes with the account.
-	if err := s.notify(ctx, tx, notice{Kind: mail.AccountDeleted, UserID: userID, At: now}); err != nil {
+	if err := s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.AccountDeleted, UserID: userID, At: now}); err != nil {
 		return nil, err
 	}
 	if err := tx.DeleteUser(ctx, userID, s.passwords.Decoy(), now); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -20,7 +21,7 @@ func (s *Service) Email(ctx context.Context, c Caller) (EmailState, error) {
 	if err != nil {
 		return EmailState{}, err
 	}
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return EmailState{}, ErrEmailOff
 	}
 	return s.store.Email(ctx, a.User.ID, now)
@@ -37,7 +38,7 @@ func (s *Service) RequestEmail(ctx context.Context, c Caller, address string, fr
 	if err := mail.CheckAddress(address); err != nil {
 		return ErrEmailInvalid
 	}
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return ErrEmailOff
 	}
 	now := s.now()
@@ -59,7 +60,9 @@ func (s *Service) RequestEmail(ctx context.Context, c Caller, address string, fr
 		if err := s.mayChangeAccount(locked, c, now); err != nil {
 			return err
 		}
-		return s.sendLink(ctx, tx, mail.ConfirmEmail, storage.Link{Purpose: storage.LinkVerifyEmail}, addresseeAt(locked.User, address), from, now)
+		return s.outbox.SendLink(ctx, tx, outbox.LinkMail{
+			Kind: mail.ConfirmEmail, Purpose: storage.LinkVerifyEmail, To: addresseeAt(locked.User, address), From: from, At: now,
+		})
 	})
 }
 
@@ -69,44 +72,17 @@ func addresseeAt(u User, address string) storage.Addressee {
 	}
 }
 
-// sendLink completes l for a, of which it has the purpose and the device that asked, and
-// queues the mail that carries it. The link makes the user's last one of its purpose void,
-// so the mail with that one, which may be to another address, is not worth sending any
-// more.
-func (s *Service) sendLink(
-	ctx context.Context, tx storage.Tx, kind mail.Kind, l storage.Link, a storage.Addressee, from Client, now time.Time,
-) error {
-	l.UserID, l.Address, l.PasswordVersion, l.ExpiresAt = a.UserID, a.Address, a.PasswordVersion, now.Add(LinkLifetime)
-	linkToken, link, err := s.newLink(l)
-	if err != nil {
-		return err
-	}
-	if err := tx.PutLink(ctx, link); err != nil {
-		return err
-	}
-	if err := tx.DropMail(ctx, a.UserID, kind); err != nil {
-		return err
-	}
-	m := storage.QueuedMail{
-		UserID: a.UserID, To: a.Address, Kind: kind, CreatedAt: now, ExpiresAt: link.ExpiresAt,
-		Urgent: true, Topic: string(kind),
-	}
-	return s.queue(ctx, tx, m, letter{
-		Username: a.Username, At: now, Device: from.Device, Network: from.Network, Address: a.Address, Link: linkToken,
-	})
-}
-
 // ConfirmEmail makes the address that the link was sent to the user's, who asked for it
 // while signed in. It needs no session: the mailbox is what is proved, and people read
 // their mail elsewhere. Old and new address are told, and what was sent to the old one is
 // void; see voidOldAddress. A link that is unknown, used, replaced, too old, for something
 // else or from before the account's first passkey is ErrLinkExpired.
 func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Client) error {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return ErrEmailOff
 	}
 	now := s.now()
-	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), storage.LinkVerifyEmail, now)
+	owner, err := s.store.LinkOwner(ctx, outbox.LinkDigest(linkToken), storage.LinkVerifyEmail, now)
 	if err != nil {
 		return expiredIfMissing(err)
 	}
@@ -115,7 +91,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
 			return expiredIfMissing(err)
 		}
-		link, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkVerifyEmail, now)
+		link, err := tx.TakeLink(ctx, outbox.LinkDigest(linkToken), storage.LinkVerifyEmail, now)
 		if err != nil {
 			return expiredIfMissing(err)
 		}
@@ -129,8 +105,8 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailConfirmed, UserID: link.UserID}, now); err != nil {
 			return err
 		}
-		n := notice{Kind: mail.EmailChanged, UserID: link.UserID, At: now, Client: from, Address: link.Address}
-		return s.notifyBoth(ctx, tx, n, before)
+		n := outbox.Notice{Kind: mail.EmailChanged, UserID: link.UserID, At: now, Client: from, Address: link.Address}
+		return s.outbox.NotifyBoth(ctx, tx, n, before)
 	})
 }
 
@@ -160,7 +136,7 @@ func (s *Service) voidOldAddress(ctx context.Context, tx storage.Tx, userID uuid
 // that were sent to it are void. The rule is RequestEmail's, and after ten in an hour
 // there is a RateLimitedError.
 func (s *Service) RemoveEmail(ctx context.Context, c Caller) error {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return ErrEmailOff
 	}
 	now := s.now()
@@ -192,28 +168,6 @@ func (s *Service) RemoveEmail(ctx context.Context, c Caller) error {
 		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailRemoved, UserID: a.User.ID, SessionID: a.Session.ID}, now); err != nil {
 			return err
 		}
-		return s.notifyAt(ctx, tx, noticeOf(mail.EmailRemoved, a.Session, now), addresseeAt(locked.User, before))
+		return s.outbox.NotifyAt(ctx, tx, outbox.NoticeOf(mail.EmailRemoved, a.Session, now), addresseeAt(locked.User, before))
 	})
-}
-
-// notifyBoth tells the user's address, and the one before it, unless they are the same
-// but for the letters' case.
-func (s *Service) notifyBoth(ctx context.Context, tx storage.Tx, n notice, before string) error {
-	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{UserID: n.UserID})
-	if err != nil {
-		return err
-	}
-	for _, a := range addressees {
-		if err := s.notifyAt(ctx, tx, n, a); err != nil {
-			return err
-		}
-		if before == "" || storage.FoldAddress(before) == storage.FoldAddress(a.Address) {
-			continue
-		}
-		a.Address = before
-		if err := s.notifyAt(ctx, tx, n, a); err != nil {
-			return err
-		}
-	}
-	return nil
 }

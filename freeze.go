@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -23,11 +24,11 @@ import (
 // the person by other means than the mailbox, and somebody who reads the mailbox must not be
 // able to keep that person out.
 func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) error {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return ErrEmailOff
 	}
 	now := s.now()
-	owner, err := s.store.LinkOwner(ctx, linkDigest(linkToken), storage.LinkFreeze, now)
+	owner, err := s.store.LinkOwner(ctx, outbox.LinkDigest(linkToken), storage.LinkFreeze, now)
 	if err != nil {
 		return expiredIfMissing(err)
 	}
@@ -40,7 +41,7 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		link, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkFreeze, now)
+		link, err := tx.TakeLink(ctx, outbox.LinkDigest(linkToken), storage.LinkFreeze, now)
 		if err != nil {
 			return nil, expiredIfMissing(err)
 		}
@@ -63,7 +64,7 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		if err := s.record(ctx, tx, Event{Kind: storage.EventAccountFrozen, UserID: link.UserID}, now); err != nil || !tell {
 			return ended, err
 		}
-		return ended, s.notify(ctx, tx, notice{Kind: mail.AccountFrozen, UserID: link.UserID, At: now, Client: from})
+		return ended, s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.AccountFrozen, UserID: link.UserID, At: now, Client: from})
 	})
 }
 

@@ -202,7 +202,7 @@ func stillSignsIn(ctx context.Context, tx storage.Tx, compared User) (User, erro
 // OWASP ASVS 6.4.3 asks that a reset does not get around multi-factor authentication. That
 // does not hang on this: a reset yields a password, and signs nobody in.
 func (s *Service) dropReset(ctx context.Context, tx storage.Tx, u User, devices []string) error {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return nil
 	}
 	digest, known := s.devices.Digests(devices)[u.ID.String()]

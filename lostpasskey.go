@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -25,7 +26,7 @@ import (
 // password was set by a link to the mailbox: that password proves the mailbox a second
 // time and nothing else, so it takes a recovery code to begin.
 func (s *Service) RecoverByMail(ctx context.Context, c Caller, from Client) (p PendingRecovery, linkSent bool, err error) {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return p, false, ErrEmailOff
 	}
 	now := s.now()
@@ -79,7 +80,10 @@ func (s *Service) goOnRecovering(
 		return *pending, false, nil
 	}
 	for _, to := range addressees {
-		if err := s.sendLink(ctx, tx, mail.FinishRecovery, storage.Link{Purpose: storage.LinkFinishRecovery}, to, from, now); err != nil {
+		err := s.outbox.SendLink(ctx, tx, outbox.LinkMail{
+			Kind: mail.FinishRecovery, Purpose: storage.LinkFinishRecovery, To: to, From: from, At: now,
+		})
+		if err != nil {
 			return p, false, err
 		}
 	}
@@ -99,15 +103,15 @@ func (s *Service) beginRecovery(
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}
-	n := notice{Kind: mail.RecoveryStarted, UserID: a.User.ID, At: now, Client: from, Until: p.ReadyAt}
+	n := outbox.Notice{Kind: mail.RecoveryStarted, UserID: a.User.ID, At: now, Client: from, Until: p.ReadyAt}
 	for _, after := range []time.Duration{0, 24 * time.Hour, 48 * time.Hour} {
 		n.Wait = after
-		if err := s.notify(ctx, tx, n); err != nil {
+		if err := s.outbox.Notify(ctx, tx, n); err != nil {
 			return nil, err
 		}
 	}
 	n.Kind, n.Wait, n.Until = mail.RecoveryReady, RecoveryWait, p.ReadyAt.Add(RecoveryReadyFor)
-	return &p, s.notify(ctx, tx, n)
+	return &p, s.outbox.Notify(ctx, tx, n)
 }
 
 // CancelRecovery makes void what was begun to get back into the account. On an account with
@@ -135,7 +139,7 @@ func (s *Service) CancelRecovery(ctx context.Context, c Caller) error {
 		if err := asOwner(locked, c, now); err != nil {
 			return err
 		}
-		cancelled, err := s.cancelRecovery(ctx, tx, noticeOf(mail.RecoveryCancelled, a.Session, now))
+		cancelled, err := s.cancelRecovery(ctx, tx, outbox.NoticeOf(mail.RecoveryCancelled, a.Session, now))
 		if err == nil && !cancelled {
 			return ErrNotFound
 		}
@@ -148,7 +152,7 @@ func (s *Service) CancelRecovery(ctx context.Context, c Caller) error {
 // level recovery. All sessions from before end. A link that is unknown, used, replaced,
 // too old, another user's or from before the recovery was stopped is ErrLinkExpired.
 func (s *Service) FinishRecovery(ctx context.Context, c Caller, linkToken string, from Client) (Grant, error) {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return Grant{}, ErrEmailOff
 	}
 	now := s.now()
@@ -165,7 +169,7 @@ func (s *Service) FinishRecovery(ctx context.Context, c Caller, linkToken string
 		if err := mayRecover(locked, now); err != nil {
 			return nil, err
 		}
-		link, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkFinishRecovery, now)
+		link, err := tx.TakeLink(ctx, outbox.LinkDigest(linkToken), storage.LinkFinishRecovery, now)
 		if err != nil {
 			return nil, expiredIfMissing(err)
 		}

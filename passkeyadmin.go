@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -143,7 +144,7 @@ func (s *Service) deletePasskeyIn(
 	if lowered, err = tx.LowerSessions(ctx, a.User.ID, passkeyID, now); err != nil {
 		return nil, nil, err
 	}
-	if err := s.notify(ctx, tx, noticeOf(mail.PasskeyRemoved, a.Session, now)); err != nil {
+	if err := s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.PasskeyRemoved, a.Session, now)); err != nil {
 		return nil, nil, err
 	}
 	return ended, lowered, s.record(ctx, tx, Event{

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
@@ -162,7 +163,7 @@ func (s *Service) setPassword(
 		}
 		return ended, errors.Join(
 			s.record(ctx, tx, Event{Kind: storage.EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID}, now),
-			s.notify(ctx, tx, notice{Kind: mail.PasswordChanged, UserID: a.User.ID, At: now, Client: session.Client}),
+			s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.PasswordChanged, UserID: a.User.ID, At: now, Client: session.Client}),
 		)
 	})
 	if err != nil {

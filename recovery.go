@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -106,7 +107,7 @@ func (s *Service) startRecovered(
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return Session{}, nil, err
 	}
-	return session, ended, s.notify(ctx, tx, noticeOf(mail.RecoveryUsed, session, now))
+	return session, ended, s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.RecoveryUsed, session, now))
 }
 
 // settle is for when somebody has proved a passkey: that ends a recovery, of whomever.
@@ -121,17 +122,17 @@ func (s *Service) settle(ctx context.Context, tx storage.Tx, u User, session Ses
 	if pendingRecovery(u, now) == nil {
 		return nil
 	}
-	_, err := s.cancelRecovery(ctx, tx, noticeOf(mail.RecoveryCancelled, session, now))
+	_, err := s.cancelRecovery(ctx, tx, outbox.NoticeOf(mail.RecoveryCancelled, session, now))
 	return err
 }
 
 // cancelRecovery makes void what was begun to get back into the account, and tells so
 // if there was anything.
-func (s *Service) cancelRecovery(ctx context.Context, tx storage.Tx, n notice) (cancelled bool, err error) {
+func (s *Service) cancelRecovery(ctx context.Context, tx storage.Tx, n outbox.Notice) (cancelled bool, err error) {
 	if cancelled, err = s.stopRecovery(ctx, tx, n.UserID, n.At); err != nil || !cancelled {
 		return cancelled, err
 	}
-	return true, s.notify(ctx, tx, n)
+	return true, s.outbox.Notify(ctx, tx, n)
 }
 
 // stopRecovery is cancelRecovery for where something else tells of it.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -70,7 +71,7 @@ func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c Caller) ([]string,
 		if err := s.record(ctx, tx, e, now); err != nil {
 			return err
 		}
-		return s.notify(ctx, tx, noticeOf(mail.RecoveryCodesReplaced, a.Session, now))
+		return s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.RecoveryCodesReplaced, a.Session, now))
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
+	"github.com/stepkey/stepkey/internal/pages"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -29,7 +31,7 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 		return "", ErrInvalidRequest
 	}
 	now := s.now()
-	linkToken, link, err := s.newLink(storage.Link{Purpose: storage.LinkRecover, UserID: userID, ExpiresAt: now.Add(lifetime)})
+	linkToken, link, err := s.outbox.NewLink(storage.Link{Purpose: storage.LinkRecover, UserID: userID, ExpiresAt: now.Add(lifetime)})
 	if err != nil {
 		return "", err
 	}
@@ -48,12 +50,12 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 		if err := s.record(ctx, tx, e, now); err != nil {
 			return err
 		}
-		return s.notify(ctx, tx, notice{Kind: mail.RecoveryByAdmin, UserID: userID, At: now})
+		return s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.RecoveryByAdmin, UserID: userID, At: now})
 	})
 	if err != nil {
 		return "", err
 	}
-	return s.publicURL + PathRecoverByLink + "#" + linkToken, nil
+	return s.outbox.LinkTo(pages.RecoverByLink, linkToken), nil
 }
 
 // RecoverByLink follows a link of MakeRecoveryLink. It needs no session: the user may
@@ -66,7 +68,7 @@ func (s *Service) MakeRecoveryLink(ctx context.Context, userID uuid.UUID, lifeti
 // (RemoveUserEmail).
 func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Client) (Grant, error) {
 	now := s.now()
-	u, err := s.store.LinkOwner(ctx, linkDigest(linkToken), storage.LinkRecover, now)
+	u, err := s.store.LinkOwner(ctx, outbox.LinkDigest(linkToken), storage.LinkRecover, now)
 	if err != nil {
 		return Grant{}, expiredIfMissing(err)
 	}
@@ -75,7 +77,7 @@ func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Clie
 		if u, err = tx.LockUser(ctx, u.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		if _, err := tx.TakeLink(ctx, linkDigest(linkToken), storage.LinkRecover, now); err != nil {
+		if _, err := tx.TakeLink(ctx, outbox.LinkDigest(linkToken), storage.LinkRecover, now); err != nil {
 			return nil, expiredIfMissing(err)
 		}
 		if err := tx.DropLinks(ctx, u.ID, storage.LinkFreeze); err != nil {

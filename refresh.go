@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
@@ -133,7 +134,7 @@ func (s *Service) endReused(ctx context.Context, session Session, now time.Time)
 		if err := s.record(ctx, tx, e, now); err != nil || !tell {
 			return ended, err
 		}
-		return ended, s.notify(ctx, tx, noticeOf(mail.SessionReused, session, now))
+		return ended, s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.SessionReused, session, now))
 	})
 	if err != nil {
 		return err

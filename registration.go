@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -121,11 +122,11 @@ func (s *Service) addPasskey(
 				return err
 			}
 		}
-		told := noticeOf(mail.PasskeyAdded, a.Session, now)
+		told := outbox.NoticeOf(mail.PasskeyAdded, a.Session, now)
 		if p.UsableFrom != nil {
 			told.Until = *p.UsableFrom
 		}
-		if err := s.notify(ctx, tx, told); err != nil {
+		if err := s.outbox.Notify(ctx, tx, told); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, Event{
@@ -160,7 +161,7 @@ func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passk
 			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
 		}
 		if tell {
-			if err := s.notify(ctx, tx, noticeOf(mail.PasskeyFailed, a.Session, now)); err != nil {
+			if err := s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.PasskeyFailed, a.Session, now)); err != nil {
 				return nil, err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -39,10 +40,7 @@ func (s *Service) RemoveUserEmail(ctx context.Context, userID uuid.UUID) error {
 		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailRemoved, UserID: userID, Reason: string(storage.RecoveredByAdmin)}, now); err != nil {
 			return err
 		}
-		if s.mailer == nil {
-			return nil
-		}
-		return s.notifyAt(ctx, tx, notice{Kind: mail.EmailRemovedByAdmin, UserID: userID, At: now}, addresseeAt(u, before))
+		return s.outbox.NotifyAt(ctx, tx, outbox.Notice{Kind: mail.EmailRemovedByAdmin, UserID: userID, At: now}, addresseeAt(u, before))
 	})
 }
 

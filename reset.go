@@ -2,11 +2,14 @@ package stepkey
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -20,6 +23,26 @@ type ResetRequest struct {
 	Devices []string
 }
 
+// taskFindAccounts looks up whom a request for a new password means. Requests are stored
+// under this name and in the form of resetTask, and an upgrade finds those of the version
+// before: change neither.
+const taskFindAccounts outbox.Task = "find_accounts"
+
+// resetTask is a request for a new password, by one of Name, in canonical form, and
+// Address, folded.
+type resetTask struct {
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address,omitempty"`
+
+	// Device and Network describe the client in the mail.
+	Device  string `json:"device,omitempty"`
+	Network string `json:"network,omitempty"`
+
+	// AskedBy are the digests of the client's devices, by the ids of the users who signed
+	// in there before.
+	AskedBy map[string][]byte `json:"askedBy,omitempty"`
+}
+
 // RequestPasswordReset has a link for a new password sent to the address that was
 // confirmed in the account; where several accounts have the address, one for each.
 //
@@ -29,7 +52,7 @@ type ResetRequest struct {
 // the shape alone (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest), or say that
 // too many were asked for (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
-	asked, whose := letter{Device: r.Client.Device, Network: r.Client.Network, AskedBy: s.devices.Digests(r.Devices)}, ""
+	asked, whose := resetTask{Device: r.Client.Device, Network: r.Client.Network, AskedBy: s.devices.Digests(r.Devices)}, ""
 	switch {
 	case (r.Email == "") == (r.Username == ""):
 		return ErrInvalidRequest
@@ -46,7 +69,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 		}
 		asked.Name, whose = canonical, "name "+canonical
 	}
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return ErrEmailOff
 	}
 	now := s.now()
@@ -54,40 +77,38 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 		return err
 	}
 	return s.store.InTx(ctx, func(tx storage.Tx) error {
-		return s.queue(ctx, tx, storage.QueuedMail{
-			Kind: mail.FindAccounts, CreatedAt: now, ExpiresAt: now.Add(LinkLifetime), Urgent: true,
-		}, asked)
+		return s.outbox.QueueTask(ctx, tx, taskFindAccounts, asked, now, now.Add(LinkLifetime))
 	})
 }
 
-// findAccounts is the other half of RequestPasswordReset: it sends links to those who
-// are meant, if there is anybody.
-func (s *Service) findAccounts(ctx context.Context, m storage.QueuedMail, l letter) error {
+// findAccounts is the second half of RequestPasswordReset: it sends a link to each account
+// that was meant, if there is any.
+func (s *Service) findAccounts(ctx context.Context, tx storage.Tx, content []byte) error {
+	var asked resetTask
+	if err := json.Unmarshal(content, &asked); err != nil {
+		return fmt.Errorf("stepkey: read a task: %w", err)
+	}
 	now := s.now()
-	return s.store.InTx(ctx, func(tx storage.Tx) error {
-		// Whoever was slower than the lease finds it done.
-		if deleted, err := tx.DeleteMail(ctx, m.ID); err != nil || !deleted {
-			return err
+	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{CanonicalName: asked.Name, Address: asked.Address})
+	if err != nil {
+		return err
+	}
+	for _, a := range addressees {
+		if !a.Active {
+			continue
 		}
-		addressees, err := tx.Addressees(ctx, storage.AddresseesOf{CanonicalName: l.Name, Address: l.Address})
+		err := s.outbox.SendLink(ctx, tx, outbox.LinkMail{
+			Kind: mail.ResetPassword, Purpose: storage.LinkResetPassword, To: a,
+			From: Client{Device: asked.Device, Network: asked.Network}, AskedBy: asked.AskedBy[a.UserID.String()], At: now,
+		})
 		if err != nil {
 			return err
 		}
-		for _, a := range addressees {
-			if !a.Active {
-				continue
-			}
-			from := Client{Device: l.Device, Network: l.Network}
-			err := s.sendLink(ctx, tx, mail.ResetPassword, storage.Link{Purpose: storage.LinkResetPassword, AskedBy: l.AskedBy[a.UserID.String()]}, a, from, now)
-			if err != nil {
-				return err
-			}
-			if err := s.record(ctx, tx, Event{Kind: storage.EventResetRequested, UserID: a.UserID}, now); err != nil {
-				return err
-			}
+		if err := s.record(ctx, tx, Event{Kind: storage.EventResetRequested, UserID: a.UserID}, now); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // ResetPassword sets the password of whom the link was sent to, and ends all sessions.
@@ -100,13 +121,13 @@ func (s *Service) findAccounts(ctx context.Context, m storage.QueuedMail, l lett
 // changed, or from before the device that asked for it signed in, is ErrLinkExpired, and
 // nothing is hashed for it.
 func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword string, from Client) error {
-	if s.mailer == nil {
+	if !s.outbox.SendsMail() {
 		return ErrEmailOff
 	}
 	if len(newPassword) > password.MaxBytes {
 		return ErrPasswordTooLong
 	}
-	digest := linkDigest(linkToken)
+	digest := outbox.LinkDigest(linkToken)
 	u, err := s.store.LinkOwner(ctx, digest, storage.LinkResetPassword, s.now())
 	if err != nil {
 		return expiredIfMissing(err)
@@ -152,7 +173,7 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 			tx.DropLinks(ctx, u.ID, storage.LinkVerifyEmail),
 			tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false),
 			s.record(ctx, tx, Event{Kind: storage.EventPasswordReset, UserID: u.ID}, now),
-			s.notify(ctx, tx, notice{Kind: mail.PasswordReset, UserID: u.ID, At: now, Client: from}),
+			s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.PasswordReset, UserID: u.ID, At: now, Client: from}),
 		)
 	})
 }

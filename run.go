@@ -22,7 +22,7 @@ func (s *Service) Run(ctx context.Context) {
 	wg.Go(func() {
 		s.passwords.FollowOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again"))
 	})
-	wg.Go(func() { s.runOutbox(ctx, quietly(s.log, "mails not sent; trying again")) })
+	wg.Go(func() { s.outbox.Run(ctx, quietly(s.log, "mails not sent; trying again")) })
 	wg.Go(func() { s.sweep(ctx, quietly(s.log, "expired rows not deleted; trying again")) })
 	wg.Wait()
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
-	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/origin"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/internal/throttle"
@@ -57,10 +57,7 @@ type Service struct {
 	noPasskeyLogIn bool
 	reserved       username.Reserved
 
-	mailer      Mailer // nil for no e-mail
-	letters     *mail.Letters
-	publicURL   string
-	serviceName string
+	outbox *outbox.Outbox
 }
 
 // New makes a Service, and a signing key in the store if it needs one and none
@@ -94,15 +91,11 @@ func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
 		challengesApart: any(c.Challenges) != any(c.Store),
 
 		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn,
-		mailer: c.Mailer, publicURL: c.PublicURL, serviceName: c.RPName,
 	}
 	turns := throttle.NewTurns(refuse)
 	s.store, s.challenges = turns.Store(c.Store), turns.Challenges(c.Challenges)
 	if c.Limiter != nil {
 		c.Limiter = turns.Limiter(c.Limiter)
-	}
-	if s.letters, err = mail.New(); err != nil {
-		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	if s.relyingParty, err = ceremony.New(ceremony.Config{
 		RPID: c.RPID, RPName: c.RPName, Origins: s.origins.All(), Timeout: ChallengeLifetime, Random: c.Random,
@@ -120,6 +113,12 @@ func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
 		return nil, err
 	}
 	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	if s.outbox, err = outbox.New(outbox.Config{
+		Store: s.store, Root: s.root, Mailer: c.Mailer, Tasks: map[outbox.Task]outbox.Handler{taskFindAccounts: s.findAccounts},
+		PublicURL: c.PublicURL, ServiceName: c.RPName, Random: c.Random, Now: s.now, Log: c.Log,
+	}); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.refreshTokens, s.devices = tokens.NewRefreshTokens(s.root), tokens.NewDeviceTokens(s.root, c.Random)
@@ -216,7 +215,7 @@ func (s *Service) Origins() []string { return s.origins.Pages() }
 func (s *Service) RelatedOrigins() []string { return slices.Clone(s.origins.RelatedOrigins) }
 
 // PublicURL returns Config.PublicURL, or what it is by default.
-func (s *Service) PublicURL() string { return s.publicURL }
+func (s *Service) PublicURL() string { return s.outbox.PublicURL() }
 
 // PublicKeys returns the keys that others need to check tokens. It is empty
 // where tokens are signed with a shared secret.

@@ -33,11 +33,7 @@ const (
 	AccountDeleted        Kind = "account_deleted"
 )
 
-// FindAccounts is no mail but the task that comes before some: finding out to whom the
-// reset of a password has to go.
-const FindAccounts Kind = "find_accounts"
-
-// Kinds lists all that are rendered.
+// Kinds lists all kinds.
 func Kinds() []Kind {
 	return []Kind{
 		ConfirmEmail, ResetPassword, FinishRecovery,

@@ -110,7 +110,7 @@ func TestNoOtherKindIsRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := letters.Render(FindAccounts, full()); err == nil {
+	if _, err := letters.Render("find_accounts", full()); err == nil {
 		t.Error("a task is rendered as a mail")
 	}
 	if len(letters.kinds) != len(Kinds()) {

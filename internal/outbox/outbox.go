@@ -1,0 +1,82 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/storage"
+)
+
+// Store hands out what is queued. A storage.Store does.
+type Store interface {
+	ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]storage.QueuedMail, error)
+	PutOffMail(ctx context.Context, id uuid.UUID, tries int, until time.Time) error
+	InTx(ctx context.Context, fn func(storage.Tx) error) error
+}
+
+// Config holds the parts of an [Outbox]. All but Mailer and Tasks are required.
+type Config struct {
+	Store  Store
+	Root   secret.Root // what is queued is sealed with a key derived from it
+	Mailer Mailer      // nil for no e-mail
+	Tasks  map[Task]Handler
+
+	// PublicURL is the URL below which the pages are that links lead to, without a slash at
+	// the end. It comes from the configuration and never from a request: otherwise a
+	// request could have links sent that lead to another host.
+	PublicURL   string
+	ServiceName string // the sender as mails name it
+
+	Random io.Reader
+	Now    func() time.Time // to the microsecond, in UTC
+	Log    *slog.Logger
+}
+
+// Outbox queues and delivers. It is safe for concurrent use. Several, in one process or
+// many, can share a store.
+type Outbox struct {
+	store     Store
+	root      secret.Root
+	mailer    Mailer // nil for no e-mail
+	tasks     map[Task]Handler
+	letters   *mail.Letters
+	publicURL string
+	service   string
+	random    io.Reader
+	now       func() time.Time
+	log       *slog.Logger
+}
+
+// New makes an Outbox. An error means that a template of a mail is broken.
+func New(c Config) (*Outbox, error) {
+	letters, err := mail.New()
+	if err != nil {
+		return nil, err
+	}
+	return &Outbox{
+		store: c.Store, root: c.Root, mailer: c.Mailer, tasks: c.Tasks, letters: letters,
+		publicURL: c.PublicURL, service: c.ServiceName, random: c.Random, now: c.Now, log: c.Log,
+	}, nil
+}
+
+// SendsMail reports whether there is a Mailer. Without one nothing is delivered, notices
+// are dropped, and callers must not queue links and tasks.
+func (o *Outbox) SendsMail() bool { return o.mailer != nil }
+
+// PublicURL returns the URL below which the pages are.
+func (o *Outbox) PublicURL() string { return o.publicURL }
+
+func (o *Outbox) newID() (uuid.UUID, error) {
+	id, err := uuid.NewRandomFromReader(o.random)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("outbox: draw an id: %w", err)
+	}
+	return id, nil
+}
