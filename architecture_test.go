@@ -57,7 +57,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/nestjs", "/. " + core, []string{"github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard /internal/content " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		{"/hibp", "", []string{"database/sql"}},
-		{"/webui", "/internal/content", []string{"database/sql"}},
+		{"/webui", "/internal/content /internal/pages", []string{"database/sql"}},
 		{"/internal/purposes", "", []string{http, "database/sql"}},
 		{"/stepup", "/internal/purposes", []string{"database/sql"}},
 		{"/storetest", "/internal/gcra /internal/password /storage /token", []string{http, "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},

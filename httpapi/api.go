@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/guard"
+	"github.com/stepkey/stepkey/internal/pages"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -23,7 +24,8 @@ type Options struct {
 	// Prefix is the path below which the handler is mounted, such as "/auth-service",
 	// for the links in its answers. The default is what [http.StripPrefix] removed
 	// from the path of each request. Set it where a proxy removes the prefix, or where
-	// the well-known addresses are mounted at the root as well.
+	// the well-known addresses are mounted at the root as well. Links in mails follow
+	// [stepkey.Config.PublicURL] instead, which then has the same path.
 	Prefix string
 
 	// NoSignUp leaves out POST /auth/signup, for an application that imports its users.
@@ -139,20 +141,17 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	return limitTime(options.RequestTimeout, withRequestID(escaped(options.Prefix), handler))
 }
 
-// pathAccount is the page where people manage their account.
-const pathAccount = "/account"
-
 // pagePaths are the pages that share no path with the API.
 func (a *api) pagePaths() []string {
 	if a.pages == nil {
 		return nil
 	}
-	paths := []string{"/docs", stepkey.PathRecover, stepkey.PathRecoverByLink}
+	paths := []string{pages.Docs, pages.Recover, pages.RecoverByLink}
 	if !a.without.demo {
-		paths = append(paths, "/")
+		paths = append(paths, pages.Demo)
 	}
 	if !a.without.email {
-		paths = append(paths, stepkey.PathConfirmEmail, stepkey.PathResetPassword, stepkey.PathNotMe)
+		paths = append(paths, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe)
 	}
 	return paths
 }
@@ -164,14 +163,14 @@ func (a *api) mountPages(mux *http.ServeMux) {
 		return
 	}
 	for _, path := range a.pagePaths() {
-		if path == "/" {
-			path = "/{$}"
+		if path == pages.Demo {
+			path = "/{$}" // a pattern that ends in / would match everything
 		}
 		mux.Handle(path, a.pages)
 	}
 	if a.without.demo {
 		// The pages link to /, to sign in.
-		mux.Handle("/{$}", a.answer(redirectTo(pathAccount)))
+		mux.Handle("/{$}", a.answer(redirectTo(pages.Account)))
 	}
 	for _, path := range []string{"/favicon.ico", "/assets/", "/stepkey.js", "/stepkey.d.ts"} {
 		mux.Handle(path, a.pages)

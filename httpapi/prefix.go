@@ -28,6 +28,16 @@ func mountedAt(r *http.Request) string {
 // prefixOf returns the prefix of the links in the answer to a request.
 func prefixOf(ctx context.Context) string { return about(ctx).prefix }
 
+// pagesAt returns the URL below which the pages are: Config.PublicURL if it has a path, and otherwise the prefix of the request
+// on that origin.
+func (a *api) pagesAt(ctx context.Context) string {
+	public := a.service.PublicURL()
+	if u, err := url.Parse(public); err == nil && u.Path == "" {
+		return public + prefixOf(ctx)
+	}
+	return public
+}
+
 // escaped returns a configured prefix as it stands in links.
 func escaped(prefix string) string {
 	return (&url.URL{Path: strings.TrimRight(prefix, "/")}).EscapedPath()

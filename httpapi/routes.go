@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/pages"
 )
 
 // route is one resource: the paths it has, the first of them canonical and the
@@ -102,7 +103,7 @@ func (a *api) coreRoutes() []route {
 		{[]string{"/auth/revoke"}, methods{"POST": a.anonymous(a.revoke)}},
 		{[]string{"/auth/introspect"}, methods{"POST": budgeted{a.answer(a.introspect), perGuess}}},
 
-		{[]string{pathAccount}, account},
+		{[]string{pages.Account}, account},
 		{[]string{"/account/export"}, readable(login(a.export))},
 		{[]string{"/account/events"}, readable(login(a.events))},
 		{[]string{"/account/password"}, methods{"POST": login(a.changePassword)}},

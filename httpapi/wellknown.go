@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/pages"
 )
 
 // publicKeys lets verifiers keep the keys for a while. A new key is published for longer
@@ -87,7 +88,7 @@ type passkeyEndpoints struct {
 // passkeyEndpoints tells password managers where people add and manage passkeys (W3C
 // "A Well-Known URL for Relying Party Passkey Endpoints").
 func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
-	page := a.service.PublicURL() + prefixOf(r.Context()) + pathAccount
+	page := a.pagesAt(r.Context()) + pages.Account
 	content, err := json.Marshal(passkeyEndpoints{Enroll: page, Manage: page})
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
 
 // changePasswordPage is where password managers send people (W3C "A Well-Known URL for
 // Changing Passwords").
-func (a *api) changePasswordPage() handler { return redirectTo(pathAccount + "#password") }
+func (a *api) changePasswordPage() handler { return redirectTo(pages.Account + "#password") }
 
 // redirectTo leads to a path of this handler.
 func redirectTo(path string) handler {

@@ -44,6 +44,7 @@ import (
 	"strings"
 
 	"github.com/stepkey/stepkey/internal/content"
+	"github.com/stepkey/stepkey/internal/pages"
 )
 
 //go:embed static
@@ -100,15 +101,15 @@ func load() map[string]content.Content {
 	if err != nil {
 		panic(err)
 	}
-	for url, name := range map[string]string{
-		"/": "/index.html", "/docs": "/docs.html",
-		"/confirm-email": "/confirm-email.html", "/reset-password": "/reset-password.html", "/not-me": "/not-me.html", "/recover": "/recover.html",
-		"/account": "/account.html",
+	for _, page := range []string{
+		pages.Docs, pages.Account, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe, pages.Recover,
 	} {
-		files[url] = files[name]
-		delete(files, name)
+		files[page] = files[page+".html"]
+		delete(files, page+".html")
 	}
-	files["/recover-by-link"] = files["/recover"]
+	files[pages.Demo] = files["/index.html"]
+	delete(files, "/index.html")
+	files[pages.RecoverByLink] = files[pages.Recover]
 	files["/favicon.ico"] = files["/assets/favicon.svg"]
 	return files
 }

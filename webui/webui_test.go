@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// pages are the URL paths of the HTML.
-var pages = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/account"}
+// pagePaths are the URL paths of the HTML.
+var pagePaths = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/account"}
 
 func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -123,7 +123,7 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 
 // What the policy forbids would be dropped in silence by the browser; here it is named.
 func TestNothingInline(t *testing.T) {
-	for _, url := range pages {
+	for _, url := range pagePaths {
 		page := served(t)[url]
 		for what, pattern := range map[string]string{
 			"script without src":  `<script(?:>| [^>]*>[^<]| (?:type="module")?>)`,
@@ -204,7 +204,7 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 	const limit = 40_000 // bytes, as browsers get them
 	contents, files := served(t), load()
 	used := []string{"/favicon.ico", "/stepkey.js", "/stepkey.d.ts"}
-	for _, page := range pages {
+	for _, page := range pagePaths {
 		weight := 0
 		for _, url := range references(t, page) {
 			weight += files[url].CompressedSize()
@@ -247,7 +247,7 @@ func TestFilesAreCompressed(t *testing.T) {
 // What scripts look up by id, and what labels, descriptions and icons point at, is in the page.
 func TestIDsExist(t *testing.T) {
 	contents := served(t)
-	for _, page := range pages {
+	for _, page := range pagePaths {
 		ids := map[string]bool{}
 		for _, match := range regexp.MustCompile(`\sid="([^"]+)"`).FindAllStringSubmatch(contents[page], -1) {
 			if ids[match[1]] {
