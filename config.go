@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stepkey/stepkey/internal/origin"
@@ -129,8 +132,12 @@ type Config struct {
 	// reset a password, and nobody is told what happens in an account.
 	Mailer Mailer
 
-	// PublicURL is what links in mails begin with: the origin of the pages at the Path
-	// constants of outbox.go, as a browser writes it. The default is the first origin.
+	// PublicURL is the URL below which browsers find the pages at the Path constants, such
+	// as PathResetPassword: an origin as a browser writes it, followed by the path below
+	// which package httpapi is mounted, if any, as in https://app.example.com/auth. Links
+	// in mails begin with it and never depend on a request: otherwise somebody could ask
+	// for a link by a request that names another host. It does not end in a slash. The
+	// default is the first origin.
 	PublicURL string
 
 	// HashSlots bounds how many passwords are hashed at once; each takes one
@@ -218,13 +225,21 @@ func (c Config) checkPublicURL() error {
 	if c.PublicURL == c.Origins[0] {
 		return nil // checked with the others
 	}
-	u, err := origin.Parse("Config.PublicURL", c.PublicURL)
+	at, below := c.PublicURL, ""
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		at, below = strings.TrimSuffix(c.PublicURL, u.EscapedPath()), u.Path
+	}
+	u, err := origin.Parse("Config.PublicURL", at)
 	if err != nil {
 		return err
 	}
 	if !origin.Secure(u) {
 		return fmt.Errorf("Config.PublicURL %s is plain http, and the links in mails set passwords: use https://%s",
-			c.PublicURL, u.Host)
+			c.PublicURL, u.Host+below)
+	}
+	if below != "" && (below == "/" || path.Clean(below) != below) {
+		return fmt.Errorf("Config.PublicURL %q would make links that lead nowhere: use %s", c.PublicURL,
+			at+strings.TrimSuffix(path.Clean(below), "/"))
 	}
 	return nil
 }

@@ -38,7 +38,14 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 			c.Origins = []string{"http://localhost:3000", "https://x.localhost.example"}
 		}, "Config.SharedSecret has 13 bytes"},
 		{"links over http", func(c *stepkey.Config) { c.PublicURL = "http://app.example.com" }, "use https://app.example.com"},
-		{"links with a path", func(c *stepkey.Config) { c.PublicURL = "https://app.example.com/login" }, "Config.PublicURL"},
+		{"links over http, below a path", func(c *stepkey.Config) { c.PublicURL = "http://app.example.com/auth" }, "use https://app.example.com/auth"},
+		{"links with a slash", func(c *stepkey.Config) { c.PublicURL = origin + "/" }, "use " + origin},
+		{"links with a slash after the path", func(c *stepkey.Config) { c.PublicURL = origin + "/auth/" }, "use " + origin + "/auth"},
+		{"links with two slashes", func(c *stepkey.Config) { c.PublicURL = origin + "//auth" }, "use " + origin + "/auth"},
+		{"links with dots", func(c *stepkey.Config) { c.PublicURL = origin + "/auth/%2e%2e" }, "Config.PublicURL"},
+		{"links with a query", func(c *stepkey.Config) { c.PublicURL = origin + "/auth?x" }, "Config.PublicURL"},
+		{"links with a fragment", func(c *stepkey.Config) { c.PublicURL = origin + "/auth#" }, "Config.PublicURL"},
+		{"links with a user", func(c *stepkey.Config) { c.PublicURL = "https://x@app.example.com/auth" }, "Config.PublicURL"},
 		{"links without a scheme", func(c *stepkey.Config) { c.PublicURL = "app.example.com" }, "Config.PublicURL"},
 		{"no secret", func(c *stepkey.Config) { c.Secret = "" }, "32 bytes in base64"},
 		{"secret of zeros", func(c *stepkey.Config) { c.Secret = base64.StdEncoding.EncodeToString(make([]byte, 32)) }, "openssl rand -base64 32"},
@@ -89,6 +96,8 @@ func TestSafeConfigs(t *testing.T) {
 		"original's sample": func(c *stepkey.Config) {
 			c.Origins, c.SharedSecret = []string{"http://localhost:3000"}, "thel@stFlyD0g"
 		},
+		"links elsewhere":       func(c *stepkey.Config) { c.PublicURL = "https://example.net:8443" },
+		"links below a path":    func(c *stepkey.Config) { c.PublicURL = origin + "/a%20b/c.d" },
 		"shared secret, strong": func(c *stepkey.Config) { c.SharedSecret = sharedSecret },
 	} {
 		f := newFixture(t)

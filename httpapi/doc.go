@@ -7,7 +7,8 @@
 //	err := server.ListenAndServe()
 //
 // [Options] leave out what an application does not need. To mount the handler below a
-// path, use [http.StripPrefix]; links in answers and pages follow it.
+// path, use [http.StripPrefix]; links in answers and pages follow it. Links in mails follow
+// [stepkey.Config.PublicURL], which needs the same path.
 //
 // The contract is openapi.json, which the handler serves at /openapi.json. It is
 // assembled from the files in the folder openapi, one for each resource, and from the

@@ -9,7 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/pages"
 	"github.com/stepkey/stepkey/webui"
 )
 
@@ -117,6 +120,58 @@ func walk(t *testing.T, base string) {
 	if len(seen) < 30 {
 		t.Errorf("only %d addresses were found", len(seen))
 	}
+}
+
+// Links in mails, and the link of an operator, lead to pages below the prefix if PublicURL has it. So do the addresses for
+// password managers, which have it once.
+func TestLinksLeadBelowThePrefix(t *testing.T) {
+	const prefix = "/auth-service"
+	var box mailbox
+	service := newServiceWith(t, func(c *stepkey.Config) {
+		c.Mailer, c.PublicURL = &box, "http://localhost:3000"+prefix
+	})
+	mux := http.NewServeMux()
+	mux.Handle(prefix+"/", http.StripPrefix(prefix, newHandler(service, Options{Pages: webui.Handler()})))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	follow := func(what, url, page string) {
+		t.Helper()
+		path, ours := strings.CutPrefix(url, "http://localhost:3000")
+		if answer, _ := fetch(t, server.URL+path); !ours || answer.StatusCode != 200 || answer.Request.URL.Path != prefix+page {
+			t.Errorf("%s leads to %s: %d, want %s", what, url, answer.StatusCode, prefix+page)
+		}
+	}
+
+	user, err := service.SignUp(t.Context(), stepkey.SignUpRequest{Username: "mira", Password: "correct horse battery"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted, err := service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: "correct horse battery"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mira, err := service.CallerOf(t.Context(), granted.AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.RequestEmail(t.Context(), mira, "mira@example.com", stepkey.Client{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.DeliverMail(t.Context()); err != nil || len(box.mails) != 1 {
+		t.Fatalf("%d mails, %v", len(box.mails), err)
+	}
+	follow("the mail", regexp.MustCompile(`http\S+#[\w-]{43}`).FindString(box.mails[0].Text), stepkey.PathConfirmEmail)
+	link, err := service.MakeRecoveryLink(t.Context(), user.ID, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow("the operator's link", link, stepkey.PathRecoverByLink)
+	var endpoints passkeyEndpoints
+	_, text := fetch(t, server.URL+prefix+"/.well-known/passkey-endpoints")
+	if err := json.Unmarshal([]byte(text), &endpoints); err != nil {
+		t.Fatal(err)
+	}
+	follow("the address for new passkeys", endpoints.Enroll, pages.Account)
 }
 
 // Where the well-known addresses are at the root too, a configured prefix leads from there to the pages.

@@ -50,7 +50,7 @@ type settings struct {
 	RedisURL       secret.Text `name:"redis-url" env:"REDIS_URL" help:"redis://…, rediss://… or unix://… of a Redis or Valkey that keeps challenges and rate-limit counts, instead of the database."`
 	SMTPURL        secret.Text `name:"smtp-url" env:"SMTP_URL" help:"Mail server: smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465, or smtp://localhost:1025. Default: none, and no e-mail is sent."`
 	MailFrom       string      `name:"mail-from" env:"STEPKEY_MAIL_FROM" help:"Address that mails come from, such as no-reply@example.com."`
-	PublicURL      string      `name:"public-url" env:"STEPKEY_PUBLIC_URL" help:"Origin that links in mails begin with. Default: the first origin."`
+	PublicURL      string      `name:"public-url" env:"STEPKEY_PUBLIC_URL" help:"URL that links in mails begin with: an origin and, if the pages are mounted below a path, that path. Default: the first origin."`
 	Data           string      `env:"STEPKEY_DATA" default:"data" help:"Folder for SQLite and for the generated secret."`
 	Secret         secret.Text `env:"STEPKEY_SECRET" help:"Root of all internal keys: 32 random bytes in base64 (openssl rand -base64 32), the same for all instances. Default: generated into the data folder."`
 	Host           string      `env:"STEPKEY_HOST" help:"Address to listen on. Default: localhost if every origin is localhost, all addresses otherwise."`
