@@ -1,11 +1,9 @@
 package stepkey_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,8 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/mail"
-	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -86,51 +82,6 @@ func TestRecoveryCodesInALoop(t *testing.T) {
 			f.Errorf("removing a passkey: %v", err)
 		}
 	})
-}
-
-// While 10,000 notices wait, a link for a new password goes out with the next mails.
-func TestLinkPassesNotices(t *testing.T) {
-	onBoth(t, func(f *fixture) {
-		box := f.withMail()
-		f.withEmail(box, "mira", "mira@example.com")
-		f.queueNotices(10_000)
-		if err := f.service.RequestPasswordReset(f.Context(), stepkey.ResetRequest{Username: "mira", Client: f.stranger()}); err != nil {
-			f.Fatal(err)
-		}
-		for range 2 { // the first finds out who is meant
-			if _, err := f.service.DeliverMail(f.Context()); err != nil {
-				f.Fatal(err)
-			}
-		}
-		for _, m := range box.take() {
-			if m.To == "mira@example.com" {
-				f.tokenIn(m, stepkey.PathResetPassword)
-				return
-			}
-		}
-		f.Error("the link waits behind notices")
-	})
-}
-
-func (f *fixture) queueNotices(n int) {
-	f.Helper()
-	for begin := 0; begin < n; begin += 1000 {
-		err := f.store.InTx(f.Context(), func(tx storage.Tx) error {
-			for i := range min(1000, n-begin) {
-				err := tx.QueueMail(f.Context(), storage.QueuedMail{
-					ID: uuid.New(), UserID: uuid.New(), To: fmt.Sprintf("user%d@example.net", begin+i), Kind: mail.PasskeyAdded,
-					Sealed: []byte{0}, CreatedAt: f.clock.Now(), ExpiresAt: f.clock.Now().Add(time.Hour), Topic: "x",
-				})
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			f.Fatal(err)
-		}
-	}
 }
 
 // Anonymous requests for a new password, of an address or a name, use up nothing that its
@@ -313,61 +264,6 @@ func TestNewerLinkTakesThePlaceOfTheMailBefore(t *testing.T) {
 		link := f.tokenIn(f.one(box, "b@example.com", "Confirm"), stepkey.PathConfirmEmail)
 		wantError(f, "the newest link", f.service.ConfirmEmail(f.Context(), link, f.stranger()), nil)
 	})
-}
-
-// A mail that the server is slow to take, and others to the same mailbox, hold up nobody
-// else's.
-func TestSlowMailboxHoldsUpNobody(t *testing.T) {
-	onBoth(t, func(f *fixture) {
-		box := f.withMail()
-		f.withEmail(box, "mira", "mira@example.com")
-		slow := &stalling{to: "slow@example.com", release: make(chan struct{}), sent: make(chan string, 100)}
-		c := f.config()
-		c.Mailer = slow
-		f.service = f.newService(c)
-		for i, name := range []string{"one", "two", "three", "four", "five", "six"} {
-			f.signUp(name)
-			f.exec(`INSERT INTO emails (user_id, address, folded, confirmed_at) SELECT id, 'slow@example.com', 'slow@example.com', created_at
-				FROM users WHERE canonical_name = $1`, name)
-			r := stepkey.ResetRequest{Username: name, Client: f.stranger()}
-			if err := f.service.RequestPasswordReset(f.Context(), r); err != nil {
-				f.Fatal(i, err)
-			}
-		}
-		ctx, cancel := context.WithCancel(f.Context())
-		var running sync.WaitGroup
-		running.Go(func() { f.service.Run(ctx) })
-		defer running.Wait()
-		defer close(slow.release)
-		defer cancel()
-		if err := f.service.RequestPasswordReset(f.Context(), stepkey.ResetRequest{Username: "mira", Client: f.stranger()}); err != nil {
-			f.Fatal(err)
-		}
-		select {
-		case to := <-slow.sent:
-			if to != "mira@example.com" {
-				f.Errorf("a mail to %s", to)
-			}
-		case <-time.After(patience.Long):
-			f.Error("the mail to another mailbox waits for the slow one")
-		}
-	})
-}
-
-// stalling is a Mailer for which one mailbox never answers.
-type stalling struct {
-	to      string
-	release chan struct{}
-	sent    chan string
-}
-
-func (s *stalling) Send(_ context.Context, m stepkey.Mail) error {
-	if m.To == s.to {
-		<-s.release
-		return nil
-	}
-	s.sent <- m.To
-	return nil
 }
 
 // The eighth change of a kind at once is refused and changes nothing.

@@ -1,12 +1,16 @@
 package stepkey_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
 )
@@ -240,4 +244,51 @@ func TestRequestDoesTheSameForEverybody(t *testing.T) {
 	}
 	// Two of them found mira. The second link made the first void, so that one is not sent.
 	f.tokenIn(f.one(box, "mira@example.com", "Set a new password"), stepkey.PathResetPassword)
+}
+
+// A request that an earlier version stored is done after an upgrade, and one that this version
+// stores can be done by an earlier one that still runs beside it.
+func TestStoredRequestOutlivesAnUpgrade(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	f.withEmail(box, "mira", "mira@example.com")
+	root, err := secret.ParseRoot(rootSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{
+		`{"device":"Firefox on Linux","network":"203.0.113.0/24","name":"mira"}`,
+		`{"device":"Firefox on Linux","network":"203.0.113.0/24","address":"mira@example.com","askedBy":{"` + uuid.NewString() + `":"AQID"}}`,
+	} {
+		id := uuid.New()
+		sealed, err := root.Seal("outbox", id.String()+" find_accounts ", []byte(content), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = f.store.InTx(t.Context(), func(tx storage.Tx) error {
+			return tx.QueueMail(t.Context(), storage.QueuedMail{
+				ID: id, Kind: "find_accounts", Sealed: sealed, CreatedAt: f.clock.Now(), ExpiresAt: f.clock.Now().Add(time.Minute), Urgent: true,
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := f.one(box, "mira@example.com", "Set a new password")
+		if f.tokenIn(m, stepkey.PathResetPassword); !strings.Contains(m.Text, "Firefox on Linux") || !strings.Contains(m.Text, "203.0.113.0/24") {
+			t.Errorf("the mail does not name the client:\n%s", m.Text)
+		}
+	}
+
+	r := stepkey.ResetRequest{Username: "mira", Client: stepkey.Client{Device: "Firefox on Linux", Network: "203.0.113.0/24"}}
+	if err := f.service.RequestPasswordReset(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	due, err := f.store.ClaimMail(t.Context(), f.clock.Now(), f.clock.Now().Add(time.Minute), 1)
+	if err != nil || len(due) != 1 {
+		t.Fatalf("%d rows, %v", len(due), err)
+	}
+	content, err := root.Open("outbox", due[0].ID.String()+" find_accounts ", due[0].Sealed)
+	if want := `{"name":"mira","device":"Firefox on Linux","network":"203.0.113.0/24"}`; err != nil || string(content) != want {
+		t.Errorf("the request is stored as %s, %v, want %s", content, err, want)
+	}
 }

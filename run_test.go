@@ -2,6 +2,7 @@ package stepkey_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,4 +41,41 @@ func TestRunSweepsTheStore(t *testing.T) {
 	}
 	cancel()
 	<-ended
+}
+
+// Run sends by itself, and ends with what it has begun.
+func TestRunSendsMail(t *testing.T) {
+	f := newFixture(t)
+	box := f.withMail()
+	p := f.withEmail(box, "mira", "mira@example.com")
+	sent := make(chan stepkey.Mail, 1)
+	c := f.config()
+	c.Mailer = toChannel(sent)
+	f.service = f.newService(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); f.service.Run(ctx) }()
+	if err := f.service.RemoveEmail(t.Context(), p.claims); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case m := <-sent:
+		if m.To != "mira@example.com" || !strings.Contains(m.Subject, "removed") {
+			t.Errorf("%+v", m)
+		}
+	case <-time.After(patience.Long):
+		t.Error("the mail was not sent")
+	}
+	cancel()
+	<-done
+	if dump := f.dump("outbox"); dump != "" {
+		t.Errorf("the outbox holds %q", dump)
+	}
+}
+
+type toChannel chan stepkey.Mail
+
+func (c toChannel) Send(_ context.Context, m stepkey.Mail) error {
+	c <- m
+	return nil
 }
