@@ -3,26 +3,41 @@ package stepkey
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/pages"
 )
 
-type (
-	// Mail is one message to one address. Its fields are ID, To, Subject, Text and HTML.
-	//
-	// ID is a uuid and the same on every retry of this mail, so that a Message-ID made from
-	// it identifies a second copy. To passed a strict check: a plain local@domain in ASCII,
-	// at most 254 bytes, without white space, quotes or control characters. Subject, one
-	// line, and the two forms of the body are UTF-8.
-	Mail = outbox.Mail
+// Mail is one message to one address.
+type Mail struct {
+	// ID is the same on every retry of this mail, so that a Message-ID made from it identifies
+	// a second copy.
+	ID uuid.UUID
 
-	// Mailer sends e-mail by Send(context.Context, Mail) error; the package smtpmail has
-	// one. An implementation is safe for concurrent use and obeys the deadline of the
-	// context. It returns nil once another server is responsible for the mail,
-	// ErrMailRefused if a retry cannot help, and any other error if it can. Errors are
-	// logged, so they must not contain the address.
-	Mailer = outbox.Mailer
-)
+	// To passed a strict check: a plain local@domain in ASCII, at most 254 bytes, without
+	// white space, quotes or control characters.
+	To string
+
+	// Subject, one line, and the two forms of the body are UTF-8.
+	Subject, Text, HTML string
+}
+
+// Mailer sends e-mail; the package smtpmail has one. An implementation is safe for concurrent
+// use and obeys the deadline of ctx. It returns nil once another server is responsible for the
+// mail, ErrMailRefused if a retry cannot help, and any other error if it can. Errors are
+// logged, so they must not contain the address.
+type Mailer interface {
+	Send(ctx context.Context, m Mail) error
+}
+
+// sender returns what the outbox sends with, nil without a Mailer.
+func sender(m Mailer) outbox.Sender {
+	if m == nil {
+		return nil
+	}
+	return func(ctx context.Context, message outbox.Message) error { return m.Send(ctx, Mail(message)) }
+}
 
 // ErrMailRefused is returned by a [Mailer] for an address that does not take mail.
 var ErrMailRefused = outbox.ErrMailRefused

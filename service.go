@@ -116,7 +116,7 @@ func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	if s.outbox, err = outbox.New(outbox.Config{
-		Store: s.store, Root: s.root, Mailer: c.Mailer, Tasks: map[outbox.Task]outbox.Handler{taskFindAccounts: s.findAccounts},
+		Store: s.store, Root: s.root, Send: sender(c.Mailer), Tasks: map[outbox.Task]outbox.Handler{taskFindAccounts: s.findAccounts},
 		PublicURL: c.PublicURL, ServiceName: c.RPName, Random: c.Random, Now: s.now, Log: c.Log,
 	}); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)

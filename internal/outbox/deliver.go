@@ -35,7 +35,7 @@ const (
 // waits for the slowest of them. An error means that the store could not be reached; mails
 // that could not be sent are logged and retried.
 func (o *Outbox) Deliver(ctx context.Context) (tried int, err error) {
-	if o.mailer == nil {
+	if o.send == nil {
 		return 0, nil
 	}
 	// A mail that was handed out is finished after ctx ends too. Otherwise another instance
@@ -59,7 +59,7 @@ func (o *Outbox) Deliver(ctx context.Context) (tried int, err error) {
 // connection takes the next mail when it is free, so no mail waits for a slow one. failed
 // is called by several goroutines.
 func (o *Outbox) Run(ctx context.Context, failed func(error)) {
-	if o.mailer == nil {
+	if o.send == nil {
 		return
 	}
 	var sending sync.WaitGroup
@@ -134,7 +134,7 @@ func (o *Outbox) deliver(ctx context.Context, m storage.QueuedMail) error {
 	}
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	err = o.mailer.Send(sending, Mail{ID: m.ID, To: m.To, Subject: text.Subject, Text: text.Text, HTML: text.HTML})
+	err = o.send(sending, Message{ID: m.ID, To: m.To, Subject: text.Subject, Text: text.Text, HTML: text.HTML})
 	if err == nil {
 		return o.store.InTx(ctx, func(tx storage.Tx) error {
 			_, err := tx.DeleteMail(ctx, m.ID)

@@ -102,7 +102,7 @@ func TestMailOfACrashedInstanceIsSentByAnother(t *testing.T) {
 func TestSendingIsBounded(t *testing.T) {
 	f := newFixture(t)
 	c, mailer := f.config(), deadlines{make(chan time.Duration, 1)}
-	c.Mailer = mailer
+	c.Send = mailer.Send
 	f.outbox = f.newOutbox(c)
 	f.notify(mail.EmailRemoved)
 	f.deliver()
@@ -113,7 +113,7 @@ func TestSendingIsBounded(t *testing.T) {
 
 type deadlines struct{ within chan time.Duration }
 
-func (d deadlines) Send(ctx context.Context, _ outbox.Mail) error {
+func (d deadlines) Send(ctx context.Context, _ outbox.Message) error {
 	deadline, _ := ctx.Deadline()
 	d.within <- time.Until(deadline)
 	return nil
@@ -189,7 +189,7 @@ func TestTwoInstancesSendOnce(t *testing.T) {
 func TestRun(t *testing.T) {
 	f := newFixture(t)
 	c, mailer := f.config(), &stalling{to: mirasAt, release: make(chan struct{}), begun: make(chan struct{}, 1)}
-	c.Mailer = mailer
+	c.Send = mailer.Send
 	f.outbox = f.newOutbox(c)
 	f.notify(mail.EmailRemoved)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -210,7 +210,7 @@ func TestSlowMailboxDelaysNoOther(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		c := f.config()
 		slow := &stalling{to: "slow@example.com", release: make(chan struct{}), sent: make(chan string, 100)}
-		c.Mailer = slow
+		c.Send = slow.Send
 		f.outbox = f.newOutbox(c)
 		for _, name := range []string{"one", "two", "three", "four", "five", "six"} {
 			f.sendLink(f.addUser(name, "slow@example.com"))
@@ -233,7 +233,7 @@ func TestSlowMailboxDelaysNoOther(t *testing.T) {
 	})
 }
 
-// stalling is a Mailer for which one mailbox does not answer before it is released.
+// stalling is a Sender for which one mailbox does not answer before it is released.
 type stalling struct {
 	to      string
 	release chan struct{}
@@ -241,7 +241,7 @@ type stalling struct {
 	sent    chan string
 }
 
-func (s *stalling) Send(_ context.Context, m outbox.Mail) error {
+func (s *stalling) Send(_ context.Context, m outbox.Message) error {
 	if m.To != s.to {
 		s.sent <- m.To
 		return nil

@@ -82,7 +82,7 @@ func fixtureOn(t testing.TB, url string) *fixture {
 
 func (f *fixture) config() outbox.Config {
 	return outbox.Config{
-		Store: f.store, Root: f.root, Mailer: f.box, PublicURL: base, ServiceName: "Stepkey",
+		Store: f.store, Root: f.root, Send: f.box.Send, PublicURL: base, ServiceName: "Stepkey",
 		Random: rand.Reader, Now: f.clock.Now, Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -152,16 +152,16 @@ func (f *fixture) deliver() {
 }
 
 // received delivers what is due and returns it, in the order of addresses.
-func (f *fixture) received() []outbox.Mail {
+func (f *fixture) received() []outbox.Message {
 	f.Helper()
 	f.deliver()
 	mails := f.box.take()
-	slices.SortFunc(mails, func(a, b outbox.Mail) int { return strings.Compare(a.To, b.To) })
+	slices.SortFunc(mails, func(a, b outbox.Message) int { return strings.Compare(a.To, b.To) })
 	return mails
 }
 
 // one is the only mail that has come, for that address and with that in its subject.
-func (f *fixture) one(to, subject string) outbox.Mail {
+func (f *fixture) one(to, subject string) outbox.Message {
 	f.Helper()
 	mails := f.received()
 	if len(mails) != 1 || mails[0].To != to || !strings.Contains(mails[0].Subject, subject) {
@@ -178,7 +178,7 @@ func (f *fixture) noMail(why string) {
 }
 
 // tokenIn returns the token of the link to that page, or nothing.
-func tokenIn(m outbox.Mail, page string) string {
+func tokenIn(m outbox.Message, page string) string {
 	found := regexp.MustCompile(regexp.QuoteMeta(base+page) + `#([\w-]{43})\b`).FindStringSubmatch(m.Text)
 	if found == nil {
 		return ""
@@ -202,17 +202,17 @@ func (f *fixture) undelivered() int {
 	return f.count(`SELECT count(*) FROM events WHERE kind = $1`, string(storage.EventMailUndelivered))
 }
 
-// mailbox is a Mailer that delivers to memory.
+// mailbox is a Sender that delivers to memory.
 type mailbox struct {
 	mu    sync.Mutex
 	fault error // what sending fails with; nil for delivery
-	mails []outbox.Mail
+	mails []outbox.Message
 	tries int
 }
 
 var errDown = errors.New("the mail server is down")
 
-func (b *mailbox) Send(_ context.Context, m outbox.Mail) error {
+func (b *mailbox) Send(_ context.Context, m outbox.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tries++
@@ -229,7 +229,7 @@ func (b *mailbox) fails(with error) {
 }
 
 // take returns what was delivered since the last time.
-func (b *mailbox) take() []outbox.Mail {
+func (b *mailbox) take() []outbox.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	mails := b.mails

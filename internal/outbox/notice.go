@@ -48,7 +48,7 @@ func (o *Outbox) Notify(ctx context.Context, tx storage.Tx, n Notice) error {
 // NotifyBoth is Notify, and also notifies the address that the account had before, unless
 // that is empty or equal to the new one, ignoring case.
 func (o *Outbox) NotifyBoth(ctx context.Context, tx storage.Tx, n Notice, before string) error {
-	if o.mailer == nil {
+	if o.send == nil {
 		return nil
 	}
 	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{UserID: n.UserID})
@@ -73,7 +73,7 @@ func (o *Outbox) NotifyBoth(ctx context.Context, tx storage.Tx, n Notice, before
 // NotifyAt queues a notice for one address, with a "this was not me" link. A deleted
 // account needs no such link, and an address that an operator removed must not get one.
 func (o *Outbox) NotifyAt(ctx context.Context, tx storage.Tx, n Notice, a storage.Addressee) error {
-	if o.mailer == nil {
+	if o.send == nil {
 		return nil
 	}
 	l := letter{

@@ -90,11 +90,11 @@ func TestEqualNoticesAreOne(t *testing.T) {
 	}
 }
 
-// Without a Mailer nothing is queued for nobody to send.
-func TestNoMailer(t *testing.T) {
+// Without a Sender nothing is queued for nobody to send.
+func TestNoSender(t *testing.T) {
 	f := newFixture(t)
 	c := f.config()
-	c.Mailer = nil
+	c.Send = nil
 	f.outbox = f.newOutbox(c)
 	f.notify(mail.PasskeyAdded)
 	f.inTx(func(ctx context.Context, tx storage.Tx) error {

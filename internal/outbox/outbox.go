@@ -21,12 +21,12 @@ type Store interface {
 	InTx(ctx context.Context, fn func(storage.Tx) error) error
 }
 
-// Config holds the parts of an [Outbox]. All but Mailer and Tasks are required.
+// Config holds the parts of an [Outbox]. All but Send and Tasks are required.
 type Config struct {
-	Store  Store
-	Root   secret.Root // what is queued is sealed with a key derived from it
-	Mailer Mailer      // nil for no e-mail
-	Tasks  map[Task]Handler
+	Store Store
+	Root  secret.Root // what is queued is sealed with a key derived from it
+	Send  Sender      // nil for no e-mail
+	Tasks map[Task]Handler
 
 	// PublicURL is the URL below which the pages are that links lead to, without a slash at
 	// the end. It comes from the configuration and never from a request: otherwise a
@@ -44,7 +44,7 @@ type Config struct {
 type Outbox struct {
 	store     Store
 	root      secret.Root
-	mailer    Mailer // nil for no e-mail
+	send      Sender // nil for no e-mail
 	tasks     map[Task]Handler
 	letters   *mail.Letters
 	publicURL string
@@ -61,14 +61,14 @@ func New(c Config) (*Outbox, error) {
 		return nil, err
 	}
 	return &Outbox{
-		store: c.Store, root: c.Root, mailer: c.Mailer, tasks: c.Tasks, letters: letters,
+		store: c.Store, root: c.Root, send: c.Send, tasks: c.Tasks, letters: letters,
 		publicURL: c.PublicURL, service: c.ServiceName, random: c.Random, now: c.Now, log: c.Log,
 	}, nil
 }
 
-// SendsMail reports whether there is a Mailer. Without one nothing is delivered, notices
+// SendsMail reports whether there is a Sender. Without one nothing is delivered, notices
 // are dropped, and callers must not queue links and tasks.
-func (o *Outbox) SendsMail() bool { return o.mailer != nil }
+func (o *Outbox) SendsMail() bool { return o.send != nil }
 
 // PublicURL returns the URL below which the pages are.
 func (o *Outbox) PublicURL() string { return o.publicURL }
