@@ -1,7 +1,12 @@
 package stepkey_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +101,42 @@ func TestDriversApart(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// No request of a user reaches an Admin: only its own files and the command name it.
+func TestRequestsReachNoAdmin(t *testing.T) {
+	named := 0
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{"e2e", "tools", "examples", "testdata"}, path) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if name, ok := n.(*ast.Ident); ok && name.Name == "Admin" {
+				named++
+				if !strings.HasPrefix(path, "admin") && !strings.HasPrefix(path, "cmd/stepkey/") {
+					t.Errorf("%s names Admin", path)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if named == 0 {
+		t.Error("no file names Admin")
 	}
 }
 

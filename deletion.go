@@ -36,13 +36,6 @@ func (s *Service) DeleteAccount(ctx context.Context, c Caller) error {
 	})
 }
 
-// DeleteUser deletes a user's account, as an operator may. One that is deleted already
-// is ErrNotFound.
-func (s *Service) DeleteUser(ctx context.Context, userID uuid.UUID) error {
-	now := s.now()
-	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) { return s.deleteIn(ctx, tx, userID, now) })
-}
-
 // deleteIn locks the user, so that no login slips in, and ends the sessions first: ending
 // them asks whether they are live, and those of a deleted user are not.
 func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {

@@ -37,7 +37,7 @@ func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 			f.Error("the session did not end")
 		}
 		wantError(f.TB, "sign-in", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
-		wantError(f.TB, "enabling", f.service.EnableUser(f.Context(), uuid.MustParse(full.Claims.Subject)), nil)
+		wantError(f.TB, "enabling", f.service.Admin().EnableUser(f.Context(), uuid.MustParse(full.Claims.Subject)), nil)
 		wantError(f.TB, "sign-in after enabling", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})), stepkey.ErrInvalidCredentials)
 
 		f.clock.Advance(stepkey.NameQuarantine - time.Microsecond)
@@ -73,7 +73,7 @@ func TestDeletedAccountIsEmpty(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, _ := f.enrolled("mira", authenticator.Config{})
 		f.logInForRefresh("mira")
-		if err := f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)); err != nil {
+		if err := f.service.Admin().DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)); err != nil {
 			f.Fatal(err)
 		}
 		for what, query := range map[string]string{
@@ -87,7 +87,7 @@ func TestDeletedAccountIsEmpty(t *testing.T) {
 				f.Errorf("%s that are left: %d, %v", what, n, err)
 			}
 		}
-		wantError(f.TB, "again", f.service.DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)), stepkey.ErrNotFound)
+		wantError(f.TB, "again", f.service.Admin().DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)), stepkey.ErrNotFound)
 		if f.events(storage.EventUserDeleted) != 1 {
 			f.Error("one event has to say so")
 		}

@@ -24,6 +24,9 @@
 //	Refresh                                   new tokens, at the level that is left
 //	LogOut, Sessions, EndSession, Revoke      the end
 //
+// What operators do, such as disabling a user, is not among them: an [Admin] does that, and no
+// request of a user may reach one.
+//
 // A process that serves requests also calls Run, which follows what other instances
 // ended and rotates the signing keys.
 //

@@ -14,13 +14,13 @@ import (
 // Freeze follows the "this was not me" link of a notice. It ends all of the user's sessions,
 // voids what was begun to get into the account, links for a new password and for a new
 // address among it, and stops the password: it signs nobody in until another one is set, by
-// a reset or by the owner with a passkey, or until an operator lifts it (AllowPassword).
+// a reset or by the owner with a passkey, or until an operator lifts it ([Admin.AllowPassword]).
 // Somebody else may know it, and would be back at once. A passkey that works signs in as
 // before. The link outlives a change of the password, which may be what it answers to. It
 // takes away and gives nothing, so that it can stand in a mail for days. A link that is
 // unknown, used, too old or from before an operator's recovery is ErrLinkExpired.
 //
-// The link that an operator made (MakeRecoveryLink) stays good. An operator has recognised
+// The link that an operator made ([Admin.MakeRecoveryLink]) stays good. An operator has recognised
 // the person by other means than the mailbox, and somebody who reads the mailbox must not be
 // able to keep that person out.
 func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) error {

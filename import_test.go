@@ -52,7 +52,7 @@ func comer(name string) stepkey.PortableUser {
 
 func (f *fixture) importAll(dryRun bool, users ...stepkey.PortableUser) []stepkey.ImportResult {
 	f.Helper()
-	results, err := f.service.NewImporter(dryRun).Import(f.Context(), users)
+	results, err := f.service.Admin().NewImporter(dryRun).Import(f.Context(), users)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (f *fixture) importAll(dryRun bool, users ...stepkey.PortableUser) []stepke
 
 func (f *fixture) exported() []stepkey.PortableUser {
 	f.Helper()
-	users, err := f.service.Export(f.Context(), uuid.Nil, 1000)
+	users, err := f.service.Admin().Export(f.Context(), uuid.Nil, 1000)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestImportLeavesOut(t *testing.T) {
 func TestImportSeesCollisionsBetweenBatches(t *testing.T) {
 	f := newFixture(t)
 	for _, dryRun := range []bool{true, false} {
-		im := f.service.NewImporter(dryRun)
+		im := f.service.Admin().NewImporter(dryRun)
 		for i, want := range []stepkey.ImportResult{addedWith(0), leftOut(storage.ProblemUsernameTwice)} {
 			results, err := im.Import(t.Context(), []stepkey.PortableUser{comer([]string{"mira", "Mira"}[i])})
 			if err != nil {
@@ -237,7 +237,7 @@ func TestImportSeesCollisionsBetweenBatches(t *testing.T) {
 			f.wantResults(fmt.Sprintf("dry run %v, batch %d", dryRun, i), results, want)
 		}
 	}
-	_, err := f.service.NewImporter(true).Import(t.Context(), make([]stepkey.PortableUser, stepkey.MaxImportBatch+1))
+	_, err := f.service.Admin().NewImporter(true).Import(t.Context(), make([]stepkey.PortableUser, stepkey.MaxImportBatch+1))
 	wantError(t, "a batch too large", err, stepkey.ErrInvalidRequest)
 }
 
@@ -398,7 +398,7 @@ func TestImportIsAllOrNothing(t *testing.T) {
 	f := newFixture(t)
 	config := f.config()
 	config.Store = &brokenEvents{f.store}
-	_, err := f.newService(config).NewImporter(false).Import(t.Context(), []stepkey.PortableUser{comer("mira")})
+	_, err := f.newService(config).Admin().NewImporter(false).Import(t.Context(), []stepkey.PortableUser{comer("mira")})
 	wantError(t, "import", err, stepkey.ErrUnavailable)
 	if users := f.exported(); len(users) != 0 {
 		t.Errorf("%d users are there", len(users))

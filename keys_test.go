@@ -16,7 +16,7 @@ import (
 // states lists the keys' states, the newest key first.
 func (f *fixture) states() string {
 	f.Helper()
-	keys, err := f.service.Keys(f.Context())
+	keys, err := f.service.Admin().Keys(f.Context())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -49,8 +49,8 @@ func TestRotation(t *testing.T) {
 		f.signUp("mira")
 		f.wantStates("at first", "current")
 		first := f.service.PublicKeys().Keys[0].ID
-		wantError(f.TB, "RotateKey", f.service.RotateKey(f.Context()), nil)
-		wantError(f.TB, "RotateKey again", f.service.RotateKey(f.Context()), nil)
+		wantError(f.TB, "RotateKey", f.service.Admin().RotateKey(f.Context()), nil)
+		wantError(f.TB, "RotateKey again", f.service.Admin().RotateKey(f.Context()), nil)
 		f.wantStates("after rotating", "next current")
 		if keys := f.service.PublicKeys().Keys; len(keys) != 2 || keys[0].ID != first {
 			f.Errorf("public keys: %+v, want the current one first and the next one", keys)
@@ -103,13 +103,13 @@ func TestRevokedKey(t *testing.T) {
 		f.signUp("mira")
 		other := f.newService(f.config())
 		g := f.logInForRefresh("mira")
-		keys, err := f.service.Keys(f.Context())
+		keys, err := f.service.Admin().Keys(f.Context())
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.clock.Advance(time.Second)
-		wantError(f.TB, "an unknown key", f.service.RevokeKey(f.Context(), "unknown"), stepkey.ErrNotFound)
-		wantError(f.TB, "RevokeKey", f.service.RevokeKey(f.Context(), keys[0].ID), nil)
+		wantError(f.TB, "an unknown key", f.service.Admin().RevokeKey(f.Context(), "unknown"), stepkey.ErrNotFound)
+		wantError(f.TB, "RevokeKey", f.service.Admin().RevokeKey(f.Context(), keys[0].ID), nil)
 		f.wantStates("after revoking", "current revoked")
 		f.wantVerified("signed by the revoked key", f.service, g.AccessToken, false)
 
@@ -145,8 +145,8 @@ func TestChangingTheSharedSecret(t *testing.T) {
 	old.SharedSecret = "old " + sharedSecret
 	f.service = f.newService(old)
 	before := f.logInForRefresh("mira")
-	wantError(t, "Keys", second(f.service.Keys(t.Context())), stepkey.ErrNoKeys)
-	wantError(t, "RotateKey", f.service.RotateKey(t.Context()), stepkey.ErrNoKeys)
+	wantError(t, "Keys", second(f.service.Admin().Keys(t.Context())), stepkey.ErrNoKeys)
+	wantError(t, "RotateKey", f.service.Admin().RotateKey(t.Context()), stepkey.ErrNoKeys)
 
 	changed := f.config()
 	changed.SharedSecret, changed.PreviousSharedSecrets = "new "+sharedSecret, []string{old.SharedSecret}

@@ -39,8 +39,8 @@ func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
 				current := password
 				return second(other.ChangePassword(f.Context(), g.Caller(), stepkey.ChangePasswordRequest{Current: &current, New: newPassword}))
 			},
-			"disabled": func(user uuid.UUID, _ stepkey.Grant) error { return other.DisableUser(f.Context(), user) },
-			"deleted":  func(user uuid.UUID, _ stepkey.Grant) error { return other.DeleteUser(f.Context(), user) },
+			"disabled": func(user uuid.UUID, _ stepkey.Grant) error { return other.Admin().DisableUser(f.Context(), user) },
+			"deleted":  func(user uuid.UUID, _ stepkey.Grant) error { return other.Admin().DeleteUser(f.Context(), user) },
 		} {
 			f.signUp(name)
 			g := f.logInForRefresh(name)
@@ -65,13 +65,13 @@ func TestNoLoginSlipsInWhileAUserIsDisabled(t *testing.T) {
 		config.Origins, config.DangerNoLimits = []string{"http://localhost:3000"}, true // disabled users fail
 		other := f.newService(config)
 		for range 20 {
-			if err := f.service.EnableUser(f.Context(), user); err != nil {
+			if err := f.service.Admin().EnableUser(f.Context(), user); err != nil {
 				f.Fatal(err)
 			}
 			var granted [4]stepkey.Grant
 			race(5, func(i int) error {
 				if i == 4 {
-					return f.service.DisableUser(f.Context(), user)
+					return f.service.Admin().DisableUser(f.Context(), user)
 				}
 				g, err := other.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})
 				var overloaded *stepkey.OverloadedError

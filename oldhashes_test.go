@@ -40,7 +40,7 @@ func (f *fixture) importing(s *stepkey.Service, name, hash string) {
 	f.Helper()
 	u := comer(name)
 	u.PasswordHash = hash
-	results, err := s.NewImporter(false).Import(f.Context(), []stepkey.PortableUser{u})
+	results, err := s.Admin().NewImporter(false).Import(f.Context(), []stepkey.PortableUser{u})
 	if err != nil || results[0].Status != stepkey.ImportAdded {
 		f.Fatalf("import: %+v, %v", results, err)
 	}

@@ -172,14 +172,14 @@ func TestPasskeyLogInObeysDisabledAndDeletedUsers(t *testing.T) {
 		claims, device := f.enrolled("mira", authenticator.Config{})
 		id := uuid.MustParse(claims.Claims().Subject)
 		response := f.got(device, f.logInOptions())
-		wantError(f.TB, "DisableUser", f.service.DisableUser(f.Context(), id), nil)
+		wantError(f.TB, "DisableUser", f.service.Admin().DisableUser(f.Context(), id), nil)
 		if _, err := f.finishLogIn(response); err != stepkey.ErrVerificationFailed {
 			f.Errorf("disabled since: %v, want exactly ErrVerificationFailed", err)
 		}
-		wantError(f.TB, "EnableUser", f.service.EnableUser(f.Context(), id), nil)
+		wantError(f.TB, "EnableUser", f.service.Admin().EnableUser(f.Context(), id), nil)
 		f.passkeyLogIn(device)
 		response = f.got(device, f.logInOptions())
-		wantError(f.TB, "DeleteUser", f.service.DeleteUser(f.Context(), id), nil)
+		wantError(f.TB, "DeleteUser", f.service.Admin().DeleteUser(f.Context(), id), nil)
 		wantError(f.TB, "deleted since", second(f.finishLogIn(response)), stepkey.ErrPasskeyUnknown)
 	})
 }

@@ -1,7 +1,6 @@
 package stepkey
 
 import (
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,7 +10,7 @@ import (
 )
 
 // PortableUser is a user with passkeys and address as they move between systems: what
-// Service.Export gives and an Importer takes.
+// [Admin.Export] returns and an [Importer] takes.
 type PortableUser struct {
 	// ID stays the user's. An import adds nobody whose id is there already.
 	ID uuid.UUID
@@ -65,21 +64,7 @@ type PortablePasskey struct {
 	UsableFrom *time.Time // nil unless it was added through recovery
 }
 
-// Export returns up to limit users whose id is greater than after, by id; uuid.Nil
-// begins. Fewer than limit are the last ones. Password hashes are included. Who is
-// added or changed meanwhile comes along in one state or the other, or not.
-func (s *Service) Export(ctx context.Context, after uuid.UUID, limit int) ([]PortableUser, error) {
-	records, err := s.store.UserRecords(ctx, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	users := make([]PortableUser, len(records))
-	for i, r := range records {
-		users[i] = portable(r)
-	}
-	return users, nil
-}
-
+// portable returns a stored user as Export does.
 func portable(r storage.UserRecord) PortableUser {
 	u := PortableUser{
 		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail,

@@ -322,7 +322,7 @@ func (f *fixture) operatorsLink(lifetime time.Duration) string {
 	if err != nil {
 		f.Fatal(err)
 	}
-	link, err := f.service.MakeRecoveryLink(f.Context(), u.ID, lifetime)
+	link, err := f.service.Admin().MakeRecoveryLink(f.Context(), u.ID, lifetime)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -383,10 +383,10 @@ func TestOperatorsLinkThatIsVoid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, lifetime := range []time.Duration{0, -time.Hour, stepkey.MaxRecoveryLinkLifetime + 1} {
-		wantError(t, lifetime.String(), second(f.service.MakeRecoveryLink(t.Context(), u.ID, lifetime)), stepkey.ErrInvalidRequest)
+		wantError(t, lifetime.String(), second(f.service.Admin().MakeRecoveryLink(t.Context(), u.ID, lifetime)), stepkey.ErrInvalidRequest)
 	}
-	if err := f.service.DisableUser(t.Context(), u.ID); err != nil {
+	if err := f.service.Admin().DisableUser(t.Context(), u.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, "a disabled user", second(f.service.MakeRecoveryLink(t.Context(), u.ID, time.Hour)), stepkey.ErrNotFound)
+	wantError(t, "a disabled user", second(f.service.Admin().MakeRecoveryLink(t.Context(), u.ID, time.Hour)), stepkey.ErrNotFound)
 }

@@ -164,7 +164,7 @@ func TestDisabledUserResetsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.service.DisableUser(t.Context(), u.ID); err != nil {
+	if err := f.service.Admin().DisableUser(t.Context(), u.ID); err != nil {
 		t.Fatal(err)
 	}
 	f.received(box)

@@ -34,7 +34,7 @@ func TestCountsOfAttemptsDoNotOutliveTheirOwner(t *testing.T) {
 		counts("after the life of a device", 1)
 		f.clock.Advance(10 * 365 * 24 * time.Hour)
 		counts("after years", 1)
-		if err := f.service.DeleteUser(f.Context(), uuid.MustParse(signedIn.Claims.Subject)); err != nil {
+		if err := f.service.Admin().DeleteUser(f.Context(), uuid.MustParse(signedIn.Claims.Subject)); err != nil {
 			f.Fatal(err)
 		}
 		counts("after the account", 0)

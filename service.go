@@ -230,9 +230,6 @@ func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
 // MinPasswordLength is how many characters a new password has at least.
 func (s *Service) MinPasswordLength() int { return s.passwords.MinLength() }
 
-// RecoveryCoolOff is for how long a passkey that was added through recovery waits.
-func (s *Service) RecoveryCoolOff() time.Duration { return s.coolOff }
-
 // Now is the time by which the service decides.
 func (s *Service) Now() time.Time { return s.clock() }
 

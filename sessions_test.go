@@ -86,8 +86,8 @@ func TestDisabledUserIsRefusedEverywhere(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		wantError(f.TB, "DisableUser", f.service.DisableUser(f.Context(), u.ID), nil)
-		wantError(f.TB, "DisableUser again", f.service.DisableUser(f.Context(), u.ID), nil)
+		wantError(f.TB, "DisableUser", f.service.Admin().DisableUser(f.Context(), u.ID), nil)
+		wantError(f.TB, "DisableUser again", f.service.Admin().DisableUser(f.Context(), u.ID), nil)
 
 		other := f.newService(f.config()) // New looks once, as Run does again and again
 		for what, s := range map[string]*stepkey.Service{"this instance": f.service, "another": other} {
@@ -100,7 +100,7 @@ func TestDisabledUserIsRefusedEverywhere(t *testing.T) {
 		f.wantRefused("refresh", g.RefreshToken)
 		wantError(f.TB, "login", second(f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: "mira", Password: password})),
 			stepkey.ErrInvalidCredentials)
-		wantError(f.TB, "EnableUser", f.service.EnableUser(f.Context(), u.ID), nil)
+		wantError(f.TB, "EnableUser", f.service.Admin().EnableUser(f.Context(), u.ID), nil)
 		f.wantRefused("refresh after enabling", g.RefreshToken)
 		f.logInForRefresh("mira")
 		if d, e := f.events(storage.EventUserDisabled), f.events(storage.EventUserEnabled); d != 1 || e != 1 {

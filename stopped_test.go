@@ -90,7 +90,7 @@ func (f *fixture) freezeLink(box *mailbox) string {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if _, err := f.service.MakeRecoveryLink(f.Context(), u.ID, time.Second); err != nil {
+	if _, err := f.service.Admin().MakeRecoveryLink(f.Context(), u.ID, time.Second); err != nil {
 		f.Fatal(err)
 	}
 	return f.tokenIn(f.one(box, miras, "way back"), stepkey.PathNotMe)
@@ -137,7 +137,7 @@ func TestStoppedPasswordTakesTheWayOfAWrongOne(t *testing.T) {
 	if stored, err := f.store.UserByName(t.Context(), "mira"); err != nil || stored.PasswordHash != oldHash {
 		t.Errorf("the hash was remade: %s, %v", stored.PasswordHash, err)
 	}
-	if _, err := f.service.AllowPassword(t.Context(), u.ID); err != nil {
+	if _, err := f.service.Admin().AllowPassword(t.Context(), u.ID); err != nil {
 		t.Fatal(err)
 	}
 	f.logIn("mira")
@@ -240,10 +240,10 @@ func TestOperatorAllowsThePassword(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		wantError(f.TB, "unlock", f.service.UnlockUser(f.Context(), u), nil)
+		wantError(f.TB, "unlock", f.service.Admin().UnlockUser(f.Context(), u), nil)
 		wantError(f.TB, "unlocked and no more", f.tryLogIn("mira", password), stepkey.ErrInvalidCredentials)
 		for _, want := range []bool{true, false} {
-			if lifted, err := f.service.AllowPassword(f.Context(), id); lifted != want || err != nil {
+			if lifted, err := f.service.Admin().AllowPassword(f.Context(), id); lifted != want || err != nil {
 				f.Errorf("AllowPassword: %v, %v; want %v", lifted, err, want)
 			}
 		}
@@ -329,7 +329,7 @@ func TestOperatorRemovesTheAddress(t *testing.T) {
 		}
 		operators := f.operatorsLink(time.Hour)
 
-		if err := f.service.RemoveUserEmail(f.Context(), f.userID("mira")); err != nil {
+		if err := f.service.Admin().RemoveUserEmail(f.Context(), f.userID("mira")); err != nil {
 			f.Fatal(err)
 		}
 		m := f.one(box, miras, "Your e-mail address was removed")
@@ -351,8 +351,8 @@ func TestOperatorRemovesTheAddress(t *testing.T) {
 		}
 		f.clock.Advance(stepkey.RecoveryWait)
 		f.noMail(box, "the notices of a recovery")
-		wantError(f.TB, "again", f.service.RemoveUserEmail(f.Context(), f.userID("mira")), nil)
-		wantError(f.TB, "nobody", f.service.RemoveUserEmail(f.Context(), uuid.New()), stepkey.ErrNotFound)
+		wantError(f.TB, "again", f.service.Admin().RemoveUserEmail(f.Context(), f.userID("mira")), nil)
+		wantError(f.TB, "nobody", f.service.Admin().RemoveUserEmail(f.Context(), uuid.New()), stepkey.ErrNotFound)
 		if n := f.events(storage.EventEmailRemoved); n != 1 {
 			f.Errorf("%d events, want still 1", n)
 		}

@@ -40,8 +40,8 @@ type userCommands struct {
 // takes longer than anything that serve does.
 const commandTimeout = time.Minute
 
-// withService opens what the settings name for the time of one command.
-func (s *settings) withService(ctx context.Context, work func(*stepkey.Service, stepkey.Store) error) error {
+// withAdmin opens what the settings name for the time of one command.
+func (s *settings) withAdmin(ctx context.Context, work func(*stepkey.Admin) error) error {
 	s.DBTimeout = max(s.DBTimeout, commandTimeout)
 	store, config, err := s.open(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -52,15 +52,15 @@ func (s *settings) withService(ctx context.Context, work func(*stepkey.Service, 
 	if err != nil {
 		return err
 	}
-	return work(service, store)
+	return work(service.Admin())
 }
 
 type keyListCommand struct{ settings }
 
 // Run prints a table.
 func (c *keyListCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
-		keys, err := service.Keys(ctx)
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		keys, err := admin.Keys(ctx)
 		if err != nil {
 			return err
 		}
@@ -77,8 +77,8 @@ type keyRotateCommand struct{ settings }
 
 // Run publishes a key, unless one is waiting.
 func (c *keyRotateCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
-		if err := service.RotateKey(ctx); err != nil {
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		if err := admin.RotateKey(ctx); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(out.stdout, "The next key is published and signs within %s.\n", stepkey.KeyLead)
@@ -109,8 +109,8 @@ func keyIDLast(args []string) []string {
 
 // Run revokes a key.
 func (c *keyRevokeCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
-		err := service.RevokeKey(ctx, c.ID)
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		err := admin.RevokeKey(ctx, c.ID)
 		if errors.Is(err, stepkey.ErrNotFound) {
 			return errors.New("there is no such key: stepkey key list names them")
 		}
@@ -130,7 +130,7 @@ type userDisableCommand struct {
 // Run disables a user.
 func (c *userDisableCommand) Run(ctx context.Context, out output) error {
 	return c.withUser(ctx, out, c.Username, "The user is disabled, and every session has ended.",
-		func(service *stepkey.Service, u stepkey.User) error { return service.DisableUser(ctx, u.ID) })
+		func(admin *stepkey.Admin, u stepkey.User) error { return admin.DisableUser(ctx, u.ID) })
 }
 
 type userEnableCommand struct {
@@ -141,7 +141,7 @@ type userEnableCommand struct {
 // Run enables a user.
 func (c *userEnableCommand) Run(ctx context.Context, out output) error {
 	return c.withUser(ctx, out, c.Username, "The user may sign in.",
-		func(service *stepkey.Service, u stepkey.User) error { return service.EnableUser(ctx, u.ID) })
+		func(admin *stepkey.Admin, u stepkey.User) error { return admin.EnableUser(ctx, u.ID) })
 }
 
 type userUnlockCommand struct {
@@ -153,12 +153,12 @@ type userUnlockCommand struct {
 // Run sets back the count of failed logins at a user's account. That a password is stopped
 // is said and left alone, unless it is asked for: the owner may have had a reason.
 func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, c.Username)
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		u, err := findUser(ctx, admin, c.Username)
 		if err != nil {
 			return err
 		}
-		if err := service.UnlockUser(ctx, u); err != nil {
+		if err := admin.UnlockUser(ctx, u); err != nil {
 			return err
 		}
 		fmt.Fprintln(out.stdout, "Failed logins at the account count from zero again.")
@@ -170,7 +170,7 @@ func (c *userUnlockCommand) Run(ctx context.Context, out output) error {
 				" --allow-password accepts the current password again.")
 			return err
 		}
-		if _, err := service.AllowPassword(ctx, u.ID); err != nil {
+		if _, err := admin.AllowPassword(ctx, u.ID); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(out.stdout, "The password signs in again.")
@@ -186,7 +186,7 @@ type userRemoveEmailCommand struct {
 // Run removes a user's address.
 func (c *userRemoveEmailCommand) Run(ctx context.Context, out output) error {
 	return c.withUser(ctx, out, c.Username, "The account has no e-mail address, and links that were sent to one are void.",
-		func(service *stepkey.Service, u stepkey.User) error { return service.RemoveUserEmail(ctx, u.ID) })
+		func(admin *stepkey.Admin, u stepkey.User) error { return admin.RemoveUserEmail(ctx, u.ID) })
 }
 
 type userRecoverCommand struct {
@@ -200,12 +200,12 @@ func (c *userRecoverCommand) Run(ctx context.Context, out output) error {
 	if c.Valid <= 0 || c.Valid > stepkey.MaxRecoveryLinkLifetime {
 		return fmt.Errorf("--valid is %s: a link works for at most %s", c.Valid, stepkey.MaxRecoveryLinkLifetime)
 	}
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, c.Username)
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		u, err := findUser(ctx, admin, c.Username)
 		if err != nil {
 			return err
 		}
-		link, err := service.MakeRecoveryLink(ctx, u.ID, c.Valid)
+		link, err := admin.MakeRecoveryLink(ctx, u.ID, c.Valid)
 		if errors.Is(err, stepkey.ErrNotFound) {
 			return errors.New("the user is disabled: stepkey user enable comes first")
 		}
@@ -214,7 +214,7 @@ func (c *userRecoverCommand) Run(ctx context.Context, out output) error {
 		}
 		_, err = fmt.Fprintf(out.stdout, "%s\n\nMake sure by other means that you know who asks, and hand this to that person alone. It works once, for %s.\n"+
 			"It leads to a new passkey, which works %s later. The owner is told by e-mail, where there is an address.\n",
-			link, c.Valid, service.RecoveryCoolOff())
+			link, c.Valid, c.RecoveryCoolOff)
 		return err
 	})
 }
@@ -228,24 +228,24 @@ type userDeleteCommand struct {
 // Run deletes a user.
 func (c *userDeleteCommand) Run(ctx context.Context, out output) error {
 	return c.withUser(ctx, out, c.Username, "The user is deleted, and every session has ended.",
-		func(service *stepkey.Service, u stepkey.User) error {
+		func(admin *stepkey.Admin, u stepkey.User) error {
 			if !c.Yes {
 				return errors.New("this deletes the account and its passkeys for good: add --yes if that is what you want")
 			}
-			return service.DeleteUser(ctx, u.ID)
+			return admin.DeleteUser(ctx, u.ID)
 		})
 }
 
 // withUser does something to the user of that name, and then says done.
 func (c *settings) withUser(
-	ctx context.Context, out output, username, done string, do func(*stepkey.Service, stepkey.User) error,
+	ctx context.Context, out output, username, done string, do func(*stepkey.Admin, stepkey.User) error,
 ) error {
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		u, err := findUser(ctx, store, username)
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		u, err := findUser(ctx, admin, username)
 		if err != nil {
 			return err
 		}
-		if err := do(service, u); err != nil {
+		if err := do(admin, u); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(out.stdout, done)
@@ -253,14 +253,19 @@ func (c *settings) withUser(
 	})
 }
 
-func findUser(ctx context.Context, store stepkey.Store, username string) (stepkey.User, error) {
-	canonical, err := stepkey.CanonicalUsername(username)
-	if err != nil {
-		return stepkey.User{}, errors.New("that is no user name")
+func findUser(ctx context.Context, admin *stepkey.Admin, username string) (stepkey.User, error) {
+	u, err := admin.FindUser(ctx, username)
+	return u, userError(err)
+}
+
+// userError says in the words of a command why a user was not found.
+func userError(err error) error {
+	switch {
+	case errors.Is(err, stepkey.ErrUsernameInvalid):
+		return errors.New("that is no user name")
+	case errors.Is(err, stepkey.ErrNotFound):
+		return errors.New("there is no such user")
+	default:
+		return err
 	}
-	u, err := store.UserByName(ctx, canonical)
-	if errors.Is(err, stepkey.ErrNotFound) || (err == nil && u.DeletedAt != nil) {
-		return stepkey.User{}, errors.New("there is no such user")
-	}
-	return u, err
 }

@@ -52,12 +52,12 @@ func (c *importNestJSCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	defer source.Close()
-	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
 		total, err := source.Count(ctx)
 		if err != nil {
 			return err
 		}
-		t := newTakeover(service, out, total, c.Yes)
+		t := newTakeover(admin, out, total, c.Yes)
 		err = source.Users(ctx, func(u stepkey.PortableUser) error {
 			return t.add(ctx, candidate{where: "user " + u.ID.String(), user: u})
 		})

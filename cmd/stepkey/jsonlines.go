@@ -96,10 +96,10 @@ type userExportCommand struct{ settings }
 
 // Run writes every user as one line.
 func (c *userExportCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
 		n, w := 0, bufio.NewWriter(out.stdout)
 		for after := uuid.Nil; ; {
-			users, err := service.Export(ctx, after, stepkey.MaxImportBatch)
+			users, err := admin.Export(ctx, after, stepkey.MaxImportBatch)
 			if err != nil {
 				return err
 			}
@@ -142,8 +142,8 @@ func (c *userImportCommand) Run(ctx context.Context, out output) error {
 		}
 		defer file.Close()
 	}
-	return c.withService(ctx, func(service *stepkey.Service, _ stepkey.Store) error {
-		t := newTakeover(service, out, 0, c.Yes)
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		t := newTakeover(admin, out, 0, c.Yes)
 		if err := readLines(file, func(at candidate) error { return t.add(ctx, at) }); err != nil {
 			return err
 		}

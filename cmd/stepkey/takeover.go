@@ -38,9 +38,9 @@ type takeover struct {
 	withoutPasskey                int // were added and lost all that they had
 }
 
-func newTakeover(service *stepkey.Service, out output, total int, yes bool) *takeover {
+func newTakeover(admin *stepkey.Admin, out output, total int, yes bool) *takeover {
 	return &takeover{
-		importer: service.NewImporter(!yes), out: out, total: total, dryRun: !yes,
+		importer: admin.NewImporter(!yes), out: out, total: total, dryRun: !yes,
 		progress: newProgress(out.stderr, total),
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,7 +38,7 @@ type listedUser struct {
 // Run prints a line for each user who is not deleted, by id, batch by batch: there may
 // be many. The name comes last, so that columns are in line whatever its length.
 func (c *userListCommand) Run(ctx context.Context, out output) error {
-	return c.withService(ctx, func(_ *stepkey.Service, store stepkey.Store) error {
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
 		w := bufio.NewWriter(out.stdout)
 		write := func(u listedUser) error { return u.writeText(w) }
 		if c.JSON {
@@ -48,15 +47,18 @@ func (c *userListCommand) Run(ctx context.Context, out output) error {
 			fmt.Fprintf(w, listFormat, "ID", "CREATED", "LAST SIGN-IN", "STATE", "PASSKEYS", "NAME")
 		}
 		for after := uuid.Nil; ; {
-			users, err := listedUsers(ctx, store, after)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			users, err := admin.Users(ctx, after, stepkey.MaxImportBatch)
 			if err != nil {
 				return err
 			}
 			for _, u := range users {
-				if err := write(u); err != nil {
+				if err := write(listed(u)); err != nil {
 					return err
 				}
-				after = u.ID
+				after = u.User.ID
 			}
 			if len(users) < stepkey.MaxImportBatch {
 				return w.Flush()
@@ -65,34 +67,11 @@ func (c *userListCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
-// listedUsers returns the next batch of users.
-func listedUsers(ctx context.Context, store stepkey.Store, after uuid.UUID) ([]listedUser, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+func listed(u stepkey.UserSummary) listedUser {
+	return listedUser{
+		ID: u.User.ID, Username: u.User.Username, State: state(u.User),
+		Passkeys: u.Passkeys, CreatedAt: u.User.CreatedAt, LastSignInAt: u.LastSignInAt,
 	}
-	records, err := store.UserRecords(ctx, after, stepkey.MaxImportBatch)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]uuid.UUID, len(records))
-	for i, r := range records {
-		ids[i] = r.User.ID
-	}
-	last, err := store.LastSignIns(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	users := make([]listedUser, len(records))
-	for i, r := range records {
-		users[i] = listedUser{
-			ID: r.User.ID, Username: r.User.Username, State: state(r.User),
-			Passkeys: len(r.Passkeys), CreatedAt: r.User.CreatedAt,
-		}
-		if at, known := last[r.User.ID]; known {
-			users[i].LastSignInAt = &at
-		}
-	}
-	return users, nil
 }
 
 const listFormat = "%-36v  %-20s  %-20s  %-8s  %-8v  %s\n"
@@ -147,58 +126,38 @@ type userShowCommand struct {
 // Run prints what is known of a user, apart from secrets. The address is printed whole:
 // who runs the command can read the database as well, and has to reach the owner.
 func (c *userShowCommand) Run(ctx context.Context, out output) error {
-	canonical, err := stepkey.CanonicalUsername(c.Username)
-	if err != nil {
-		return errors.New("that is no user name")
-	}
-	return c.withService(ctx, func(service *stepkey.Service, store stepkey.Store) error {
-		r, err := store.UserRecord(ctx, canonical)
-		if errors.Is(err, stepkey.ErrNotFound) {
-			return errors.New("there is no such user")
-		}
+	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
+		d, err := admin.UserDetails(ctx, c.Username, shownEvents)
 		if err != nil {
-			return err
+			return userError(err)
 		}
-		if r.User.DeletedAt != nil {
-			free := r.User.DeletedAt.Add(stepkey.NameQuarantine)
+		if d.User.DeletedAt != nil {
+			free := d.User.DeletedAt.Add(stepkey.NameQuarantine)
 			_, err := fmt.Fprintf(out.stdout, "The user was deleted at %s. Nobody gets the name before %s.\n",
-				moment(r.User.DeletedAt), moment(&free))
-			return err
-		}
-		now := service.Now()
-		sessions, err := store.Sessions(ctx, r.User.ID, now, now.Add(-stepkey.SessionIdle), nil, stepkey.MaxListedSessions)
-		if err != nil {
-			return err
-		}
-		events, err := store.Events(ctx, r.User.ID, nil, shownEvents)
-		if err != nil {
-			return err
-		}
-		refused, err := store.RefusedCeremonies(ctx, r.User.ID)
-		if err != nil {
+				moment(d.User.DeletedAt), moment(&free))
 			return err
 		}
 		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
-		showUser(table, r)
-		showPasskeys(table, r.Passkeys)
-		showSessions(table, sessions)
-		showRefused(table, refused)
-		showEvents(table, events)
+		showUser(table, d)
+		showPasskeys(table, d.Passkeys)
+		showSessions(table, d.Sessions)
+		showRefused(table, d.RefusedCeremonies)
+		showEvents(table, d.Events)
 		return table.Flush()
 	})
 }
 
-func showUser(w io.Writer, r storage.UserRecord) {
-	fmt.Fprintf(w, "Name\t%s\nID\t%s\nState\t%s\n", printable(r.User.Username), r.User.ID, state(r.User))
-	if r.User.DisabledAt != nil {
-		fmt.Fprintf(w, "Disabled\t%s\n", moment(r.User.DisabledAt))
+func showUser(w io.Writer, d stepkey.UserDetails) {
+	fmt.Fprintf(w, "Name\t%s\nID\t%s\nState\t%s\n", printable(d.User.Username), d.User.ID, state(d.User))
+	if d.User.DisabledAt != nil {
+		fmt.Fprintf(w, "Disabled\t%s\n", moment(d.User.DisabledAt))
 	}
-	fmt.Fprintf(w, "Created\t%s\n", moment(&r.User.CreatedAt))
-	if r.User.PasswordStopped {
+	fmt.Fprintf(w, "Created\t%s\n", moment(&d.User.CreatedAt))
+	if d.User.PasswordStopped {
 		fmt.Fprintln(w, "Password\tstopped by \"This was not me\"; a reset sets another one")
 	}
-	if r.Email != nil {
-		fmt.Fprintf(w, "E-mail\t%s, confirmed %s\n", printable(r.Email.Address), moment(&r.Email.ConfirmedAt))
+	if d.Email != nil {
+		fmt.Fprintf(w, "E-mail\t%s, confirmed %s\n", printable(d.Email.Address), moment(&d.Email.ConfirmedAt))
 	}
 }
 

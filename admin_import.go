@@ -51,8 +51,8 @@ type Importer struct {
 }
 
 // NewImporter begins an import. A dry run has the same outcomes and changes nothing.
-func (s *Service) NewImporter(dryRun bool) *Importer {
-	return &Importer{service: s, dryRun: dryRun, seen: make(map[[16]byte]struct{})}
+func (a *Admin) NewImporter(dryRun bool) *Importer {
+	return &Importer{service: a.service, dryRun: dryRun, seen: make(map[[16]byte]struct{})}
 }
 
 // errDryRun undoes the transaction of a dry run.

@@ -42,16 +42,16 @@ type KeyInfo struct {
 	ActivatesAt time.Time
 }
 
-// ErrNoKeys is returned by [Service.Keys], [Service.RotateKey] and [Service.RevokeKey]
+// ErrNoKeys is returned by [Admin.Keys], [Admin.RotateKey] and [Admin.RevokeKey]
 // if tokens are signed with a shared secret.
 var ErrNoKeys = errors.New("stepkey: tokens are signed with Config.SharedSecret; there are no keys to manage")
 
 // Keys lists the signing keys, the newest first.
-func (s *Service) Keys(ctx context.Context) ([]KeyInfo, error) {
-	if !s.keys.Stored() {
+func (a *Admin) Keys(ctx context.Context) ([]KeyInfo, error) {
+	if !a.service.keys.Stored() {
 		return nil, ErrNoKeys
 	}
-	listed, err := s.keys.List(ctx)
+	listed, err := a.service.keys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -66,21 +66,20 @@ func (s *Service) Keys(ctx context.Context) ([]KeyInfo, error) {
 
 // RotateKey publishes a key that signs KeyLead from now. It does nothing if such a key
 // is published already.
-func (s *Service) RotateKey(ctx context.Context) error {
-	if !s.keys.Stored() {
+func (a *Admin) RotateKey(ctx context.Context) error {
+	if !a.service.keys.Stored() {
 		return ErrNoKeys
 	}
-	return s.keys.Rotate(ctx)
+	return a.service.keys.Rotate(ctx)
 }
 
 // RevokeKey stops a key for good, or returns ErrNotFound. This instance stops accepting
 // its signatures at once, the others within 15 seconds, and services that verify by
-// themselves when they next fetch the public keys. Everybody who holds a token that it
-// signed has to refresh or to sign in again. If it was the current key, a new one signs
-// at once.
-func (s *Service) RevokeKey(ctx context.Context, id string) error {
-	if !s.keys.Stored() {
+// themselves when they next fetch the public keys. Clients that hold a token signed by it have
+// to refresh or to sign in again. If it was the current key, a new one signs at once.
+func (a *Admin) RevokeKey(ctx context.Context, id string) error {
+	if !a.service.keys.Stored() {
 		return ErrNoKeys
 	}
-	return s.keys.Revoke(ctx, id)
+	return a.service.keys.Revoke(ctx, id)
 }
