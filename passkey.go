@@ -1,7 +1,6 @@
 package stepkey
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,11 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/stepkey/stepkey/internal/aaguid"
 	"github.com/stepkey/stepkey/internal/ceremony"
-	"github.com/stepkey/stepkey/storage"
 )
 
 // MaxPasskeys is how many passkeys a user may have.
@@ -116,28 +112,4 @@ func findPasskey(passkeys []Passkey, credentialID []byte) (Passkey, bool) {
 		}
 	}
 	return Passkey{}, false
-}
-
-// usePasskey stores what a verification changes of a passkey, and reports whether it
-// was stored, as Tx.UsePasskey does.
-func (s *Service) usePasskey(
-	ctx context.Context, tx storage.Tx, p Passkey, sessionID uuid.UUID, asserted ceremony.Asserted, now time.Time,
-) (bool, error) {
-	used, err := tx.UsePasskey(ctx, storage.PasskeyUse{
-		PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now, BackupChanged: asserted.BackupChanged,
-	})
-	if err != nil || !used || !asserted.BackupChanged {
-		return used, err
-	}
-	return true, s.record(ctx, tx, Event{
-		Kind: storage.EventBackupChanged, UserID: p.UserID, SessionID: sessionID, PasskeyID: p.ID, Reason: backupReason(asserted),
-	}, now)
-}
-
-// backupReason is the reason of an EventBackupChanged.
-func backupReason(asserted ceremony.Asserted) string {
-	if asserted.BackupEligible() {
-		return "can_be_synced"
-	}
-	return "cannot_be_synced"
 }

@@ -130,7 +130,8 @@ func (s *Service) takeLogInChallenge(
 	return key, state, state.UnmarshalBinary(stored)
 }
 
-// refuseLogIn records why, where the passkey is known. Nobody's is no event of anybody's.
+// refuseLogIn is refuseResponse for a sign-in with a passkey alone. Without a session there is
+// nothing to end, and a passkey that nobody has is recorded for nobody.
 func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now time.Time) error {
 	var refusal *ceremony.Error
 	if !errors.As(cause, &refusal) {
@@ -178,19 +179,14 @@ func (s *Service) startFullSession(
 	if err != nil {
 		return Grant{}, err
 	}
-	used := false
 	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		if _, err := stillSignsIn(ctx, tx, u); err != nil {
 			return nil, err
 		}
-		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
+		if err := s.usePasskey(ctx, tx, key, p, session.ID, asserted, now); err != nil {
 			return nil, err
 		}
-		used, err = s.usePasskey(ctx, tx, p, session.ID, asserted, now)
-		if err != nil || !used {
-			return nil, err
-		}
-		if err := s.settle(ctx, tx, u, session, now); err != nil {
+		if err := s.afterPasskeyProof(ctx, tx, u, session, now); err != nil {
 			return nil, err
 		}
 		return s.beginSession(ctx, tx, session, p.ID, replaced, now)
@@ -201,10 +197,7 @@ func (s *Service) startFullSession(
 		return Grant{}, ErrVerificationFailed
 	}
 	if err != nil {
-		return Grant{}, err
-	}
-	if !used {
-		return Grant{}, s.refuseLogIn(ctx, p, counterRefusal, now)
+		return Grant{}, s.refuseLogIn(ctx, p, err, now)
 	}
 	return g, nil
 }

@@ -110,22 +110,6 @@ func (s *Service) startRecovered(
 	return session, ended, s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.RecoveryUsed, session, now))
 }
 
-// settle is for when somebody has proved a passkey: that ends a recovery, of whomever.
-// In a session that began with the password it also shows that the password of now is
-// the owner's.
-func (s *Service) settle(ctx context.Context, tx storage.Tx, u User, session Session, now time.Time) error {
-	if u.PasswordByMail && !session.PasswordAt.IsZero() {
-		if err := tx.TrustPassword(ctx, u.ID); err != nil {
-			return err
-		}
-	}
-	if pendingRecovery(u, now) == nil {
-		return nil
-	}
-	_, err := s.cancelRecovery(ctx, tx, outbox.NoticeOf(mail.RecoveryCancelled, session, now))
-	return err
-}
-
 // cancelRecovery makes void what was begun to get back into the account, and tells so
 // if there was anything.
 func (s *Service) cancelRecovery(ctx context.Context, tx storage.Tx, n outbox.Notice) (cancelled bool, err error) {

@@ -3,12 +3,81 @@ package stepkey
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
+	"github.com/stepkey/stepkey/storage"
+	"github.com/stepkey/stepkey/token"
 )
+
+// refuseResponse turns the ceremony's refusal of a response in a session into the error for the
+// client, and records why. A session with too many refusals ends. Any other cause is returned as
+// it is.
+func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passkey, cause error, now time.Time) error {
+	var refusal *ceremony.Error
+	if !errors.As(cause, &refusal) {
+		return cause
+	}
+	explainCause(ctx, cause, a.User.ID)
+	if refusal.Kind == ceremony.Malformed {
+		return ErrInvalidRequest
+	}
+	kind := storage.EventPasskeyRefused
+	if refusal.Reason == ceremony.ReasonCounter {
+		kind = storage.EventCounterRegression
+	}
+	exhausted, err := s.tooManyFailures(ctx, a, now)
+	if err != nil {
+		return err
+	}
+	tell := s.tellsPasskeyFailed(ctx, a, now)
+	err = s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
+		e := Event{
+			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
+		}
+		if tell {
+			if err := s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.PasskeyFailed, a.Session, now)); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.record(ctx, tx, e, now); err != nil || !exhausted {
+			return nil, err
+		}
+		return s.endIn(ctx, tx, storage.EndSessions{
+			UserID: a.User.ID, Only: a.Session.ID, At: now, Reason: storage.EndedByFailures,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return ErrVerificationFailed
+}
+
+// tooManyFailures counts a refused response, and reports whether the session has used up its
+// number of them. Signatures cannot be guessed, so a client that goes on trying is after
+// something else.
+func (s *Service) tooManyFailures(ctx context.Context, a storage.Account, now time.Time) (bool, error) {
+	err := s.throttle.Charge(ctx, throttle.Verifications, a.Session.ID, now)
+	var limited *RateLimitedError
+	if errors.As(err, &limited) {
+		return true, nil
+	}
+	return false, err
+}
+
+// tellsPasskeyFailed reports whether the owner is notified of a refused response: the first in
+// an hour, in a session that has proved the password and no passkey (OWASP ASVS 6.3.5).
+func (s *Service) tellsPasskeyFailed(ctx context.Context, a storage.Account, now time.Time) bool {
+	if a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
+		return false
+	}
+	return s.mayNotify(ctx, a.User.ID, mail.PasskeyFailed, now)
+}
 
 // RecordRefusedCeremony records that an answer of r.UserID was refused, so that an
 // operator can say why a passkey does not work. A user has one record for each

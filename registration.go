@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +11,6 @@ import (
 	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 	"github.com/stepkey/stepkey/webauthn"
 )
 
@@ -134,70 +132,6 @@ func (s *Service) addPasskey(
 		}, now)
 	})
 	return p, err
-}
-
-// refuseResponse turns the ceremony's judgement into a refusal and records why. A
-// session with too many of them ends.
-func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passkey, cause error, now time.Time) error {
-	var refusal *ceremony.Error
-	if !errors.As(cause, &refusal) {
-		return cause
-	}
-	explainCause(ctx, cause, a.User.ID)
-	if refusal.Kind == ceremony.Malformed {
-		return ErrInvalidRequest
-	}
-	kind := storage.EventPasskeyRefused
-	if refusal.Reason == ceremony.ReasonCounter {
-		kind = storage.EventCounterRegression
-	}
-	exhausted, err := s.tooManyFailures(ctx, a, now)
-	if err != nil {
-		return err
-	}
-	tell := s.tellsPasskeyFailed(ctx, a, now)
-	err = s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
-		e := Event{
-			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
-		}
-		if tell {
-			if err := s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.PasskeyFailed, a.Session, now)); err != nil {
-				return nil, err
-			}
-		}
-		if err := s.record(ctx, tx, e, now); err != nil || !exhausted {
-			return nil, err
-		}
-		return s.endIn(ctx, tx, storage.EndSessions{
-			UserID: a.User.ID, Only: a.Session.ID, At: now, Reason: storage.EndedByFailures,
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return ErrVerificationFailed
-}
-
-// tooManyFailures counts a response that did not hold, and reports whether the session
-// has used up its number of them. Signatures cannot be guessed; who goes on trying is
-// after something else.
-func (s *Service) tooManyFailures(ctx context.Context, a storage.Account, now time.Time) (bool, error) {
-	err := s.throttle.Charge(ctx, throttle.Verifications, a.Session.ID, now)
-	var limited *RateLimitedError
-	if errors.As(err, &limited) {
-		return true, nil
-	}
-	return false, err
-}
-
-// tellsPasskeyFailed reports whether the owner is to be told of a response that did not
-// hold: the first in an hour, of somebody who has the password and, as far as is known,
-// no passkey (OWASP ASVS 6.3.5).
-func (s *Service) tellsPasskeyFailed(ctx context.Context, a storage.Account, now time.Time) bool {
-	if a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
-		return false
-	}
-	return s.mayNotify(ctx, a.User.ID, mail.PasskeyFailed, now)
 }
 
 func ceremonyUser(u User) ceremony.User {

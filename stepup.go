@@ -2,6 +2,8 @@ package stepkey
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
@@ -16,6 +18,22 @@ type (
 	RequestOptions    = webauthn.RequestOptions
 	AssertionResponse = webauthn.AuthenticationResponse
 )
+
+// stepUpState is what is kept of a step-up between its two halves.
+type stepUpState struct {
+	Assertion []byte        `json:"assertion"`
+	Action    *token.Action `json:"action,omitempty"`
+}
+
+func (s stepUpState) marshal() ([]byte, error) { return json.Marshal(s) }
+
+func (s *stepUpState) unmarshal(stored []byte) (ceremony.AssertionState, error) {
+	var assertion ceremony.AssertionState
+	if err := json.Unmarshal(stored, s); err != nil {
+		return assertion, fmt.Errorf("stepkey: stored step-up: %w", err)
+	}
+	return assertion, assertion.UnmarshalBinary(s.Assertion)
+}
 
 // BeginStepUp begins a passkey verification. A user without passkeys gets
 // ErrNoPasskeys, and never an empty list of allowed ones, which devices take to
@@ -105,20 +123,15 @@ func (s *Service) elevate(
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
 	session.FullHardware = p.Credential.HardwareBound()
 	session.ExpiresAt = raisedExpiry(session, now)
-	used := false
 	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
-		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
-			return err
-		}
-		used, err = s.usePasskey(ctx, tx, p, session.ID, asserted, now)
-		if err != nil || !used {
+		if err := s.usePasskey(ctx, tx, key, p, session.ID, asserted, now); err != nil {
 			return err
 		}
 		session.Generation, err = tx.ElevateSession(ctx, session)
 		if err != nil {
 			return unauthorizedIfMissing(err)
 		}
-		if err := s.settle(ctx, tx, a.User, session, now); err != nil {
+		if err := s.afterPasskeyProof(ctx, tx, a.User, session, now); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, Event{
@@ -126,10 +139,7 @@ func (s *Service) elevate(
 		}, now)
 	})
 	if err != nil {
-		return Grant{}, err
-	}
-	if !used {
-		return Grant{}, s.refuseResponse(ctx, a, p, counterRefusal, now)
+		return Grant{}, s.refuseResponse(ctx, a, p, err, now)
 	}
 	s.lowered.Raised(session.ID)
 	return s.grant(a.User, session, true, now)

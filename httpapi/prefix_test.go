@@ -161,7 +161,7 @@ func TestLinksLeadBelowThePrefix(t *testing.T) {
 		t.Fatalf("%d mails, %v", len(box.mails), err)
 	}
 	follow("the mail", regexp.MustCompile(`http\S+#[\w-]{43}`).FindString(box.mails[0].Text), stepkey.PathConfirmEmail)
-	link, err := service.MakeRecoveryLink(t.Context(), user.ID, time.Hour)
+	link, err := service.Admin().MakeRecoveryLink(t.Context(), user.ID, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
