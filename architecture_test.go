@@ -28,7 +28,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/mail /internal/origin /internal/outbox /internal/pages /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
+		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/importing /internal/mail /internal/origin /internal/outbox /internal/pages /internal/passkeyname /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -46,6 +46,8 @@ func TestDependencyDirection(t *testing.T) {
 		{"/webauthn", "", []string{http, "database/sql"}},
 		{"/internal/content", "", []string{"database/sql"}},
 		{"/internal/gcra", "", []string{http, "database/sql"}},
+		{"/internal/importing", "/internal/aaguid /internal/ceremony /internal/mail /internal/origin /internal/passkeyname /internal/password /internal/username /storage /token /webauthn", []string{"database/sql"}},
+		{"/internal/passkeyname", "/internal/aaguid /storage /token", []string{http, "database/sql"}},
 		{"/internal/mail", "/storage /token", []string{http, "database/sql"}},
 		{"/internal/outbox", "/internal/mail /internal/pages /internal/secret /storage /token", []string{http, "database/sql"}},
 		{"/internal/pages", "", []string{http}},

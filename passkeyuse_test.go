@@ -18,7 +18,9 @@ func (s usedMeanwhile) InTx(ctx context.Context, fn func(storage.Tx) error) erro
 
 type usedMeanwhileTx struct{ storage.Tx }
 
-func (usedMeanwhileTx) UsePasskey(context.Context, storage.PasskeyUse) (bool, error) { return false, nil }
+func (usedMeanwhileTx) UsePasskey(context.Context, storage.PasskeyUse) (bool, error) {
+	return false, nil
+}
 
 // A verified response whose passkey was used or deleted before it could be stored is refused in
 // every use-case like one with a counter that did not grow, and yields nothing.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/importing"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -82,9 +82,21 @@ func portable(r storage.UserRecord) PortableUser {
 	return u
 }
 
-func (p PortablePasskey) credential() ceremony.Credential {
-	return ceremony.Credential{
-		ID: p.CredentialID, PublicKey: p.PublicKey, SignCount: uint32(p.SignCount), Flags: p.Flags,
-		Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
+// importing returns the user as package importing takes one.
+func (u PortableUser) importing() importing.User {
+	sent := importing.User{Record: storage.UserRecord{Email: u.Email, User: User{
+		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, PasswordByMail: u.PasswordByMail,
+		PasswordStopped: u.PasswordStopped, Handle: u.Handle, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
+	}}}
+	for _, p := range u.Passkeys {
+		sent.SignCounts = append(sent.SignCounts, p.SignCount)
+		sent.Record.Passkeys = append(sent.Record.Passkeys, Passkey{
+			ID: p.ID, Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt, UsableFrom: p.UsableFrom,
+			Credential: storage.Credential{
+				ID: p.CredentialID, PublicKey: p.PublicKey, Flags: p.Flags,
+				Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
+			},
+		})
 	}
+	return sent
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/outbox"
+	"github.com/stepkey/stepkey/internal/passkeyname"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/webauthn"
@@ -80,7 +81,7 @@ func (s *Service) FinishRegistration(
 		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
 	}
 	if name == "" {
-		name = defaultName(credential, a.Session.Client.Device)
+		name = passkeyname.Default(credential, a.Session.Client.Device)
 	}
 	return s.addPasskey(ctx, c, a, key, credential, name, now)
 }
@@ -111,7 +112,7 @@ func (s *Service) addPasskey(
 		if err := mayAddPasskey(locked, c, now); err != nil {
 			return err
 		}
-		p.Name, p.UsableFrom = numbered(name, locked.Passkeys), s.waitOf(locked, now)
+		p.Name, p.UsableFrom = passkeyname.Distinct(name, locked.Passkeys), s.waitOf(locked, now)
 		if err := tx.CreatePasskey(ctx, p); err != nil {
 			return err
 		}

@@ -72,8 +72,8 @@ import (
 // default of WebAuthn Level 3 §15.1.
 const DefaultTimeout = 5 * time.Minute
 
-// maxUserHandle is the limit of WebAuthn Level 3 §5.4.3 in bytes.
-const maxUserHandle = 64
+// MaxUserHandle is how many bytes a user handle may have (WebAuthn Level 3 §5.4.3).
+const MaxUserHandle = 64
 
 // Config describes the relying party.
 type Config struct {
@@ -166,7 +166,7 @@ type User struct {
 }
 
 func (u User) check() error {
-	if len(u.Handle) == 0 || len(u.Handle) > maxUserHandle {
+	if len(u.Handle) == 0 || len(u.Handle) > MaxUserHandle {
 		return errors.New("ceremony: a user handle has 1 to 64 bytes")
 	}
 	return nil

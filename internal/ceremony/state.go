@@ -113,7 +113,7 @@ func (s AssertionState) offers(id []byte) bool {
 // appendState encodes what both states begin with: the tag, the challenge, and
 // the user handle behind its length.
 func appendState(tag byte, challenge, handle []byte) ([]byte, error) {
-	if len(challenge) != challengeSize || len(handle) == 0 || len(handle) > maxUserHandle {
+	if len(challenge) != challengeSize || len(handle) == 0 || len(handle) > MaxUserHandle {
 		return nil, errState
 	}
 	data := append([]byte{tag}, challenge...)
@@ -128,7 +128,7 @@ func cutState(tag byte, data []byte) (challenge, handle, rest []byte, err error)
 	challenge, rest = data[1:1+challengeSize], data[1+challengeSize:]
 	n := int(rest[0])
 	rest = rest[1:]
-	if n == 0 || n > maxUserHandle || len(rest) < n {
+	if n == 0 || n > MaxUserHandle || len(rest) < n {
 		return nil, nil, nil, errState
 	}
 	return bytes.Clone(challenge), bytes.Clone(rest[:n]), rest[n:], nil

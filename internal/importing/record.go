@@ -1,0 +1,190 @@
+package importing
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/passkeyname"
+	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/internal/username"
+	"github.com/stepkey/stepkey/storage"
+)
+
+// prepare checks a user and fills in what is missing. Problems with the user are in the result;
+// the error is of randomness that fails.
+func (im *Importer) prepare(u User, now time.Time) (pendingUser, error) {
+	canonical, problem := im.checkUser(u.Record)
+	if problem != "" {
+		return pendingUser{result: Result{Status: storage.ImportLeftOut, Problem: problem}}, nil
+	}
+	sent := u.Record.User
+	p := pendingUser{record: storage.UserRecord{User: storage.User{
+		ID: sent.ID, Username: strings.TrimSpace(sent.Username), CanonicalName: canonical,
+		PasswordHash: sent.PasswordHash, PasswordVersion: 1, PasswordByMail: sent.PasswordByMail,
+		PasswordStopped: sent.PasswordStopped, Handle: sent.Handle,
+		CreatedAt: stored(sent.CreatedAt, now), DisabledAt: storedOrNil(sent.DisabledAt),
+	}}}
+	if sent.PasswordByMail {
+		// An export does not say when it was set, so the cool-off starts again here.
+		p.record.User.PasswordByMailAt = &now
+	}
+	if len(sent.Handle) == 0 {
+		// The longest there may be, which WebAuthn Level 3 §14.6.1 recommends.
+		p.record.User.Handle = make([]byte, ceremony.MaxUserHandle)
+		if _, err := io.ReadFull(im.Random, p.record.User.Handle); err != nil {
+			return pendingUser{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
+		}
+	}
+	p.record.Email, p.result.Email = checkEmail(u.Record.Email)
+	for i, sent := range u.Record.Passkeys {
+		passkey, problem := im.checkPasskey(sent, u.SignCounts[i], len(p.record.Passkeys))
+		if problem != "" {
+			p.result.leaveOut(i, problem)
+			continue
+		}
+		passkey.UserID, passkey.CreatedAt = p.record.User.ID, stored(sent.CreatedAt, now)
+		if passkey.ID == uuid.Nil {
+			id, err := im.newID()
+			if err != nil {
+				return pendingUser{}, err
+			}
+			passkey.ID = id
+		}
+		p.record.Passkeys = append(p.record.Passkeys, passkey)
+		p.indexes = append(p.indexes, i)
+	}
+	return p, nil
+}
+
+// checkUser checks everything but the passkeys. Uniqueness comes last: a user who is left out
+// for another reason takes no id, name or handle from the users that follow.
+func (im *Importer) checkUser(r storage.UserRecord) (canonical string, problem storage.ImportProblem) {
+	u := r.User
+	if u.ID == uuid.Nil {
+		return "", storage.ProblemID
+	}
+	canonical, ok := username.Canonical(u.Username)
+	if !ok {
+		return "", storage.ProblemUsername
+	}
+	if problem := hashProblem(u.PasswordHash); problem != "" {
+		return "", problem
+	}
+	if len(u.Handle) > ceremony.MaxUserHandle {
+		return "", storage.ProblemHandle
+	}
+	if len(u.Handle) == 0 && len(r.Passkeys) > 0 {
+		return "", storage.ProblemHandleMissing
+	}
+	if !im.first("id", u.ID[:]) {
+		return "", storage.ProblemIDTwice
+	}
+	if !im.first("name", []byte(canonical)) {
+		return "", storage.ProblemUsernameTwice
+	}
+	if len(u.Handle) > 0 && !im.first("handle", u.Handle) {
+		return "", storage.ProblemHandleTwice
+	}
+	return canonical, ""
+}
+
+func hashProblem(hash string) storage.ImportProblem {
+	switch err := password.Check(hash); {
+	case err == nil:
+		return ""
+	case errors.Is(err, password.ErrExcessive):
+		return storage.ProblemHashExcessive
+	case errors.Is(err, password.ErrUnsupported):
+		return storage.ProblemHashUnsupported
+	default:
+		return storage.ProblemHashMalformed
+	}
+}
+
+// checkEmail returns the address as it is stored. An address without the time of its
+// confirmation may be somebody else's, and whoever reads its mail could set a new password.
+func checkEmail(sent *storage.ConfirmedEmail) (*storage.ConfirmedEmail, storage.ImportProblem) {
+	if sent == nil {
+		return nil, ""
+	}
+	if err := mail.CheckAddress(sent.Address); err != nil {
+		return nil, storage.ProblemEmail
+	}
+	if sent.ConfirmedAt.IsZero() {
+		return nil, storage.ProblemEmailUnconfirmed
+	}
+	return &storage.ConfirmedEmail{Address: sent.Address, ConfirmedAt: stored(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
+}
+
+// checkPasskey checks a passkey of a user of whom so many passkeys passed before.
+func (im *Importer) checkPasskey(sent storage.Passkey, signCount int64, before int) (storage.Passkey, storage.ImportProblem) {
+	if before == im.MaxPasskeys {
+		return storage.Passkey{}, storage.ProblemTooManyPasskeys
+	}
+	if signCount < 0 || signCount > math.MaxUint32 {
+		return storage.Passkey{}, storage.ProblemSignCount
+	}
+	sent.Credential.SignCount = uint32(signCount)
+	credential, err := ceremony.Adopt(sent.Credential)
+	if err != nil {
+		return storage.Passkey{}, credentialProblem(err)
+	}
+	if !im.first("credential id", credential.ID) || sent.ID != uuid.Nil && !im.first("passkey", sent.ID[:]) {
+		return storage.Passkey{}, storage.ProblemCredentialIDTwice
+	}
+	return storage.Passkey{
+		ID: sent.ID, Credential: credential, Name: passkeyname.Imported(sent.Name), LastUsedAt: storedOrNil(sent.LastUsedAt),
+		UsableFrom: storedOrNil(sent.UsableFrom),
+	}, ""
+}
+
+func credentialProblem(err error) storage.ImportProblem {
+	var refusal *ceremony.Error
+	if !errors.As(err, &refusal) {
+		return storage.ProblemPublicKey
+	}
+	switch refusal.Reason {
+	case ceremony.ReasonCredentialID:
+		return storage.ProblemCredentialID
+	case ceremony.ReasonBackupFlags, ceremony.ReasonAttestation:
+		return storage.ProblemFlags
+	default:
+		return storage.ProblemPublicKey
+	}
+}
+
+// first reports whether value did not occur before in this import as a value of that kind.
+func (im *Importer) first(kind string, value []byte) bool {
+	sum := sha256.Sum256(append([]byte(kind+"\x00"), value...))
+	digest := [16]byte(sum[:])
+	if _, seen := im.seen[digest]; seen {
+		return false
+	}
+	im.seen[digest] = struct{}{}
+	return true
+}
+
+// stored returns t as stores keep times, or now if t is zero.
+func stored(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return now
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+func storedOrNil(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := stored(*t, *t)
+	return &u
+}

@@ -1,0 +1,90 @@
+// Package passkeyname decides what passkeys are called.
+package passkeyname
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stepkey/stepkey/internal/aaguid"
+	"github.com/stepkey/stepkey/storage"
+)
+
+// MaxLength is how many characters a name may have.
+const MaxLength = 64
+
+const (
+	// unnamed is the name of a passkey about which nothing is known.
+	unnamed = "Passkey"
+
+	securityKey = "Security key"
+)
+
+// Clean returns the name that a client sent without control and invisible formatting
+// characters, trimmed. The name may be empty. It reports false for a text that is no UTF-8 or
+// longer than MaxLength.
+func Clean(sent string) (name string, ok bool) {
+	if !utf8.ValidString(sent) {
+		return "", false
+	}
+	name = visible(sent)
+	if utf8.RuneCountInString(name) > MaxLength {
+		return "", false
+	}
+	return name, true
+}
+
+// Imported returns a name for a passkey that was called sent elsewhere. A name is no reason to
+// refuse a passkey: a long one is cut.
+func Imported(sent string) string {
+	shown := []rune(visible(strings.ToValidUTF8(sent, "")))
+	if name := visible(string(shown[:min(len(shown), MaxLength)])); name != "" {
+		return name
+	}
+	return unnamed
+}
+
+// Default returns the name of a new passkey to which its owner gave none: its provider, which
+// people recognise, or else the kind of authenticator if it can be plugged in or held to a
+// reader, or else device, which describes the browser and system of the session.
+func Default(c storage.Credential, device string) string {
+	onKey := slices.Contains(c.Transports, "usb") || slices.Contains(c.Transports, "nfc")
+	switch provider := aaguid.Name(c.AAGUID); {
+	case provider != "":
+		return provider
+	case onKey:
+		return securityKey
+	case device != "" && device != storage.UnknownDevice:
+		return device
+	default:
+		return unnamed
+	}
+}
+
+// Distinct returns name, with the smallest number from 2 on that makes it differ from the names
+// of taken if one of those has it. The result is not longer than MaxLength.
+func Distinct(name string, taken []storage.Passkey) string {
+	isTaken := func(name string) bool {
+		return slices.ContainsFunc(taken, func(p storage.Passkey) bool { return p.Name == name })
+	}
+	candidate := name
+	for n := 2; isTaken(candidate); n++ {
+		suffix := " " + strconv.Itoa(n)
+		short := []rune(name)
+		short = short[:min(len(short), MaxLength-len(suffix))]
+		candidate = strings.TrimSpace(string(short)) + suffix
+	}
+	return candidate
+}
+
+// visible is a text without control and invisible formatting characters, trimmed.
+func visible(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text))
+}
