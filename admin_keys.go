@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/stepkey/stepkey/internal/tokens"
@@ -41,10 +40,6 @@ type KeyInfo struct {
 	CreatedAt   time.Time
 	ActivatesAt time.Time
 }
-
-// ErrNoKeys is returned by [Admin.Keys], [Admin.RotateKey] and [Admin.RevokeKey]
-// if tokens are signed with a shared secret.
-var ErrNoKeys = errors.New("stepkey: tokens are signed with Config.SharedSecret; there are no keys to manage")
 
 // Keys lists the signing keys, the newest first.
 func (a *Admin) Keys(ctx context.Context) ([]KeyInfo, error) {

@@ -1,13 +1,6 @@
 package stepkey
 
-import (
-	"github.com/stepkey/stepkey/internal/tokens"
-	"github.com/stepkey/stepkey/token"
-)
-
-// ErrEndedUnknown is returned if the store has not been read recently enough to say
-// which sessions have ended. A guard then answers 503.
-var ErrEndedUnknown = tokens.ErrEndedUnknown
+import "github.com/stepkey/stepkey/token"
 
 // Ended reports whether the session of a token has ended before the token expires, as
 // far as this instance knows, which is up to half a second behind the others. It returns

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -99,6 +100,14 @@ var (
 	ErrChallengeExpired = storage.ErrChallengeExpired
 )
 
+// ErrEndedUnknown is returned if the store has not been read recently enough to say
+// which sessions have ended. A guard then answers 503.
+var ErrEndedUnknown = tokens.ErrEndedUnknown
+
+// ErrNoKeys is returned by [Admin.Keys], [Admin.RotateKey] and [Admin.RevokeKey]
+// if tokens are signed with a shared secret.
+var ErrNoKeys = errors.New("stepkey: tokens are signed with Config.SharedSecret; there are no keys to manage")
+
 // The refusals of a new password.
 var (
 	ErrPasswordTooShort         = password.ErrTooShort
@@ -128,6 +137,15 @@ type PasskeyWaitsError struct{ Until time.Time }
 // Error implements error.
 func (e *PasskeyWaitsError) Error() string {
 	return fmt.Sprintf("stepkey: the passkey works from %s", e.Until.Format(time.RFC3339))
+}
+
+// ResetTooRecentError says that the password was set by mail a short while ago, and from
+// when the call is possible.
+type ResetTooRecentError struct{ Until time.Time }
+
+// Error implements error.
+func (e *ResetTooRecentError) Error() string {
+	return fmt.Sprintf("stepkey: the password was reset by mail; possible from %s", e.Until.Format(time.RFC3339))
 }
 
 // RateLimitedError is returned to a client that has tried too often.

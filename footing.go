@@ -1,7 +1,6 @@
 package stepkey
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/stepkey/stepkey/storage"
@@ -21,15 +20,6 @@ import (
 // device from before the reset: the cookie may be on a shared computer, and a second reset
 // would turn one from after the first into such a one. A verified passkey ends both. A new
 // reset begins a new cool-off.
-
-// ResetTooRecentError says that the password was set by mail a short while ago, and from
-// when the call is possible.
-type ResetTooRecentError struct{ Until time.Time }
-
-// Error implements error.
-func (e *ResetTooRecentError) Error() string {
-	return fmt.Sprintf("stepkey: the password was reset by mail; possible from %s", e.Until.Format(time.RFC3339))
-}
 
 // restsOnMailbox reports whether the account stands on its mailbox alone, and until when.
 func (s *Service) restsOnMailbox(a storage.Account, now time.Time) (until time.Time, rests bool) {

@@ -3,8 +3,6 @@ package stepkey
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +11,6 @@ import (
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // LogInRequest is a try to sign in. Refresh and Client are for the session that it starts.
@@ -117,7 +114,7 @@ func (s *Service) userForLogIn(ctx context.Context, username string) (u User, kn
 
 func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, attempt *throttle.Attempt, before *[tokens.DeviceNonceBytes]byte) (Grant, error) {
 	now := s.now()
-	session, err := s.newSession(u, try, now)
+	session, err := s.newSession(u, try.Refresh, try.Client, now)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -154,45 +151,6 @@ func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, at
 	return g, nil
 }
 
-// beginSession adds a session that began with that passkey, or with the password, and
-// ends the one that it replaces, and those that are too many: first the ones in which no
-// passkey was verified, so that somebody who has only the password cannot sign the owner
-// out by signing in.
-func (s *Service) beginSession(
-	ctx context.Context, tx storage.Tx, session Session, passkeyID uuid.UUID, replaced *Session, now time.Time,
-) ([]uuid.UUID, error) {
-	if err := tx.CreateSession(ctx, session); err != nil {
-		return nil, err
-	}
-	e := Event{Kind: storage.EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: passkeyID}
-	if err := s.record(ctx, tx, e, now); err != nil {
-		return nil, err
-	}
-	ended, err := s.endReplaced(ctx, tx, replaced, now)
-	if err != nil {
-		return nil, err
-	}
-	which := storage.EndSessions{
-		UserID: session.UserID, Keep: MaxSessions - 1, Except: session.ID, At: now, Reason: storage.EndedByLimit,
-	}
-	if session.Refresh == RefreshNone {
-		which.Keep, which.Plain = MaxPlainSessions-1, true
-	}
-	tooMany, err := s.endIn(ctx, tx, which)
-	return append(ended, tooMany...), err
-}
-
-// stillSignsIn refuses a login whose password was changed, or whose user was disabled or
-// deleted, since it was compared. The lock has whoever does so come before this session,
-// or find and end it: otherwise its token would pass guards that check no database.
-func stillSignsIn(ctx context.Context, tx storage.Tx, compared User) (User, error) {
-	u, err := tx.LockUser(ctx, compared.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && (!u.Active() || u.PasswordVersion != compared.PasswordVersion) {
-		return User{}, ErrInvalidCredentials
-	}
-	return u, err
-}
-
 // dropReset voids the link for a new password if the device that asked for it signs in: its
 // owner has remembered the old one. A sign-in elsewhere leaves the link good, because it may
 // be a thief's, who could otherwise sign in again and again to keep the owner from ever
@@ -210,27 +168,4 @@ func (s *Service) dropReset(ctx context.Context, tx storage.Tx, u User, devices 
 		return nil
 	}
 	return tx.DropLinkAskedBy(ctx, u.ID, storage.LinkResetPassword, digest)
-}
-
-func (s *Service) newSession(u User, try LogInRequest, now time.Time) (Session, error) {
-	id, err := s.newID()
-	if err != nil {
-		return Session{}, err
-	}
-	session := Session{
-		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion,
-		Client:     Client{Device: try.Client.Device, Network: try.Client.Network},
-		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
-		ExpiresAt: now.Add(token.Lifetime), Refresh: try.Refresh,
-	}
-	if try.Refresh == RefreshNone {
-		return session, nil
-	}
-	session.ExpiresAt = now.Add(SessionLifetime)
-	session.Generation = 1
-	session.Salt = make([]byte, tokens.RefreshSaltBytes)
-	if _, err := io.ReadFull(s.random, session.Salt); err != nil {
-		return Session{}, fmt.Errorf("stepkey: draw a salt: %w", err)
-	}
-	return session, nil
 }

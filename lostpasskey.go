@@ -90,30 +90,6 @@ func (s *Service) goOnRecovering(
 	return *pending, true, nil
 }
 
-// beginRecovery has a recovery wait and queues all that is told about it. Notices that
-// lie in the future are handed out when their time has come.
-func (s *Service) beginRecovery(
-	ctx context.Context, tx storage.Tx, a storage.Account, from Client, now time.Time,
-) (*PendingRecovery, error) {
-	p := PendingRecovery{StartedAt: now, ReadyAt: now.Add(RecoveryWait)}
-	if err := tx.BeginRecovery(ctx, a.User.ID, p); err != nil {
-		return nil, err
-	}
-	e := Event{Kind: storage.EventRecoveryStarted, UserID: a.User.ID, SessionID: a.Session.ID}
-	if err := s.record(ctx, tx, e, now); err != nil {
-		return nil, err
-	}
-	n := outbox.Notice{Kind: mail.RecoveryStarted, UserID: a.User.ID, At: now, Client: from, Until: p.ReadyAt}
-	for _, after := range []time.Duration{0, 24 * time.Hour, 48 * time.Hour} {
-		n.Wait = after
-		if err := s.outbox.Notify(ctx, tx, n); err != nil {
-			return nil, err
-		}
-	}
-	n.Kind, n.Wait, n.Until = mail.RecoveryReady, RecoveryWait, p.ReadyAt.Add(RecoveryReadyFor)
-	return &p, s.outbox.Notify(ctx, tx, n)
-}
-
 // CancelRecovery makes void what was begun to get back into the account. On an account with
 // a passkey that works it takes a passkey verification not older than FullWindow
 // (StepUpRequiredError), and that verification has stopped the recovery already. Somebody

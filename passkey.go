@@ -55,3 +55,7 @@ func findPasskey(passkeys []Passkey, credentialID []byte) (Passkey, bool) {
 	}
 	return Passkey{}, false
 }
+
+func ceremonyUser(u User) ceremony.User {
+	return ceremony.User{Handle: u.Handle, Name: u.Username, DisplayName: u.Username}
+}

@@ -162,7 +162,7 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 func (s *Service) startFullSession(
 	ctx context.Context, u User, p Passkey, key storage.ChallengeKey, asserted ceremony.Asserted, try PasskeyLogInRequest, now time.Time,
 ) (Grant, error) {
-	session, err := s.newSession(u, LogInRequest{Refresh: try.Refresh, Client: try.Client}, now)
+	session, err := s.newSession(u, try.Refresh, try.Client, now)
 	if err != nil {
 		return Grant{}, err
 	}

@@ -78,16 +78,11 @@ func pendingRecovery(u User, now time.Time) *PendingRecovery {
 func (s *Service) startRecovered(
 	ctx context.Context, tx storage.Tx, u User, by storage.RecoveryProof, from Client, now time.Time,
 ) (Session, []uuid.UUID, error) {
-	id, err := s.newID()
+	session, err := s.newSession(u, RefreshNone, from, now)
 	if err != nil {
 		return Session{}, nil, err
 	}
-	session := Session{
-		ID: id, UserID: u.ID, PasswordVersion: u.PasswordVersion,
-		Client:     Client{Device: from.Device, Network: from.Network},
-		PasswordAt: now, CreatedAt: now, LastSeenAt: now, RotatedAt: now,
-		ExpiresAt: now.Add(RecoveryLifetime), RecoveredBy: by,
-	}
+	session.ExpiresAt, session.RecoveredBy = now.Add(RecoveryLifetime), by
 	ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: u.ID, At: now, Reason: storage.EndedByRecovery})
 	if err != nil {
 		return Session{}, nil, err
@@ -103,11 +98,35 @@ func (s *Service) startRecovered(
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return Session{}, nil, err
 	}
-	e := Event{Kind: storage.EventRecoveryUsed, UserID: u.ID, SessionID: id, Reason: string(by)}
+	e := Event{Kind: storage.EventRecoveryUsed, UserID: u.ID, SessionID: session.ID, Reason: string(by)}
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return Session{}, nil, err
 	}
 	return session, ended, s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.RecoveryUsed, session, now))
+}
+
+// beginRecovery makes a recovery wait and queues all its notices. Those of later are sent when
+// their time has come.
+func (s *Service) beginRecovery(
+	ctx context.Context, tx storage.Tx, a storage.Account, from Client, now time.Time,
+) (*PendingRecovery, error) {
+	p := PendingRecovery{StartedAt: now, ReadyAt: now.Add(RecoveryWait)}
+	if err := tx.BeginRecovery(ctx, a.User.ID, p); err != nil {
+		return nil, err
+	}
+	e := Event{Kind: storage.EventRecoveryStarted, UserID: a.User.ID, SessionID: a.Session.ID}
+	if err := s.record(ctx, tx, e, now); err != nil {
+		return nil, err
+	}
+	n := outbox.Notice{Kind: mail.RecoveryStarted, UserID: a.User.ID, At: now, Client: from, Until: p.ReadyAt}
+	for _, after := range []time.Duration{0, 24 * time.Hour, 48 * time.Hour} {
+		n.Wait = after
+		if err := s.outbox.Notify(ctx, tx, n); err != nil {
+			return nil, err
+		}
+	}
+	n.Kind, n.Wait, n.Until = mail.RecoveryReady, RecoveryWait, p.ReadyAt.Add(RecoveryReadyFor)
+	return &p, s.outbox.Notify(ctx, tx, n)
 }
 
 // cancelRecovery makes void what was begun to get back into the account, and tells so

@@ -134,7 +134,3 @@ func (s *Service) addPasskey(
 	})
 	return p, err
 }
-
-func ceremonyUser(u User) ceremony.User {
-	return ceremony.User{Handle: u.Handle, Name: u.Username, DisplayName: u.Username}
-}

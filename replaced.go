@@ -41,5 +41,5 @@ func (s *Service) endReplaced(ctx context.Context, tx storage.Tx, replaced *Sess
 	if replaced == nil {
 		return nil, nil
 	}
-	return s.endIn(ctx, tx, storage.EndSessions{UserID: replaced.UserID, Only: replaced.ID, At: now, Reason: EndedByReplacement})
+	return s.endIn(ctx, tx, storage.EndSessions{UserID: replaced.UserID, Only: replaced.ID, At: now, Reason: storage.EndedByReplacement})
 }

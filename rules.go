@@ -1,6 +1,7 @@
 package stepkey
 
 import (
+	"context"
 	"time"
 
 	"github.com/stepkey/stepkey/storage"
@@ -105,4 +106,14 @@ func asOwner(a storage.Account, c Caller, now time.Time) error {
 		return nil
 	}
 	return freshlyFull(a, c, now)
+}
+
+// owner returns the account of a caller who passes asOwner.
+func (s *Service) owner(ctx context.Context, c Caller) (storage.Account, error) {
+	now := s.now()
+	a, err := s.account(ctx, c, now)
+	if err != nil {
+		return storage.Account{}, err
+	}
+	return a, asOwner(a, c, now)
 }

@@ -115,19 +115,20 @@ type EndReason string
 
 // The reasons.
 const (
-	EndedByLogout     EndReason = "logout"
-	EndedByOwner      EndReason = "ended_by_owner"
-	EndedByReuse      EndReason = "refresh_reused"
-	EndedByRevocation EndReason = "revoked"
-	EndedByLimit      EndReason = "too_many_sessions"
-	EndedByDisabling  EndReason = "user_disabled"
-	EndedByPassword   EndReason = "password_changed"
-	EndedByDeletion   EndReason = "user_deleted"
-	EndedByFailures   EndReason = "too_many_failures"
-	EndedByReset      EndReason = "password_reset"
-	EndedByFreeze     EndReason = "account_frozen"
-	EndedByRecovery   EndReason = "account_recovered"
-	EndedByPasskey    EndReason = "passkey_removed"
+	EndedByLogout      EndReason = "logout"
+	EndedByReplacement EndReason = "replaced"
+	EndedByOwner       EndReason = "ended_by_owner"
+	EndedByReuse       EndReason = "refresh_reused"
+	EndedByRevocation  EndReason = "revoked"
+	EndedByLimit       EndReason = "too_many_sessions"
+	EndedByDisabling   EndReason = "user_disabled"
+	EndedByPassword    EndReason = "password_changed"
+	EndedByDeletion    EndReason = "user_deleted"
+	EndedByFailures    EndReason = "too_many_failures"
+	EndedByReset       EndReason = "password_reset"
+	EndedByFreeze      EndReason = "account_frozen"
+	EndedByRecovery    EndReason = "account_recovered"
+	EndedByPasskey     EndReason = "passkey_removed"
 )
 
 // EndSessions selects sessions of a user to end, at a time and for a reason. One of these
