@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -15,26 +14,10 @@ import (
 
 // consent stores that the passkey was used and makes the action token.
 func (s *Service) consent(
-	ctx context.Context, a storage.Account, key storage.ChallengeKey, p Passkey,
-	asserted ceremony.Asserted, action token.Action, now time.Time,
+	ctx context.Context, a storage.Account, p Passkey, v storage.Verified, action token.Action, now time.Time,
 ) (Grant, error) {
-	err := s.store.InTx(ctx, func(tx storage.Tx) error {
-		// The lock keeps the session live until the use of its passkey is stored.
-		if _, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now); err != nil {
-			return unauthorizedIfMissing(err)
-		}
-		if err := s.usePasskey(ctx, tx, key, p, a.Session.ID, asserted, now); err != nil {
-			return err
-		}
-		if err := s.afterPasskeyProof(ctx, tx, a.User, a.Session, now); err != nil {
-			return err
-		}
-		return s.record(ctx, tx, Event{
-			Kind: storage.EventActionConfirmed, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID,
-		}, now)
-	})
-	if err != nil {
-		return Grant{}, s.refuseResponse(ctx, a, p, err, now)
+	if err := s.store.Consent(ctx, v); err != nil {
+		return Grant{}, s.refuseResponse(ctx, a, p, notVerified(err), now)
 	}
 	signed, claims, err := s.mint.ActionToken(a.User, a.Session, action, now)
 	return Grant{ActionToken: signed, ActionClaims: claims}, err

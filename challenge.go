@@ -5,47 +5,64 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/storage"
+	"github.com/stepkey/stepkey/token"
 )
 
 // ChallengeLifetime is how long a ceremony may take. WebAuthn L3 §15.1
 // recommends 5 to 10 minutes, so that nobody is cut off while finding a key.
 const ChallengeLifetime = 5 * time.Minute
 
-func challengeKey(challenge []byte, purpose Purpose, a storage.Account) storage.ChallengeKey {
+func challengeKey(challenge []byte, purpose Purpose, userID, sessionID uuid.UUID) storage.ChallengeKey {
 	return storage.ChallengeKey{
-		Digest: sha256.Sum256(challenge), Purpose: purpose,
-		UserID: a.User.ID, SessionID: a.Session.ID,
+		Digest: sha256.Sum256(challenge), Purpose: purpose, UserID: userID, SessionID: sessionID,
 	}
 }
 
-// takeChallenge uses up the challenge that a response answers. It is final before
-// anything about the response is verified.
+// answered is what the answer to a challenge leads to: whose it is, and what was kept of the
+// ceremony.
+type answered struct {
+	storage.Account
+	key   storage.ChallengeKey
+	state []byte
+}
+
+// takeChallenge uses up the challenge that a response answers, and returns the account of the
+// session that it was made for. That is final before anything about the response is verified. A
+// session at level recovery answers no challenge of a step-up.
 func (s *Service) takeChallenge(
-	ctx context.Context, clientDataJSON []byte, purpose Purpose, a storage.Account,
-) (key storage.ChallengeKey, state []byte, err error) {
-	challenge, err := ceremony.Challenge(clientDataJSON)
-	if err != nil {
-		explainCause(ctx, err, a.User.ID)
-		return storage.ChallengeKey{}, nil, ErrInvalidRequest
+	ctx context.Context, c Caller, clientDataJSON []byte, purpose Purpose, now time.Time,
+) (got answered, err error) {
+	if err := c.check(now); err != nil {
+		return answered{}, err
 	}
-	key = challengeKey(challenge, purpose, a)
-	state, err = s.challenges.Take(ctx, key)
-	return key, state, err
+	challenge, malformed := ceremony.Challenge(clientDataJSON)
+	if malformed == nil {
+		got.key = challengeKey(challenge, purpose, c.userID, c.sessionID)
+		got.Account, got.state, err = s.challenges.TakeWithAccount(ctx, got.key, now)
+	} else {
+		got.Account, err = s.store.Account(ctx, c.userID, c.sessionID, now)
+	}
+	if got.Session.Level() == token.LevelRecovery && purpose == PurposeStepUp {
+		return answered{}, ErrUnauthorized
+	}
+	if err == nil && malformed != nil {
+		explainCause(ctx, malformed, c.userID)
+		return answered{}, ErrInvalidRequest
+	}
+	return got, unauthorizedIfMissing(err)
 }
 
-// spendChallenge is part of each transaction to which a challenge led. Where
-// challenges are kept apart, a fail-over or a restored snapshot may bring back one
-// that was taken; the transaction is what happens once.
-func (s *Service) spendChallenge(ctx context.Context, tx storage.Tx, key storage.ChallengeKey, now time.Time) error {
+// spent is the challenge of key for the transaction to which it leads, which happens once. Where
+// challenges are kept apart, a fail-over or a restored snapshot may bring back one that was taken.
+// It is nil where they are not.
+func (s *Service) spent(key storage.ChallengeKey, now time.Time) *storage.SpentChallenge {
 	if !s.challengesApart {
 		return nil
 	}
 	// Twice its lifetime: a clock over there may be behind.
-	first, err := tx.SpendChallenge(ctx, key.Digest, now.Add(2*ChallengeLifetime))
-	if err == nil && !first {
-		return ErrChallengeExpired
-	}
-	return err
+	return &storage.SpentChallenge{Digest: key.Digest, Until: now.Add(2 * ChallengeLifetime)}
 }

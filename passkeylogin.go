@@ -179,15 +179,17 @@ func (s *Service) startFullSession(
 	if err != nil {
 		return Grant{}, err
 	}
+	a := answered{Account: storage.Account{User: u, Session: session}, key: key}
+	verified, err := s.verified(ctx, a, p, asserted, "", now)
+	if err != nil {
+		return Grant{}, err
+	}
 	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		if _, err := stillSignsIn(ctx, tx, u); err != nil {
 			return nil, err
 		}
-		if err := s.usePasskey(ctx, tx, key, p, session.ID, asserted, now); err != nil {
-			return nil, err
-		}
-		if err := s.afterPasskeyProof(ctx, tx, u, session, now); err != nil {
-			return nil, err
+		if err := tx.StoreVerified(ctx, verified); err != nil {
+			return nil, notVerified(err)
 		}
 		return s.beginSession(ctx, tx, session, p.ID, replaced, now)
 	})

@@ -2,9 +2,8 @@ package stepkey
 
 import (
 	"context"
+	"errors"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
@@ -12,38 +11,50 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// counterRefusal is why usePasskey refuses a passkey.
+// counterRefusal is for a passkey that another response used that far, or that was deleted, since
+// its own response was verified. It is passed to refuseResponse or refuseLogIn, like a refusal of
+// the ceremony: those record it, count it, and return all other errors as they are.
 var counterRefusal = &ceremony.Error{Kind: ceremony.Refused, Reason: ceremony.ReasonCounter}
 
-// usePasskey is part of each transaction to which a verified assertion leads: it uses up the
-// challenge and stores what the verification changes of the passkey.
-//
-// If, since the assertion was verified, another one has moved the signature counter that far or
-// the passkey was deleted, it returns counterRefusal. That rolls the transaction back, and the
-// caller passes it to refuseResponse or refuseLogIn, like a refusal of the ceremony: those
-// record it, count it, and return all other errors as they are.
-func (s *Service) usePasskey(
-	ctx context.Context, tx storage.Tx, key storage.ChallengeKey, p Passkey, sessionID uuid.UUID,
-	asserted ceremony.Asserted, now time.Time,
-) error {
-	if err := s.spendChallenge(ctx, tx, key, now); err != nil {
-		return err
+// verified returns all that a verified response in the session of a changes, for the step of the
+// store that stores it. kind is the event, empty if the caller records one.
+func (s *Service) verified(
+	ctx context.Context, a answered, p Passkey, asserted ceremony.Asserted, kind EventKind, now time.Time,
+) (storage.Verified, error) {
+	v := storage.Verified{
+		UserID: a.User.ID, SessionID: a.Session.ID, Spent: s.spent(a.key, now),
+		Use: storage.PasskeyUse{
+			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now, BackupChanged: asserted.BackupChanged,
+		},
 	}
-	used, err := tx.UsePasskey(ctx, storage.PasskeyUse{
-		PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now, BackupChanged: asserted.BackupChanged,
-	})
-	if err != nil {
-		return err
+	e := Event{UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID}
+	if asserted.BackupChanged {
+		e.Kind, e.Reason = storage.EventBackupChanged, backupReason(asserted)
+		v.Events = append(v.Events, e)
 	}
-	if !used {
+	if e.Kind, e.Reason = kind, ""; kind != "" {
+		v.Events = append(v.Events, e)
+	}
+	for i := range v.Events {
+		id, err := s.newID()
+		if err != nil {
+			return v, err
+		}
+		v.Events[i].ID, v.Events[i].At = id, now
+	}
+	if a.User.PasswordByMail || pendingRecovery(a.User, now) != nil {
+		v.Also = func(tx storage.Tx) error { return s.afterPasskeyProof(ctx, tx, a.User, a.Session, now) }
+	}
+	return v, nil
+}
+
+// notVerified returns the error of a step that did not store a verified response as refuseResponse
+// takes it.
+func notVerified(err error) error {
+	if errors.Is(err, storage.ErrPasskeyStale) {
 		return counterRefusal
 	}
-	if !asserted.BackupChanged {
-		return nil
-	}
-	return s.record(ctx, tx, Event{
-		Kind: storage.EventBackupChanged, UserID: p.UserID, SessionID: sessionID, PasskeyID: p.ID, Reason: backupReason(asserted),
-	}, now)
+	return unauthorizedIfMissing(err)
 }
 
 // backupReason is the reason of an EventBackupChanged.

@@ -16,10 +16,16 @@ func (s usedMeanwhile) InTx(ctx context.Context, fn func(storage.Tx) error) erro
 	return s.Store.InTx(ctx, func(tx storage.Tx) error { return fn(usedMeanwhileTx{tx}) })
 }
 
+func (usedMeanwhile) Elevate(context.Context, storage.Elevation) (int64, error) {
+	return 0, storage.ErrPasskeyStale
+}
+
+func (usedMeanwhile) Consent(context.Context, storage.Verified) error { return storage.ErrPasskeyStale }
+
 type usedMeanwhileTx struct{ storage.Tx }
 
-func (usedMeanwhileTx) UsePasskey(context.Context, storage.PasskeyUse) (bool, error) {
-	return false, nil
+func (usedMeanwhileTx) StoreVerified(context.Context, storage.Verified) error {
+	return storage.ErrPasskeyStale
 }
 
 // A verified response whose passkey was used or deleted before it could be stored is refused in

@@ -46,7 +46,7 @@ func (s *Service) BeginRegistration(ctx context.Context, c Caller) (CreationOpti
 	if err != nil {
 		return CreationOptions{}, err
 	}
-	key := challengeKey(state.Challenge(), PurposeRegistration, a)
+	key := challengeKey(state.Challenge(), PurposeRegistration, a.User.ID, a.Session.ID)
 	return options, s.challenges.Put(ctx, key, stored, ChallengeLifetime)
 }
 
@@ -64,26 +64,22 @@ func (s *Service) FinishRegistration(
 		return Passkey{}, err
 	}
 	now := s.now()
-	a, err := s.enrollingAccount(ctx, c, now)
-	if err != nil {
-		return Passkey{}, err
-	}
-	key, stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeRegistration, a)
+	a, err := s.takeChallenge(ctx, c, response.Response.ClientDataJSON, PurposeRegistration, now)
 	if err != nil {
 		return Passkey{}, err
 	}
 	var state ceremony.RegistrationState
-	if err := state.UnmarshalBinary(stored); err != nil {
+	if err := state.UnmarshalBinary(a.state); err != nil {
 		return Passkey{}, err
 	}
 	credential, err := s.relyingParty.FinishRegistration(ceremonyUser(a.User), state, response)
 	if err != nil {
-		return Passkey{}, s.refuseResponse(ctx, a, Passkey{}, err, now)
+		return Passkey{}, s.refuseResponse(ctx, a.Account, Passkey{}, err, now)
 	}
 	if name == "" {
 		name = passkeyname.Default(credential, a.Session.Client.Device)
 	}
-	return s.addPasskey(ctx, c, a, key, credential, name, now)
+	return s.addPasskey(ctx, c, a.Account, a.key, credential, name, now)
 }
 
 func (s *Service) addPasskey(
@@ -106,7 +102,7 @@ func (s *Service) addPasskey(
 		if err != nil {
 			return unauthorizedIfMissing(err)
 		}
-		if err := s.spendChallenge(ctx, tx, key, now); err != nil {
+		if err := tx.SpendChallenge(ctx, s.spent(key, now)); err != nil {
 			return err
 		}
 		if err := mayAddPasskey(locked, c, now); err != nil {

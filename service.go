@@ -27,7 +27,7 @@ import (
 // Services, in one process or many, can share a store.
 type Service struct {
 	store      Store
-	challenges Challenges
+	challenges storage.AccountChallenges
 
 	// challengesApart is set where the store does not keep the challenges itself. Then
 	// they can be restored without it, and one that was used come back.
@@ -88,12 +88,11 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
 	s = &Service{
 		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
-		challengesApart: any(c.Challenges) != any(c.Store),
-
 		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn,
 	}
 	turns := throttle.NewTurns(refuse)
-	s.store, s.challenges = turns.Store(c.Store), turns.Challenges(c.Challenges)
+	s.store = turns.Store(c.Store)
+	s.challenges, s.challengesApart = turns.Challenges(c.Challenges, c.Store)
 	if c.Limiter != nil {
 		c.Limiter = turns.Limiter(c.Limiter)
 	}

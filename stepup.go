@@ -74,7 +74,7 @@ func (s *Service) BeginStepUp(ctx context.Context, c Caller, action *token.Actio
 	if err != nil {
 		return RequestOptions{}, err
 	}
-	key := challengeKey(state.Challenge(), PurposeStepUp, a)
+	key := challengeKey(state.Challenge(), PurposeStepUp, a.User.ID, a.Session.ID)
 	return options, s.challenges.Put(ctx, key, stored, ChallengeLifetime)
 }
 
@@ -90,16 +90,12 @@ func (s *Service) FinishStepUp(
 	ctx context.Context, c Caller, response AssertionResponse,
 ) (Grant, error) {
 	now := s.now()
-	a, err := s.account(ctx, c, now)
-	if err != nil {
-		return Grant{}, err
-	}
-	key, stored, err := s.takeChallenge(ctx, response.Response.ClientDataJSON, PurposeStepUp, a)
+	a, err := s.takeChallenge(ctx, c, response.Response.ClientDataJSON, PurposeStepUp, now)
 	if err != nil {
 		return Grant{}, err
 	}
 	var begun stepUpState
-	state, err := begun.unmarshal(stored)
+	state, err := begun.unmarshal(a.state)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -107,39 +103,34 @@ func (s *Service) FinishStepUp(
 	passkey, _ := findPasskey(passkeys, response.RawID)
 	asserted, err := s.relyingParty.FinishAssertion(ceremonyUser(a.User), state, credentials(passkeys), response)
 	if err != nil {
-		return Grant{}, s.refuseResponse(ctx, a, passkey, err, now)
+		return Grant{}, s.refuseResponse(ctx, a.Account, passkey, err, now)
+	}
+	kind := storage.EventSteppedUp
+	if begun.Action != nil {
+		kind = storage.EventActionConfirmed
+	}
+	verified, err := s.verified(ctx, a, passkey, asserted, kind, now)
+	if err != nil {
+		return Grant{}, err
 	}
 	if begun.Action != nil {
-		return s.consent(ctx, a, key, passkey, asserted, *begun.Action, now)
+		return s.consent(ctx, a.Account, passkey, verified, *begun.Action, now)
 	}
-	return s.elevate(ctx, a, key, passkey, asserted, now)
+	return s.elevate(ctx, a.Account, passkey, verified, now)
 }
 
 // elevate stores what the verification changes, all of it or nothing.
-func (s *Service) elevate(
-	ctx context.Context, a storage.Account, key storage.ChallengeKey, p Passkey, asserted ceremony.Asserted, now time.Time,
-) (Grant, error) {
+func (s *Service) elevate(ctx context.Context, a storage.Account, p Passkey, v storage.Verified, now time.Time) (Grant, error) {
 	session := a.Session
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
 	session.FullHardware = p.Credential.HardwareBound()
 	session.ExpiresAt = raisedExpiry(session, now)
-	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
-		if err := s.usePasskey(ctx, tx, key, p, session.ID, asserted, now); err != nil {
-			return err
-		}
-		session.Generation, err = tx.ElevateSession(ctx, session)
-		if err != nil {
-			return unauthorizedIfMissing(err)
-		}
-		if err := s.afterPasskeyProof(ctx, tx, a.User, session, now); err != nil {
-			return err
-		}
-		return s.record(ctx, tx, Event{
-			Kind: storage.EventSteppedUp, UserID: a.User.ID, SessionID: session.ID, PasskeyID: p.ID,
-		}, now)
+	var err error
+	session.Generation, err = s.store.Elevate(ctx, storage.Elevation{
+		Verified: v, Hardware: session.FullHardware, ExpiresAt: session.ExpiresAt,
 	})
 	if err != nil {
-		return Grant{}, s.refuseResponse(ctx, a, p, err, now)
+		return Grant{}, s.refuseResponse(ctx, a, p, notVerified(err), now)
 	}
 	s.lowered.Raised(session.ID)
 	return s.grant(a.User, session, true, now)

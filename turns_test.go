@@ -49,6 +49,16 @@ func (w *watched) Account(ctx context.Context, userID, sessionID uuid.UUID, now 
 	return w.Store.Account(ctx, userID, sessionID, now)
 }
 
+func (w *watched) Elevate(ctx context.Context, e storage.Elevation) (int64, error) {
+	defer w.begin()()
+	return w.Store.Elevate(ctx, e)
+}
+
+func (w *watched) Consent(ctx context.Context, v storage.Verified) error {
+	defer w.begin()()
+	return w.Store.Consent(ctx, v)
+}
+
 func (w *watched) RefreshSession(ctx context.Context, id uuid.UUID) (stepkey.Session, error) {
 	defer w.begin()()
 	return w.Store.RefreshSession(ctx, id)
@@ -97,6 +107,11 @@ func (w *watched) Put(ctx context.Context, key storage.ChallengeKey, state []byt
 func (w *watched) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	defer w.begin()()
 	return w.Store.Take(ctx, key)
+}
+
+func (w *watched) TakeWithAccount(ctx context.Context, key storage.ChallengeKey, now time.Time) (storage.Account, []byte, error) {
+	defer w.begin()()
+	return w.Store.TakeWithAccount(ctx, key, now)
 }
 
 func (w *watched) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {

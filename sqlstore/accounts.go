@@ -15,11 +15,17 @@ import (
 
 // selectAccount reads session, user and passkeys in one look, one row for each
 // passkey.
-const selectAccount = `
-	SELECT u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
+const selectAccount = `SELECT ` + accountColumns + fromAccount
+
+// accountColumns are what scanAccount reads.
+const accountColumns = `
+	       u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
 	       u.password_by_mail, u.password_by_mail_at, u.password_stopped, u.recovery_started_at, u.recovery_ready_at,
 	       ` + sessionColumns + `,
-	       ` + passkeyColumns + `
+	       ` + passkeyColumns
+
+// fromAccount is the session $2 of user $3, if it is live at $1, with each of its passkeys.
+const fromAccount = `
 	FROM {sessions} s
 	JOIN {users} u ON u.id = s.user_id
 	LEFT JOIN {passkeys} p ON p.user_id = u.id
@@ -30,7 +36,7 @@ const selectAccount = `
 func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	a, err := account(ctx, s.read, userID, sessionID, now)
+	a, err := account(ctx, s.read, selectAccount, []any{now, sessionID, userID})
 	return a, s.translate(err)
 }
 
@@ -41,12 +47,14 @@ func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now t
 	if _, err := t.LockUser(ctx, userID); err != nil {
 		return storage.Account{}, err
 	}
-	a, err := account(ctx, t, userID, sessionID, now)
+	a, err := account(ctx, t, selectAccount, []any{now, sessionID, userID})
 	return a, notFound(err)
 }
 
-func account(ctx context.Context, q engine.Queryer, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
-	rows, err := q.QueryContext(ctx, selectAccount, now, sessionID, userID)
+// account runs a query whose columns are accountColumns, and after them those that are read into
+// further.
+func account(ctx context.Context, q engine.Queryer, query string, args []any, further ...any) (storage.Account, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return storage.Account{}, err
 	}
@@ -55,7 +63,7 @@ func account(ctx context.Context, q engine.Queryer, userID, sessionID uuid.UUID,
 	found := false
 	for rows.Next() {
 		found = true
-		if err := scanAccount(rows, &a); err != nil {
+		if err := scanAccount(rows, &a, further); err != nil {
 			return storage.Account{}, err
 		}
 	}
@@ -69,7 +77,7 @@ func account(ctx context.Context, q engine.Queryer, userID, sessionID uuid.UUID,
 }
 
 // scanAccount reads one row, and adds its passkey, if there is one, to a.
-func scanAccount(rows engine.Rows, a *storage.Account) error {
+func scanAccount(rows engine.Rows, a *storage.Account, further []any) error {
 	u, s := &a.User, &a.Session
 	var p passkeyRow
 	var recovery recoveryRow
@@ -78,7 +86,7 @@ func scanAccount(rows engine.Rows, a *storage.Account) error {
 		&u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped, &recovery.startedAt, &recovery.readyAt,
 	}
 	targets = append(targets, sessionTargets(s)...)
-	targets = append(targets, p.targets()...)
+	targets = append(append(targets, p.targets()...), further...)
 	if err := rows.Scan(targets...); err != nil {
 		return err
 	}

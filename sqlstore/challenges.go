@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"time"
@@ -10,12 +9,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Put implements storage.Challenges.
-//
-// The two statements need no transaction. A challenge becomes known when Put
-// returns, and every Put cuts the session down to the newest after its own row
-// is there; so of the challenges that anybody knows, never more than the cap can
-// be taken.
+// Put implements storage.Challenges. It only adds: Take cuts a session down to its newest
+// challenges before it looks for one, which holds for any number of parallel calls of Put.
 func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -24,45 +19,115 @@ func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte,
 		INSERT INTO {challenges} (digest, purpose, user_id, session_id, state, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID, state, now, now.Add(ttl))
-	if err != nil {
-		return s.translate(err)
-	}
-	_, err = s.write.ExecContext(ctx, `
-		DELETE FROM {challenges} WHERE session_id = $1 AND digest NOT IN (
-			SELECT digest FROM {challenges} WHERE session_id = $1 AND expires_at > $2
-			ORDER BY created_at DESC, digest LIMIT $3)`,
-		key.SessionID, now, storage.MaxChallenges)
 	return s.translate(err)
 }
 
-// Take implements storage.Challenges. The one statement is committed when it
-// returns, whatever becomes of the ceremony. A challenge whose time is over is
-// removed as well, and then refused.
+// Take implements storage.Challenges. What it deletes is committed when it returns, whatever
+// becomes of the ceremony.
 func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
+	if !s.dialect.WritesInWith {
+		state, err := s.takeInTwo(ctx, key)
+		return state, s.translate(expiredIfMissing(err))
+	}
+	var state []byte
+	err := s.retried(ctx, func(ctx context.Context) error {
+		return s.write.QueryRowContext(ctx, `WITH `+taking("$1", "")+` SELECT state FROM taken`,
+			takeArgs(s.Now(), key)...).Scan(&state)
+	})
+	return state, s.translate(expiredIfMissing(err))
+}
+
+// takeInTwo is Take in two statements. They need no transaction: each take is preceded by its own
+// cut, so that of the challenges that were there no more than the newest are taken.
+func (s *Store) takeInTwo(ctx context.Context, key storage.ChallengeKey) (state []byte, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var state []byte
-	var expiresAt time.Time
-	err := s.write.QueryRowContext(ctx, `
-		DELETE FROM {challenges} WHERE digest = $1 AND purpose = $2 AND user_id = $3 AND session_id = $4
-		RETURNING state, expires_at`,
-		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID).Scan(&state, &expiresAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, storage.ErrChallengeExpired
-	}
+	_, err = s.write.ExecContext(ctx, `
+		DELETE FROM {challenges} WHERE session_id = $2 AND digest NOT IN (`+newest("$1", "$3")+`)`,
+		s.Now(), key.SessionID, storage.MaxChallenges)
 	if err != nil {
-		return nil, s.translate(err)
+		return nil, err
 	}
-	if !s.Now().Before(expiresAt) {
-		return nil, storage.ErrChallengeExpired
+	err = s.write.QueryRowContext(ctx, `
+		DELETE FROM {challenges} WHERE session_id = $1 AND user_id = $2 AND digest = $3 AND purpose = $4
+		RETURNING state`,
+		key.SessionID, key.UserID, key.Digest[:], string(key.Purpose)).Scan(&state)
+	return state, err
+}
+
+// TakeWithAccount implements storage.AccountChallenges.
+func (s *Store) TakeWithAccount(
+	ctx context.Context, key storage.ChallengeKey, now time.Time,
+) (storage.Account, []byte, error) {
+	if !s.dialect.WritesInWith {
+		a, err := s.Account(ctx, key.UserID, key.SessionID, now)
+		if err != nil {
+			return a, nil, err
+		}
+		state, err := s.Take(ctx, key)
+		return a, state, err
 	}
-	return state, nil
+	query := `WITH ` + taking("$7", `AND EXISTS (
+			SELECT 1 FROM {sessions} s WHERE s.id = $2 AND s.user_id = $3 AND `+isLive+`)`) + `
+		SELECT ` + accountColumns + `, (SELECT state FROM taken), EXISTS (SELECT 1 FROM taken)` + fromAccount
+	var a storage.Account
+	var state []byte
+	var taken bool
+	err := s.retried(ctx, func(ctx context.Context) (err error) {
+		a, err = account(ctx, s.write, query, append(takeArgs(now, key), s.Now()), &state, &taken)
+		return err
+	})
+	if err == nil && !taken {
+		err = storage.ErrChallengeExpired
+	}
+	return a, state, s.translate(err)
+}
+
+// newest selects the challenges of session $2 that can be taken at a time: of those that have not
+// expired the newest, as many as the limit says.
+func newest(now, limit string) string {
+	return `SELECT digest FROM {challenges} WHERE session_id = $2 AND expires_at > ` + now + `
+		ORDER BY created_at DESC, digest LIMIT ` + limit
+}
+
+// taking is the part of a WITH that deletes all challenges of session $2 but the newest $6, and of
+// these, under the condition, the one that taken then yields: that of user $3 with digest $4 and
+// purpose $5.
+func taking(now, condition string) string {
+	return `
+		newest AS MATERIALIZED (` + newest(now, "$6") + `),
+		crowded_out AS (
+			DELETE FROM {challenges} WHERE session_id = $2 AND digest NOT IN (SELECT digest FROM newest)),
+		taken AS (
+			DELETE FROM {challenges} WHERE session_id = $2 AND user_id = $3 AND digest = $4 AND purpose = $5
+			       AND digest IN (SELECT digest FROM newest) ` + condition + `
+			RETURNING state)`
+}
+
+// takeArgs are the arguments of taking; $1 is a time.
+func takeArgs(at time.Time, key storage.ChallengeKey) []any {
+	return []any{at, key.SessionID, key.UserID, key.Digest[:], string(key.Purpose), storage.MaxChallenges}
+}
+
+// expiredIfMissing turns "no rows" into the kind of error of a challenge that is not there.
+func expiredIfMissing(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return storage.ErrChallengeExpired
+	}
+	return err
 }
 
 // SpendChallenge implements storage.Tx. The INSERT of a second transaction waits at
 // the unique index until the first one is done.
-func (t *tx) SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (bool, error) {
-	return changed(ctx, t,
+func (t *tx) SpendChallenge(ctx context.Context, c *storage.SpentChallenge) error {
+	if c == nil {
+		return nil
+	}
+	first, err := changed(ctx, t,
 		`INSERT INTO {used_challenges} (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
-		digest[:], until)
+		c.Digest[:], c.Until)
+	if err == nil && !first {
+		return storage.ErrChallengeExpired
+	}
+	return err
 }

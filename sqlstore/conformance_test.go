@@ -80,6 +80,15 @@ func TestChallenges(t *testing.T) {
 	})
 }
 
+func TestAccountChallenges(t *testing.T) {
+	conformance(t, func(t *testing.T, empty func(*testing.T) place) {
+		storetest.TestAccountChallenges(t, func(t *testing.T) (storetest.AccountStore, storetest.Time) {
+			clock := storetest.NewClock()
+			return empty(t).open(t, clock.Now), clock.Time()
+		})
+	})
+}
+
 func TestLimiter(t *testing.T) {
 	conformance(t, func(t *testing.T, empty func(*testing.T) place) {
 		storetest.TestLimiter(t, func(t *testing.T) (one, other storage.Limiter, _ storetest.Time) {

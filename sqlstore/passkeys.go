@@ -68,11 +68,22 @@ func (s *Store) PasskeyOwner(ctx context.Context, credentialID []byte) (storage.
 	return r, err
 }
 
-// UsePasskey implements storage.Tx.
-func (t *tx) UsePasskey(ctx context.Context, use storage.PasskeyUse) (bool, error) {
+// StoreVerified implements storage.Tx.
+func (t *tx) StoreVerified(ctx context.Context, v storage.Verified) error {
+	return t.storeVerified(ctx, v, func() error { return nil })
+}
+
+// usePasskey stores the use of a passkey, and reports whether it exists and its counter grows.
+func (t *tx) usePasskey(ctx context.Context, use storage.PasskeyUse) (bool, error) {
 	return changed(ctx, t, `
 		UPDATE {passkeys} SET sign_count = $1, flags = $2, last_used_at = $3,
 		                    attested = attested AND NOT CAST($5 AS BOOLEAN)
-		WHERE id = $4 AND (sign_count < $1 OR (sign_count = 0 AND $1 = 0))`,
+		WHERE id = $4 AND `+counterGrows("$1"),
 		int64(use.SignCount), int16(use.Flags), use.At, use.PasskeyID, use.BackupChanged)
+}
+
+// counterGrows is the rule of WebAuthn Level 3 §7.2 step 22 for a row of passkeys. A passkey
+// without a counter stays at zero.
+func counterGrows(sent string) string {
+	return `(sign_count < ` + sent + ` OR (sign_count = 0 AND ` + sent + ` = 0))`
 }

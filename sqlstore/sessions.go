@@ -50,18 +50,6 @@ func (t *tx) CreateSession(ctx context.Context, s storage.Session) error {
 	return err
 }
 
-// ElevateSession implements storage.Tx. Between the look and this statement the
-// session may have ended.
-func (t *tx) ElevateSession(ctx context.Context, s storage.Session) (generation int64, err error) {
-	err = t.QueryRowContext(ctx, `
-		UPDATE {sessions} AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
-		       raised_generation = generation + 2, full_passkey_id = $2, expires_at = $3, full_hardware = $6
-		WHERE s.id = $4 AND s.user_id = $5 AND `+isLive+`
-		RETURNING generation`,
-		s.FullAt, s.FullPasskeyID, s.ExpiresAt, s.ID, s.UserID, s.FullHardware).Scan(&generation)
-	return generation, notFound(err)
-}
-
 // AdoptPassword implements storage.Tx.
 func (t *tx) AdoptPassword(ctx context.Context, s storage.Session, at time.Time) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `

@@ -59,9 +59,9 @@ type Store struct {
 }
 
 var (
-	_ storage.Store      = (*Store)(nil)
-	_ storage.Challenges = (*Store)(nil)
-	_ storage.Limiter    = (*Store)(nil)
+	_ storage.Store             = (*Store)(nil)
+	_ storage.AccountChallenges = (*Store)(nil)
+	_ storage.Limiter           = (*Store)(nil)
 )
 
 // New makes a Store of the database that open returns, and brings its schema up to date. It
@@ -135,18 +135,27 @@ func (s *Store) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 }
 
 func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
-	var err error
+	return s.translate(s.retried(ctx, func(ctx context.Context) error { return s.inTxOnce(ctx, fn) }))
+}
+
+// retried runs a transaction, or a statement that locks several rows, again where the database
+// rolled it back for a deadlock. Each attempt is bounded.
+func (s *Store) retried(ctx context.Context, run func(context.Context) error) (err error) {
 	for range maxAttempts {
-		if err = s.inTxOnce(ctx, fn); err == nil || !s.db.Retry(err) {
+		if err = s.attempt(ctx, run); err == nil || !s.db.Retry(err) {
 			break
 		}
 	}
-	return s.translate(err)
+	return err
+}
+
+func (s *Store) attempt(ctx context.Context, run func(context.Context) error) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	return run(ctx)
 }
 
 func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
 	t, err := s.begin(ctx)
 	if err != nil {
 		return err

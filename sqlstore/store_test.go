@@ -90,6 +90,20 @@ func addSession(t *testing.T, store *sqlstore.Store) storage.Session {
 	return s
 }
 
+func addPasskey(t *testing.T, store *sqlstore.Store, userID uuid.UUID) uuid.UUID {
+	t.Helper()
+	id := uuid.New()
+	err := store.InTx(t.Context(), func(tx storage.Tx) error {
+		return tx.CreatePasskey(t.Context(), storage.Passkey{
+			ID: id, UserID: userID, Credential: storage.Credential{ID: id[:], PublicKey: id[:]}, CreatedAt: epoch,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 // What ends a session elsewhere ends it for every use-case: reading, locking and
 // elevating ask for the same.
 func TestSessionThatIsNoLongerLive(t *testing.T) {
@@ -104,6 +118,7 @@ func TestSessionThatIsNoLongerLive(t *testing.T) {
 				d := empty(t)
 				store := open(t, d.url, nil)
 				s := addSession(t, store)
+				p := addPasskey(t, store, s.UserID)
 				if _, err := store.Account(t.Context(), s.UserID, s.ID, epoch); err != nil {
 					t.Fatalf("before: %v", err)
 				}
@@ -117,15 +132,22 @@ func TestSessionThatIsNoLongerLive(t *testing.T) {
 					_, err := tx.LockAccount(t.Context(), s.UserID, s.ID, epoch)
 					return err
 				})
-				elevate := store.InTx(t.Context(), func(tx storage.Tx) error {
-					full := s
-					full.FullAt = &epoch
-					_, err := tx.ElevateSession(t.Context(), full)
-					return err
-				})
-				for what, err := range map[string]error{"Account": read, "LockAccount": lock, "ElevateSession": elevate} {
+				for what, err := range map[string]error{"Account": read, "LockAccount": lock} {
 					if !errors.Is(err, storage.ErrNotFound) {
 						t.Errorf("%s: %v, want ErrNotFound", what, err)
+					}
+				}
+				want := storage.ErrNotFound
+				if name == "user deleted" {
+					want = storage.ErrPasskeyStale // it went with the user
+				}
+				v := storage.Verified{
+					UserID: s.UserID, SessionID: s.ID, Use: storage.PasskeyUse{PasskeyID: p, SignCount: 1, At: epoch},
+				}
+				_, elevate := store.Elevate(t.Context(), storage.Elevation{Verified: v, ExpiresAt: s.ExpiresAt})
+				for what, err := range map[string]error{"Elevate": elevate, "Consent": store.Consent(t.Context(), v)} {
+					if !errors.Is(err, want) {
+						t.Errorf("%s: %v, want %v", what, err, want)
 					}
 				}
 			})

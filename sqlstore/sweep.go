@@ -112,10 +112,13 @@ func (s *Store) sweepOnce(ctx context.Context, w sweep) (int64, error) {
 // trimRows is how many of a user's oldest events one statement deletes.
 const trimRows = 1000
 
+// trims reports whether the events of a user are counted when e is recorded.
+func trims(e storage.Event) bool { return e.ID[len(e.ID)-1] == 0 }
+
 // trimEvents deletes a user's events beyond the newest MaxKeptEvents. Counting them costs more
 // than recording one, so it is done for one event in 256, at random by the event's id.
 func (t *tx) trimEvents(ctx context.Context, e storage.Event) error {
-	if e.ID[len(e.ID)-1] != 0 {
+	if !trims(e) {
 		return nil
 	}
 	_, err := t.ExecContext(ctx, `DELETE FROM {events} WHERE user_id = $1 AND id IN (

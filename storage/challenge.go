@@ -49,15 +49,39 @@ type Challenges interface {
 	Take(ctx context.Context, key ChallengeKey) ([]byte, error)
 }
 
-// ChallengeTx is the part of a [Tx] about challenges.
-type ChallengeTx interface {
-	// SpendChallenge remembers digest at least until that time, and reports whether it was new.
-	// Of several transactions that commit, one is told so; the others wait for it.
-	SpendChallenge(ctx context.Context, digest [sha256.Size]byte, until time.Time) (first bool, err error)
+// AccountChallenges is a [Challenges] that keeps the accounts as well, so that a challenge and its
+// account can be had in one round trip. It passes storetest.TestAccountChallenges.
+type AccountChallenges interface {
+	Challenges
+
+	// TakeWithAccount returns the account of the key's user and session as SessionStore.Account
+	// does, and then takes the challenge as Take does. It takes nothing and returns ErrNotFound if
+	// the session is not live at now. If there is no challenge to take it returns the account and
+	// ErrChallengeExpired.
+	TakeWithAccount(ctx context.Context, key ChallengeKey, now time.Time) (Account, []byte, error)
 }
 
-// ActionStore is the part of a [Store] about action tokens.
+// SpentChallenge is a challenge that led to a change, remembered so that it leads to no other one
+// if a restored copy of the Challenges holds it again.
+type SpentChallenge struct {
+	Digest [sha256.Size]byte
+	Until  time.Time // how long it is remembered at least
+}
+
+// ChallengeTx is the part of a [Tx] about challenges.
+type ChallengeTx interface {
+	// SpendChallenge remembers c, or returns ErrChallengeExpired if it was spent before. Of several
+	// transactions one commits; the others wait for it. With nil it does nothing.
+	SpendChallenge(ctx context.Context, c *SpentChallenge) error
+}
+
+// ActionStore is the part of a [Store] about consent to actions.
 type ActionStore interface {
+	// Consent stores a verified response that leaves the session as it is, all of it or nothing.
+	// Of several responses with one counter, one is stored, and of several with one spent
+	// challenge.
+	Consent(ctx context.Context, v Verified) error
+
 	// SpendAction remembers the id of an action token at least until that time, and reports
 	// whether it was new. Of any number of callers, one is told so.
 	SpendAction(ctx context.Context, id string, until time.Time) (first bool, err error)

@@ -19,6 +19,10 @@ var (
 	// user or another one.
 	ErrPasskeyExists = errors.New("storage: passkey already registered")
 
+	// ErrPasskeyStale is returned for the use of a passkey that is gone, or whose signature
+	// counter does not grow (WebAuthn Level 3 §7.2 step 22).
+	ErrPasskeyStale = errors.New("storage: passkey gone or its counter did not grow")
+
 	// ErrChallengeExpired is returned for a challenge that is unknown, used, expired, or made
 	// for another user, session or ceremony.
 	ErrChallengeExpired = errors.New("storage: challenge expired")

@@ -47,6 +47,31 @@ type PasskeyUse struct {
 	BackupChanged bool
 }
 
+// Verified is a response of a passkey that was verified in a session, with all that it changes.
+// SessionStore.Elevate and ActionStore.Consent store it in one atomic step, all of it or nothing.
+//
+// The step has three conditions, asked in this order. The challenge was not spent before
+// (ErrChallengeExpired); the passkey exists and its counter grows or stays at zero
+// (ErrPasskeyStale); the session is live at Use.At in the sense of SessionStore.Account
+// (ErrNotFound). While the step is stored, the session cannot end.
+type Verified struct {
+	UserID    uuid.UUID
+	SessionID uuid.UUID
+	Use       PasskeyUse
+
+	// Spent is the challenge of the response where another store keeps the challenges, and
+	// nil where this one does.
+	Spent *SpentChallenge
+
+	// Events are recorded. None is an EventSignedIn.
+	Events []Event
+
+	// Also, unless it is nil, runs in the transaction of the step, after it and with a lock on
+	// the user's row. If it returns an error, nothing is stored. Where it is nil, the step may
+	// take one round trip.
+	Also func(Tx) error
+}
+
 // RefusedCeremony counts the responses to one ceremony of a user that were refused for one
 // reason. It holds nothing that a client sent.
 type RefusedCeremony struct {
@@ -85,11 +110,9 @@ type PasskeyTx interface {
 	// credential id.
 	CreatePasskey(ctx context.Context, p Passkey) error
 
-	// UsePasskey stores a successful verification: signature counter, flags and time, and with
-	// BackupChanged that the passkey is no longer attested. It reports false and changes
-	// nothing if the passkey is gone, or unless the counter grows or stays at zero (WebAuthn
-	// Level 3 §7.2 step 22).
-	UsePasskey(ctx context.Context, use PasskeyUse) (bool, error)
+	// StoreVerified stores v in this transaction, which creates the session of v: its conditions
+	// are those of [Verified] but the one about the session. An error has to undo the transaction.
+	StoreVerified(ctx context.Context, v Verified) error
 
 	// RenamePasskey renames a passkey of the user's, or returns ErrNotFound.
 	RenamePasskey(ctx context.Context, userID, passkeyID uuid.UUID, name string) error

@@ -192,12 +192,27 @@ type Rotated struct {
 	HasPasskeys   bool
 }
 
+// Elevation is a verified response that raises its session.
+type Elevation struct {
+	Verified
+
+	// Hardware and ExpiresAt are the session's FullHardware and ExpiresAt from now on.
+	Hardware  bool
+	ExpiresAt time.Time
+}
+
 // SessionStore is the part of a [Store] about sessions.
 type SessionStore interface {
 	// Account returns the session, its user and the user's passkeys, as of one moment. It
 	// returns ErrNotFound unless the session is live at now: it belongs to userID, has neither
 	// ended nor expired, its user is active and the password has not changed since it began.
 	Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
+
+	// Elevate stores a verified response and raises the session with its passkey, all of it or
+	// nothing: FullAt, LastSeenAt and RotatedAt are the time of the use, and the generation grows
+	// by two. It returns the new generation. Of several responses with one counter, one raises,
+	// and of several with one spent challenge.
+	Elevate(ctx context.Context, e Elevation) (generation int64, err error)
 
 	// RefreshSession returns a session with a refresh token, live or not.
 	RefreshSession(ctx context.Context, id uuid.UUID) (Session, error)
@@ -236,11 +251,6 @@ type SessionTx interface {
 
 	// CreateSession adds s.
 	CreateSession(ctx context.Context, s Session) error
-
-	// ElevateSession stores FullAt, FullPasskeyID, FullHardware and ExpiresAt of s and
-	// increments the generation by two, provided that the session is live at FullAt in the
-	// sense of Account. It returns the new generation, or ErrNotFound.
-	ElevateSession(ctx context.Context, s Session) (generation int64, err error)
 
 	// AdoptPassword moves a session to the user's new password: it stores PasswordVersion and
 	// PasswordAt of s and increments the generation by two at that time. It returns the new

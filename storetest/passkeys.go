@@ -48,6 +48,15 @@ func lockAccount(t *testing.T, s storage.Store) {
 	}
 }
 
+// usePasskey stores nothing but the use of a passkey, and reports whether it was stored.
+func usePasskey(ctx context.Context, tx storage.Tx, use storage.PasskeyUse) (bool, error) {
+	err := tx.StoreVerified(ctx, storage.Verified{Use: use})
+	if errors.Is(err, storage.ErrPasskeyStale) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func signatureCounter(t *testing.T, s storage.Store) {
 	for _, test := range []struct {
 		stored, sent uint32
@@ -74,7 +83,7 @@ func signatureCounter(t *testing.T, s storage.Store) {
 			if err != nil {
 				return err
 			}
-			taken, err = tx.UsePasskey(ctx, storage.PasskeyUse{PasskeyID: p.ID, SignCount: test.sent, Flags: 0x0d, At: at})
+			taken, err = usePasskey(ctx, tx, storage.PasskeyUse{PasskeyID: p.ID, SignCount: test.sent, Flags: 0x0d, At: at})
 			return err
 		})
 		want := p
@@ -99,7 +108,7 @@ func backupChange(t *testing.T, s storage.Store) {
 	use := func(p storage.Passkey, count uint32, changed bool) bool {
 		var taken bool
 		inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
-			taken, err = tx.UsePasskey(ctx, storage.PasskeyUse{
+			taken, err = usePasskey(ctx, tx, storage.PasskeyUse{
 				PasskeyID: p.ID, SignCount: count, Flags: 0x05, At: epoch, BackupChanged: changed,
 			})
 			return err
@@ -140,7 +149,7 @@ func oneUseWins(t *testing.T, s storage.Store) {
 	won := race(16, func(int) bool {
 		var taken bool
 		err := s.InTx(t.Context(), func(tx storage.Tx) (err error) {
-			taken, err = tx.UsePasskey(t.Context(), storage.PasskeyUse{PasskeyID: a.Passkeys[0].ID, SignCount: 6, At: epoch})
+			taken, err = usePasskey(t.Context(), tx, storage.PasskeyUse{PasskeyID: a.Passkeys[0].ID, SignCount: 6, At: epoch})
 			return err
 		})
 		if err != nil {
@@ -253,9 +262,7 @@ func restingSessions(t *testing.T, s storage.Store) {
 	wantLowered(t, s, epoch.Add(time.Minute), storage.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute)})
 	wantLowered(t, s, epoch.Add(time.Minute+time.Microsecond))
 
-	raisedAt := epoch.Add(2 * time.Minute)
-	current.FullAt, current.FullPasskeyID = &raisedAt, &other
-	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return second(tx.ElevateSession(ctx, current)) })
+	elevate(t, s, current, a.Passkeys[1], epoch.Add(2*time.Minute))
 	wantLowered(t, s, epoch, storage.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute), Raised: true})
 }
 

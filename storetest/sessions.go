@@ -53,35 +53,21 @@ func wantSession(t *testing.T, s storage.Store, what string, want storage.Sessio
 	}
 }
 
-func elevate(t *testing.T, s storage.Store, session storage.Session) (generation int64, err error) {
+// elevate raises a session to level full with a passkey that has used every count up to its
+// time, and returns it.
+func elevate(t *testing.T, s storage.Store, session storage.Session, p storage.Passkey, at time.Time) storage.Session {
 	t.Helper()
-	err = s.InTx(t.Context(), func(tx storage.Tx) error {
-		generation, err = tx.ElevateSession(t.Context(), session)
-		return err
+	use := storage.PasskeyUse{PasskeyID: p.ID, SignCount: uint32(at.Unix()), At: at}
+	generation, err := s.Elevate(t.Context(), storage.Elevation{
+		Verified:  storage.Verified{UserID: session.UserID, SessionID: session.ID, Use: use},
+		ExpiresAt: session.ExpiresAt,
 	})
-	return generation, err
-}
-
-func elevation(t *testing.T, s storage.Store) {
-	a := withRefresh(t, s, "mira", 1)
-	want := a.Session
-	fullAt := epoch.Add(time.Minute)
-	want.FullAt, want.FullPasskeyID, want.FullHardware = &fullAt, &a.Passkeys[0].ID, true
-	want.LastSeenAt, want.RotatedAt, want.Generation, want.RaisedGeneration = fullAt, fullAt, 3, 3
-
-	stranger, late := want, want
-	stranger.UserID = uuid.New()
-	late.FullAt = &want.ExpiresAt
-	for what, session := range map[string]storage.Session{"somebody else's": stranger, "expired": late} {
-		if _, err := elevate(t, s, session); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("%s: %v, want ErrNotFound", what, err)
-		}
+	if err != nil {
+		t.Fatal(err)
 	}
-	wantSession(t, s, "after refusals", a.Session)
-	if generation, err := elevate(t, s, want); err != nil || generation != 3 {
-		t.Fatalf("ElevateSession: %d, %v; want 3", generation, err)
-	}
-	wantSession(t, s, "after elevation", want)
+	session.FullAt, session.FullPasskeyID, session.FullHardware = &at, &p.ID, false
+	session.LastSeenAt, session.RotatedAt, session.Generation, session.RaisedGeneration = at, at, generation, generation
+	return session
 }
 
 // rotationAt is a refresh at a time, by the limits of the service.
@@ -148,12 +134,7 @@ func rotationFallsBack(t *testing.T, s storage.Store) {
 	} {
 		a := withRefresh(t, s, fmt.Sprintf("user%d", i), 1)
 		fullAt := epoch.Add(time.Minute)
-		a.Session.FullAt, a.Session.FullPasskeyID = &fullAt, &a.Passkeys[0].ID
-		generation, err := elevate(t, s, a.Session)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.Session.Generation = generation
+		a.Session = elevate(t, s, a.Session, a.Passkeys[0], fullAt)
 		for _, after := range test.refreshes {
 			if _, err := s.RotateSession(t.Context(), rotationAt(a.Session, fullAt.Add(after))); err != nil {
 				t.Fatalf("%s: %v", test.name, err)

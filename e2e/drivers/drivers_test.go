@@ -79,6 +79,15 @@ func TestChallenges(t *testing.T) {
 	})
 }
 
+func TestAccountChallenges(t *testing.T) {
+	onDrivers(t, func(t *testing.T, _ string, pool func(*testing.T) *sql.DB) {
+		storetest.TestAccountChallenges(t, func(t *testing.T) (storetest.AccountStore, storetest.Time) {
+			clock := storetest.NewClock()
+			return open(t, pool(t), clock.Now), clock.Time()
+		})
+	})
+}
+
 func TestLimiter(t *testing.T) {
 	onDrivers(t, func(t *testing.T, _ string, pool func(*testing.T) *sql.DB) {
 		storetest.TestLimiter(t, func(t *testing.T) (one, other storage.Limiter, _ storetest.Time) {

@@ -28,9 +28,16 @@ func turnKey(ctx context.Context, otherwise any) any {
 // as an import, do not wait.
 func (t *Turns) Store(s storage.Store) storage.Store { return turnStore{s, t} }
 
-// Challenges does the same for c. A challenge without a user, for logging in with a passkey
-// alone, has a row of its own that nobody else waits for, and takes no turn.
-func (t *Turns) Challenges(c storage.Challenges) storage.Challenges { return turnChallenges{c, t} }
+// Challenges does the same for c, and reports whether c is apart from s: not the store that keeps
+// the accounts. Then TakeWithAccount takes two steps. A challenge without a user, for logging in
+// with a passkey alone, has a row of its own that nobody else waits for, and takes no turn.
+func (t *Turns) Challenges(c storage.Challenges, s storage.Store) (_ storage.AccountChallenges, apart bool) {
+	together, ok := c.(storage.AccountChallenges)
+	if ok && any(c) == any(s) {
+		return turnChallenges{together, t}, false
+	}
+	return turnChallenges{challengesApart{c, s}, t}, true
+}
 
 // Limiter does the same for l. Without an account a charge goes by its last bucket, which is
 // the one that most clients share.
@@ -76,6 +83,19 @@ func (s turnStore) Ping(ctx context.Context) error {
 
 func (s turnStore) Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	return inTurn(ctx, s.turns, userID, func() (storage.Account, error) { return s.Store.Account(ctx, userID, sessionID, now) })
+}
+
+func (s turnStore) Elevate(ctx context.Context, e storage.Elevation) (generation int64, err error) {
+	return inTurn(ctx, s.turns, e.UserID, func() (int64, error) { return s.Store.Elevate(ctx, e) })
+}
+
+func (s turnStore) Consent(ctx context.Context, v storage.Verified) error {
+	leave, err := s.turns.take(ctx, v.UserID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.Store.Consent(ctx, v)
 }
 
 func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (storage.Session, error) {
@@ -131,32 +151,60 @@ func (s turnStore) ChargeAttempt(ctx context.Context, a storage.Attempt) (storag
 }
 
 type turnChallenges struct {
-	storage.Challenges
+	storage.AccountChallenges
 	turns *Turns
 }
 
 func (c turnChallenges) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	if key.UserID == uuid.Nil {
-		return c.Challenges.Put(ctx, key, state, ttl)
+		return c.AccountChallenges.Put(ctx, key, state, ttl)
 	}
 	leave, err := c.turns.take(ctx, key.UserID)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return c.Challenges.Put(ctx, key, state, ttl)
+	return c.AccountChallenges.Put(ctx, key, state, ttl)
 }
 
 func (c turnChallenges) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	if key.UserID == uuid.Nil {
-		return c.Challenges.Take(ctx, key)
+		return c.AccountChallenges.Take(ctx, key)
 	}
 	leave, err := c.turns.take(ctx, key.UserID)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return c.Challenges.Take(ctx, key)
+	return c.AccountChallenges.Take(ctx, key)
+}
+
+func (c turnChallenges) TakeWithAccount(
+	ctx context.Context, key storage.ChallengeKey, now time.Time,
+) (a storage.Account, state []byte, err error) {
+	leave, err := c.turns.take(ctx, key.UserID)
+	if err != nil {
+		return a, nil, err
+	}
+	defer leave()
+	return c.AccountChallenges.TakeWithAccount(ctx, key, now)
+}
+
+// challengesApart takes a challenge after it has read the account from another store.
+type challengesApart struct {
+	storage.Challenges
+	store storage.Store
+}
+
+func (c challengesApart) TakeWithAccount(
+	ctx context.Context, key storage.ChallengeKey, now time.Time,
+) (storage.Account, []byte, error) {
+	a, err := c.store.Account(ctx, key.UserID, key.SessionID, now)
+	if err != nil {
+		return a, nil, err
+	}
+	state, err := c.Take(ctx, key)
+	return a, state, err
 }
 
 type turnLimiter struct {

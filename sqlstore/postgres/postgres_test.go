@@ -87,6 +87,12 @@ func TestStoreOnPool(t *testing.T) {
 				return open(t, newSchema(), clock.Now), clock.Time()
 			})
 		})
+		t.Run("challenges with accounts", func(t *testing.T) {
+			storetest.TestAccountChallenges(t, func(t *testing.T) (storetest.AccountStore, storetest.Time) {
+				clock := storetest.NewClock()
+				return open(t, newSchema(), clock.Now), clock.Time()
+			})
+		})
 		t.Run("limiter", func(t *testing.T) {
 			storetest.TestLimiter(t, func(t *testing.T) (one, other storage.Limiter, _ storetest.Time) {
 				clock, schema := storetest.NewClock(), newSchema()

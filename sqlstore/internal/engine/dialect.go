@@ -5,6 +5,9 @@ type Dialect struct {
 	RowLock string // ends a SELECT that locks its rows to the end of the transaction
 	Skip    string // the same for rows that nobody else has locked, leaving out the others
 
+	// WritesInWith says that a WITH may hold statements that write.
+	WritesInWith bool
+
 	// Prefixed says that the names of tables begin with the schema, in a database that has
 	// no schemas.
 	Prefixed bool
@@ -27,6 +30,7 @@ type Dialect struct {
 // Postgres is the dialect of PostgreSQL.
 var Postgres = Dialect{
 	RowLock: " FOR UPDATE", Skip: " FOR UPDATE SKIP LOCKED",
+	WritesInWith: true,
 
 	// The lock ends with the transaction: PgBouncer may give the next one another session. An
 	// instance waits for as long as another one takes, hence no timeout.
