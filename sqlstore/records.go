@@ -17,7 +17,7 @@ import (
 func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]storage.UserRecord, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	records, err := s.records(ctx, `u.id > $1 AND u.deleted_at IS NULL`, after, limit)
+	records, err := s.records(ctx, `u.id > $1 AND u.deleted_at IS NULL AND u.realm = ''`, after, limit)
 	return records, s.translate(err)
 }
 

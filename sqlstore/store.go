@@ -134,6 +134,15 @@ func (s *Store) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	return s.inTx(ctx, func(t *tx) error { return fn(t) })
 }
 
+// Within runs fn with the caller's transaction, which has to be one in the store's database.
+// The caller commits it or rolls it back; if fn returns an error, it has to be rolled back. An
+// application uses it to change its own tables and Stepkey's together.
+func (s *Store) Within(ctx context.Context, transaction *sql.Tx, fn func(storage.Tx) error) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	return s.translate(fn(&tx{Tx: s.db.Adopt(transaction), ctx: ctx, dialect: s.dialect, layout: s.layout}))
+}
+
 func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	return s.translate(s.retried(ctx, func(ctx context.Context) error { return s.inTxOnce(ctx, fn) }))
 }

@@ -31,6 +31,12 @@ const (
 	KeepEvents = 365 * 24 * time.Hour
 )
 
+// emptyExternal is the condition of external users of whom nothing needs to be kept. A user who
+// enters at the same moment changes last_sign_in_at, so that the row no longer fits.
+const emptyExternal = `external_key IS NOT NULL AND last_sign_in_at <= $1
+	AND NOT EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = o.id)
+	AND NOT EXISTS (SELECT 1 FROM {recovery_codes} c WHERE c.user_id = o.id)`
+
 // sweepRows is how many rows one statement of Sweep deletes. A statement that deletes more
 // would keep other writers waiting: SQLite has one writer.
 const sweepRows = 500
@@ -57,6 +63,9 @@ func (s *Store) sweeps(now time.Time) []sweep {
 		},
 		{"sessions", "id", "expires_at", `expires_at <= $1`, now.Add(-keepEnded)},
 		{"sessions", "id", "ended_at", `ended_at <= $1`, now.Add(-keepEnded)},
+		{"consents", "session_id, digest", "expires_at", `expires_at <= $1`, now},
+		{"purpose_counts", "realm, day, purpose, route, outcome", "day", `day <= $1`, now.Add(-storage.KeepPurposeCounts)},
+		{"users", "id", "last_sign_in_at", emptyExternal, now.Add(-storage.KeepEmptyExternalUsers)},
 		{"users", "id", "deleted_at", `deleted_at <= $1`, now.Add(-storage.NameQuarantine)},
 		{"signing_keys", "id", "activates_at", `EXISTS (
 			SELECT 1 FROM {signing_keys} n WHERE n.activates_at > o.activates_at AND n.activates_at <= $1
@@ -79,7 +88,7 @@ func (w sweep) statement(d engine.Dialect) string {
 
 // Sweep implements storage.Store. It deletes expired challenges, action tokens, links and
 // mails, rate limits that are full again, attempts that no longer count, old records of
-// refused ceremonies and events, names whose quarantine is over, signing keys replaced long
+// refused ceremonies, events, consents and counts, empty external users, names whose quarantine is over, signing keys replaced long
 // ago, and sessions that ended a day ago.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, w := range s.sweeps(s.Now()) {

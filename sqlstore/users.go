@@ -42,13 +42,13 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, erro
 // userColumns are what scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.password_by_mail_at, u.password_stopped,
-	       u.recovery_started_at, u.recovery_ready_at`
+	       u.recovery_started_at, u.recovery_ready_at, u.realm, u.external_key, u.display_name`
 
 func userTargets(u *storage.User, recovery *recoveryRow) []any {
 	return []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
 		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped,
-		&recovery.startedAt, &recovery.readyAt,
+		&recovery.startedAt, &recovery.readyAt, &u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName,
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, 
 
 // oldHash is the condition of the index users_by_old_hash. A change of the parameters of new
 // hashes changes both.
-const oldHash = `substr(password_hash, 1, 31) <> '$argon2id$v=19$m=19456,t=2,p=1$'`
+const oldHash = `substr(password_hash, 1, 31) <> '$argon2id$v=19$m=19456,t=2,p=1$' AND realm = ''`
 
 // nextOldHash is read from that index alone.
 func nextOldHash(d engine.Dialect) string {

@@ -31,6 +31,7 @@ type Store interface {
 	MailStore
 	RecoveryStore
 	KeyStore
+	ExternalStore
 }
 
 // Tx is a transaction of a [Store]. It must not be used after the function it was handed to
@@ -46,4 +47,5 @@ type Tx interface {
 	MailTx
 	RecoveryTx
 	KeyTx
+	ExternalTx
 }

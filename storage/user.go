@@ -34,6 +34,11 @@ type User struct {
 
 	CreatedAt time.Time
 
+	// Realm and ExternalKey are those of an [ExternalUser], empty for a user who signs in here.
+	// DisplayName is shown beside Username by devices; if it is empty, Username is.
+	Realm, ExternalKey string
+	DisplayName        string
+
 	// PasswordByMail reports whether the password was set by a link to the user's mailbox and
 	// no passkey was verified since. Such a password proves the mailbox and nothing else.
 	// PasswordByMailAt is when it was set, nil for other passwords.

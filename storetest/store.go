@@ -93,6 +93,16 @@ func TestStore(t *testing.T, open func(t *testing.T) storage.Store) {
 	run("passkeys that wait are dropped", waitingPasskeysDropped)
 	run("mails are dropped by kind", mailsDropped)
 	run("addressees are bounded", addresseesAreBounded)
+	run("external users", externalUsers)
+	run("external users are apart from the service's own", externalUsersApart)
+	run("16 entries of one external user make one user", oneExternalUser)
+	run("sessions of external users", externalSessions)
+	run("proofs of external users end", externalProofsEnd)
+	run("an external user is forgotten", externalForgotten)
+	run("an external user recovers", externalRecovery)
+	run("an allowance is spent once", externalAllowance)
+	run("a consent is taken once", consents)
+	run("counts of purposes add up", purposeCounts)
 }
 
 // epoch is when everything in these tests happens, in microseconds as stores keep

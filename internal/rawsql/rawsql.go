@@ -31,7 +31,7 @@ func Open(url string) (*DB, error) {
 }
 
 var tables = regexp.MustCompile(`\b(FROM|UPDATE|INTO|JOIN) (challenges|emails|events|login_attempts|mail_links|outbox|` +
-	`passkeys|rate_limits|recovery_codes|refused_ceremonies|schema_versions|sessions|settings|signing_keys|spent_actions|used_challenges|users)\b`)
+	`passkeys|rate_limits|recovery_codes|refused_ceremonies|schema_versions|sessions|settings|signing_keys|spent_actions|used_challenges|users|consents|purpose_counts)\b`)
 
 func addPrefix(statement string) string {
 	return tables.ReplaceAllString(statement, `$1 stepkey_$2`)

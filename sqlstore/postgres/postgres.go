@@ -77,6 +77,7 @@ func database(p pool, closeDB func() error) engine.Database {
 		Dialect:   engine.Postgres,
 		Write:     p,
 		Read:      p,
+		Adopt:     func(t *sql.Tx) engine.Tx { return tx{t} },
 		Close:     closeDB,
 		Now:       p.now,
 		Retry:     retry,

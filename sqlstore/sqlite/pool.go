@@ -147,6 +147,26 @@ func (t *tx) end(failed error) error {
 	return t.conn.Close()
 }
 
+// adopted is an engine.Tx on a transaction of the caller's.
+type adopted struct{ *sql.Tx }
+
+func (t adopted) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return t.Tx.ExecContext(ctx, numbered.Replace(query), bound(args)...)
+}
+
+func (t adopted) QueryContext(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	r, err := t.Tx.QueryContext(ctx, numbered.Replace(query), bound(args)...)
+	if err != nil {
+		return nil, err
+	}
+	return &rows{Rows: r}, nil
+}
+
+func (t adopted) QueryRowContext(ctx context.Context, query string, args ...any) engine.Row {
+	found := t.Tx.QueryRowContext(ctx, numbered.Replace(query), bound(args)...)
+	return row{func(targets []any) error { return found.Scan(targets...) }}
+}
+
 // rows is a sql.Rows that reads times.
 type rows struct {
 	*sql.Rows

@@ -70,6 +70,7 @@ func database(write, read *sql.DB, closeDB func() error) engine.Database {
 		Dialect:   engine.SQLite,
 		Write:     pool{write, make(turn, 1)},
 		Read:      pool{read, nil},
+		Adopt:     func(t *sql.Tx) engine.Tx { return adopted{t} },
 		Close:     closeDB,
 		Retry:     func(error) bool { return false },
 		Transient: transient,

@@ -17,6 +17,9 @@ type Database struct {
 	// Write runs statements that write, Read those that only read. They may be the same.
 	Write, Read Pool
 
+	// Adopt makes a Tx of a transaction of the caller's in this database.
+	Adopt func(*sql.Tx) Tx
+
 	// Close ends what the opener opened. A pool of the caller's stays open.
 	Close func() error
 
