@@ -16,7 +16,7 @@ func TestRenamesAreLimited(t *testing.T) {
 		device := authenticator.New(authenticator.Config{})
 		claims := f.logIn("mira")
 		f.register(claims, device)
-		full := f.raise(claims, device).Caller()
+		full := f.stepUpGrant(claims, device).Caller()
 		passkey := f.passkeys(full).Passkeys[0].ID
 		ctx := stepkey.WithAccount(f.Context(), f.passkeys(full).Passkeys[0].UserID)
 		at60(func() { _, _, _ = f.service.RenamePasskey(ctx, full, passkey, "Phone") })

@@ -20,7 +20,7 @@ func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 		device := authenticator.New(authenticator.Config{})
 		old := f.logInForRefresh("mira")
 		f.register(old.Caller(), device)
-		full := f.raise(old.Caller(), device)
+		full := f.stepUpGrant(old.Caller(), device)
 		pending := f.got(device, f.stepUpOptions(full.Caller()))
 		if err := f.service.DeleteAccount(f.Context(), full.Caller()); err != nil {
 			f.Fatal(err)

@@ -412,7 +412,7 @@ func TestNumbersInDocuments(t *testing.T) {
 		"docs/sessions.md": {
 			fmt.Sprintf("| access token | %d minutes, never beyond what it rests on; verifiers grant %d seconds more", minutes(token.Lifetime), seconds(token.Leeway)),
 			fmt.Sprintf("| session with refresh token | %d days idle, %d days in all |", days(stepkey.SessionIdle), days(stepkey.SessionLifetime)),
-			fmt.Sprintf("| %d minutes after the password |", minutes(stepkey.UnraisedLifetime)),
+			fmt.Sprintf("| %d minutes after the password |", minutes(stepkey.NoStepUpLifetime)),
 			fmt.Sprintf("| level `full` | %d hours after the passkey, %d hour idle;", hours(stepkey.FullLifetime), hours(stepkey.FullIdle)),
 			fmt.Sprintf("| %d minutes (passkey), %d minutes (password, for the first one) |", minutes(stepkey.FullWindow), minutes(stepkey.FirstPasskeyWindow)),
 			fmt.Sprintf("| action token | %d seconds, once |", seconds(token.ActionLifetime)),

@@ -345,18 +345,18 @@ func TestMillionEnds(t *testing.T) {
 	const n = 1_000_000
 	for i := range n {
 		at := now.Add(-15 * time.Minute).Add(15 * time.Minute * time.Duration(i) / n).Truncate(time.Microsecond)
-		store.more = append(store.more, storage.EndedSession{ID: numbered(i), UserID: numbered(i), At: at})
+		store.more = append(store.more, storage.EndedSession{ID: testID(i), UserID: testID(i), At: at})
 	}
 	a, b := f.serviceOn(store), f.serviceOn(store)
 	balancer := f.behindOneURL(a, b)
 	follower := f.followAll(balancer)
 	for _, i := range []int{0, 1, n / 2, n - 2, n - 1} {
-		c := token.Claims{SessionID: numbered(i).String(), Subject: uuid.NewString()}
+		c := token.Claims{SessionID: testID(i).String(), Subject: uuid.NewString()}
 		if ended, err := follower.Ended(c); !ended || err != nil {
 			t.Errorf("session %d: ended %v, %v", i, ended, err)
 		}
 	}
-	if ended, err := follower.Ended(token.Claims{SessionID: numbered(n).String()}); ended || err != nil {
+	if ended, err := follower.Ended(token.Claims{SessionID: testID(n).String()}); ended || err != nil {
 		t.Errorf("one that has not: ended %v, %v", ended, err)
 	}
 	if got := balancer.bytes.Load(); got < 16*n || got > 20*n {
@@ -365,7 +365,7 @@ func TestMillionEnds(t *testing.T) {
 }
 
 // numbered is the id of that number.
-func numbered(i int) (id uuid.UUID) {
+func testID(i int) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:], uint64(i)*0x9e3779b97f4a7c15) // spread as random ids are
 	binary.BigEndian.PutUint64(id[8:], uint64(i))
 	return id

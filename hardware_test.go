@@ -35,7 +35,7 @@ func TestMethodsTellHardwareFromSoftware(t *testing.T) {
 			f.signUp(name)
 			device, granted := authenticator.New(test.device), f.logInForRefresh(name)
 			f.register(granted.Caller(), device)
-			granted = f.raise(granted.Caller(), device)
+			granted = f.stepUpGrant(granted.Caller(), device)
 			if diff := cmp.Diff(test.want, granted.Claims.Methods); diff != "" {
 				f.Errorf("%s: methods (-want +got):\n%s", name, diff)
 			}
@@ -58,9 +58,9 @@ func TestMethodsTellHardwareFromSoftware(t *testing.T) {
 		key := authenticator.New(authenticator.Config{Maker: maker})
 		phone := authenticator.New(authenticator.Config{BackupEligible: true})
 		f.register(granted.Caller(), key)
-		full := f.raise(granted.Caller(), key)
+		full := f.stepUpGrant(granted.Caller(), key)
 		f.register(full.Caller(), phone)
-		if got := f.raise(full.Caller(), phone).Claims.Methods; !slices.Equal(got, software) {
+		if got := f.stepUpGrant(full.Caller(), phone).Claims.Methods; !slices.Equal(got, software) {
 			f.Errorf("after a step-up with a synced passkey: %v", got)
 		}
 	})

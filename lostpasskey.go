@@ -149,7 +149,7 @@ func (s *Service) FinishRecovery(ctx context.Context, c Caller, linkToken string
 		if err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		// What the transaction took of somebody else is given back with it.
+		// The transaction is rolled back if the link is somebody else's.
 		finished, err := tx.CancelRecovery(ctx, a.User.ID)
 		if err != nil {
 			return nil, err

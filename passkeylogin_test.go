@@ -91,7 +91,7 @@ func TestLevelOfAPasskeyLogInAges(t *testing.T) {
 		if c.ExpiresAt-c.IssuedAt != int64(token.Lifetime.Seconds()) {
 			f.Errorf("expires after %d s", c.ExpiresAt-c.IssuedAt)
 		}
-		raised := f.raise(fallen.Caller(), device).Caller()
+		raised := f.stepUpGrant(fallen.Caller(), device).Caller()
 		if raised.Claims().Level != token.LevelFull || slices.Contains(raised.Claims().Methods, "pwd") {
 			f.Errorf("raised again: %+v", raised)
 		}

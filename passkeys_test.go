@@ -146,39 +146,39 @@ func TestOf16DeletionsOfTwoPasskeysOneWins(t *testing.T) {
 	})
 }
 
-// What the deleted passkey raised is not full any more, wherever it is asked.
+// A session stepped up with the deleted passkey is not full any more, wherever it is asked.
 func TestDeletedPasskeyRaisesNothingAnyMore(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		here, gone := f.logInEnrolled("mira")
 		kept := authenticator.New(authenticator.Config{})
-		full := f.raise(here.Caller(), gone)
+		full := f.stepUpGrant(here.Caller(), gone)
 		f.register(full.Caller(), kept)
 
-		there := f.raise(f.logInForRefresh("mira").Caller(), gone)
+		there := f.stepUpGrant(f.logInForRefresh("mira").Caller(), gone)
 		alone := f.passkeyLogIn(gone)
-		byKept := f.raise(f.logInForRefresh("mira").Caller(), kept)
+		byKept := f.stepUpGrant(f.logInForRefresh("mira").Caller(), kept)
 		keptAlone := f.passkeyLogIn(kept)
-		unraised := f.logInForRefresh("mira")
+		notSteppedUp := f.logInForRefresh("mira")
 
-		full = f.raise(full.Caller(), gone)
+		full = f.stepUpGrant(full.Caller(), gone)
 		pending := f.got(gone, f.stepUpOptions(byKept.Caller()))
 		if _, err := f.service.DeletePasskey(f.Context(), full.Caller(), f.passkeys(full.Caller()).Passkeys[0].ID, false); err != nil {
 			f.Fatal(err)
 		}
 
-		for what, g := range map[string]stepkey.Grant{"raised with it": there, "begun with it": alone} {
+		for what, g := range map[string]stepkey.Grant{"stepped up with it": there, "begun with it": alone} {
 			f.wantRefused(what, g.RefreshToken)
 			if !f.ended(g.Claims.SessionID) {
 				f.Errorf("%s: its tokens pass guards that ask nobody", what)
 			}
 		}
-		for what, g := range map[string]stepkey.Grant{"raised with another": byKept, "begun with another": keptAlone} {
+		for what, g := range map[string]stepkey.Grant{"stepped up with another": byKept, "begun with another": keptAlone} {
 			if got := f.refresh(g.RefreshToken).Claims.Level; got != token.LevelFull {
 				f.Errorf("%s: level %s", what, got)
 			}
 		}
-		if got := f.refresh(unraised.RefreshToken).Claims.Level; got != token.LevelPassword {
-			f.Errorf("not raised: level %s", got)
+		if got := f.refresh(notSteppedUp.RefreshToken).Claims.Level; got != token.LevelPassword {
+			f.Errorf("not stepped up: level %s", got)
 		}
 		wantError(f.TB, "a response of the deleted one", second(f.service.FinishStepUp(f.Context(), byKept.Caller(), pending)), stepkey.ErrVerificationFailed)
 
@@ -226,7 +226,7 @@ func TestTokensOfADeletedPasskey(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		here, gone := f.logInEnrolled("mira")
 		kept := authenticator.New(authenticator.Config{})
-		old := f.raise(here.Caller(), gone)
+		old := f.stepUpGrant(here.Caller(), gone)
 		f.register(old.Caller(), kept)
 		other := f.newService(f.config())
 		wantLowered := func(what string, s *stepkey.Service, c token.Claims, want bool) {
@@ -242,12 +242,12 @@ func TestTokensOfADeletedPasskey(t *testing.T) {
 		wantLowered("the old token", f.service, old.Claims, true)
 		wantLowered("the old token, at an instance that has not looked", other, old.Claims, false)
 		wantLowered("the old token, at one that starts", f.newService(f.config()), old.Claims, true)
-		again := f.raise(here.Caller(), kept)
+		again := f.stepUpGrant(here.Caller(), kept)
 		wantLowered("a new token of the same second", f.service, again.Claims, false)
 		wantLowered("a new token of the same second, at another instance", f.newService(f.config()), again.Claims, false)
 		f.clock.Advance(time.Second)
 		old.Claims.PasskeyTime--
-		wantLowered("an older token once the session is raised again", f.service, old.Claims, true)
+		wantLowered("an older token once the session is stepped up again", f.service, old.Claims, true)
 		f.clock.Advance(token.Lifetime + 2*token.Leeway)
 		wantLowered("after the life of a token", f.newService(f.config()), old.Claims, false)
 	})
@@ -259,8 +259,8 @@ func TestDeletionRacesStepUp(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		here, gone := f.logInEnrolled("mira")
 		kept := authenticator.New(authenticator.Config{})
-		f.register(f.raise(here.Caller(), gone).Caller(), kept)
-		full := f.raise(here.Caller(), kept)
+		f.register(f.stepUpGrant(here.Caller(), gone).Caller(), kept)
+		full := f.stepUpGrant(here.Caller(), kept)
 		id := f.passkeys(full.Caller()).Passkeys[0].ID
 		var others []stepkey.Grant
 		var responses []stepkey.AssertionResponse

@@ -64,7 +64,7 @@ func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, userID uuid
 	return s.store.RotateSession(ctx, storage.Rotation{
 		SessionID: p.SessionID, UserID: userID, Generation: p.Generation, At: now,
 		IdleSince:     now.Add(-SessionIdle),
-		UnraisedSince: now.Add(-UnraisedLifetime),
+		NoStepUpSince: now.Add(-NoStepUpLifetime),
 		FullSince:     now.Add(-FullLifetime),
 		FullIdleSince: now.Add(-FullIdle),
 	})
@@ -84,7 +84,7 @@ func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now t
 		return Grant{}, ErrUnauthorized
 	case p.Generation == session.Generation-1 && rotatedWithin(session, refreshGrace, now):
 		return s.giveAgain(ctx, session, now)
-	case raisedFrom(session, p.Generation) && rotatedWithin(session, refreshGrace, now):
+	case steppedUpFrom(session, p.Generation) && rotatedWithin(session, refreshGrace, now):
 		// A tab that refreshed while another one stepped up. It gets nothing, and
 		// that is all: a step-up moves the generation by two, so that what was known
 		// before it never yields what came after.
@@ -110,10 +110,10 @@ func (s *Service) giveAgain(ctx context.Context, session Session, now time.Time)
 
 func rotatedWithin(s Session, d time.Duration, now time.Time) bool { return now.Sub(s.RotatedAt) <= d }
 
-// raisedFrom reports whether the session's last move was a step-up from that
+// steppedUpFrom reports whether the session's last move was a step-up from that
 // generation.
-func raisedFrom(s Session, generation int64) bool {
-	return generation == s.Generation-2 && s.Generation == s.RaisedGeneration
+func steppedUpFrom(s Session, generation int64) bool {
+	return generation == s.Generation-2 && s.Generation == s.StepUpGeneration
 }
 
 // endReused ends the session whose old token came back, and only that one.

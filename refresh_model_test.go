@@ -15,13 +15,13 @@ import (
 // refreshModel says what should become of one session, in a few lines that can be
 // read beside the rules, whatever anybody does with its tokens.
 type refreshModel struct {
-	created, lastSeen, rotated time.Time
-	full                       time.Time // zero unless at level full
-	everRaised, raisedLast     bool
-	ended                      bool
-	generation                 int64
-	issued                     map[int64]string // the refresh token of each generation that was given out
-	reuses                     int
+	created, lastSeen, rotated   time.Time
+	full                         time.Time // zero unless at level full
+	everSteppedUp, steppedUpLast bool
+	ended                        bool
+	generation                   int64
+	issued                       map[int64]string // the refresh token of each generation that was given out
+	reuses                       int
 }
 
 func (m *refreshModel) live(now time.Time) bool {
@@ -42,7 +42,7 @@ func (m *refreshModel) present(generation int64, now time.Time) verdict {
 		return m.rotate(now)
 	case generation == m.generation-1 && grace && m.live(now):
 		return verdict{true, m.level(), m.issued[m.generation]}
-	case generation == m.generation-1 && grace, generation == m.generation-2 && m.raisedLast && grace:
+	case generation == m.generation-1 && grace, generation == m.generation-2 && m.steppedUpLast && grace:
 		return verdict{}
 	}
 	if m.live(now) {
@@ -54,15 +54,15 @@ func (m *refreshModel) present(generation int64, now time.Time) verdict {
 
 func (m *refreshModel) rotate(now time.Time) verdict {
 	idle := now.Sub(m.lastSeen)
-	raisedInTime := m.everRaised || now.Sub(m.created) < stepkey.UnraisedLifetime
-	if !m.live(now) || idle >= stepkey.SessionIdle || !raisedInTime {
+	steppedUpInTime := m.everSteppedUp || now.Sub(m.created) < stepkey.NoStepUpLifetime
+	if !m.live(now) || idle >= stepkey.SessionIdle || !steppedUpInTime {
 		return verdict{}
 	}
 	if idle >= stepkey.FullIdle || now.Sub(m.full) >= stepkey.FullLifetime {
 		m.full = time.Time{}
 	}
 	m.generation++
-	m.lastSeen, m.rotated, m.raisedLast = now, now, false
+	m.lastSeen, m.rotated, m.steppedUpLast = now, now, false
 	return verdict{true, m.level(), ""}
 }
 
@@ -133,7 +133,7 @@ func playRefresh(f *fixture, rt *rapid.T, device *authenticator.Authenticator) {
 				rt.Fatalf("FinishStepUp: %v", err)
 			}
 			m.generation += 2
-			m.full, m.lastSeen, m.rotated, m.everRaised, m.raisedLast = now, now, now, true, true
+			m.full, m.lastSeen, m.rotated, m.everSteppedUp, m.steppedUpLast = now, now, now, true, true
 			m.issued[m.generation], claims = got.RefreshToken, got.Caller()
 		},
 		"revoke": func(rt *rapid.T) {

@@ -42,7 +42,7 @@ func (f *fixture) wantRefused(what, refreshToken string) {
 	wantError(f.TB, what, second(f.service.Refresh(f.Context(), refreshToken)), stepkey.ErrUnauthorized)
 }
 
-func (f *fixture) raise(c stepkey.Caller, device *authenticator.Authenticator) stepkey.Grant {
+func (f *fixture) stepUpGrant(c stepkey.Caller, device *authenticator.Authenticator) stepkey.Grant {
 	f.Helper()
 	g, err := f.service.FinishStepUp(f.Context(), c, f.got(device, f.stepUpOptions(c)))
 	if err != nil {
@@ -147,7 +147,7 @@ func TestStepUpReplacesTheRefreshToken(t *testing.T) {
 		device := authenticator.New(authenticator.Config{})
 		first := f.logInForRefresh("mira")
 		f.register(first.Caller(), device)
-		full := f.raise(first.Caller(), device)
+		full := f.stepUpGrant(first.Caller(), device)
 		if full.RefreshToken == first.RefreshToken || full.Claims.Level != token.LevelFull {
 			f.Fatalf("after the step-up: %+v", full)
 		}
@@ -167,7 +167,7 @@ func TestFullAges(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
 	g := f.logInForRefresh("mira")
-	g = f.raise(g.Caller(), device)
+	g = f.stepUpGrant(g.Caller(), device)
 	for range 22 { // 11 hours
 		f.clock.Advance(30 * time.Minute)
 		g = f.refresh(g.RefreshToken)
@@ -185,8 +185,8 @@ func TestFullAges(t *testing.T) {
 	if g.Claims.Level != token.LevelPassword || g.Claims.PasskeyTime != 0 || g.Claims.AuthTime != g.Claims.PasswordTime {
 		t.Errorf("after 12 hours: %+v, want password", g.Claims)
 	}
-	if again := f.raise(g.Caller(), device); again.Claims.Level != token.LevelFull {
-		t.Error("it cannot be raised again")
+	if again := f.stepUpGrant(g.Caller(), device); again.Claims.Level != token.LevelFull {
+		t.Error("it cannot be stepped up again")
 	}
 }
 
@@ -202,8 +202,8 @@ func TestRefreshInTheLastSecond(t *testing.T) {
 		lasts time.Duration
 		step  time.Duration // between two refreshes
 	}{
-		{"full", func() stepkey.Grant { return f.raise(f.logInForRefresh("mira").Caller(), device) }, stepkey.FullLifetime, 30 * time.Minute},
-		{"a session that was never raised", func() stepkey.Grant { return f.logInForRefresh("mira") }, stepkey.UnraisedLifetime, 5 * time.Minute},
+		{"full", func() stepkey.Grant { return f.stepUpGrant(f.logInForRefresh("mira").Caller(), device) }, stepkey.FullLifetime, 30 * time.Minute},
+		{"a session without a step-up", func() stepkey.Grant { return f.logInForRefresh("mira") }, stepkey.NoStepUpLifetime, 5 * time.Minute},
 		{"a session", func() stepkey.Grant { return f.logInForRefresh("noor") }, stepkey.SessionLifetime, 24 * time.Hour},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -226,7 +226,7 @@ func TestFullIsLostWhenIdle(t *testing.T) {
 	f := newFixture(t)
 	_, device := f.enrolled("mira", authenticator.Config{})
 	g := f.logInForRefresh("mira")
-	g = f.raise(g.Caller(), device)
+	g = f.stepUpGrant(g.Caller(), device)
 	f.clock.Advance(61 * time.Minute)
 	for range 2 {
 		g = f.refresh(g.RefreshToken)
@@ -236,7 +236,7 @@ func TestFullIsLostWhenIdle(t *testing.T) {
 	}
 }
 
-func TestUnraisedSessionOfAUserWithPasskeys(t *testing.T) {
+func TestSessionWithoutStepUpOfAUserWithPasskeys(t *testing.T) {
 	f := newFixture(t)
 	f.enrolled("mira", authenticator.Config{})
 	g := f.logInForRefresh("mira")
@@ -291,7 +291,7 @@ func TestRefreshLooksAgain(t *testing.T) {
 		f := newFixture(t)
 		_, device := f.enrolled("mira", authenticator.Config{})
 		g := f.logInForRefresh("mira")
-		g = f.raise(g.Caller(), device)
+		g = f.stepUpGrant(g.Caller(), device)
 		f.exec(`DELETE FROM passkeys`)
 		if g = f.refresh(g.RefreshToken); g.Claims.Level != token.LevelPassword {
 			t.Errorf("level %s, want password", g.Claims.Level)
@@ -396,7 +396,7 @@ func TestGraceDoesNotCrossAStepUpInBetween(t *testing.T) {
 	c.Store = store
 	slow := f.newService(c)
 	var full stepkey.Grant
-	store.before = func() { full = f.raise(next.Caller(), device) }
+	store.before = func() { full = f.stepUpGrant(next.Caller(), device) }
 	got, err := slow.Refresh(t.Context(), first.RefreshToken)
 	wantError(t, "the predecessor", err, stepkey.ErrUnauthorized)
 	if got.RefreshToken != "" || got.AccessToken != "" {

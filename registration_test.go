@@ -53,7 +53,7 @@ func TestFurtherPasskeyNeedsFullAndFresh(t *testing.T) {
 			second(f.service.FinishRegistration(f.Context(), before, f.created(device(), begun), "")))
 
 		full := f.stepUp(owner, first)
-		wantStepUp(f.TB, "a password token of the session that was raised",
+		wantStepUp(f.TB, "a password token of the session that was stepped up",
 			second(f.service.BeginRegistration(f.Context(), owner)))
 		f.register(full, device())
 

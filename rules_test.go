@@ -76,8 +76,8 @@ func TestWithoutAPasskeyASessionSuffices(t *testing.T) {
 }
 
 // Sign-ins with the password push out each other, and not the session that the owner
-// raised with a passkey.
-func TestSignInsDoNotPushOutARaisedSession(t *testing.T) {
+// stepped up with a passkey.
+func TestSignInsDoNotPushOutASteppedUpSession(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		live := func(claims ...stepkey.Caller) {
 			f.Helper()
@@ -100,7 +100,7 @@ func TestSignInsDoNotPushOutARaisedSession(t *testing.T) {
 		newest := f.logInForRefresh("mira")
 		live(full, newest.Caller())
 
-		// Nor does it end at once where all the others were raised.
+		// Nor does it end at once where all the others were stepped up.
 		f.exec(`UPDATE sessions SET full_at = created_at`)
 		newest = f.logInForRefresh("mira")
 		live(newest.Caller())

@@ -16,14 +16,14 @@ const sweepEvery = time.Minute
 // requests has to call it; without it, guards refuse everybody after 30 seconds.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.ended.Run(ctx, quietly(s.log, "ended sessions not known; trying again")) })
-	wg.Go(func() { s.lowered.Run(ctx, quietly(s.log, "lowered sessions not known; trying again")) })
-	wg.Go(func() { s.keys.Run(ctx, quietly(s.log, "signing keys not followed; trying again")) })
+	wg.Go(func() { s.ended.Run(ctx, warnNowAndThen(s.log, "ended sessions not known; trying again")) })
+	wg.Go(func() { s.lowered.Run(ctx, warnNowAndThen(s.log, "lowered sessions not known; trying again")) })
+	wg.Go(func() { s.keys.Run(ctx, warnNowAndThen(s.log, "signing keys not followed; trying again")) })
 	wg.Go(func() {
-		s.passwords.FollowOldHashes(ctx, quietly(s.log, "kinds of password hashes not known; trying again"))
+		s.passwords.FollowOldHashes(ctx, warnNowAndThen(s.log, "kinds of password hashes not known; trying again"))
 	})
-	wg.Go(func() { s.outbox.Run(ctx, quietly(s.log, "mails not sent; trying again")) })
-	wg.Go(func() { s.sweep(ctx, quietly(s.log, "expired rows not deleted; trying again")) })
+	wg.Go(func() { s.outbox.Run(ctx, warnNowAndThen(s.log, "mails not sent; trying again")) })
+	wg.Go(func() { s.sweep(ctx, warnNowAndThen(s.log, "expired rows not deleted; trying again")) })
 	wg.Wait()
 }
 
@@ -43,9 +43,9 @@ func (s *Service) sweep(ctx context.Context, failed func(error)) {
 	}
 }
 
-// quietly returns a function that logs what failed, at most every ten seconds: what
+// warnNowAndThen returns a function that logs what failed, at most every ten seconds: what
 // is tried twice a second would drown the rest. It may be called by several goroutines.
-func quietly(log *slog.Logger, message string) func(error) {
+func warnNowAndThen(log *slog.Logger, message string) func(error) {
 	var mu sync.Mutex
 	var until time.Time
 	return func(err error) {

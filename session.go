@@ -21,10 +21,9 @@ const (
 	FullLifetime = 12 * time.Hour
 	FullIdle     = time.Hour
 
-	// UnraisedLifetime is how long a session lasts whose user has passkeys and
-	// verified none in it. Who has one and does not use it may be somebody who has
-	// only found out the password.
-	UnraisedLifetime = 15 * time.Minute
+	// NoStepUpLifetime is how long a session lasts in which no passkey was verified although
+	// its user has one. Its holder may be somebody who has only found out the password.
+	NoStepUpLifetime = 15 * time.Minute
 )
 
 // MaxSessions is how many sessions with refresh token a user may have. A further
@@ -47,7 +46,7 @@ func tokenExpiry(s Session, hasPasskeys bool, now time.Time) time.Time {
 		return earlier(end, s.FullAt.Add(FullLifetime))
 	}
 	if s.FullAt == nil && hasPasskeys {
-		return earlier(end, s.PasswordAt.Add(UnraisedLifetime))
+		return earlier(end, s.PasswordAt.Add(NoStepUpLifetime))
 	}
 	return end
 }

@@ -72,7 +72,7 @@ func (k *RemoteKeys) VerificationKey(ctx context.Context, kid string) (token.Ver
 	if len(kid) != thumbprintLength {
 		return token.VerificationKey{}, token.ErrUnknownKey
 	}
-	set, err := k.usable(ctx, time.Now())
+	set, err := k.current(ctx, time.Now())
 	if err != nil {
 		return token.VerificationKey{}, err
 	}
@@ -82,8 +82,8 @@ func (k *RemoteKeys) VerificationKey(ctx context.Context, kid string) (token.Ver
 	return k.unknown(ctx, kid)
 }
 
-// usable returns the set to go by. Most calls take the first return and no lock.
-func (k *RemoteKeys) usable(ctx context.Context, now time.Time) (*keySet, error) {
+// current returns the key set to verify with. Most calls take the first return and no lock.
+func (k *RemoteKeys) current(ctx context.Context, now time.Time) (*keySet, error) {
 	set := k.set.Load()
 	if set != nil && now.Before(set.refreshAt) {
 		return set, nil

@@ -171,7 +171,7 @@ func TestQuestionsAtOnceAreBounded(t *testing.T) {
 		t.Errorf("%v after %d questions, want no turn", err, len(s.asked))
 	}
 	<-c.turns
-	for range 2 { // a turn is given back
+	for range 2 { // each call releases its turn
 		if _, err := c.Breached(t.Context(), breached); err != nil {
 			t.Error(err)
 		}

@@ -32,7 +32,7 @@ for i, key in ipairs(KEYS) do
 end
 return 0`
 
-// refundScript gives back. A bucket that is full then has no key.
+// refundScript undoes a charge. A bucket that is full then has no key.
 //
 // KEYS: the buckets. ARGV: for each of them step.
 const refundScript = `

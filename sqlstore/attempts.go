@@ -74,7 +74,7 @@ func (s *Store) blocked(ctx context.Context, a storage.Attempt) (storage.Attempt
 	err := s.read.QueryRowContext(ctx,
 		`SELECT failures, blocked_until FROM {login_attempts} WHERE key = $1`, a.Key[:]).Scan(&failures, &until)
 	if errors.Is(err, sql.ErrNoRows) {
-		return storage.Attempts{Wait: time.Second}, nil // set back a moment ago
+		return storage.Attempts{Wait: time.Second}, nil // reset a moment ago
 	}
 	if err != nil {
 		return storage.Attempts{}, s.translate(err)

@@ -86,7 +86,7 @@ func (t *tx) insertUsers(ctx context.Context, batch []storage.UserRecord) (map[u
 			args = append(args, u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle,
 				u.CreatedAt, u.DisabledAt, u.PasswordByMail, u.PasswordByMailAt, u.PasswordStopped)
 		}
-		err := collect(ctx, t, added, `
+		err := addRows(ctx, t, added, `
 			INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
 			                   password_by_mail, password_by_mail_at, password_stopped)
 			VALUES `+placeholders(len(chunk), 11)+`
@@ -138,7 +138,7 @@ func (t *tx) insertPasskeys(ctx context.Context, batch []storage.UserRecord) (ma
 			args = append(args, p.ID, p.UserID, c.ID, c.PublicKey, c.Algorithm, c.AAGUID, int64(c.SignCount),
 				int16(c.Flags), string(transports), p.Name, p.CreatedAt, p.LastUsedAt, c.Attested, p.UsableFrom)
 		}
-		err := collect(ctx, t, added, `
+		err := addRows(ctx, t, added, `
 			INSERT INTO {passkeys} (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
 			                      transports, name, created_at, last_used_at, attested, usable_from)
 			VALUES `+placeholders(len(chunk), 14)+`
@@ -161,11 +161,11 @@ func (t *tx) whyRefused(ctx context.Context, refused []storage.UserRecord) (map[
 		}
 		in := " IN " + placeholders(1, len(chunk))
 		present := make(map[uuid.UUID]struct{})
-		if err := collect(ctx, t, present, `SELECT id FROM {users} WHERE id`+in, ids...); err != nil {
+		if err := addRows(ctx, t, present, `SELECT id FROM {users} WHERE id`+in, ids...); err != nil {
 			return nil, err
 		}
 		taken := make(map[string]struct{})
-		if err := collect(ctx, t, taken, `SELECT canonical_name FROM {users} WHERE canonical_name`+in, names...); err != nil {
+		if err := addRows(ctx, t, taken, `SELECT canonical_name FROM {users} WHERE canonical_name`+in, names...); err != nil {
 			return nil, err
 		}
 		for _, r := range chunk {
@@ -182,8 +182,8 @@ func (t *tx) whyRefused(ctx context.Context, refused []storage.UserRecord) (map[
 	return why, nil
 }
 
-// collect adds what a statement returns in its one column to set.
-func collect[T comparable](ctx context.Context, q engine.Queryer, set map[T]struct{}, statement string, args ...any) error {
+// addRows adds to set the values of the one column that a statement returns.
+func addRows[T comparable](ctx context.Context, q engine.Queryer, set map[T]struct{}, statement string, args ...any) error {
 	rows, err := q.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return err

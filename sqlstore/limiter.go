@@ -78,8 +78,8 @@ func chargeBucket(ctx context.Context, q engine.Queryer, c storage.Charge, now i
 	return err
 }
 
-// longestWait is how long it will be until all buckets hold enough. Others may have
-// given back meanwhile what was missing; then it is the shortest wait that there is.
+// longestWait is how long it will be until all buckets hold enough. A refund may
+// have filled them meanwhile; then it is the shortest wait that there is.
 func (s *Store) longestWait(ctx context.Context, charges []storage.Charge, now int64) (time.Duration, error) {
 	longest := int64(1)
 	for _, c := range charges {

@@ -73,7 +73,7 @@ func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...storag
 	for i, purpose := range purposes {
 		names[i] = string(purpose)
 	}
-	in, args := among(names, userID)
+	in, args := inList(names, userID)
 	_, err := t.ExecContext(ctx, `DELETE FROM {mail_links} WHERE user_id = $1 AND purpose IN `+in, args...)
 	return err
 }

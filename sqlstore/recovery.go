@@ -106,14 +106,14 @@ func (t *tx) DropMail(ctx context.Context, userID uuid.UUID, kinds ...storage.Ma
 	for i, kind := range kinds {
 		names[i] = string(kind)
 	}
-	in, args := among(names, userID)
+	in, args := inList(names, userID)
 	_, err := t.ExecContext(ctx, `DELETE FROM {outbox} WHERE user_id = $1 AND kind IN `+in, args...)
 	return err
 }
 
-// among makes the list behind IN, whose placeholders follow those of before, and returns
+// inList makes the list behind IN, whose placeholders follow those of before, and returns
 // before with texts.
-func among(texts []string, before ...any) (in string, args []any) {
+func inList(texts []string, before ...any) (in string, args []any) {
 	args = before
 	for _, text := range texts {
 		args = append(args, text)

@@ -27,7 +27,7 @@ func sessionTargets(s *storage.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
 		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
-		&s.RaisedGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Network, &s.RecoveredBy,
+		&s.StepUpGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Network, &s.RecoveredBy,
 	}
 }
 
@@ -92,7 +92,7 @@ func (s *Store) RotateSession(ctx context.Context, r storage.Rotation) (storage.
 		RETURNING full_passkey_id,
 		          (SELECT username FROM {users} WHERE id = $8),
 		          EXISTS (SELECT 1 FROM {passkeys} WHERE user_id = $8)`,
-		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.UnraisedSince, r.UserID).
+		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.NoStepUpSince, r.UserID).
 		Scan(&rotated.FullPasskeyID, &rotated.Username, &rotated.HasPasskeys)
 	return rotated, s.translate(err)
 }
@@ -185,7 +185,7 @@ func (s *Store) LoweredSessions(ctx context.Context, since time.Time) ([]storage
 	var lowered []storage.LoweredSession
 	for rows.Next() {
 		var l storage.LoweredSession
-		if err := rows.Scan(&l.ID, &l.At, &l.Raised); err != nil {
+		if err := rows.Scan(&l.ID, &l.At, &l.SteppedUp); err != nil {
 			return nil, s.translate(err)
 		}
 		l.At = l.At.UTC()

@@ -19,7 +19,7 @@ func (s *Store) Elevate(ctx context.Context, e storage.Elevation) (generation in
 	}
 	err = s.inTx(ctx, func(t *tx) error {
 		return t.storeVerified(ctx, e.Verified, func() (err error) {
-			generation, err = t.raise(ctx, e)
+			generation, err = t.elevate(ctx, e)
 			return err
 		})
 	})
@@ -67,8 +67,8 @@ func (t *tx) storeVerified(ctx context.Context, v storage.Verified, hold func() 
 	return v.Also(t)
 }
 
-// raise raises the session of e. Since it was read it may have ended.
-func (t *tx) raise(ctx context.Context, e storage.Elevation) (generation int64, err error) {
+// elevate stores the step-up of e in its session, which may have ended since it was read.
+func (t *tx) elevate(ctx context.Context, e storage.Elevation) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
 		UPDATE {sessions} AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
 		       raised_generation = generation + 2, full_passkey_id = $4, full_hardware = $5, expires_at = $6
@@ -91,7 +91,7 @@ func (s *Store) inOne(v storage.Verified) bool {
 	return s.dialect.WritesInWith && v.Also == nil && len(v.Events) == 1 && !trims(v.Events[0])
 }
 
-// verifyInOne stores v, and raises its session where e is not nil, in one statement, or stores
+// verifyInOne stores v, and the step-up e in its session where e is not nil, in one statement, or stores
 // nothing and returns sql.ErrNoRows. The statement does not tell which condition failed; the
 // transaction, which is tried next, does.
 //
@@ -144,11 +144,11 @@ func inOneStatement(v storage.Verified, e *storage.Elevation) (statement string,
 	if e == nil {
 		return statement + ` SELECT 0 FROM ` + held, args
 	}
-	return statement + `, raised AS (
+	return statement + `, elevated AS (
 			UPDATE {sessions} SET full_at = ` + at + `, last_seen_at = ` + at + `, rotated_at = ` + at + `,
 			       generation = generation + 2, raised_generation = generation + 2, full_passkey_id = ` + passkey + `,
 			       full_hardware = ` + arg(e.Hardware) + `, expires_at = ` + arg(e.ExpiresAt) + `
 			WHERE id = ` + session + ` AND EXISTS (SELECT 1 FROM ` + held + `)
 			RETURNING generation
-		) SELECT generation FROM raised`, args
+		) SELECT generation FROM elevated`, args
 }

@@ -66,7 +66,7 @@ type AttemptStore interface {
 	// over, but the count of failures does not.
 	ChargeAttempt(ctx context.Context, a Attempt) (Attempts, error)
 
-	// RefundAttempt takes back an attempt that was charged at that time and not made.
+	// RefundAttempt undoes the charge of an attempt at that time which was not made.
 	RefundAttempt(ctx context.Context, a Attempt) error
 }
 

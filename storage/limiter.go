@@ -40,6 +40,6 @@ type Limiter interface {
 	// so that of concurrent attempts no more than allowed get through.
 	Charge(ctx context.Context, charges ...Charge) (wait time.Duration, err error)
 
-	// Refund gives back what Charge took, at most until a bucket is full.
+	// Refund undoes a Charge of the same. It fills no bucket above its burst.
 	Refund(ctx context.Context, charges ...Charge) error
 }

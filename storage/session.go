@@ -67,7 +67,7 @@ type Session struct {
 
 	CreatedAt time.Time
 
-	// LastSeenAt is when the session was last refreshed or raised.
+	// LastSeenAt is when the session was last refreshed or stepped up.
 	LastSeenAt time.Time
 
 	// ExpiresAt is when the session ends by itself at the latest. A session without refresh
@@ -81,8 +81,8 @@ type Session struct {
 	Generation int64
 	RotatedAt  time.Time
 
-	// RaisedGeneration is the generation that the last step-up led to.
-	RaisedGeneration int64
+	// StepUpGeneration is the generation that the last step-up led to.
+	StepUpGeneration int64
 
 	// RecoveredBy is the proof that a session at level recovery rests on, empty for others.
 	RecoveredBy RecoveryProof
@@ -139,7 +139,7 @@ const (
 //     Except and Keep others. Sessions in which a passkey was verified are kept before those
 //     in which none was, and newer ones before older ones.
 //   - Passkey selects the sessions that rest on that passkey, except Except. Those are the
-//     sessions raised with it, and those that began with a passkey alone and have fallen back
+//     sessions stepped up with it, and those that began with a passkey alone and have fallen back
 //     since, because these no longer tell which one it was.
 //   - Otherwise all sessions are selected, except Except, which may be zero.
 type EndSessions struct {
@@ -165,8 +165,8 @@ type LoweredSession struct {
 	ID uuid.UUID
 	At time.Time
 
-	// Raised reports whether another passkey was verified in it since.
-	Raised bool
+	// SteppedUp reports whether another passkey was verified in it since.
+	SteppedUp bool
 }
 
 // Rotation is a refresh: the session, the generation that it moves on from, and the conditions
@@ -178,7 +178,7 @@ type Rotation struct {
 	At         time.Time // the session and its user have to be live at this time
 
 	IdleSince     time.Time // the session was seen after this
-	UnraisedSince time.Time // a passkey was verified, or the password after this, or the user has no passkey
+	NoStepUpSince time.Time // a passkey was verified, or the password after this, or the user has no passkey
 
 	// The session falls back to level password unless its passkey was verified after
 	// FullSince and still exists, and the session was seen after FullIdleSince.
@@ -192,7 +192,7 @@ type Rotated struct {
 	HasPasskeys   bool
 }
 
-// Elevation is a verified response that raises its session.
+// Elevation is what a step-up stores: the verified response, and its session at level full.
 type Elevation struct {
 	Verified
 
@@ -208,10 +208,10 @@ type SessionStore interface {
 	// ended nor expired, its user is active and the password has not changed since it began.
 	Account(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
 
-	// Elevate stores a verified response and raises the session with its passkey, all of it or
-	// nothing: FullAt, LastSeenAt and RotatedAt are the time of the use, and the generation grows
-	// by two. It returns the new generation. Of several responses with one counter, one raises,
-	// and of several with one spent challenge.
+	// Elevate stores a step-up: the verified response, and the session at level full, both or
+	// neither. FullAt, LastSeenAt and RotatedAt are the time of the use, and the generation grows
+	// by two. It returns the new generation. Of several responses with one counter, or with one
+	// spent challenge, one is stored.
 	Elevate(ctx context.Context, e Elevation) (generation int64, err error)
 
 	// RefreshSession returns a session with a refresh token, live or not.
@@ -260,7 +260,7 @@ type SessionTx interface {
 	// EndSessions ends live sessions and returns their ids.
 	EndSessions(ctx context.Context, which EndSessions) ([]uuid.UUID, error)
 
-	// LowerSessions moves the user's sessions that were raised with a passkey and have not
+	// LowerSessions moves the user's sessions that were stepped up with a passkey and have not
 	// ended back to level password, stores the time, and returns their ids.
 	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error)
 }

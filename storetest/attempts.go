@@ -90,11 +90,11 @@ func attemptsOutOfOrder(t *testing.T, s storage.Store) {
 		late.At = late.At.Add(-time.Millisecond)
 	}
 	refunded := attempt("mira", epoch)
-	wantAttempts(t, "one to take back", chargeAttempt(t, s, refunded), storage.Attempts{Charged: true, Failures: storage.FreeAttempts - 1})
+	wantAttempts(t, "one to refund", chargeAttempt(t, s, refunded), storage.Attempts{Charged: true, Failures: storage.FreeAttempts - 1})
 	if err := s.RefundAttempt(t.Context(), refunded); err != nil {
 		t.Fatalf("RefundAttempt: %v", err)
 	}
-	wantAttempts(t, "after one was taken back", chargeAttempt(t, s, late), storage.Attempts{Charged: true, Failures: storage.FreeAttempts - 1})
+	wantAttempts(t, "after the refund", chargeAttempt(t, s, late), storage.Attempts{Charged: true, Failures: storage.FreeAttempts - 1})
 }
 
 func attemptsRefunded(t *testing.T, s storage.Store) {

@@ -263,7 +263,7 @@ func restingSessions(t *testing.T, s storage.Store) {
 	wantLowered(t, s, epoch.Add(time.Minute+time.Microsecond))
 
 	elevate(t, s, current, a.Passkeys[1], epoch.Add(2*time.Minute))
-	wantLowered(t, s, epoch, storage.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute), Raised: true})
+	wantLowered(t, s, epoch, storage.LoweredSession{ID: current.ID, At: epoch.Add(time.Minute), SteppedUp: true})
 }
 
 func wantLowered(t *testing.T, s storage.Store, since time.Time, want ...storage.LoweredSession) {

@@ -19,7 +19,7 @@ import (
 // What the rotations of the suite ask for. A store knows none of these itself.
 const (
 	sessionIdle      = 7 * 24 * time.Hour
-	unraisedLifetime = 15 * time.Minute
+	noStepUpLifetime = 15 * time.Minute
 	fullLifetime     = 12 * time.Hour
 	fullIdle         = time.Hour
 )
@@ -53,7 +53,7 @@ func wantSession(t *testing.T, s storage.Store, what string, want storage.Sessio
 	}
 }
 
-// elevate raises a session to level full with a passkey that has used every count up to its
+// elevate steps a session up with a passkey that has used every count up to its
 // time, and returns it.
 func elevate(t *testing.T, s storage.Store, session storage.Session, p storage.Passkey, at time.Time) storage.Session {
 	t.Helper()
@@ -66,7 +66,7 @@ func elevate(t *testing.T, s storage.Store, session storage.Session, p storage.P
 		t.Fatal(err)
 	}
 	session.FullAt, session.FullPasskeyID, session.FullHardware = &at, &p.ID, false
-	session.LastSeenAt, session.RotatedAt, session.Generation, session.RaisedGeneration = at, at, generation, generation
+	session.LastSeenAt, session.RotatedAt, session.Generation, session.StepUpGeneration = at, at, generation, generation
 	return session
 }
 
@@ -74,7 +74,7 @@ func elevate(t *testing.T, s storage.Store, session storage.Session, p storage.P
 func rotationAt(session storage.Session, at time.Time) storage.Rotation {
 	return storage.Rotation{
 		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, At: at,
-		IdleSince: at.Add(-sessionIdle), UnraisedSince: at.Add(-unraisedLifetime),
+		IdleSince: at.Add(-sessionIdle), NoStepUpSince: at.Add(-noStepUpLifetime),
 		FullSince: at.Add(-fullLifetime), FullIdleSince: at.Add(-fullIdle),
 	}
 }
@@ -91,9 +91,9 @@ func rotation(t *testing.T, s storage.Store) {
 		{"at once", 0, 0, nil, true},
 		{"just before it is idle", 0, sessionIdle - tick, nil, true},
 		{"idle", 0, sessionIdle, nil, false},
-		{"just before a passkey is due", 1, unraisedLifetime - tick, nil, true},
-		{"a passkey is due", 1, unraisedLifetime, nil, false},
-		{"no passkey to be due", 0, unraisedLifetime, nil, true},
+		{"just before a passkey is due", 1, noStepUpLifetime - tick, nil, true},
+		{"a passkey is due", 1, noStepUpLifetime, nil, false},
+		{"no passkey to be due", 0, noStepUpLifetime, nil, true},
 		{"older generation", 0, 0, func(r *storage.Rotation) { r.Generation-- }, false},
 		{"later generation", 0, 0, func(r *storage.Rotation) { r.Generation++ }, false},
 		{"another session", 0, 0, func(r *storage.Rotation) { r.SessionID = uuid.New() }, false},
@@ -296,7 +296,7 @@ func newPassword(t *testing.T, s storage.Store) {
 	at := epoch.Add(time.Minute)
 	want := a.Session
 	want.PasswordVersion, want.PasswordAt = a.User.PasswordVersion+1, at
-	want.LastSeenAt, want.RotatedAt, want.Generation, want.RaisedGeneration = at, at, 3, 3
+	want.LastSeenAt, want.RotatedAt, want.Generation, want.StepUpGeneration = at, at, 3, 3
 	inTx(t, s, func(ctx context.Context, tx storage.Tx) error {
 		if err := tx.CreateSession(ctx, other); err != nil {
 			return err

@@ -53,7 +53,7 @@ func TestStore(t *testing.T, open func(t *testing.T) storage.Store) {
 	run("attempts end at a hundred", attemptsEnd)
 	run("attempts do not wait for others made at the same time", attemptsOutOfOrder)
 	run("waits start over after a day", attemptsStartOver)
-	run("attempts that were not made are taken back", attemptsRefunded)
+	run("attempts that were not made are refunded", attemptsRefunded)
 	run("attempts are forgotten", attemptsForgotten)
 	run("of 64 attempts at once ten pass", tenOf64Attempts)
 	run("hash is replaced by compare and swap", replaceHash)

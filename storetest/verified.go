@@ -121,7 +121,7 @@ func verifiedIsStored(t *testing.T, s storage.Store) {
 				session := &want.Session
 				session.FullAt, session.FullPasskeyID, session.FullHardware = &at, &p.ID, true
 				session.LastSeenAt, session.RotatedAt, session.ExpiresAt = at, at, epoch.Add(2*time.Hour)
-				session.Generation, session.RaisedGeneration = 3, 3
+				session.Generation, session.StepUpGeneration = 3, 3
 				if generation != 3 {
 					t.Errorf("generation %d, want 3", generation)
 				}

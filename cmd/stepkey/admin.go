@@ -28,7 +28,7 @@ type userCommands struct {
 	Disable     userDisableCommand     `cmd:"" help:"Bar a user from signing in and end all of the user's sessions."`
 	Enable      userEnableCommand      `cmd:"" help:"Let a disabled user sign in again."`
 	Delete      userDeleteCommand      `cmd:"" help:"Delete a user for good; nobody gets the name for 30 days."`
-	Unlock      userUnlockCommand      `cmd:"" help:"Set back the count of failed logins at an account; with --allow-password, let a password sign in again that the owner stopped."`
+	Unlock      userUnlockCommand      `cmd:"" help:"Reset the count of failed logins at an account; with --allow-password, let a password sign in again that the owner stopped."`
 	Recover     userRecoverCommand     `cmd:"" help:"Make a link by which a user who has lost everything adds a passkey. You never see a password."`
 	RemoveEmail userRemoveEmailCommand `cmd:"" help:"Remove a user's e-mail address, and void every link that was sent to it."`
 	Export      userExportCommand      `cmd:"" help:"Write all users to standard output as JSON lines, with password hashes, addresses and passkeys."`

@@ -165,7 +165,7 @@ func TestEndedSessionIsRefusedByTheOtherInstance(t *testing.T) {
 	cl.b.wantAlive(t, stays)
 }
 
-// A session that deletes the passkey it was raised with opens nothing full any more, on any instance, until another passkey is
+// A session that deletes the passkey it was stepped up with opens nothing full any more, on any instance, until another passkey is
 // verified in it.
 func TestDeletedPasskeysOwnSession(t *testing.T) {
 	cl := startCluster(t)

@@ -88,7 +88,7 @@ func TestRandomTokens(t *testing.T) {
 			for range 1 + random.IntN(3) {
 				raw = flipped(random, raw)
 			}
-			token := strings.Map(visible, string(raw))
+			token := strings.Map(headerRune, string(raw))
 			if token == good {
 				continue
 			}
@@ -97,8 +97,8 @@ func TestRandomTokens(t *testing.T) {
 	})
 }
 
-// visible drops what no client can put into a header.
-func visible(r rune) rune {
+// headerRune drops what no client can put into a header.
+func headerRune(r rune) rune {
 	if r < 0x21 || r > 0x7e {
 		return -1
 	}

@@ -93,8 +93,8 @@ func TestPasskeysAreManaged(t *testing.T) {
 	})
 }
 
-// What a deleted passkey raised is refused at once, by guards and by refresh.
-func TestDeletedPasskeyEndsWhatItRaised(t *testing.T) {
+// What was stepped up with a deleted passkey is refused at once, by guards and by refresh.
+func TestDeletedPasskeyEndsItsStepUps(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, s *server) {
 		c := newClient(t, s)
 		username := c.newUser()

@@ -27,7 +27,7 @@ func (b *leaky) take(cost int) bool {
 	return true
 }
 
-func (b *leaky) giveBack(cost int) { b.drops = min(b.drops+cost*b.every, b.size) }
+func (b *leaky) refund(cost int) { b.drops = min(b.drops+cost*b.every, b.size) }
 
 // ticksUntil counts on a copy how many drops it takes until cost can be taken.
 func (b leaky) ticksUntil(cost int) (n int64) {
@@ -59,7 +59,7 @@ func TestAgainstABucketOfDrops(t *testing.T) {
 			},
 			"refund": func(rt *rapid.T) {
 				n := cost.Draw(rt, "cost")
-				model.giveBack(n)
+				model.refund(n)
 				full = rate.Refund(full, n)
 			},
 			"time passes": func(rt *rapid.T) {

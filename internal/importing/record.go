@@ -31,7 +31,7 @@ func (im *Importer) prepare(u User, now time.Time) (pendingUser, error) {
 		ID: sent.ID, Username: strings.TrimSpace(sent.Username), CanonicalName: canonical,
 		PasswordHash: sent.PasswordHash, PasswordVersion: 1, PasswordByMail: sent.PasswordByMail,
 		PasswordStopped: sent.PasswordStopped, Handle: sent.Handle,
-		CreatedAt: stored(sent.CreatedAt, now), DisabledAt: storedOrNil(sent.DisabledAt),
+		CreatedAt: storedTime(sent.CreatedAt, now), DisabledAt: storedTimeOrNil(sent.DisabledAt),
 	}}}
 	if sent.PasswordByMail {
 		// An export does not say when it was set, so the cool-off starts again here.
@@ -51,7 +51,7 @@ func (im *Importer) prepare(u User, now time.Time) (pendingUser, error) {
 			p.result.leaveOut(i, problem)
 			continue
 		}
-		passkey.UserID, passkey.CreatedAt = p.record.User.ID, stored(sent.CreatedAt, now)
+		passkey.UserID, passkey.CreatedAt = p.record.User.ID, storedTime(sent.CreatedAt, now)
 		if passkey.ID == uuid.Nil {
 			id, err := im.newID()
 			if err != nil {
@@ -85,13 +85,13 @@ func (im *Importer) checkUser(r storage.UserRecord) (canonical string, problem s
 	if len(u.Handle) == 0 && len(r.Passkeys) > 0 {
 		return "", storage.ProblemHandleMissing
 	}
-	if !im.first("id", u.ID[:]) {
+	if !im.firstSeen("id", u.ID[:]) {
 		return "", storage.ProblemIDTwice
 	}
-	if !im.first("name", []byte(canonical)) {
+	if !im.firstSeen("name", []byte(canonical)) {
 		return "", storage.ProblemUsernameTwice
 	}
-	if len(u.Handle) > 0 && !im.first("handle", u.Handle) {
+	if len(u.Handle) > 0 && !im.firstSeen("handle", u.Handle) {
 		return "", storage.ProblemHandleTwice
 	}
 	return canonical, ""
@@ -122,7 +122,7 @@ func checkEmail(sent *storage.ConfirmedEmail) (*storage.ConfirmedEmail, storage.
 	if sent.ConfirmedAt.IsZero() {
 		return nil, storage.ProblemEmailUnconfirmed
 	}
-	return &storage.ConfirmedEmail{Address: sent.Address, ConfirmedAt: stored(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
+	return &storage.ConfirmedEmail{Address: sent.Address, ConfirmedAt: storedTime(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
 }
 
 // checkPasskey checks a passkey of a user of whom so many passkeys passed before.
@@ -138,12 +138,12 @@ func (im *Importer) checkPasskey(sent storage.Passkey, signCount int64, before i
 	if err != nil {
 		return storage.Passkey{}, credentialProblem(err)
 	}
-	if !im.first("credential id", credential.ID) || sent.ID != uuid.Nil && !im.first("passkey", sent.ID[:]) {
+	if !im.firstSeen("credential id", credential.ID) || sent.ID != uuid.Nil && !im.firstSeen("passkey", sent.ID[:]) {
 		return storage.Passkey{}, storage.ProblemCredentialIDTwice
 	}
 	return storage.Passkey{
-		ID: sent.ID, Credential: credential, Name: passkeyname.Imported(sent.Name), LastUsedAt: storedOrNil(sent.LastUsedAt),
-		UsableFrom: storedOrNil(sent.UsableFrom),
+		ID: sent.ID, Credential: credential, Name: passkeyname.Imported(sent.Name), LastUsedAt: storedTimeOrNil(sent.LastUsedAt),
+		UsableFrom: storedTimeOrNil(sent.UsableFrom),
 	}, ""
 }
 
@@ -162,8 +162,8 @@ func credentialProblem(err error) storage.ImportProblem {
 	}
 }
 
-// first reports whether value did not occur before in this import as a value of that kind.
-func (im *Importer) first(kind string, value []byte) bool {
+// firstSeen reports whether value did not occur before in this import as a value of that kind.
+func (im *Importer) firstSeen(kind string, value []byte) bool {
 	sum := sha256.Sum256(append([]byte(kind+"\x00"), value...))
 	digest := [16]byte(sum[:])
 	if _, seen := im.seen[digest]; seen {
@@ -173,18 +173,18 @@ func (im *Importer) first(kind string, value []byte) bool {
 	return true
 }
 
-// stored returns t as stores keep times, or now if t is zero.
-func stored(t, now time.Time) time.Time {
+// storedTime returns t as stores keep times, or now if t is zero.
+func storedTime(t, now time.Time) time.Time {
 	if t.IsZero() {
 		return now
 	}
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-func storedOrNil(t *time.Time) *time.Time {
+func storedTimeOrNil(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	u := stored(*t, *t)
+	u := storedTime(*t, *t)
 	return &u
 }

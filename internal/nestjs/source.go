@@ -238,8 +238,8 @@ func (r *row) passkey(text passkeyText) stepkey.PortablePasskey {
 // columns are the types of a table's columns by name.
 type columns map[string]string
 
-// first returns the first of names that is a column, quoted and with prefix.
-func (c columns) first(prefix string, names ...string) (column, kind string) {
+// firstColumn returns the first of names that is a column, quoted and with prefix.
+func (c columns) firstColumn(prefix string, names ...string) (column, kind string) {
 	for _, name := range names {
 		if kind, ok := c[name]; ok {
 			return prefix + pgx.Identifier{name}.Sanitize(), kind
@@ -249,7 +249,7 @@ func (c columns) first(prefix string, names ...string) (column, kind string) {
 }
 
 func (c columns) or(otherwise, prefix string, names ...string) string {
-	if column, _ := c.first(prefix, names...); column != "" {
+	if column, _ := c.firstColumn(prefix, names...); column != "" {
 		return column
 	}
 	return otherwise
@@ -257,7 +257,7 @@ func (c columns) or(otherwise, prefix string, names ...string) string {
 
 // moment is an expression for a time, or NULL.
 func (c columns) moment(prefix string, names ...string) string {
-	column, kind := c.first(prefix, names...)
+	column, kind := c.firstColumn(prefix, names...)
 	switch {
 	case column == "":
 		return "NULL::timestamptz"

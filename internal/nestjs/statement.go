@@ -13,7 +13,7 @@ type passkeyText struct{ credentialID, publicKey bool }
 
 // areUsers reports whether these are the columns of the original's table users.
 func (c columns) areUsers() bool {
-	hash, _ := c.first("", passwordHashes...)
+	hash, _ := c.firstColumn("", passwordHashes...)
 	return c["id"] == "uuid" && c["username"] != "" && hash != ""
 }
 
@@ -22,7 +22,7 @@ var passwordHashes = []string{"passwordHash", "password"}
 
 // statement returns the one query that reads everything, from the two tables in schema.
 func statement(schema string, users, passkeys columns) (query string, text passkeyText, err error) {
-	hash, _ := users.first("u.", passwordHashes...)
+	hash, _ := users.firstColumn("u.", passwordHashes...)
 	from := "FROM " + pgx.Identifier{schema, "users"}.Sanitize() + " u "
 	created := users.moment("u.", "createdAt")
 	query = `SELECT u.id, u.username::text, ` + hash + `::text, ` + users.or("true", "u.", "isActive") + `, ` +
@@ -32,10 +32,10 @@ func statement(schema string, users, passkeys columns) (query string, text passk
 			NULL::timestamptz, NULL::timestamptz
 			` + from + `ORDER BY ` + created + `, u.id`, text, nil
 	}
-	id, idKind := passkeys.first("p.", "credentialId", "credentialID")
-	key, keyKind := passkeys.first("p.", "publicKey", "credentialPublicKey")
-	owner, _ := passkeys.first("p.", "userId", "userID")
-	counter, _ := passkeys.first("p.", "counter")
+	id, idKind := passkeys.firstColumn("p.", "credentialId", "credentialID")
+	key, keyKind := passkeys.firstColumn("p.", "publicKey", "credentialPublicKey")
+	owner, _ := passkeys.firstColumn("p.", "userId", "userID")
+	counter, _ := passkeys.firstColumn("p.", "counter")
 	if passkeys["id"] != "uuid" || id == "" || key == "" || owner == "" || counter == "" {
 		return "", text, errors.New("the table passkey_credentials is not the original's: " +
 			"it needs id (uuid), userId, credentialId, publicKey and counter")
@@ -61,7 +61,7 @@ func bytes(column, kind string) string {
 // transports is an expression for a list: an array, or TypeORM's simple-array, which is
 // text with commas.
 func transports(passkeys columns) string {
-	column, kind := passkeys.first("p.", "transports")
+	column, kind := passkeys.firstColumn("p.", "transports")
 	switch {
 	case column == "":
 		return "NULL::text[]"

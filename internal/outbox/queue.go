@@ -59,13 +59,13 @@ func (o *Outbox) render(m storage.QueuedMail) (mail.Text, error) {
 	if err := json.Unmarshal(plain, &l); err != nil {
 		return mail.Text{}, err
 	}
-	printed := o.printed(l)
-	printed.Times = m.Times
-	return o.letters.Render(m.Kind, printed)
+	rendered := o.mailLetter(l)
+	rendered.Times = m.Times
+	return o.letters.Render(m.Kind, rendered)
 }
 
-// printed adds to a letter what all mails share, and turns its tokens into links.
-func (o *Outbox) printed(l letter) mail.Letter {
+// mailLetter adds to a letter what all mails share, and turns its tokens into links.
+func (o *Outbox) mailLetter(l letter) mail.Letter {
 	p := mail.Letter{
 		Service: o.service, Home: o.publicURL,
 		Username: l.Username, At: l.At, Device: l.Device, Network: l.Network, Address: l.Address, Until: l.Until,

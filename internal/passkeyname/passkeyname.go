@@ -29,7 +29,7 @@ func Clean(sent string) (name string, ok bool) {
 	if !utf8.ValidString(sent) {
 		return "", false
 	}
-	name = visible(sent)
+	name = withoutInvisible(sent)
 	if utf8.RuneCountInString(name) > MaxLength {
 		return "", false
 	}
@@ -39,8 +39,8 @@ func Clean(sent string) (name string, ok bool) {
 // Imported returns a name for a passkey that was called sent elsewhere. A name is no reason to
 // refuse a passkey: a long one is cut.
 func Imported(sent string) string {
-	shown := []rune(visible(strings.ToValidUTF8(sent, "")))
-	if name := visible(string(shown[:min(len(shown), MaxLength)])); name != "" {
+	shown := []rune(withoutInvisible(strings.ToValidUTF8(sent, "")))
+	if name := withoutInvisible(string(shown[:min(len(shown), MaxLength)])); name != "" {
 		return name
 	}
 	return unnamed
@@ -79,8 +79,8 @@ func Distinct(name string, taken []storage.Passkey) string {
 	return candidate
 }
 
-// visible is a text without control and invisible formatting characters, trimmed.
-func visible(text string) string {
+// withoutInvisible returns a text without control and invisible formatting characters, trimmed.
+func withoutInvisible(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return -1

@@ -104,11 +104,11 @@ func (g *Gate) Enter(lane Lane, shares ...Share) (*Place, error) {
 
 // enter is [Gate.Enter] for a place that holds nothing. The mutex is held.
 func (p *Place) enter(shares []Share) error {
-	if !p.gate.take(shares) {
+	if !p.gate.takeShares(shares) {
 		return ErrShareTaken
 	}
 	if err := p.queue(); err != nil {
-		p.gate.giveBack(shares)
+		p.gate.leaveShares(shares)
 		return err
 	}
 	p.shares = shares
@@ -188,7 +188,7 @@ func (p *Place) Leave() {
 // leave is Leave. The mutex is held.
 func (p *Place) leave() {
 	p.prepared()
-	p.gate.giveBack(p.shares)
+	p.gate.leaveShares(p.shares)
 	p.shares = nil
 }
 

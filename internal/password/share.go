@@ -18,9 +18,9 @@ type Share struct {
 	Places int // or HalfLane
 }
 
-// take counts a place for each of shares, or for none of them if one is used up. The mutex
+// takeShares counts a place for each of shares, or for none of them if one is used up. The mutex
 // is held.
-func (g *Gate) take(shares []Share) bool {
+func (g *Gate) takeShares(shares []Share) bool {
 	for _, s := range shares {
 		if g.held[s.Key] >= g.most(s) {
 			return false
@@ -32,8 +32,8 @@ func (g *Gate) take(shares []Share) bool {
 	return true
 }
 
-// giveBack undoes take. The mutex is held.
-func (g *Gate) giveBack(shares []Share) {
+// leaveShares undoes takeShares. The mutex is held.
+func (g *Gate) leaveShares(shares []Share) {
 	for _, s := range shares {
 		if g.held[s.Key]--; g.held[s.Key] == 0 {
 			delete(g.held, s.Key)

@@ -102,10 +102,10 @@ func TestLowered(t *testing.T) {
 	want("verified after", second+1, false)
 	lowered.Raised(id)
 	want("verified in the same second, after", second, false)
-	want("verified before, raised since", second-1, true)
+	want("verified before, stepped up since", second-1, true)
 	store.lowered = []storage.LoweredSession{{ID: id, At: now}}
 	read()
-	want("an answer of the store from before it was raised", second, false)
+	want("an answer of the store from before the step-up", second, false)
 	store.lowered = []storage.LoweredSession{{ID: id, At: now.Add(-time.Hour)}}
 	read()
 	want("an older answer of the store", second-1, true)

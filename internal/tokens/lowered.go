@@ -62,7 +62,7 @@ func (l *LoweredSessions) Read(ctx context.Context) error {
 // than what this instance has done since. The caller holds mu.
 func (l *LoweredSessions) put(session storage.LoweredSession) {
 	known, ok := l.known[session.ID.String()]
-	if ok && (known.At.After(session.At) || (known.At.Equal(session.At) && known.Raised)) {
+	if ok && (known.At.After(session.At) || (known.At.Equal(session.At) && known.SteppedUp)) {
 		return
 	}
 	l.known[session.ID.String()] = session
@@ -82,7 +82,7 @@ func (l *LoweredSessions) Raised(id uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if session, ok := l.known[id.String()]; ok {
-		session.Raised = true
+		session.SteppedUp = true
 		l.known[id.String()] = session
 	}
 }
@@ -114,7 +114,7 @@ func (l *LoweredSessions) Lowered(sessionID string, verifiedAt int64) (bool, err
 		// Times in tokens are whole seconds. If the verification was in the same second as
 		// the deletion, it came later only if a passkey was verified since.
 		at := session.At.Unix()
-		return verifiedAt < at || (verifiedAt == at && !session.Raised), nil
+		return verifiedAt < at || (verifiedAt == at && !session.SteppedUp), nil
 	}
 	if time.Since(l.began)-time.Duration(l.lookedAt.Load()) > endedTrust {
 		return false, ErrEndedUnknown
