@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -124,8 +123,10 @@ func (a *Admin) RemoveUserEmail(ctx context.Context, userID uuid.UUID) error {
 		if err := s.voidOldAddress(ctx, tx, userID, now); err != nil {
 			return err
 		}
-		err = errors.Join(tx.DropLinks(ctx, userID, storage.LinkFreeze), tx.DropMail(ctx, userID, mail.Kinds()...))
-		if err != nil || before == "" {
+		if err := tx.DropLinks(ctx, userID, storage.LinkFreeze); err != nil {
+			return err
+		}
+		if err := tx.DropMail(ctx, userID, mail.Kinds()...); err != nil || before == "" {
 			return err
 		}
 		if err := s.record(ctx, tx, Event{Kind: storage.EventEmailRemoved, UserID: userID, Reason: string(storage.RecoveredByAdmin)}, now); err != nil {

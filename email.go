@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,7 +113,10 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 // password alone where there was no passkey, and must not become the owner's once there is
 // one: from then on a change of address takes the passkey.
 func (s *Service) dropPendingEmail(ctx context.Context, tx storage.Tx, userID uuid.UUID) error {
-	return errors.Join(tx.DropLinks(ctx, userID, storage.LinkVerifyEmail), tx.DropMail(ctx, userID, mail.ConfirmEmail))
+	if err := tx.DropLinks(ctx, userID, storage.LinkVerifyEmail); err != nil {
+		return err
+	}
+	return tx.DropMail(ctx, userID, mail.ConfirmEmail)
 }
 
 // voidOldAddress voids what was sent to the address that the account had until now, and what
@@ -125,11 +127,13 @@ func (s *Service) voidOldAddress(ctx context.Context, tx storage.Tx, userID uuid
 	if _, err := s.stopRecovery(ctx, tx, userID, now); err != nil {
 		return err
 	}
-	return errors.Join(
-		s.dropPendingEmail(ctx, tx, userID),
-		tx.DropLinks(ctx, userID, storage.LinkResetPassword, storage.LinkFinishRecovery),
-		tx.DropMail(ctx, userID, mail.ResetPassword, mail.FinishRecovery),
-	)
+	if err := s.dropPendingEmail(ctx, tx, userID); err != nil {
+		return err
+	}
+	if err := tx.DropLinks(ctx, userID, storage.LinkResetPassword, storage.LinkFinishRecovery); err != nil {
+		return err
+	}
+	return tx.DropMail(ctx, userID, mail.ResetPassword, mail.FinishRecovery)
 }
 
 // RemoveEmail leaves the user without an address, and tells the one there was. Links

@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -161,10 +160,12 @@ func (s *Service) setPassword(
 		if err := tx.ForgetAttempts(ctx, s.throttle.SessionKey(session.ID), false); err != nil {
 			return nil, err
 		}
-		return ended, errors.Join(
-			s.record(ctx, tx, Event{Kind: storage.EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID}, now),
-			s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.PasswordChanged, UserID: a.User.ID, At: now, Client: session.Client}),
-		)
+		e := Event{Kind: storage.EventPasswordChanged, UserID: a.User.ID, SessionID: session.ID}
+		if err := s.record(ctx, tx, e, now); err != nil {
+			return nil, err
+		}
+		n := outbox.Notice{Kind: mail.PasswordChanged, UserID: a.User.ID, At: now, Client: session.Client}
+		return ended, s.outbox.Notify(ctx, tx, n)
 	})
 	if err != nil {
 		return Grant{}, err

@@ -2,7 +2,6 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -143,9 +142,11 @@ func (s *Service) stopRecovery(ctx context.Context, tx storage.Tx, userID uuid.U
 	if stopped, err = tx.CancelRecovery(ctx, userID); err != nil || !stopped {
 		return stopped, err
 	}
-	return true, errors.Join(
-		tx.DropMail(ctx, userID, mail.RecoveryStarted, mail.RecoveryReady, mail.FinishRecovery),
-		tx.DropLinks(ctx, userID, storage.LinkFinishRecovery),
-		s.record(ctx, tx, Event{Kind: storage.EventRecoveryCancelled, UserID: userID}, now),
-	)
+	if err := tx.DropMail(ctx, userID, mail.RecoveryStarted, mail.RecoveryReady, mail.FinishRecovery); err != nil {
+		return true, err
+	}
+	if err := tx.DropLinks(ctx, userID, storage.LinkFinishRecovery); err != nil {
+		return true, err
+	}
+	return true, s.record(ctx, tx, Event{Kind: storage.EventRecoveryCancelled, UserID: userID}, now)
 }

@@ -3,7 +3,6 @@ package stepkey
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -169,11 +168,15 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 		if _, err := s.stopRecovery(ctx, tx, u.ID, now); err != nil {
 			return nil, err
 		}
-		return ended, errors.Join(
-			tx.DropLinks(ctx, u.ID, storage.LinkVerifyEmail),
-			tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false),
-			s.record(ctx, tx, Event{Kind: storage.EventPasswordReset, UserID: u.ID}, now),
-			s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.PasswordReset, UserID: u.ID, At: now, Client: from}),
-		)
+		if err := tx.DropLinks(ctx, u.ID, storage.LinkVerifyEmail); err != nil {
+			return nil, err
+		}
+		if err := tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false); err != nil {
+			return nil, err
+		}
+		if err := s.record(ctx, tx, Event{Kind: storage.EventPasswordReset, UserID: u.ID}, now); err != nil {
+			return nil, err
+		}
+		return ended, s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.PasswordReset, UserID: u.ID, At: now, Client: from})
 	})
 }

@@ -104,7 +104,10 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 		       password_by_mail = FALSE, password_by_mail_at = NULL, password_stopped = FALSE,
 		       recovery_started_at = NULL, recovery_ready_at = NULL, last_sign_in_at = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
-	if err == nil && !deleted {
+	if err != nil {
+		return err
+	}
+	if !deleted {
 		return storage.ErrNotFound
 	}
 	for _, statement := range []string{
@@ -116,11 +119,11 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 		`DELETE FROM {refused_ceremonies} WHERE user_id = $1`,
 		`UPDATE {sessions} SET device = '', address = '' WHERE user_id = $1`,
 	} {
-		if err == nil {
-			_, err = t.ExecContext(ctx, statement, userID)
+		if _, err := t.ExecContext(ctx, statement, userID); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // SetDisabled implements storage.Tx.

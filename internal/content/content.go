@@ -72,14 +72,20 @@ func (c Content) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(sent.body))
 }
 
-// takesGzip reads Accept-Encoding (RFC 9110 §12.5.3).
+// takesGzip reads Accept-Encoding (RFC 9110 §12.5.3). A weight of zero, and one that is no number, is a no.
 func takesGzip(r *http.Request) bool {
 	for _, value := range r.Header.Values("Accept-Encoding") {
 		for coding := range strings.SplitSeq(value, ",") {
-			name, weight, _ := strings.Cut(coding, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				return strings.Trim(strings.TrimSpace(weight), "q=0.") != "" || strings.TrimSpace(weight) == ""
+			name, parameter, weighted := strings.Cut(coding, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				continue
 			}
+			if !weighted {
+				return true
+			}
+			_, weight, _ := strings.Cut(parameter, "=")
+			q, err := strconv.ParseFloat(strings.TrimSpace(weight), 64)
+			return err == nil && q > 0
 		}
 	}
 	return false

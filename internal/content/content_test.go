@@ -30,9 +30,20 @@ func serve(t *testing.T, body []byte, method string, headers ...string) *httptes
 func TestCompression(t *testing.T) {
 	body := bytes.Repeat([]byte("a few words, "), 100)
 	plain := serve(t, body, "GET")
-	for accepted, coding := range map[string]string{
-		"gzip": "gzip", "br, GZIP;q=0.5": "gzip", "gzip;q=1.0": "gzip", "gzip;q=0": "", "gzip; q=0.000": "", "br": "", "*": "", "": "",
+	for _, test := range []struct{ accepted, coding string }{
+		{"gzip", "gzip"},
+		{"br, GZIP;q=0.5", "gzip"},
+		{"gzip;q=1.0", "gzip"},
+		{"gzip ; Q=0.001", "gzip"},
+		{"gzip;q=0", ""},
+		{"gzip; q=0.000", ""},
+		{"gzip;q=", ""},
+		{"gzip;q=one", ""},
+		{"br", ""},
+		{"*", ""},
+		{"", ""},
 	} {
+		accepted, coding := test.accepted, test.coding
 		response := serve(t, body, "GET", "Accept-Encoding", accepted)
 		if got := response.Header().Get("Content-Encoding"); got != coding {
 			t.Errorf("%q: coding %q, want %q", accepted, got, coding)
