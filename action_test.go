@@ -59,10 +59,15 @@ func TestActionYieldsATokenForItAndNothingElse(t *testing.T) {
 func TestUnusableActionIsRefused(t *testing.T) {
 	f := newFixture(t)
 	claims, _ := f.enrolled("mira", authenticator.Config{})
-	for what, action := range map[string]*token.Action{
-		"no name": {}, "spaces": {Name: "pay out"}, "nameless parameter": {Name: "x", Parameters: map[string]string{"": "y"}},
+	for _, test := range []struct {
+		what   string
+		action *token.Action
+	}{
+		{"no name", &token.Action{}},
+		{"spaces", &token.Action{Name: "pay out"}},
+		{"nameless parameter", &token.Action{Name: "x", Parameters: map[string]string{"": "y"}}},
 	} {
-		wantError(t, what, second(f.service.BeginStepUp(t.Context(), claims, action)), stepkey.ErrInvalidRequest)
+		wantError(t, test.what, second(f.service.BeginStepUp(t.Context(), claims, test.action)), stepkey.ErrInvalidRequest)
 	}
 }
 

@@ -85,15 +85,19 @@ func leftOut(p stepkey.ImportProblem) stepkey.ImportResult {
 
 func TestImportedUserSignsInAndStepsUp(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		for name, config := range map[string]authenticator.Config{
-			"synced": {BackupEligible: true, BackedUp: true}, "counting": {CounterStep: 1},
+		for _, test := range []struct {
+			name   string
+			config authenticator.Config
+		}{
+			{"synced", authenticator.Config{BackupEligible: true, BackedUp: true}},
+			{"counting", authenticator.Config{CounterStep: 1}},
 		} {
-			u, device := comer(" "+strings.ToUpper(name)), authenticator.New(config)
+			u, device := comer(" "+strings.ToUpper(test.name)), authenticator.New(test.config)
 			u.PasswordHash = oldHash
 			u.Passkeys = []stepkey.PortablePasskey{f.elsewhere(device, u.ID)}
 			f.wantResults("import", f.importAll(false, u), addedWith(1))
 
-			claims := f.logIn(name)
+			claims := f.logIn(test.name)
 			options := f.stepUpOptions(claims)
 			response := f.got(device, options)
 			if string(response.Response.UserHandle) != u.ID.String() {
@@ -101,14 +105,14 @@ func TestImportedUserSignsInAndStepsUp(t *testing.T) {
 			}
 			granted, err := f.service.FinishStepUp(f.Context(), claims, response)
 			if err != nil || !granted.Claims.PasskeyVerified {
-				f.Fatalf("%s: step-up: %v", name, err)
+				f.Fatalf("%s: step-up: %v", test.name, err)
 			}
 			f.stepUp(claims, device)
-			kept, err := f.store.UserByName(f.Context(), name)
-			if err != nil || !strings.HasPrefix(kept.PasswordHash, "$argon2id$") || kept.Username != strings.ToUpper(name) {
+			kept, err := f.store.UserByName(f.Context(), test.name)
+			if err != nil || !strings.HasPrefix(kept.PasswordHash, "$argon2id$") || kept.Username != strings.ToUpper(test.name) {
 				f.Errorf("after the login %q has %q, %v", kept.Username, kept.PasswordHash, err)
 			}
-			f.logIn(name)
+			f.logIn(test.name)
 		}
 		if n := f.events(storage.EventUserImported); n != 2 {
 			f.Errorf("%d events of imports, want 2", n)

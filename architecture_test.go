@@ -91,15 +91,18 @@ func TestDependencyDirection(t *testing.T) {
 func TestDriversApart(t *testing.T) {
 	const sqliteDrivers = "modernc.org/"
 	const postgresDriver = "github.com/jackc/"
-	for pkg, forbidden := range map[string][]string{
-		"/sqlstore":          {sqliteDrivers, postgresDriver},
-		"/sqlstore/sqlite":   {sqliteDrivers, postgresDriver},
-		"/sqlstore/postgres": {sqliteDrivers},
+	for _, test := range []struct {
+		pkg       string
+		forbidden []string
+	}{
+		{"/sqlstore", []string{sqliteDrivers, postgresDriver}},
+		{"/sqlstore/sqlite", []string{sqliteDrivers, postgresDriver}},
+		{"/sqlstore/postgres", []string{sqliteDrivers}},
 	} {
-		for _, dependency := range dependencies(t, pkg) {
-			for _, prefix := range forbidden {
+		for _, dependency := range dependencies(t, test.pkg) {
+			for _, prefix := range test.forbidden {
 				if strings.HasPrefix(dependency, prefix) {
-					t.Errorf("%s needs %s", module+pkg, dependency)
+					t.Errorf("%s needs %s", module+test.pkg, dependency)
 				}
 			}
 		}

@@ -27,30 +27,33 @@ func (f *fixture) flipped(device *authenticator.Authenticator, options []byte) s
 // ceremonies and in both directions. The change is stored and recorded once.
 func TestBackupEligibilityChanges(t *testing.T) {
 	onBoth(t, func(f *fixture) {
-		for name, use := range map[string]func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error{
-			"step-up": func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
+		for _, test := range []struct {
+			name string
+			use  func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error
+		}{
+			{"step-up", func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
 				return second(f.service.FinishStepUp(f.Context(), c, answer(device, f.stepUpOptions(c))))
-			},
-			"consent": func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
+			}},
+			{"consent", func(c stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
 				options, err := f.service.BeginStepUp(f.Context(), c, &token.Action{Name: "payout"})
 				if err != nil {
 					return err
 				}
 				return second(f.service.FinishStepUp(f.Context(), c, answer(device, f.marshal(options))))
-			},
-			"sign-in": func(_ stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
+			}},
+			{"sign-in", func(_ stepkey.Caller, device *authenticator.Authenticator, answer answering) error {
 				return second(f.finishLogIn(answer(device, f.logInOptions())))
-			},
+			}},
 		} {
 			for _, eligible := range []bool{false, true} {
-				user := name
+				user := test.name
 				if eligible {
 					user += "-synced"
 				}
 				claims, device := f.enrolled(user, authenticator.Config{BackupEligible: eligible, BackedUp: eligible})
 				before := f.events(storage.EventBackupChanged)
 				for i := range 2 {
-					if err := use(claims, device, f.flipped); err != nil {
+					if err := test.use(claims, device, f.flipped); err != nil {
 						f.Errorf("%s, use %d: %v", user, i, err)
 					}
 				}

@@ -56,8 +56,11 @@ func TestRestoredChallengeIsNotTakenAgain(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		apart := f.withChallengesApart()
 		claims, device := f.enrolled("mira", authenticator.Config{})
-		for what, action := range map[string]*token.Action{"step-up": nil, "consent": payout("100")} {
-			options, err := f.service.BeginStepUp(f.Context(), claims, action)
+		for _, test := range []struct {
+			what   string
+			action *token.Action
+		}{{"step-up", nil}, {"consent", payout("100")}} {
+			options, err := f.service.BeginStepUp(f.Context(), claims, test.action)
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -66,7 +69,7 @@ func TestRestoredChallengeIsNotTakenAgain(t *testing.T) {
 				f.Fatal(err)
 			}
 			apart.restore(f)
-			wantError(f.TB, what, second(f.service.FinishStepUp(f.Context(), claims, response)), stepkey.ErrChallengeExpired)
+			wantError(f.TB, test.what, second(f.service.FinishStepUp(f.Context(), claims, response)), stepkey.ErrChallengeExpired)
 		}
 		if n := f.events(storage.EventSteppedUp) + f.events(storage.EventActionConfirmed); n != 2 {
 			f.Errorf("%d verifications recorded, want 2", n)

@@ -82,29 +82,32 @@ func TestUnsafeConfigIsRefusedWithARemedy(t *testing.T) {
 }
 
 func TestSafeConfigs(t *testing.T) {
-	for name, change := range map[string]func(*stepkey.Config){
-		"parent domain": func(c *stepkey.Config) { c.RPID = "example.com" },
-		"two origins": func(c *stepkey.Config) {
+	for _, test := range []struct {
+		name   string
+		change func(*stepkey.Config)
+	}{
+		{"parent domain", func(c *stepkey.Config) { c.RPID = "example.com" }},
+		{"two origins", func(c *stepkey.Config) {
 			c.RPID, c.Origins = "example.com", []string{origin, "https://example.com:8443"}
-		},
-		"an app":      func(c *stepkey.Config) { c.Origins = append(c.Origins, app) },
-		"app origins": func(c *stepkey.Config) { c.RPID, c.AppOrigins = "example.com", []string{"https://example.com", app} },
-		"related origins": func(c *stepkey.Config) {
+		}},
+		{"an app", func(c *stepkey.Config) { c.Origins = append(c.Origins, app) }},
+		{"app origins", func(c *stepkey.Config) { c.RPID, c.AppOrigins = "example.com", []string{"https://example.com", app} }},
+		{"related origins", func(c *stepkey.Config) {
 			c.RelatedOrigins = []string{"https://app.example.net", "https://example.com.example.net:8443", "https://example.com"}
-		},
-		"localhost": func(c *stepkey.Config) { c.Origins = []string{"http://localhost:3000"} },
-		"original's sample": func(c *stepkey.Config) {
+		}},
+		{"localhost", func(c *stepkey.Config) { c.Origins = []string{"http://localhost:3000"} }},
+		{"original's sample", func(c *stepkey.Config) {
 			c.Origins, c.SharedSecret = []string{"http://localhost:3000"}, "thel@stFlyD0g"
-		},
-		"links elsewhere":       func(c *stepkey.Config) { c.PublicURL = "https://example.net:8443" },
-		"links below a path":    func(c *stepkey.Config) { c.PublicURL = origin + "/a%20b/c.d" },
-		"shared secret, strong": func(c *stepkey.Config) { c.SharedSecret = sharedSecret },
+		}},
+		{"links elsewhere", func(c *stepkey.Config) { c.PublicURL = "https://example.net:8443" }},
+		{"links below a path", func(c *stepkey.Config) { c.PublicURL = origin + "/a%20b/c.d" }},
+		{"shared secret, strong", func(c *stepkey.Config) { c.SharedSecret = sharedSecret }},
 	} {
 		f := newFixture(t)
 		c := f.config()
-		change(&c)
+		test.change(&c)
 		if _, err := stepkey.New(t.Context(), c); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", test.name, err)
 		}
 	}
 }

@@ -76,15 +76,15 @@ func TestDeletedAccountIsEmpty(t *testing.T) {
 		if err := f.service.Admin().DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)); err != nil {
 			f.Fatal(err)
 		}
-		for what, query := range map[string]string{
-			"passkeys":   `SELECT count(*) FROM passkeys`,
-			"names":      `SELECT count(*) FROM users WHERE username <> ''`,
-			"devices":    `SELECT count(*) FROM sessions WHERE device <> '' OR address <> ''`,
-			"challenges": `SELECT count(*) FROM challenges`,
+		for _, test := range []struct{ what, query string }{
+			{"passkeys", `SELECT count(*) FROM passkeys`},
+			{"names", `SELECT count(*) FROM users WHERE username <> ''`},
+			{"devices", `SELECT count(*) FROM sessions WHERE device <> '' OR address <> ''`},
+			{"challenges", `SELECT count(*) FROM challenges`},
 		} {
 			var n int
-			if err := f.sql.QueryRowContext(f.Context(), query).Scan(&n); err != nil || n != 0 {
-				f.Errorf("%s that are left: %d, %v", what, n, err)
+			if err := f.sql.QueryRowContext(f.Context(), test.query).Scan(&n); err != nil || n != 0 {
+				f.Errorf("%s that are left: %d, %v", test.what, n, err)
 			}
 		}
 		wantError(f.TB, "again", f.service.Admin().DeleteUser(f.Context(), uuid.MustParse(claims.Claims().Subject)), stepkey.ErrNotFound)

@@ -104,17 +104,24 @@ func TestProgramInREADMERuns(t *testing.T) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	for path, want := range map[string]int{
-		"/docs": 200, "/account": 200, "/.well-known/change-password": 200, // after the redirect
-		"/.well-known/passkey-endpoints": 200, "/payouts": 401, "/nothing": 404,
+	for _, test := range []struct {
+		path string
+		want int
+	}{
+		{"/docs", 200},
+		{"/account", 200},
+		{"/.well-known/change-password", 200}, // after the redirect
+		{"/.well-known/passkey-endpoints", 200},
+		{"/payouts", 401},
+		{"/nothing", 404},
 	} {
-		answer, err := http.Get(base + path)
+		answer, err := http.Get(base + test.path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		answer.Body.Close()
-		if answer.StatusCode != want {
-			t.Errorf("GET %s: %d, want %d", path, answer.StatusCode, want)
+		if answer.StatusCode != test.want {
+			t.Errorf("GET %s: %d, want %d", test.path, answer.StatusCode, test.want)
 		}
 	}
 
@@ -375,13 +382,13 @@ func TestMembersOfImportsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	member := regexp.MustCompile("`([A-Za-z]+)`")
-	for structure, heading := range map[string]string{"userLine": "Of a user:\n\n", "passkeyLine": "Of a passkey:\n\n"} {
-		_, body, found := strings.Cut(string(source), "type "+structure+" struct {\n")
+	for _, test := range []struct{ structure, heading string }{{"userLine", "Of a user:\n\n"}, {"passkeyLine", "Of a passkey:\n\n"}} {
+		_, body, found := strings.Cut(string(source), "type "+test.structure+" struct {\n")
 		body, _, _ = strings.Cut(body, "\n}")
-		_, table, foundTable := strings.Cut(string(text), heading)
+		_, table, foundTable := strings.Cut(string(text), test.heading)
 		table, _, _ = strings.Cut(table, "\n\n")
 		if !found || !foundTable {
-			t.Fatalf("there is no %s or no table %q", structure, heading)
+			t.Fatalf("there is no %s or no table %q", test.structure, test.heading)
 		}
 		var want, listed []string
 		for _, match := range regexp.MustCompile(`json:"([^",]+)`).FindAllStringSubmatch(body, -1) {
@@ -396,7 +403,7 @@ func TestMembersOfImportsAreDocumented(t *testing.T) {
 			}
 		}
 		if !slices.Equal(sorted(want), sorted(listed)) {
-			t.Errorf("%s has the members\n%s\ndocs/moving-in.md\n%s", structure, sorted(want), sorted(listed))
+			t.Errorf("%s has the members\n%s\ndocs/moving-in.md\n%s", test.structure, sorted(want), sorted(listed))
 		}
 	}
 }
@@ -408,8 +415,11 @@ func TestNumbersInDocuments(t *testing.T) {
 	hours := func(d time.Duration) int { return int(d / time.Hour) }
 	days := func(d time.Duration) int { return int(d / day) }
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
-	for document, phrases := range map[string][]string{
-		"docs/sessions.md": {
+	for _, test := range []struct {
+		document string
+		phrases  []string
+	}{
+		{"docs/sessions.md", []string{
 			fmt.Sprintf("| access token | %d minutes, never beyond what it rests on; verifiers grant %d seconds more", minutes(token.Lifetime), seconds(token.Leeway)),
 			fmt.Sprintf("| session with refresh token | %d days idle, %d days in all |", days(stepkey.SessionIdle), days(stepkey.SessionLifetime)),
 			fmt.Sprintf("| %d minutes after the password |", minutes(stepkey.NoStepUpLifetime)),
@@ -420,34 +430,34 @@ func TestNumbersInDocuments(t *testing.T) {
 			fmt.Sprintf("fetch the list for %d seconds", seconds(guard.DefaultMaxStale)),
 			fmt.Sprintf("published %d minutes before it signs", minutes(stepkey.KeyLead)),
 			fmt.Sprintf("A key signs for %d days", days(stepkey.KeyLifetime)),
-		},
-		"docs/operations.md": {fmt.Sprintf("An instance holds %d connections, or three quarters", httpapi.DefaultMaxConnections)},
-		"SECURITY.md":        {fmt.Sprintf("at most %d minutes after its session has ended, and %d seconds more", minutes(token.Lifetime), seconds(token.Leeway))},
-		"docs/limits.md": {
+		}},
+		{"docs/operations.md", []string{fmt.Sprintf("An instance holds %d connections, or three quarters", httpapi.DefaultMaxConnections)}},
+		{"SECURITY.md", []string{fmt.Sprintf("at most %d minutes after its session has ended, and %d seconds more", minutes(token.Lifetime), seconds(token.Leeway))}},
+		{"docs/limits.md", []string{
 			fmt.Sprintf("a wait of %d s, doubled", seconds(storage.FirstWait)),
 			fmt.Sprintf("lasts %d days", days(stepkey.DeviceLifetime)),
-		},
-		"docs/recovery.md": {
+		}},
+		{"docs/recovery.md", []string{
 			fmt.Sprintf("A session at this level lasts %d minutes", minutes(stepkey.RecoveryLifetime)),
 			fmt.Sprintf("| passkeys and codes | password and e-mail | %d hours |", hours(stepkey.RecoveryWait)),
-		},
-		"docs/maintenance.md": {
+		}},
+		{"docs/maintenance.md", []string{
 			fmt.Sprintf("then the name alone, %d days |", days(stepkey.NameQuarantine)),
 			fmt.Sprintf("at most %d of a user", stepkey.MaxPasskeys),
 			fmt.Sprintf("of a session %d days after the last attempt", days(stepkey.SessionLifetime)),
 			fmt.Sprintf("| `refused_ceremonies` | %d days", days(storage.KeepRefusedCeremonies)),
 			fmt.Sprintf("| `events` | %d days", days(sqlstore.KeepEvents)),
 			fmt.Sprintf("the newest %d %03d of a user", storage.MaxKeptEvents/1000, storage.MaxKeptEvents%1000),
-		},
+		}},
 	} {
-		text, err := os.ReadFile(document)
+		text, err := os.ReadFile(test.document)
 		if err != nil {
 			t.Fatal(err)
 		}
 		flat := strings.Join(strings.Fields(string(text)), " ")
-		for _, phrase := range phrases {
+		for _, phrase := range test.phrases {
 			if !strings.Contains(flat, phrase) {
-				t.Errorf("%s does not say %q, as the constants do", document, phrase)
+				t.Errorf("%s does not say %q, as the constants do", test.document, phrase)
 			}
 		}
 	}

@@ -206,8 +206,8 @@ func TestLinksToConfirm(t *testing.T) {
 	f.clock.Advance(stepkey.LinkLifetime)
 	wantError(t, "late", confirm(late), stepkey.ErrLinkExpired)
 	link := ask()
-	for what, other := range map[string]string{"empty": "", "unknown": strings.Repeat("A", 43), "cut": link[:42], "longer": link + "A"} {
-		wantError(t, what, confirm(other), stepkey.ErrLinkExpired)
+	for _, test := range []struct{ what, other string }{{"empty", ""}, {"unknown", strings.Repeat("A", 43)}, {"cut", link[:42]}, {"longer", link + "A"}} {
+		wantError(t, test.what, confirm(test.other), stepkey.ErrLinkExpired)
 	}
 	wantError(t, "for another purpose", f.service.ResetPassword(t.Context(), link, "another long password", stepkey.Client{}), stepkey.ErrLinkExpired)
 	wantError(t, "for freezing", f.service.Freeze(t.Context(), link, stepkey.Client{}), stepkey.ErrLinkExpired)
@@ -337,15 +337,19 @@ func TestWithoutMailer(t *testing.T) {
 	f.signUp("mira")
 	p := &person{"mira", f.logIn("mira")}
 	_, state := f.service.Email(t.Context(), p.claims)
-	for what, err := range map[string]error{
-		"Email": state, "RequestEmail": f.requestEmail(p, "mira@example.com"),
-		"ConfirmEmail":         f.service.ConfirmEmail(t.Context(), "link", stepkey.Client{}),
-		"RemoveEmail":          f.service.RemoveEmail(t.Context(), p.claims),
-		"RequestPasswordReset": f.service.RequestPasswordReset(t.Context(), stepkey.ResetRequest{Username: "mira"}),
-		"ResetPassword":        f.service.ResetPassword(t.Context(), "link", password, stepkey.Client{}),
-		"Freeze":               f.service.Freeze(t.Context(), "link", stepkey.Client{}),
+	for _, test := range []struct {
+		what string
+		err  error
+	}{
+		{"Email", state},
+		{"RequestEmail", f.requestEmail(p, "mira@example.com")},
+		{"ConfirmEmail", f.service.ConfirmEmail(t.Context(), "link", stepkey.Client{})},
+		{"RemoveEmail", f.service.RemoveEmail(t.Context(), p.claims)},
+		{"RequestPasswordReset", f.service.RequestPasswordReset(t.Context(), stepkey.ResetRequest{Username: "mira"})},
+		{"ResetPassword", f.service.ResetPassword(t.Context(), "link", password, stepkey.Client{})},
+		{"Freeze", f.service.Freeze(t.Context(), "link", stepkey.Client{})},
 	} {
-		wantError(t, what, err, stepkey.ErrEmailOff)
+		wantError(t, test.what, test.err, stepkey.ErrEmailOff)
 	}
 	ended := f.logIn("mira")
 	if err := f.service.LogOut(t.Context(), ended); err != nil {

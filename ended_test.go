@@ -190,9 +190,12 @@ func TestEndsThatAreCommittedLate(t *testing.T) {
 			wantError(f.TB, fmt.Sprintf("a logout of %s", test.takes), late.LogOut(f.Context(), g.Caller()), test.want)
 			f.clock.Advance(time.Second)
 			f.look(other)
-			for what, s := range map[string]*stepkey.Service{"this instance": late, "another": other} {
-				if ended, err := s.Ended(g.Claims); ended != (test.want == nil) || err != nil {
-					f.Errorf("a logout of %s, %s: ended %v, %v", test.takes, what, ended, err)
+			for _, row := range []struct {
+				what string
+				s    *stepkey.Service
+			}{{"this instance", late}, {"another", other}} {
+				if ended, err := row.s.Ended(g.Claims); ended != (test.want == nil) || err != nil {
+					f.Errorf("a logout of %s, %s: ended %v, %v", test.takes, row.what, ended, err)
 				}
 			}
 		}
@@ -326,10 +329,13 @@ func TestManyEndsOfOneUser(t *testing.T) {
 		}
 		follower := f.followThrough(f.behindOneURL(s))
 		iat := f.clock.Now().Add(-10 * time.Minute).Unix()
-		for name, e := range map[string]guard.EndedSessions{"instance": s, "follower": follower} {
-			got, err := e.Ended(token.Claims{Subject: u.ID.String(), SessionID: elsewhere.ID.String(), IssuedAt: iat})
+		for _, test := range []struct {
+			name string
+			e    guard.EndedSessions
+		}{{"instance", s}, {"follower", follower}} {
+			got, err := test.e.Ended(token.Claims{Subject: u.ID.String(), SessionID: elsewhere.ID.String(), IssuedAt: iat})
 			if got || err != nil {
-				f.Errorf("%s: the owner's session elsewhere: ended %v, %v", name, got, err)
+				f.Errorf("%s: the owner's session elsewhere: ended %v, %v", test.name, got, err)
 			}
 		}
 	})

@@ -24,31 +24,32 @@ func TestMethodsTellHardwareFromSoftware(t *testing.T) {
 
 		software := []string{"pwd", "pop", "swk", "user", "mfa", "phr"}
 		hardware := []string{"pwd", "pop", "hwk", "user", "mfa", "phr", "phrh"}
-		for name, test := range map[string]struct {
+		for _, test := range []struct {
+			name   string
 			device authenticator.Config
 			want   []string
 		}{
-			"key":      {authenticator.Config{Maker: maker}, hardware},
-			"synced":   {authenticator.Config{Maker: maker, BackupEligible: true}, software},
-			"unproved": {authenticator.Config{}, software},
+			{"key", authenticator.Config{Maker: maker}, hardware},
+			{"synced", authenticator.Config{Maker: maker, BackupEligible: true}, software},
+			{"unproved", authenticator.Config{}, software},
 		} {
-			f.signUp(name)
-			device, granted := authenticator.New(test.device), f.logInForRefresh(name)
+			f.signUp(test.name)
+			device, granted := authenticator.New(test.device), f.logInForRefresh(test.name)
 			f.register(granted.Caller(), device)
 			granted = f.stepUpGrant(granted.Caller(), device)
 			if diff := cmp.Diff(test.want, granted.Claims.Methods); diff != "" {
-				f.Errorf("%s: methods (-want +got):\n%s", name, diff)
+				f.Errorf("%s: methods (-want +got):\n%s", test.name, diff)
 			}
 			first := granted.RefreshToken
 			granted = f.refresh(first)
 			if diff := cmp.Diff(test.want, granted.Claims.Methods); diff != "" {
-				f.Errorf("%s: methods after a refresh (-want +got):\n%s", name, diff)
+				f.Errorf("%s: methods after a refresh (-want +got):\n%s", test.name, diff)
 			}
 			if again := f.refresh(first); !slices.Equal(again.Claims.Methods, test.want) {
-				f.Errorf("%s: methods when the refresh is repeated: %v", name, again.Claims.Methods)
+				f.Errorf("%s: methods when the refresh is repeated: %v", test.name, again.Claims.Methods)
 			}
 			if alone := f.passkeyLogIn(device).Claims.Methods; !slices.Equal(alone, test.want[1:]) {
-				f.Errorf("%s: methods of a sign-in with it alone: %v, want all but pwd of %v", name, alone, test.want)
+				f.Errorf("%s: methods of a sign-in with it alone: %v, want all but pwd of %v", test.name, alone, test.want)
 			}
 		}
 

@@ -183,18 +183,21 @@ func TestMovingFromASharedSecretToKeys(t *testing.T) {
 
 func TestKeyConfig(t *testing.T) {
 	f := newFixture(t)
-	for what, change := range map[string]func(*stepkey.Config){
-		"HS256 without a secret": func(c *stepkey.Config) { c.Algorithm = token.HS256 },
-		"another algorithm":      func(c *stepkey.Config) { c.Algorithm = "RS256" },
-		"too short a life":       func(c *stepkey.Config) { c.KeyLifetime = stepkey.KeyLead },
-		"weak previous secret": func(c *stepkey.Config) {
+	for _, test := range []struct {
+		what   string
+		change func(*stepkey.Config)
+	}{
+		{"HS256 without a secret", func(c *stepkey.Config) { c.Algorithm = token.HS256 }},
+		{"another algorithm", func(c *stepkey.Config) { c.Algorithm = "RS256" }},
+		{"too short a life", func(c *stepkey.Config) { c.KeyLifetime = stepkey.KeyLead }},
+		{"weak previous secret", func(c *stepkey.Config) {
 			c.SharedSecret, c.PreviousSharedSecrets = "new "+sharedSecret, []string{"thel@stFlyD0g"}
-		},
+		}},
 	} {
 		c := f.config()
-		change(&c)
+		test.change(&c)
 		if _, err := stepkey.New(t.Context(), c); err == nil || errors.Is(err, stepkey.ErrUnavailable) {
-			t.Errorf("%s: %v, want it refused", what, err)
+			t.Errorf("%s: %v, want it refused", test.what, err)
 		}
 	}
 }

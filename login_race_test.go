@@ -34,23 +34,26 @@ func TestLoginIsOfThePasswordAndUserOfThatMoment(t *testing.T) {
 		config := f.config()
 		config.Store = store
 		f.service = f.newService(config)
-		for name, happens := range map[string]func(user uuid.UUID, c stepkey.Grant) error{
-			"changed": func(_ uuid.UUID, g stepkey.Grant) error {
+		for _, test := range []struct {
+			name    string
+			happens func(user uuid.UUID, c stepkey.Grant) error
+		}{
+			{"changed", func(_ uuid.UUID, g stepkey.Grant) error {
 				current := password
 				return second(other.ChangePassword(f.Context(), g.Caller(), stepkey.ChangePasswordRequest{Current: &current, New: newPassword}))
-			},
-			"disabled": func(user uuid.UUID, _ stepkey.Grant) error { return other.Admin().DisableUser(f.Context(), user) },
-			"deleted":  func(user uuid.UUID, _ stepkey.Grant) error { return other.Admin().DeleteUser(f.Context(), user) },
+			}},
+			{"disabled", func(user uuid.UUID, _ stepkey.Grant) error { return other.Admin().DisableUser(f.Context(), user) }},
+			{"deleted", func(user uuid.UUID, _ stepkey.Grant) error { return other.Admin().DeleteUser(f.Context(), user) }},
 		} {
-			f.signUp(name)
-			g := f.logInForRefresh(name)
+			f.signUp(test.name)
+			g := f.logInForRefresh(test.name)
 			store.happens = func() {
-				if err := happens(uuid.MustParse(g.Claims.Subject), g); err != nil {
-					f.Errorf("%s: %v", name, err)
+				if err := test.happens(uuid.MustParse(g.Claims.Subject), g); err != nil {
+					f.Errorf("%s: %v", test.name, err)
 				}
 			}
-			_, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: name, Password: password})
-			wantError(f.TB, "a login while the user is "+name, err, stepkey.ErrInvalidCredentials)
+			_, err := f.service.LogIn(f.Context(), stepkey.LogInRequest{Username: test.name, Password: password})
+			wantError(f.TB, "a login while the user is "+test.name, err, stepkey.ErrInvalidCredentials)
 		}
 	})
 }

@@ -16,16 +16,19 @@ func TestLogInRefusesAlike(t *testing.T) {
 	f.signUp("mira")
 	f.signUp("disabled")
 	f.exec(`UPDATE users SET disabled_at = created_at WHERE canonical_name = 'disabled'`)
-	for what, try := range map[string][2]string{
-		"wrong password": {"mira", password + "x"},
-		"unknown user":   {"nobody", password},
-		"disabled user":  {"disabled", password},
-		"no name at all": {"", password},
-		"odd name":       {"a b\x00", password},
-		"no password":    {"mira", ""},
+	for _, test := range []struct {
+		what string
+		try  [2]string
+	}{
+		{"wrong password", [2]string{"mira", password + "x"}},
+		{"unknown user", [2]string{"nobody", password}},
+		{"disabled user", [2]string{"disabled", password}},
+		{"no name at all", [2]string{"", password}},
+		{"odd name", [2]string{"a b\x00", password}},
+		{"no password", [2]string{"mira", ""}},
 	} {
-		if _, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: try[0], Password: try[1]}); err != stepkey.ErrInvalidCredentials {
-			t.Errorf("%s: %v, want exactly ErrInvalidCredentials", what, err)
+		if _, err := f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: test.try[0], Password: test.try[1]}); err != stepkey.ErrInvalidCredentials {
+			t.Errorf("%s: %v, want exactly ErrInvalidCredentials", test.what, err)
 		}
 	}
 	for _, name := range []string{"mira", "nobody"} {

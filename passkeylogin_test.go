@@ -137,15 +137,18 @@ func TestPasskeyLogInRefusalsAreAlike(t *testing.T) {
 			return response
 		}
 		nothing := func(*stepkey.AssertionResponse) {}
-		for what, response := range map[string]stepkey.AssertionResponse{
-			"no user handle":      spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.UserHandle = nil }),
-			"foreign user handle": spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.UserHandle = handle }),
-			"bad signature":       spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.Signature[8] ^= 1 }),
+		for _, test := range []struct {
+			what     string
+			response stepkey.AssertionResponse
+		}{
+			{"no user handle", spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.UserHandle = nil })},
+			{"foreign user handle", spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.UserHandle = handle })},
+			{"bad signature", spoilt(mira, func(r *stepkey.AssertionResponse) { r.Response.Signature[8] ^= 1 })},
 		} {
-			if _, err := f.finishLogIn(response); err != stepkey.ErrVerificationFailed {
-				f.Errorf("%s: %v, want exactly ErrVerificationFailed", what, err)
+			if _, err := f.finishLogIn(test.response); err != stepkey.ErrVerificationFailed {
+				f.Errorf("%s: %v, want exactly ErrVerificationFailed", test.what, err)
 			}
-			wantError(f.TB, what+", again", second(f.finishLogIn(response)), stepkey.ErrChallengeExpired)
+			wantError(f.TB, test.what+", again", second(f.finishLogIn(test.response)), stepkey.ErrChallengeExpired)
 		}
 		if _, err := f.finishLogIn(spoilt(unknown, nothing)); err != stepkey.ErrPasskeyUnknown {
 			f.Errorf("unknown passkey: %v, want exactly ErrPasskeyUnknown", err)
@@ -241,19 +244,20 @@ func TestFailedPasskeyLogInsCountForTheirAddress(t *testing.T) {
 	wantError(t, "from elsewhere", try("198.51.100.2", false), nil)
 	used, unknown := f.got(device, f.logInOptions()), stranger(f)
 	wantError(t, "success", second(f.finishLogIn(used)), nil)
-	for what, failing := range map[string]struct {
+	for _, failing := range []struct {
+		what     string
 		address  string
 		response func() stepkey.AssertionResponse
 		want     error
 	}{
-		"a passkey that nobody has": {"198.51.100.3", func() stepkey.AssertionResponse { return f.got(unknown, f.logInOptions()) }, stepkey.ErrPasskeyUnknown},
-		"a challenge that is used":  {"198.51.100.4", func() stepkey.AssertionResponse { return used }, stepkey.ErrChallengeExpired},
+		{"a passkey that nobody has", "198.51.100.3", func() stepkey.AssertionResponse { return f.got(unknown, f.logInOptions()) }, stepkey.ErrPasskeyUnknown},
+		{"a challenge that is used", "198.51.100.4", func() stepkey.AssertionResponse { return used }, stepkey.ErrChallengeExpired},
 	} {
 		for range 20 {
 			try := stepkey.PasskeyLogInRequest{Response: failing.response(), Client: from(failing.address)}
-			wantError(t, what, second(f.service.FinishPasskeyLogIn(t.Context(), try)), failing.want)
+			wantError(t, failing.what, second(f.service.FinishPasskeyLogIn(t.Context(), try)), failing.want)
 		}
-		wantLimited(t, "after "+what, try(failing.address, false), 6*time.Second)
+		wantLimited(t, "after "+failing.what, try(failing.address, false), 6*time.Second)
 	}
 	wantError(t, "the password from there", second(f.service.LogIn(t.Context(), stepkey.LogInRequest{
 		Username: "mira", Password: password, Client: from("198.51.100.1"),

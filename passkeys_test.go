@@ -166,15 +166,21 @@ func TestDeletedPasskeyRaisesNothingAnyMore(t *testing.T) {
 			f.Fatal(err)
 		}
 
-		for what, g := range map[string]stepkey.Grant{"stepped up with it": there, "begun with it": alone} {
-			f.wantRefused(what, g.RefreshToken)
-			if !f.ended(g.Claims.SessionID) {
-				f.Errorf("%s: its tokens pass guards that ask nobody", what)
+		for _, test := range []struct {
+			what string
+			g    stepkey.Grant
+		}{{"stepped up with it", there}, {"begun with it", alone}} {
+			f.wantRefused(test.what, test.g.RefreshToken)
+			if !f.ended(test.g.Claims.SessionID) {
+				f.Errorf("%s: its tokens pass guards that ask nobody", test.what)
 			}
 		}
-		for what, g := range map[string]stepkey.Grant{"stepped up with another": byKept, "begun with another": keptAlone} {
-			if got := f.refresh(g.RefreshToken).Claims.Level; got != token.LevelFull {
-				f.Errorf("%s: level %s", what, got)
+		for _, test := range []struct {
+			what string
+			g    stepkey.Grant
+		}{{"stepped up with another", byKept}, {"begun with another", keptAlone}} {
+			if got := f.refresh(test.g.RefreshToken).Claims.Level; got != token.LevelFull {
+				f.Errorf("%s: level %s", test.what, got)
 			}
 		}
 		if got := f.refresh(notSteppedUp.RefreshToken).Claims.Level; got != token.LevelPassword {

@@ -63,17 +63,18 @@ func TestPasswordIsNotChangedWithoutProof(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
 		c := f.logIn("mira")
-		for what, test := range map[string]struct {
+		for _, test := range []struct {
+			what                 string
 			current, replacement string
 			want                 error
 		}{
-			"no current password": {"", newPassword, stepkey.ErrInvalidRequest},
-			"wrong":               {wrong, newPassword, stepkey.ErrWrongPassword},
-			"too short":           {password, "short", stepkey.ErrPasswordTooShort},
-			"common":              {password, "passwordpassword1", stepkey.ErrPasswordCommon},
+			{"no current password", "", newPassword, stepkey.ErrInvalidRequest},
+			{"wrong", wrong, newPassword, stepkey.ErrWrongPassword},
+			{"too short", password, "short", stepkey.ErrPasswordTooShort},
+			{"common", password, "passwordpassword1", stepkey.ErrPasswordCommon},
 		} {
 			_, err := f.changePassword(c, test.current, test.replacement)
-			wantError(f.TB, what, err, test.want)
+			wantError(f.TB, test.what, err, test.want)
 		}
 		f.logIn("mira")
 		if f.events(storage.EventPasswordChanged) != 0 {

@@ -118,10 +118,13 @@ func TestRecoveryByCode(t *testing.T) {
 		if diff := cmp.Diff(want, g.Claims); diff != "" || g.RefreshToken != "" || g.Claims.SessionID == asking.Claims().SessionID {
 			f.Errorf("-want +got:\n%s", diff)
 		}
-		for what, c := range map[string]stepkey.Caller{"the session that asked": asking, "a session from before": before} {
-			wantError(f.TB, what, f.noSessions(c), stepkey.ErrUnauthorized)
-			if !f.ended(c.Claims().SessionID) {
-				f.Errorf("%s has not ended for guards", what)
+		for _, test := range []struct {
+			what string
+			c    stepkey.Caller
+		}{{"the session that asked", asking}, {"a session from before", before}} {
+			wantError(f.TB, test.what, f.noSessions(test.c), stepkey.ErrUnauthorized)
+			if !f.ended(test.c.Claims().SessionID) {
+				f.Errorf("%s has not ended for guards", test.what)
 			}
 		}
 		f.wantNothingButEnrolment(g)
@@ -141,19 +144,22 @@ func TestRecoveryByCode(t *testing.T) {
 func (f *fixture) wantNothingButEnrolment(g stepkey.Grant) {
 	f.Helper()
 	ctx, c := f.Context(), g.Caller()
-	for what, try := range map[string]func() error{
-		"step up":           func() error { return second(f.service.BeginStepUp(ctx, c, nil)) },
-		"change a password": func() error { return second(f.changePassword(c, password, another)) },
-		"see sessions":      func() error { return f.noSessions(c) },
-		"end sessions":      func() error { return second(f.service.LogOutOthers(ctx, c)) },
-		"make codes":        func() error { return second(f.service.ReplaceRecoveryCodes(ctx, c)) },
-		"use a code":        func() error { return second(f.useCode(c, "0000-0000-0000-0000-0000-0000")) },
-		"delete":            func() error { return f.service.DeleteAccount(ctx, c) },
-		"pass elsewhere": func() error {
+	for _, test := range []struct {
+		what string
+		try  func() error
+	}{
+		{"step up", func() error { return second(f.service.BeginStepUp(ctx, c, nil)) }},
+		{"change a password", func() error { return second(f.changePassword(c, password, another)) }},
+		{"see sessions", func() error { return f.noSessions(c) }},
+		{"end sessions", func() error { return second(f.service.LogOutOthers(ctx, c)) }},
+		{"make codes", func() error { return second(f.service.ReplaceRecoveryCodes(ctx, c)) }},
+		{"use a code", func() error { return second(f.useCode(c, "0000-0000-0000-0000-0000-0000")) }},
+		{"delete", func() error { return f.service.DeleteAccount(ctx, c) }},
+		{"pass elsewhere", func() error {
 			return second(f.service.Introspect(ctx, g.AccessToken))
-		},
+		}},
 	} {
-		wantError(f.TB, what+" at level recovery", try(), stepkey.ErrUnauthorized)
+		wantError(f.TB, test.what+" at level recovery", test.try(), stepkey.ErrUnauthorized)
 	}
 }
 

@@ -268,20 +268,20 @@ func TestSessionLimits(t *testing.T) {
 }
 
 func TestRefreshLooksAgain(t *testing.T) {
-	for what, statement := range map[string]string{
-		"user disabled":    `UPDATE users SET disabled_at = created_at`,
-		"password changed": `UPDATE users SET password_version = password_version + 1`,
-		"session ended":    `UPDATE sessions SET ended_at = created_at`,
-		"user deleted":     `DELETE FROM users`,
+	for _, test := range []struct{ what, statement string }{
+		{"user disabled", `UPDATE users SET disabled_at = created_at`},
+		{"password changed", `UPDATE users SET password_version = password_version + 1`},
+		{"session ended", `UPDATE sessions SET ended_at = created_at`},
+		{"user deleted", `DELETE FROM users`},
 	} {
-		t.Run(what, func(t *testing.T) {
+		t.Run(test.what, func(t *testing.T) {
 			f := fixtureOn(t, "sqlite:"+t.TempDir()+"/stepkey.db")
 			f.signUp("mira")
 			g := f.logInForRefresh("mira")
 			f.sql.SetMaxOpenConns(1)
 			f.exec(`PRAGMA foreign_keys = 1`)
-			f.exec(statement)
-			f.wantRefused(what, g.RefreshToken)
+			f.exec(test.statement)
+			f.wantRefused(test.what, g.RefreshToken)
 			if f.events(storage.EventRefreshReused) != 0 {
 				t.Error("it was taken for a theft")
 			}
@@ -310,20 +310,20 @@ func TestForgedRefreshTokens(t *testing.T) {
 	}
 	raw := g.RefreshToken
 	body := strings.TrimPrefix(raw, "rt1.")
-	for what, forged := range map[string]string{
-		"nothing":               "",
-		"garbage":               "rt1.x",
-		"another prefix":        "rt2." + body,
-		"no prefix":             body,
-		"padded":                raw + "=",
-		"another session":       "rt1." + strings.Repeat("A", 22) + body[22:],
-		"another generation":    "rt1." + body[:30] + flip(body[30:31]) + body[31:],
-		"another MAC":           "rt1." + body[:60] + flip(body[60:61]) + body[61:],
-		"an access token":       g.AccessToken,
-		"a million bytes":       "rt1." + strings.Repeat("A", 1_000_000),
-		"a session without any": "rt1." + strings.Repeat("A", len(body)),
+	for _, test := range []struct{ what, forged string }{
+		{"nothing", ""},
+		{"garbage", "rt1.x"},
+		{"another prefix", "rt2." + body},
+		{"no prefix", body},
+		{"padded", raw + "="},
+		{"another session", "rt1." + strings.Repeat("A", 22) + body[22:]},
+		{"another generation", "rt1." + body[:30] + flip(body[30:31]) + body[31:]},
+		{"another MAC", "rt1." + body[:60] + flip(body[60:61]) + body[61:]},
+		{"an access token", g.AccessToken},
+		{"a million bytes", "rt1." + strings.Repeat("A", 1_000_000)},
+		{"a session without any", "rt1." + strings.Repeat("A", len(body))},
 	} {
-		f.wantRefused(what, forged)
+		f.wantRefused(test.what, test.forged)
 	}
 	f.exec(`UPDATE sessions SET salt = $1 WHERE id = $2`, []byte("another salt 16b"), g.Claims.SessionID)
 	f.wantRefused("the key without the salt", raw)

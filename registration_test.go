@@ -103,8 +103,11 @@ func TestRegistrationChallengeIsForOneUseUserSessionAndCeremony(t *testing.T) {
 	mira, sameUser, noor := f.logIn("mira"), f.logIn("mira"), f.logIn("noor")
 
 	response := f.created(device(), f.registrationOptions(mira))
-	for what, claims := range map[string]stepkey.Caller{"another session": sameUser, "another user": noor} {
-		wantError(t, what, second(f.service.FinishRegistration(t.Context(), claims, response, "")), stepkey.ErrChallengeExpired)
+	for _, test := range []struct {
+		what   string
+		claims stepkey.Caller
+	}{{"another session", sameUser}, {"another user", noor}} {
+		wantError(t, test.what, second(f.service.FinishRegistration(t.Context(), test.claims, response, "")), stepkey.ErrChallengeExpired)
 	}
 	tampered := response
 	tampered.Response.AttestationObject = append([]byte(nil), response.Response.AttestationObject...)
@@ -156,22 +159,27 @@ func TestAtMost20Passkeys(t *testing.T) {
 // recognises better than nothing.
 func TestPasskeyIsNamedAfterItsDevice(t *testing.T) {
 	f := newFixture(t)
-	for on, want := range map[string]string{
-		"Firefox on Linux": "Firefox on Linux", stepkey.UnknownDevice: "Passkey", "": "Passkey",
+	for _, test := range []struct{ on, want string }{
+		{"Firefox on Linux", "Firefox on Linux"},
+		{stepkey.UnknownDevice, "Passkey"},
+		{"", "Passkey"},
 	} {
-		name := "on" + strings.ToLower(strings.ReplaceAll(on, " ", "-"))
+		name := "on" + strings.ToLower(strings.ReplaceAll(test.on, " ", "-"))
 		f.signUp(name)
-		g := f.logInOn(name, on)
-		if got := f.register(g.Caller(), device()).Name; got != want {
-			t.Errorf("%q: %q, want %q", on, got, want)
+		g := f.logInOn(name, test.on)
+		if got := f.register(g.Caller(), device()).Name; got != test.want {
+			t.Errorf("%q: %q, want %q", test.on, got, test.want)
 		}
-		for name, c := range map[string]authenticator.Config{
-			"iCloud Keychain": {AAGUID: uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")},
-			"Security key":    {Transports: []string{"nfc", "usb"}},
+		for _, test := range []struct {
+			name string
+			c    authenticator.Config
+		}{
+			{"iCloud Keychain", authenticator.Config{AAGUID: uuid.MustParse("fbfc3007-154e-4ecc-8c0b-6e020557d7bd")}},
+			{"Security key", authenticator.Config{Transports: []string{"nfc", "usb"}}},
 		} {
 			f.exec(`DELETE FROM passkeys`)
-			if got := f.register(g.Caller(), authenticator.New(c)).Name; got != name {
-				t.Errorf("%q, want %q", got, name)
+			if got := f.register(g.Caller(), authenticator.New(test.c)).Name; got != test.name {
+				t.Errorf("%q, want %q", got, test.name)
 			}
 		}
 	}

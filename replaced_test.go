@@ -36,9 +36,9 @@ func TestSignInEndsTheSessionItReplaces(t *testing.T) {
 		wrong := first.RefreshToken[:len(first.RefreshToken)-8] + "AAAAAAAA"
 		_, err := logIn("noor", "wrong horse", cookie, first.RefreshToken)
 		wantError(f.TB, "a wrong password", err, stepkey.ErrInvalidCredentials)
-		for what, replaces := range map[string]string{"nothing": "", "not ours": "x", "forged": wrong} {
-			mustLogIn("noor", cookie, replaces)
-			wantEnded(what, first, false)
+		for _, test := range []struct{ what, replaces string }{{"nothing", ""}, {"not ours", "x"}, {"forged", wrong}} {
+			mustLogIn("noor", cookie, test.replaces)
+			wantEnded(test.what, first, false)
 		}
 		for _, mode := range []stepkey.RefreshMode{body, stepkey.RefreshNone} {
 			mustLogIn("noor", mode, first.RefreshToken)

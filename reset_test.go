@@ -95,11 +95,16 @@ func TestRefusedPasswordLeavesTheLink(t *testing.T) {
 	box := f.withMail()
 	f.withEmail(box, "mira.amsel", "mira@example.com")
 	link := f.resetLink(box, "mira.amsel", "mira@example.com")
-	for typed, want := range map[string]error{
-		"short": stepkey.ErrPasswordTooShort, "password1": stepkey.ErrPasswordCommon, "Mira.Amsel1": stepkey.ErrPasswordContainsUsername,
-		strings.Repeat("x", 1025): stepkey.ErrPasswordTooLong,
+	for _, test := range []struct {
+		typed string
+		want  error
+	}{
+		{"short", stepkey.ErrPasswordTooShort},
+		{"password1", stepkey.ErrPasswordCommon},
+		{"Mira.Amsel1", stepkey.ErrPasswordContainsUsername},
+		{strings.Repeat("x", 1025), stepkey.ErrPasswordTooLong},
 	} {
-		wantError(t, typed, f.reset(link, typed), want)
+		wantError(t, test.typed, f.reset(link, test.typed), test.want)
 	}
 	if err := f.reset(link, another); err != nil {
 		t.Errorf("after refusals: %v", err)

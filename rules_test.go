@@ -56,11 +56,14 @@ func TestPasswordAloneIsNotTheOwner(t *testing.T) {
 
 // Where no passkey works, the password is all there is, and these calls take no more.
 func TestWithoutAPasskeyASessionSuffices(t *testing.T) {
-	for name, waiting := range map[string]bool{"no passkey": false, "one that waits": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		waiting bool
+	}{{"no passkey", false}, {"one that waits", true}} {
+		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t)
 			f.signUp("mira")
-			if waiting {
+			if test.waiting {
 				f.register(f.logIn("mira"), authenticator.New(authenticator.Config{}))
 				f.exec(`UPDATE passkeys SET usable_from = $1`, f.clock.Now().Add(time.Hour))
 			}

@@ -278,11 +278,17 @@ func TestWholePath(t *testing.T) {
 			full.Claims().AuthTime != full.Claims().PasskeyTime || full.Claims().ID == claims.Claims().ID {
 			f.Errorf("times after the passkey: %+v", full)
 		}
-		for kind, want := range map[stepkey.EventKind]int{
-			storage.EventSignedUp: 1, storage.EventSignedIn: 1, storage.EventPasskeyAdded: 1, storage.EventSteppedUp: 1,
+		for _, test := range []struct {
+			kind stepkey.EventKind
+			want int
+		}{
+			{storage.EventSignedUp, 1},
+			{storage.EventSignedIn, 1},
+			{storage.EventPasskeyAdded, 1},
+			{storage.EventSteppedUp, 1},
 		} {
-			if got := f.events(kind); got != want {
-				f.Errorf("%d events %s, want %d", got, kind, want)
+			if got := f.events(test.kind); got != test.want {
+				f.Errorf("%d events %s, want %d", got, test.kind, test.want)
 			}
 		}
 	})

@@ -90,10 +90,16 @@ func TestDisabledUserIsRefusedEverywhere(t *testing.T) {
 		wantError(f.TB, "DisableUser again", f.service.Admin().DisableUser(f.Context(), u.ID), nil)
 
 		other := f.newService(f.config()) // New looks once, as Run does again and again
-		for what, s := range map[string]*stepkey.Service{"this instance": f.service, "another": other} {
-			for id, want := range map[string]bool{g.Claims.SessionID: true, noor.Claims.SessionID: false} {
-				if ended, err := s.Ended(token.Claims{SessionID: id}); ended != want || err != nil {
-					f.Errorf("%s: Ended %v, %v; want %v", what, ended, err, want)
+		for _, test := range []struct {
+			what string
+			s    *stepkey.Service
+		}{{"this instance", f.service}, {"another", other}} {
+			for _, row := range []struct {
+				id   string
+				want bool
+			}{{g.Claims.SessionID, true}, {noor.Claims.SessionID, false}} {
+				if ended, err := test.s.Ended(token.Claims{SessionID: row.id}); ended != row.want || err != nil {
+					f.Errorf("%s: Ended %v, %v; want %v", test.what, ended, err, row.want)
 				}
 			}
 		}

@@ -57,8 +57,11 @@ func TestStepUpChallengeIsForOneUseUserSessionAndCeremony(t *testing.T) {
 	mira, device := f.enrolled("mira", authenticator.Config{})
 	noor, _ := f.enrolled("noor", authenticator.Config{})
 	response := f.got(device, f.stepUpOptions(mira))
-	for what, claims := range map[string]stepkey.Caller{"another session": f.logIn("mira"), "another user": noor} {
-		wantError(t, what, second(f.service.FinishStepUp(t.Context(), claims, response)), stepkey.ErrChallengeExpired)
+	for _, test := range []struct {
+		what   string
+		claims stepkey.Caller
+	}{{"another session", f.logIn("mira")}, {"another user", noor}} {
+		wantError(t, test.what, second(f.service.FinishStepUp(t.Context(), test.claims, response)), stepkey.ErrChallengeExpired)
 	}
 	if _, err := f.service.FinishStepUp(t.Context(), mira, response); err != nil {
 		t.Fatalf("its own session, after tries of others: %v", err)
@@ -97,12 +100,15 @@ func TestRefusalsAreAlike(t *testing.T) {
 	f := newFixture(t)
 	mira, _ := f.enrolled("mira", authenticator.Config{})
 	_, foreign := f.enrolled("noor", authenticator.Config{})
-	for what, device := range map[string]*authenticator.Authenticator{"somebody else's passkey": foreign, "unknown passkey": stranger(f)} {
-		answer, err := device.GetWith(origin, f.stepUpOptions(mira), authenticator.Hostile{CredentialID: device.CredentialIDs()[0]})
+	for _, test := range []struct {
+		what   string
+		device *authenticator.Authenticator
+	}{{"somebody else's passkey", foreign}, {"unknown passkey", stranger(f)}} {
+		answer, err := test.device.GetWith(origin, f.stepUpOptions(mira), authenticator.Hostile{CredentialID: test.device.CredentialIDs()[0]})
 		response := parsed[stepkey.AssertionResponse](f, answer, err)
 		got := second(f.service.FinishStepUp(t.Context(), mira, response))
 		if got != stepkey.ErrVerificationFailed {
-			t.Errorf("%s: %v, want exactly ErrVerificationFailed", what, got)
+			t.Errorf("%s: %v, want exactly ErrVerificationFailed", test.what, got)
 		}
 	}
 }
@@ -160,18 +166,18 @@ func TestParallelCounters(t *testing.T) {
 }
 
 func TestSessionEndedMeanwhile(t *testing.T) {
-	for what, statement := range map[string]string{
-		"user disabled":    `UPDATE users SET disabled_at = created_at`,
-		"password changed": `UPDATE users SET password_version = password_version + 1`,
-		"passkey deleted":  `DELETE FROM passkeys`,
+	for _, test := range []struct{ what, statement string }{
+		{"user disabled", `UPDATE users SET disabled_at = created_at`},
+		{"password changed", `UPDATE users SET password_version = password_version + 1`},
+		{"passkey deleted", `DELETE FROM passkeys`},
 	} {
-		t.Run(what, func(t *testing.T) {
+		t.Run(test.what, func(t *testing.T) {
 			f := newFixture(t)
 			claims, device := f.enrolled("mira", authenticator.Config{})
 			response := f.got(device, f.stepUpOptions(claims))
-			f.exec(statement)
+			f.exec(test.statement)
 			want := stepkey.ErrUnauthorized
-			if what == "passkey deleted" {
+			if test.what == "passkey deleted" {
 				want = stepkey.ErrVerificationFailed
 			}
 			wantError(t, "verify", second(f.service.FinishStepUp(t.Context(), claims, response)), want)

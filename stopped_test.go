@@ -33,17 +33,22 @@ func TestSignInsElsewhereLeaveTheResetLink(t *testing.T) {
 		f.withEmail(box, "noor", "noor@example.com")
 		owners := f.mustLogInFrom("owner", f.stranger())
 		thiefs := f.mustLogInFrom("thief", f.stranger())
-		for what, devices := range map[string][]string{
-			"a device that is known": {"dv1.nonsense", owners}, "a device that is not": nil, "somebody else's": {f.deviceOf("noor")},
+		for _, test := range []struct {
+			what    string
+			devices []string
+		}{
+			{"a device that is known", []string{"dv1.nonsense", owners}},
+			{"a device that is not", nil},
+			{"somebody else's", []string{f.deviceOf("noor")}},
 		} {
-			link := f.resetLinkOn(box, devices...)
+			link := f.resetLinkOn(box, test.devices...)
 			for range 3 {
 				thiefs = f.mustLogInFrom("thief", f.stranger(), thiefs)
 				f.mustLogInFrom("thief", f.stranger())
 			}
 			f.logInWith("noor", password)
 			if err := f.reset(link, "no "+password); err != nil {
-				f.Errorf("%s: %v", what, err)
+				f.Errorf("%s: %v", test.what, err)
 			}
 			f.received(box)
 			if err := f.reset(f.resetLinkOn(box), password); err != nil {
