@@ -80,7 +80,7 @@ func TestOf8FirstPasskeysOneWins(t *testing.T) {
 			responses[i] = f.created(device(), f.registrationOptions(claims[i]))
 		}
 		won := 0
-		for i, err := range race(8, func(i int) error {
+		for _, err := range race(8, func(i int) error {
 			return second(f.service.FinishRegistration(f.Context(), claims[i], responses[i], ""))
 		}) {
 			if err == nil {
@@ -88,7 +88,6 @@ func TestOf8FirstPasskeysOneWins(t *testing.T) {
 				continue
 			}
 			wantStepUp(f.TB, "loser", err)
-			_ = i
 		}
 		if won != 1 || f.events(storage.EventPasskeyAdded) != 1 {
 			f.Errorf("%d of 8 first passkeys were added, %d recorded, want 1", won, f.events(storage.EventPasskeyAdded))
