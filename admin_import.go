@@ -6,15 +6,6 @@ import (
 	"github.com/stepkey/stepkey/internal/importing"
 )
 
-// ImportResult is the outcome of the import of one user.
-type ImportResult struct {
-	Status   ImportStatus
-	Problem  ImportProblem         // why the user is left out
-	Passkeys int                   // how many of an added user were added
-	LeftOut  map[int]ImportProblem // why passkeys of an added user were not, by index
-	Email    ImportProblem         // why the address of an added user is left out
-}
-
 // Importer adds users that come from elsewhere. It is for one import, and for one
 // goroutine.
 //
@@ -47,18 +38,12 @@ func (im *Importer) Import(ctx context.Context, batch []PortableUser) ([]ImportR
 	if len(batch) > MaxImportBatch {
 		return nil, ErrInvalidRequest
 	}
-	users := make([]importing.User, len(batch))
-	for i, u := range batch {
-		users[i] = u.importing()
-	}
-	outcomes, err := im.importer.Import(ctx, users)
+	results, err := im.importer.Import(ctx, batch)
 	if err != nil {
 		return nil, err
 	}
-	results := make([]ImportResult, len(batch))
-	for i, o := range outcomes {
-		results[i] = ImportResult(o)
-		if o.Status == ImportAdded && !im.dryRun {
+	for i, r := range results {
+		if r.Status == ImportAdded && !im.dryRun {
 			im.service.passwords.Imported(batch[i].PasswordHash)
 		}
 	}

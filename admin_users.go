@@ -110,7 +110,7 @@ func (a *Admin) Export(ctx context.Context, after uuid.UUID, limit int) ([]Porta
 	}
 	users := make([]PortableUser, len(records))
 	for i, r := range records {
-		users[i] = portable(r)
+		users[i] = r.Portable()
 	}
 	return users, nil
 }

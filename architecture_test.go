@@ -64,7 +64,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/sqlstore/sqlite", "/internal/gcra /sqlstore /sqlstore/internal/engine /storage /token", []string{http}},
 		{"/sqlstore/postgres", "/internal/gcra /sqlstore /sqlstore/internal/engine /storage /token", []string{http}},
 		{"/redisstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},
-		{"/internal/nestjs", "/. " + core, []string{"github.com/alecthomas/kong"}},
+		{"/internal/nestjs", "/storage /token", []string{http, "github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard /internal/content " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		{"/hibp", "", []string{"database/sql"}},
 		{"/webui", "/internal/content /internal/pages", []string{"database/sql"}},

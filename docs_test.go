@@ -442,7 +442,7 @@ func TestNumbersInDocuments(t *testing.T) {
 			fmt.Sprintf("| passkeys and codes | password and e-mail | %d hours |", hours(stepkey.RecoveryWait)),
 		}},
 		{"docs/maintenance.md", []string{
-			fmt.Sprintf("then the name alone, %d days |", days(stepkey.NameQuarantine)),
+			fmt.Sprintf("then the name alone, %d days;", days(stepkey.NameQuarantine)),
 			fmt.Sprintf("at most %d of a user", stepkey.MaxPasskeys),
 			fmt.Sprintf("of a session %d days after the last attempt", days(stepkey.SessionLifetime)),
 			fmt.Sprintf("| `refused_ceremonies` | %d days", days(storage.KeepRefusedCeremonies)),

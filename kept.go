@@ -20,6 +20,9 @@ type (
 	Purpose         = storage.Purpose
 	ImportStatus    = storage.ImportStatus
 	ImportProblem   = storage.ImportProblem
+	ImportResult    = storage.ImportResult
+	PortableUser    = storage.PortableUser
+	PortablePasskey = storage.PortablePasskey
 	Store           = storage.Store
 	Challenges      = storage.Challenges
 	Limiter         = storage.Limiter

@@ -94,6 +94,26 @@ func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now t
 	}
 }
 
+// sessionOf returns the session, live or not, whose refresh token this is or was, and nil if the
+// service did not make the token.
+func (s *Service) sessionOf(ctx context.Context, refreshToken string) (*Session, error) {
+	p, ok := tokens.ParseRefreshToken(refreshToken)
+	if !ok {
+		return nil, nil
+	}
+	session, err := s.store.RefreshSession(ctx, p.SessionID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !s.refreshTokens.Genuine(p, session) {
+		return nil, nil
+	}
+	return &session, nil
+}
+
 // giveAgain returns the tokens that the session's last rotation gave. If the session
 // has moved on since it was looked at, it returns nothing: the move may have been a
 // step-up, and what is current now is not for a token from before it.

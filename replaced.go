@@ -2,12 +2,10 @@ package stepkey
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -22,18 +20,11 @@ func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken
 	if mode != RefreshCookie || refreshToken == "" {
 		return nil, nil
 	}
-	p, ok := tokens.ParseRefreshToken(refreshToken)
-	if !ok {
-		return nil, nil // a cookie of something else
+	session, err := s.sessionOf(ctx, refreshToken)
+	if err != nil || session == nil || session.Refresh != RefreshCookie {
+		return nil, err // no session for a cookie of something else
 	}
-	session, err := s.store.RefreshSession(ctx, p.SessionID)
-	if errors.Is(err, ErrNotFound) || (err == nil && (session.Refresh != RefreshCookie || !s.refreshTokens.Genuine(p, session))) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &session, nil
+	return session, nil
 }
 
 // endReplaced ends what replacedBy found.

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/stepkey/stepkey/internal/throttle"
-	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
@@ -36,15 +35,8 @@ func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err e
 	if errors.As(err, &refused) && refused.Reason == token.ReasonExpired {
 		return true, nil
 	}
-	p, ok := tokens.ParseRefreshToken(anyToken)
-	if !ok {
-		return false, nil
-	}
-	session, err := s.store.RefreshSession(ctx, p.SessionID)
-	if errors.Is(err, ErrNotFound) || (err == nil && !s.refreshTokens.Genuine(p, session)) {
-		return false, nil
-	}
-	if err != nil {
+	session, err := s.sessionOf(ctx, anyToken)
+	if err != nil || session == nil {
 		return false, err
 	}
 	_, err = s.end(ctx, storage.EndSessions{UserID: session.UserID, Only: session.ID, Reason: storage.EndedByRevocation})

@@ -50,7 +50,7 @@ const (
 	ProblemEmailUnconfirmed ImportProblem = "it does not say when it was confirmed"
 )
 
-// UserOutcome is the outcome of the import of one user.
+// UserOutcome is the outcome of the import of one user in the store.
 type UserOutcome struct {
 	Status  ImportStatus
 	Problem ImportProblem // why the user was left out
@@ -58,4 +58,13 @@ type UserOutcome struct {
 	// TakenPasskeys are the indexes of passkeys of an added user that were not added because
 	// their credential ids are taken.
 	TakenPasskeys []int
+}
+
+// ImportResult is the outcome of the import of one user, that of the checks before the store included.
+type ImportResult struct {
+	Status   ImportStatus
+	Problem  ImportProblem         // why the user is left out
+	Passkeys int                   // how many of an added user were added
+	LeftOut  map[int]ImportProblem // why passkeys of an added user were not, by index
+	Email    ImportProblem         // why the address of an added user is left out
 }

@@ -23,26 +23,6 @@ type Config struct {
 	DryRun      bool             // makes an import that has the same outcomes and changes nothing
 }
 
-// User is a user as another system kept it. Record has at least an id, a name and a hash; a
-// handle, times and ids of passkeys that are zero are filled in. The canonical name and the
-// user of its passkeys are ignored.
-type User struct {
-	Record storage.UserRecord
-
-	// SignCounts are the signature counters of Record.Passkeys, of the same length, as the other
-	// system kept them: they may be out of range. Those in the records are ignored.
-	SignCounts []int64
-}
-
-// Result is the outcome of the import of one user.
-type Result struct {
-	Status   storage.ImportStatus
-	Problem  storage.ImportProblem         // why the user is left out
-	Passkeys int                           // how many of an added user were added
-	LeftOut  map[int]storage.ImportProblem // why passkeys of an added user were not, by index
-	Email    storage.ImportProblem         // why the address of an added user is left out
-}
-
 // Importer adds users. It is for one import, and for one goroutine.
 type Importer struct {
 	Config
@@ -63,9 +43,9 @@ var errDryRun = errors.New("importing: dry run")
 // Import adds users in one transaction and returns the outcome of each, in the same order.
 // batch has at most storage.MaxImportBatch users. An error is the store's, or of randomness
 // that fails: then nobody of batch was added, and the Importer cannot be used any more.
-func (im *Importer) Import(ctx context.Context, batch []User) ([]Result, error) {
+func (im *Importer) Import(ctx context.Context, batch []storage.PortableUser) ([]storage.ImportResult, error) {
 	now := im.Now()
-	results := make([]Result, len(batch))
+	results := make([]storage.ImportResult, len(batch))
 	var pending []pendingUser
 	for i, u := range batch {
 		p, err := im.prepare(u, now)
@@ -93,24 +73,24 @@ type pendingUser struct {
 	position int // in the batch
 	record   storage.UserRecord
 	indexes  []int // of record's passkeys among those of the user
-	result   Result
+	result   storage.ImportResult
 }
 
 // resultOf combines the outcome in the store with that of the checks before.
-func (p pendingUser) resultOf(o storage.UserOutcome) Result {
+func (p pendingUser) resultOf(o storage.UserOutcome) storage.ImportResult {
 	if o.Status != storage.ImportAdded {
-		return Result{Status: o.Status, Problem: o.Problem}
+		return storage.ImportResult{Status: o.Status, Problem: o.Problem}
 	}
 	r := p.result
 	r.Status = storage.ImportAdded
 	for _, i := range o.TakenPasskeys {
-		r.leaveOut(p.indexes[i], storage.ProblemCredentialIDTaken)
+		leaveOut(&r, p.indexes[i], storage.ProblemCredentialIDTaken)
 	}
 	r.Passkeys = len(p.record.Passkeys) - len(o.TakenPasskeys)
 	return r
 }
 
-func (r *Result) leaveOut(passkey int, problem storage.ImportProblem) {
+func leaveOut(r *storage.ImportResult, passkey int, problem storage.ImportProblem) {
 	if r.LeftOut == nil {
 		r.LeftOut = make(map[int]storage.ImportProblem)
 	}

@@ -21,12 +21,11 @@ import (
 
 // prepare checks a user and fills in what is missing. Problems with the user are in the result;
 // the error is of randomness that fails.
-func (im *Importer) prepare(u User, now time.Time) (pendingUser, error) {
-	canonical, problem := im.checkUser(u.Record)
+func (im *Importer) prepare(sent storage.PortableUser, now time.Time) (pendingUser, error) {
+	canonical, problem := im.checkUser(sent)
 	if problem != "" {
-		return pendingUser{result: Result{Status: storage.ImportLeftOut, Problem: problem}}, nil
+		return pendingUser{result: storage.ImportResult{Status: storage.ImportLeftOut, Problem: problem}}, nil
 	}
-	sent := u.Record.User
 	p := pendingUser{record: storage.UserRecord{User: storage.User{
 		ID: sent.ID, Username: strings.TrimSpace(sent.Username), CanonicalName: canonical,
 		PasswordHash: sent.PasswordHash, PasswordVersion: 1, PasswordByMail: sent.PasswordByMail,
@@ -44,11 +43,11 @@ func (im *Importer) prepare(u User, now time.Time) (pendingUser, error) {
 			return pendingUser{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
 		}
 	}
-	p.record.Email, p.result.Email = checkEmail(u.Record.Email)
-	for i, sent := range u.Record.Passkeys {
-		passkey, problem := im.checkPasskey(sent, u.SignCounts[i], len(p.record.Passkeys))
+	p.record.Email, p.result.Email = checkEmail(sent.Email)
+	for i, sent := range sent.Passkeys {
+		passkey, problem := im.checkPasskey(sent, len(p.record.Passkeys))
 		if problem != "" {
-			p.result.leaveOut(i, problem)
+			leaveOut(&p.result, i, problem)
 			continue
 		}
 		passkey.UserID, passkey.CreatedAt = p.record.User.ID, storedTime(sent.CreatedAt, now)
@@ -67,8 +66,7 @@ func (im *Importer) prepare(u User, now time.Time) (pendingUser, error) {
 
 // checkUser checks everything but the passkeys. Uniqueness comes last: a user who is left out
 // for another reason takes no id, name or handle from the users that follow.
-func (im *Importer) checkUser(r storage.UserRecord) (canonical string, problem storage.ImportProblem) {
-	u := r.User
+func (im *Importer) checkUser(u storage.PortableUser) (canonical string, problem storage.ImportProblem) {
 	if u.ID == uuid.Nil {
 		return "", storage.ProblemID
 	}
@@ -82,7 +80,7 @@ func (im *Importer) checkUser(r storage.UserRecord) (canonical string, problem s
 	if len(u.Handle) > ceremony.MaxUserHandle {
 		return "", storage.ProblemHandle
 	}
-	if len(u.Handle) == 0 && len(r.Passkeys) > 0 {
+	if len(u.Handle) == 0 && len(u.Passkeys) > 0 {
 		return "", storage.ProblemHandleMissing
 	}
 	if !im.firstSeen("id", u.ID[:]) {
@@ -126,15 +124,17 @@ func checkEmail(sent *storage.ConfirmedEmail) (*storage.ConfirmedEmail, storage.
 }
 
 // checkPasskey checks a passkey of a user of whom so many passkeys passed before.
-func (im *Importer) checkPasskey(sent storage.Passkey, signCount int64, before int) (storage.Passkey, storage.ImportProblem) {
+func (im *Importer) checkPasskey(sent storage.PortablePasskey, before int) (storage.Passkey, storage.ImportProblem) {
 	if before == im.MaxPasskeys {
 		return storage.Passkey{}, storage.ProblemTooManyPasskeys
 	}
-	if signCount < 0 || signCount > math.MaxUint32 {
+	if sent.SignCount < 0 || sent.SignCount > math.MaxUint32 {
 		return storage.Passkey{}, storage.ProblemSignCount
 	}
-	sent.Credential.SignCount = uint32(signCount)
-	credential, err := ceremony.Adopt(sent.Credential)
+	credential, err := ceremony.Adopt(storage.Credential{
+		ID: sent.CredentialID, PublicKey: sent.PublicKey, SignCount: uint32(sent.SignCount), Flags: sent.Flags,
+		Transports: sent.Transports, AAGUID: sent.AAGUID, Attested: sent.Attested,
+	})
 	if err != nil {
 		return storage.Passkey{}, credentialProblem(err)
 	}

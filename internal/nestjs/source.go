@@ -22,7 +22,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // connectTimeout bounds the wait for the server.
@@ -138,13 +138,13 @@ func (s *Source) Count(ctx context.Context) (n int, err error) {
 // the first error, of yield too. The rows come as they are asked for, so memory does not
 // depend on how many there are; the server sorts them, because no index would give
 // pages of this order.
-func (s *Source) Users(ctx context.Context, yield func(stepkey.PortableUser) error) error {
+func (s *Source) Users(ctx context.Context, yield func(storage.PortableUser) error) error {
 	rows, err := s.tx.Query(ctx, s.query)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var current *stepkey.PortableUser
+	var current *storage.PortableUser
 	for rows.Next() {
 		var r row
 		if err := rows.Scan(r.targets()...); err != nil {
@@ -192,8 +192,8 @@ func (r *row) targets() []any {
 	}
 }
 
-func (r *row) user() stepkey.PortableUser {
-	u := stepkey.PortableUser{
+func (r *row) user() storage.PortableUser {
+	u := storage.PortableUser{
 		ID: r.id, Username: r.username, PasswordHash: r.passwordHash, Handle: []byte(r.id.String()),
 	}
 	if r.createdAt != nil {
@@ -210,8 +210,8 @@ func (r *row) user() stepkey.PortableUser {
 	return u
 }
 
-func (r *row) passkey(text passkeyText) stepkey.PortablePasskey {
-	p := stepkey.PortablePasskey{
+func (r *row) passkey(text passkeyText) storage.PortablePasskey {
+	p := storage.PortablePasskey{
 		ID: *r.passkeyID, CredentialID: r.credentialID, PublicKey: r.publicKey, LastUsedAt: r.lastUsedAt, SignCount: -1,
 	}
 	if text.credentialID {

@@ -12,9 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/nestjs"
 	"github.com/stepkey/stepkey/internal/pgtest"
+	"github.com/stepkey/stepkey/storage"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -48,15 +48,15 @@ func database(t *testing.T, statements ...string) string {
 	return dsn
 }
 
-func read(t *testing.T, dsn string) []stepkey.PortableUser {
+func read(t *testing.T, dsn string) []storage.PortableUser {
 	t.Helper()
 	source, err := nestjs.Open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	var found []stepkey.PortableUser
-	err = source.Users(t.Context(), func(u stepkey.PortableUser) error {
+	var found []storage.PortableUser
+	err = source.Users(t.Context(), func(u storage.PortableUser) error {
 		found = append(found, u)
 		return nil
 	})
@@ -78,8 +78,8 @@ func at(text string) *time.Time {
 }
 
 // expected is noor, who is older and not active, and then mira with these passkeys.
-func expected(passkeys ...stepkey.PortablePasskey) []stepkey.PortableUser {
-	return []stepkey.PortableUser{
+func expected(passkeys ...storage.PortablePasskey) []storage.PortableUser {
+	return []storage.PortableUser{
 		{
 			ID: uuid.MustParse(noor), Username: "noor", PasswordHash: "$2b$12$hash of noor", Handle: []byte(noor),
 			CreatedAt: *at("2024-01-01 10:00"), DisabledAt: at("2024-03-03 10:00"),
@@ -91,7 +91,7 @@ func expected(passkeys ...stepkey.PortablePasskey) []stepkey.PortableUser {
 	}
 }
 
-func wantUsers(t *testing.T, got, want []stepkey.PortableUser) {
+func wantUsers(t *testing.T, got, want []storage.PortableUser) {
 	t.Helper()
 	inUTC := cmp.Transformer("UTC", func(moment time.Time) string { return moment.UTC().String() })
 	if diff := cmp.Diff(want, got, inUTC); diff != "" {
@@ -112,11 +112,11 @@ func TestUsersOfTheOriginal(t *testing.T) {
 		`DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET timezone = ''Asia/Ho_Chi_Minh'''; END $$`)
 	wantUsers(t, read(t, dsn), expected(
 		// The one in use comes first. Who has too many passkeys keeps the first ones.
-		stepkey.PortablePasskey{
+		storage.PortablePasskey{
 			ID: uuid.MustParse(key2), CredentialID: []byte{2}, PublicKey: []byte{0xa2}, Name: "Phone",
 			Transports: []string{"internal", "hybrid"}, CreatedAt: *at("2024-02-04 10:00"), LastUsedAt: at("2024-02-05 10:00"),
 		},
-		stepkey.PortablePasskey{
+		storage.PortablePasskey{
 			ID: uuid.MustParse(key1), CredentialID: []byte{0, 0xff, 1}, PublicKey: []byte{0xa1}, SignCount: 1<<32 - 1,
 			CreatedAt: *at("2024-02-03 10:00"),
 		},
@@ -132,11 +132,11 @@ func TestUsersOfForks(t *testing.T) {
 			('`+key1+`', 'AP8B', '__8=', 7, 'usb,nfc', '2024-02-05 10:00Z', '`+mira+`'),
 			('`+key2+`', 'not base64url!', '', NULL, '', NULL, '`+mira+`')`)
 	wantUsers(t, read(t, dsn), expected(
-		stepkey.PortablePasskey{
+		storage.PortablePasskey{
 			ID: uuid.MustParse(key1), CredentialID: []byte{0, 0xff, 1}, PublicKey: []byte{0xff, 0xff}, SignCount: 7,
 			Transports: []string{"usb", "nfc"}, LastUsedAt: at("2024-02-05 10:00"),
 		},
-		stepkey.PortablePasskey{ID: uuid.MustParse(key2), PublicKey: []byte{}, SignCount: -1},
+		storage.PortablePasskey{ID: uuid.MustParse(key2), PublicKey: []byte{}, SignCount: -1},
 	))
 }
 
@@ -169,7 +169,7 @@ func TestErrorsEndTheReading(t *testing.T) {
 	}
 	defer source.Close()
 	enough, n := errors.New("enough"), 0
-	err = source.Users(t.Context(), func(stepkey.PortableUser) error { n++; return enough })
+	err = source.Users(t.Context(), func(storage.PortableUser) error { n++; return enough })
 	if !errors.Is(err, enough) || n != 1 {
 		t.Errorf("Users called back %d times and returned %v, want 1 and %v", n, err, enough)
 	}

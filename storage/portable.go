@@ -1,16 +1,13 @@
-package stepkey
+package storage
 
 import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/stepkey/stepkey/internal/importing"
-	"github.com/stepkey/stepkey/storage"
 )
 
-// PortableUser is a user with passkeys and address as they move between systems: what
-// [Admin.Export] returns and an [Importer] takes.
+// PortableUser is a user with passkeys and address as they move between systems: what exports
+// return and imports take.
 type PortableUser struct {
 	// ID stays the user's. An import adds nobody whose id is there already.
 	ID uuid.UUID
@@ -64,8 +61,8 @@ type PortablePasskey struct {
 	UsableFrom *time.Time // nil unless it was added through recovery
 }
 
-// portable returns a stored user as Export does.
-func portable(r storage.UserRecord) PortableUser {
+// Portable returns the user as exports do.
+func (r UserRecord) Portable() PortableUser {
 	u := PortableUser{
 		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail,
 		PasswordStopped: r.User.PasswordStopped, Handle: r.User.Handle,
@@ -80,23 +77,4 @@ func portable(r storage.UserRecord) PortableUser {
 		})
 	}
 	return u
-}
-
-// importing returns the user as package importing takes one.
-func (u PortableUser) importing() importing.User {
-	sent := importing.User{Record: storage.UserRecord{Email: u.Email, User: User{
-		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, PasswordByMail: u.PasswordByMail,
-		PasswordStopped: u.PasswordStopped, Handle: u.Handle, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
-	}}}
-	for _, p := range u.Passkeys {
-		sent.SignCounts = append(sent.SignCounts, p.SignCount)
-		sent.Record.Passkeys = append(sent.Record.Passkeys, Passkey{
-			ID: p.ID, Name: p.Name, CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt, UsableFrom: p.UsableFrom,
-			Credential: storage.Credential{
-				ID: p.CredentialID, PublicKey: p.PublicKey, Flags: p.Flags,
-				Transports: p.Transports, AAGUID: p.AAGUID, Attested: p.Attested,
-			},
-		})
-	}
-	return sent
 }
