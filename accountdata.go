@@ -25,10 +25,10 @@ type AccountData struct {
 	RefusedCeremonies []RefusedCeremony
 }
 
-// AccountData returns what is known of the caller (GDPR Article 15 and 20). On an account
+// ExportAccount returns what is known of the caller (GDPR Article 15 and 20). On an account
 // with a passkey that works it takes a passkey verification not older than FullWindow
 // (StepUpRequiredError): one call copies everything.
-func (s *Service) AccountData(ctx context.Context, c Caller) (AccountData, error) {
+func (s *Service) ExportAccount(ctx context.Context, c Caller) (AccountData, error) {
 	return s.accountData(ctx, c, func(userID uuid.UUID) ([]Event, error) {
 		return s.store.Events(ctx, userID, nil, MaxExportedEvents)
 	})
@@ -75,9 +75,9 @@ func (s *Service) accountData(
 // exportPage is how many events EventPages holds in memory at once.
 const exportPage = 200
 
-// AccountDataWithoutEvents is AccountData for those who write it out piece by piece: they take the
+// ExportAccountWithoutEvents is ExportAccount for callers that write it out piece by piece, and take the
 // events from EventPages.
-func (s *Service) AccountDataWithoutEvents(ctx context.Context, c Caller) (AccountData, error) {
+func (s *Service) ExportAccountWithoutEvents(ctx context.Context, c Caller) (AccountData, error) {
 	return s.accountData(ctx, c, nil)
 }
 
@@ -106,7 +106,7 @@ const MaxEvents = 100
 //
 // Any session may read the newest ones, so that people without their passkey at hand see
 // whether somebody else was there. To read on, page by page, is to export the whole
-// history, and takes what AccountData takes (StepUpRequiredError).
+// history, and takes what ExportAccount takes (StepUpRequiredError).
 func (s *Service) Events(
 	ctx context.Context, c Caller, before *EventPlace, limit int,
 ) (events []Event, next *EventPlace, err error) {

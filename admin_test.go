@@ -50,18 +50,18 @@ func TestAdminShowsUsers(t *testing.T) {
 
 		f.clock.Advance(time.Minute)
 		f.logIn("mira")
-		mira, err := admin.UserDetails(f.Context(), "mira", 1)
+		mira, err := admin.InspectUser(f.Context(), "mira", 1)
 		if err != nil || mira.User.PasswordHash != "" || len(mira.Passkeys) != 1 || len(mira.Sessions) != 2 {
 			f.Errorf("UserDetails: %+v, %v", mira, err)
 		}
 		if len(mira.Events) != 1 || mira.Events[0].Kind != storage.EventSignedIn {
 			f.Errorf("events: %+v, want the latest one", mira.Events)
 		}
-		gone, err := admin.UserDetails(f.Context(), "noor", 1)
+		gone, err := admin.InspectUser(f.Context(), "noor", 1)
 		if err != nil || gone.User.DeletedAt == nil || gone.User.PasswordHash != "" || len(gone.Events) != 0 {
-			f.Errorf("UserDetails of a deleted user: %+v, %v", gone, err)
+			f.Errorf("InspectUser of a deleted user: %+v, %v", gone, err)
 		}
-		wantError(f.TB, "UserDetails of nobody", second(admin.UserDetails(f.Context(), "nobody", 1)), stepkey.ErrNotFound)
-		wantError(f.TB, "UserDetails of no name", second(admin.UserDetails(f.Context(), "two words", 1)), stepkey.ErrUsernameInvalid)
+		wantError(f.TB, "InspectUser of nobody", second(admin.InspectUser(f.Context(), "nobody", 1)), stepkey.ErrNotFound)
+		wantError(f.TB, "InspectUser of no name", second(admin.InspectUser(f.Context(), "two words", 1)), stepkey.ErrUsernameInvalid)
 	})
 }

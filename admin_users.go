@@ -14,7 +14,7 @@ type UserSummary struct {
 	LastSignInAt *time.Time
 }
 
-// UserDetails is what [Admin.UserDetails] returns of a user. It has neither the hash of the
+// UserDetails is what [Admin.InspectUser] returns of a user. It has neither the hash of the
 // password nor anything else that signs in.
 type UserDetails struct {
 	User     User
@@ -71,10 +71,10 @@ func (a *Admin) Users(ctx context.Context, after uuid.UUID, limit int) ([]UserSu
 	return users, nil
 }
 
-// UserDetails returns what is kept of the user of that name, with up to events events. The
+// InspectUser returns what is kept of the user of that name, with up to events events. The
 // errors are those of FindUser, but a deleted user is returned for as long as nobody else gets
 // the name (NameQuarantine): User.DeletedAt is set, and there is nothing else.
-func (a *Admin) UserDetails(ctx context.Context, username string, events int) (UserDetails, error) {
+func (a *Admin) InspectUser(ctx context.Context, username string, events int) (UserDetails, error) {
 	canonical, err := CanonicalUsername(username)
 	if err != nil {
 		return UserDetails{}, err

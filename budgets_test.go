@@ -33,9 +33,9 @@ func TestExportsAreLimited(t *testing.T) {
 		f.signUp("mira")
 		claims := f.logIn("mira")
 		for range 7 {
-			wantError(f.TB, "an export", second(f.service.AccountData(f.Context(), claims)), nil)
+			wantError(f.TB, "an export", second(f.service.ExportAccount(f.Context(), claims)), nil)
 		}
-		wantLimited(f.TB, "one more", second(f.service.AccountData(f.Context(), claims)), 16*time.Minute)
+		wantLimited(f.TB, "one more", second(f.service.ExportAccount(f.Context(), claims)), 16*time.Minute)
 	})
 }
 

@@ -123,7 +123,7 @@ func TestAccountData(t *testing.T) {
 		claims, device := f.enrolled("mira", authenticator.Config{})
 		claims = f.stepUp(claims, device)
 		f.enrolled("noor", authenticator.Config{})
-		e, err := f.service.AccountData(f.Context(), claims)
+		e, err := f.service.ExportAccount(f.Context(), claims)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func TestAddressCountsOnceItIsConfirmed(t *testing.T) {
 			f.Fatal(err)
 		}
 		f.wantEmail("confirmed", p.claims, stepkey.EmailState{Address: "mira@example.com"})
-		data, err := f.service.AccountData(f.Context(), p.claims)
+		data, err := f.service.ExportAccount(f.Context(), p.claims)
 		if err != nil || data.Email.Address != "mira@example.com" {
 			f.Errorf("the export has the address %q, %v", data.Email.Address, err)
 		}

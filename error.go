@@ -158,8 +158,9 @@ func (e *RateLimitedError) Error() string {
 	return fmt.Sprintf("stepkey: too many tries, wait %s", e.RetryAfter)
 }
 
-// OverloadedError says that the service has more password hashes to compute
-// than it can in good time.
+// OverloadedError says that the service has more password hashes to compute than it can in
+// good time. Its one field, RetryAfter, is when to come back: a whole number of seconds, 1 to 5,
+// so that a burst does not come back as a burst.
 type OverloadedError = password.OverloadedError
 
 // unauthorizedIfMissing turns ErrNotFound into ErrUnauthorized, for a session that is no longer

@@ -18,7 +18,7 @@ func (f *fixture) ownersCalls(other uuid.UUID) map[string]func(stepkey.Caller) e
 		"end no session":      func(c stepkey.Caller) error { return f.service.EndSession(f.Context(), c, uuid.New()) },
 		"log out others":      func(c stepkey.Caller) error { return second(f.service.LogOutOthers(f.Context(), c)) },
 		"log out everywhere":  func(c stepkey.Caller) error { return second(f.service.LogOutEverywhere(f.Context(), c)) },
-		"export":              func(c stepkey.Caller) error { return second(f.service.AccountData(f.Context(), c)) },
+		"export":              func(c stepkey.Caller) error { return second(f.service.ExportAccount(f.Context(), c)) },
 		"cancel a recovery":   func(c stepkey.Caller) error { return f.service.CancelRecovery(f.Context(), c) },
 		"read older events": func(c stepkey.Caller) error {
 			_, _, err := f.service.Events(f.Context(), c, &stepkey.EventPlace{At: f.clock.Now(), ID: uuid.Max}, 1)

@@ -170,7 +170,7 @@ func TestCallsOfOneAccountTakeTurns(t *testing.T) {
 			{"list", 2, func() { _, _, _ = f.service.Sessions(f.Context(), claims, nil, 10) }},
 			{"events", 2, func() { _, _, _ = f.service.Events(f.Context(), claims, nil, 10) }},
 			{"recovery", 2, func() { _, _ = f.service.Recovery(f.Context(), claims) }},
-			{"export", 2, func() { _, _ = f.service.AccountData(ctx, claims) }},
+			{"export", 2, func() { _, _ = f.service.ExportAccount(ctx, claims) }},
 			{"record a refusal", 2, func() { _ = f.service.RecordRefusedCeremony(f.Context(), refusal) }},
 			{"log out", 2, func() { _, _ = f.service.LogOutOthers(ctx, claims) }},
 			{"ready", 2, func() { _ = f.service.Ready(f.Context()) }},

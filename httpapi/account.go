@@ -79,7 +79,7 @@ type exportedPasskey struct {
 // export answers with what is known of the user. The events, of which there may be thousands, are
 // read and written a page at a time: a client that takes its time holds one page, not all.
 func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
-	e, err := a.service.AccountDataWithoutEvents(r.Context(), c.Caller)
+	e, err := a.service.ExportAccountWithoutEvents(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}

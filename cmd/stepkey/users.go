@@ -127,7 +127,7 @@ type userShowCommand struct {
 // who runs the command can read the database as well, and has to reach the owner.
 func (c *userShowCommand) Run(ctx context.Context, out output) error {
 	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
-		d, err := admin.UserDetails(ctx, c.Username, shownEvents)
+		d, err := admin.InspectUser(ctx, c.Username, shownEvents)
 		if err != nil {
 			return userError(err)
 		}
