@@ -3,9 +3,6 @@ package stepkey
 import (
 	"context"
 	"time"
-
-	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // An action is something that a user consents to with a passkey: this payment to
@@ -14,12 +11,12 @@ import (
 
 // consent stores that the passkey was used and makes the action token.
 func (s *Service) consent(
-	ctx context.Context, a storage.Account, p Passkey, v storage.Verified, action token.Action, now time.Time,
+	ctx context.Context, d decidedStepUp, now time.Time,
 ) (Grant, error) {
-	if err := s.store.Consent(ctx, v); err != nil {
-		return Grant{}, s.refuseResponse(ctx, a, p, notVerified(err), now)
+	if err := s.store.Consent(ctx, d.verified); err != nil {
+		return Grant{}, s.refuseResponse(ctx, d.Account, d.passkey, notVerified(err), now)
 	}
-	signed, claims, err := s.mint.ActionToken(a.User, a.Session, action, now)
+	signed, claims, err := s.mint.ActionToken(d.User, d.Session, *d.begun.Action, now)
 	return Grant{ActionToken: signed, ActionClaims: claims}, err
 }
 

@@ -11,10 +11,15 @@ import (
 
 // Caller is the user and the session on whose behalf a use-case acts. It is opaque, because it
 // is what authorizes: only verification makes one, and the zero Caller is nobody
-// ([ErrUnauthorized]). It is good until its token expires.
+// ([ErrUnauthorized]). It is good until its token expires. Besides a [Service], a [Realm] makes one of what its
+// application says.
 type Caller struct {
 	userID, sessionID uuid.UUID
 	claims            token.Claims
+
+	// realm names the [Realm] that made the caller, and is empty for a [Service]. In a realm
+	// there is no token, and the session is the whole proof.
+	realm string
 }
 
 // Caller returns the caller behind a token that [Service.Verifier] verified, such as the one
@@ -47,9 +52,16 @@ func (s *Service) CallerOf(ctx context.Context, accessToken string) (Caller, err
 // Claims returns what the caller's token says.
 func (c Caller) Claims() token.Claims { return c.claims }
 
-// check refuses nobody, and a caller that was kept for longer than its token is valid.
-func (c Caller) check(now time.Time) error {
-	if c.sessionID == uuid.Nil || !now.Before(time.Unix(c.claims.ExpiresAt, 0).Add(token.Leeway)) {
+// external reports whether the caller signed in to an application of its own.
+func (c Caller) external() bool { return c.realm != "" }
+
+// check refuses nobody, a caller of another realm, and one that was kept for longer than its
+// token is valid.
+func (s *Service) check(c Caller, now time.Time) error {
+	if c.sessionID == uuid.Nil || c.realm != s.realm {
+		return ErrUnauthorized
+	}
+	if !c.external() && !now.Before(time.Unix(c.claims.ExpiresAt, 0).Add(token.Leeway)) {
 		return ErrUnauthorized
 	}
 	return nil

@@ -36,7 +36,7 @@ type answered struct {
 func (s *Service) takeChallenge(
 	ctx context.Context, c Caller, clientDataJSON []byte, purpose Purpose, now time.Time,
 ) (got answered, err error) {
-	if err := c.check(now); err != nil {
+	if err := s.check(c, now); err != nil {
 		return answered{}, err
 	}
 	challenge, malformed := ceremony.Challenge(clientDataJSON)

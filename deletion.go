@@ -21,7 +21,7 @@ import (
 // ResetTooRecentError; see restsOnMailbox.
 func (s *Service) DeleteAccount(ctx context.Context, c Caller) error {
 	now := s.now()
-	if err := c.check(now); err != nil {
+	if err := s.check(c, now); err != nil {
 		return err
 	}
 	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {

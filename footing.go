@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/storage"
-	"github.com/stepkey/stepkey/token"
 )
 
 // A password that was set by a link in a mail proves the mailbox and nothing else. On an
@@ -39,10 +38,10 @@ func (s *Service) mayChangeAccount(a storage.Account, c Caller, now time.Time) e
 	return mayChangePasskeys(a, c, now)
 }
 
-// waitOf is from when a passkey works that the session of a adds now, or nil for at once.
-func (s *Service) waitOf(a storage.Account, now time.Time) *time.Time {
+// waitOf is from when a passkey works that is added now for that reason, or nil for at once.
+func (s *Service) waitOf(a storage.Account, reason enrolment, now time.Time) *time.Time {
 	firstByMail := a.User.PasswordByMail && len(usable(a.Passkeys, now)) == 0
-	if !firstByMail && a.Session.Level() != token.LevelRecovery {
+	if !firstByMail && reason != byRecovery && reason != byAllowance {
 		return nil
 	}
 	from := now.Add(s.coolOff)

@@ -40,7 +40,7 @@ func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time
 	if err != nil {
 		return Grant{}, err
 	}
-	g := Grant{AccessToken: signed, Claims: claims, caller: Caller{u.ID, session.ID, claims}}
+	g := Grant{AccessToken: signed, Claims: claims, caller: Caller{userID: u.ID, sessionID: session.ID, claims: claims}}
 	if session.Refresh != RefreshNone {
 		g.RefreshToken, g.RefreshMode, g.RefreshUntil = s.refreshTokens.Current(session), session.Refresh, session.ExpiresAt
 	}

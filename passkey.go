@@ -1,6 +1,7 @@
 package stepkey
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -57,5 +58,5 @@ func findPasskey(passkeys []Passkey, credentialID []byte) (Passkey, bool) {
 }
 
 func ceremonyUser(u User) ceremony.User {
-	return ceremony.User{Handle: u.Handle, Name: u.Username, DisplayName: u.Username}
+	return ceremony.User{Handle: u.Handle, Name: u.Username, DisplayName: cmp.Or(u.DisplayName, u.Username)}
 }

@@ -59,7 +59,7 @@ func (s *Service) RenamePasskey(
 		return Passkey{}, SignalNames{}, ErrInvalidRequest
 	}
 	now := s.now()
-	if err := c.check(now); err != nil {
+	if err := s.check(c, now); err != nil {
 		return Passkey{}, SignalNames{}, err
 	}
 	if err := s.throttle.Charge(ctx, throttle.Renames, c.sessionID, now); err != nil {
@@ -125,7 +125,9 @@ func (s *Service) DeletePasskey(
 	if err != nil {
 		return PasskeyList{}, err
 	}
-	s.lowered.Add(lowered, now)
+	if s.lowered != nil {
+		s.lowered.Add(lowered, now)
+	}
 	return left, nil
 }
 
@@ -135,11 +137,14 @@ func (s *Service) deletePasskeyIn(
 	if err := tx.DeletePasskey(ctx, a.User.ID, passkeyID); err != nil {
 		return nil, nil, err
 	}
-	ended, err = s.endIn(ctx, tx, storage.EndSessions{
-		UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: storage.EndedByPasskey,
-	})
-	if err != nil {
-		return nil, nil, err
+	// Sessions of an application are its own: they lose their proof below and go on.
+	if a.User.Realm == "" {
+		ended, err = s.endIn(ctx, tx, storage.EndSessions{
+			UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: storage.EndedByPasskey,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	if lowered, err = tx.LowerSessions(ctx, a.User.ID, passkeyID, now); err != nil {
 		return nil, nil, err

@@ -45,7 +45,20 @@ func (s *Service) verified(
 	if a.User.PasswordByMail || pendingRecovery(a.User, now) != nil {
 		v.Also = func(tx storage.Tx) error { return s.afterPasskeyProof(ctx, tx, a.User, a.Session, now) }
 	}
+	if s.tell != nil {
+		v.Also = func(tx storage.Tx) error { return s.tellAll(ctx, tx, v.Events) }
+	}
 	return v, nil
+}
+
+// tellAll queues events for the application of a [Realm].
+func (s *Service) tellAll(ctx context.Context, tx storage.Tx, events []Event) error {
+	for _, e := range events {
+		if err := s.tell(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // notVerified returns the error of a step that did not store a verified response as refuseResponse

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -132,20 +133,43 @@ func (s *Service) UseRecoveryCode(
 	ctx context.Context, c Caller, code string, from Client,
 ) (Grant, *PendingRecovery, error) {
 	now := s.now()
+	var a storage.Account
+	var session Session
+	var pending *PendingRecovery
+	err := s.spendCode(ctx, c, code, now, func(tx storage.Tx, locked storage.Account) (ended []uuid.UUID, err error) {
+		a = locked
+		if locked.User.PasswordByMail {
+			pending, err = s.beginRecovery(ctx, tx, locked, from, now)
+			return nil, err
+		}
+		session, ended, err = s.startRecovered(ctx, tx, locked.User, storage.RecoveredByCode, from, now)
+		return ended, err
+	})
+	if err != nil || pending != nil {
+		return Grant{}, pending, err
+	}
+	g, err := s.grant(a.User, session, len(a.Passkeys) > 0, now)
+	return g, nil, err
+}
+
+// spendCode spends a code of the caller and, in the same transaction, runs then with the account
+// under its lock. then returns the sessions that it ended.
+func (s *Service) spendCode(
+	ctx context.Context, c Caller, code string, now time.Time,
+	then func(tx storage.Tx, a storage.Account) (ended []uuid.UUID, err error),
+) error {
 	a, err := s.account(ctx, c, now)
 	if err != nil {
-		return Grant{}, nil, err
+		return err
 	}
 	if err := s.throttle.Charge(ctx, throttle.RecoveryCodes, a.Session.ID, now); err != nil {
-		return Grant{}, nil, err
+		return err
 	}
 	raw, ok := parseCode(code)
 	if !ok {
-		return Grant{}, nil, ErrWrongRecoveryCode
+		return ErrWrongRecoveryCode
 	}
-	var session Session
-	var pending *PendingRecovery
-	err = s.inTxEnding(ctx, func(tx storage.Tx) (ended []uuid.UUID, err error) {
+	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
@@ -160,16 +184,6 @@ func (s *Service) UseRecoveryCode(
 		if !spent {
 			return nil, ErrWrongRecoveryCode
 		}
-		if locked.User.PasswordByMail {
-			pending, err = s.beginRecovery(ctx, tx, locked, from, now)
-			return nil, err
-		}
-		session, ended, err = s.startRecovered(ctx, tx, locked.User, storage.RecoveredByCode, from, now)
-		return ended, err
+		return then(tx, locked)
 	})
-	if err != nil || pending != nil {
-		return Grant{}, pending, err
-	}
-	g, err := s.grant(a.User, session, len(a.Passkeys) > 0, now)
-	return g, nil, err
 }

@@ -32,7 +32,7 @@ func (s *Service) BeginRegistration(ctx context.Context, c Caller) (CreationOpti
 	if err != nil {
 		return CreationOptions{}, err
 	}
-	if err := mayAddPasskey(a, c, now); err != nil {
+	if _, err := mayAddPasskey(a, c, now); err != nil {
 		return CreationOptions{}, err
 	}
 	if err := s.throttle.Charge(ctx, throttle.Challenges, a.Session.ID, now); err != nil {
@@ -86,7 +86,7 @@ func (s *Service) addPasskey(
 	ctx context.Context, c Caller, a storage.Account, key storage.ChallengeKey,
 	credential ceremony.Credential, name string, now time.Time,
 ) (Passkey, error) {
-	if err := mayAddPasskey(a, c, now); err != nil {
+	if _, err := mayAddPasskey(a, c, now); err != nil {
 		return Passkey{}, err
 	}
 	if err := s.throttle.ChargeChange(ctx, a, throttle.ChangePasskeys, now); err != nil {
@@ -105,11 +105,15 @@ func (s *Service) addPasskey(
 		if err := tx.SpendChallenge(ctx, s.spent(key, now)); err != nil {
 			return err
 		}
-		if err := mayAddPasskey(locked, c, now); err != nil {
+		reason, err := mayAddPasskey(locked, c, now)
+		if err != nil {
 			return err
 		}
-		p.Name, p.UsableFrom = passkeyname.Distinct(name, locked.Passkeys), s.waitOf(locked, now)
+		p.Name, p.UsableFrom = passkeyname.Distinct(name, locked.Passkeys), s.waitOf(locked, reason, now)
 		if err := tx.CreatePasskey(ctx, p); err != nil {
+			return err
+		}
+		if err := s.spendReason(ctx, tx, locked, reason, now); err != nil {
 			return err
 		}
 		if len(locked.Passkeys) == 0 {
@@ -129,4 +133,23 @@ func (s *Service) addPasskey(
 		}, now)
 	})
 	return p, err
+}
+
+// spendReason uses up what allowed an external user to add one passkey.
+func (s *Service) spendReason(ctx context.Context, tx storage.Tx, a storage.Account, reason enrolment, now time.Time) error {
+	if a.User.Realm == "" {
+		return nil
+	}
+	switch reason {
+	case byRecovery:
+		return tx.EndExternalRecovery(ctx, a.User.ID, a.Session.ID, now.Add(realmSessionLifetime))
+	case byAllowance:
+		spent, err := tx.SpendAllowance(ctx, a.User.ID, now)
+		if err == nil && !spent {
+			return &StepUpRequiredError{MaxAge: FullWindow}
+		}
+		return err
+	default:
+		return nil
+	}
 }

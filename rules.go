@@ -41,24 +41,49 @@ func mayChangePasskeys(a storage.Account, c Caller, now time.Time) error {
 	return freshlyFull(a, c, now)
 }
 
+// enrolment is the reason for which a session may add a passkey.
+type enrolment int
+
+const (
+	byPassword  enrolment = iota // it is the first one
+	byPasskey                    // another one was verified
+	byRecovery                   // the session is at level recovery
+	byAllowance                  // see Realm.Allow
+)
+
 // mayAddPasskey is mayChangePasskeys, except that it also allows a session at level recovery,
-// whose only purpose that is.
-func mayAddPasskey(a storage.Account, c Caller, now time.Time) error {
-	recovering := a.Session.Level() == token.LevelRecovery && c.claims.Level == token.LevelRecovery
-	if err := mayChangePasskeys(a, c, now); err != nil && !recovering {
-		return err
+// whose only purpose that is, and a user whom the support of an application allowed it.
+func mayAddPasskey(a storage.Account, c Caller, now time.Time) (enrolment, error) {
+	reason, err := enrolmentOf(a, c, now)
+	if err == nil && len(a.Passkeys) >= MaxPasskeys {
+		return 0, ErrTooManyPasskeys
 	}
-	if len(a.Passkeys) >= MaxPasskeys {
-		return ErrTooManyPasskeys
+	return reason, err
+}
+
+func enrolmentOf(a storage.Account, c Caller, now time.Time) (enrolment, error) {
+	err := mayChangePasskeys(a, c, now)
+	if err == nil && len(a.Passkeys) == 0 {
+		return byPassword, nil
 	}
-	return nil
+	if err == nil {
+		return byPasskey, nil
+	}
+	if a.Session.Level() == token.LevelRecovery && (c.external() || c.claims.Level == token.LevelRecovery) {
+		return byRecovery, nil
+	}
+	if a.User.AllowUntil != nil && now.Before(*a.User.AllowUntil) && a.Session.Level() != token.LevelRecovery && mayRecover(a, now) == nil {
+		return byAllowance, nil
+	}
+	return 0, err
 }
 
 // freshlyFull requires a passkey verification not older than FullWindow, in the token and in
 // the session.
 func freshlyFull(a storage.Account, c Caller, now time.Time) error {
 	tokenAge, full := c.claims.PasskeyAge(now)
-	if !full || tokenAge > FullWindow || !fullWithin(a.Session, FullWindow, now) {
+	inToken := c.external() || full && tokenAge <= FullWindow
+	if !inToken || !fullWithin(a.Session, FullWindow, now) {
 		return &StepUpRequiredError{MaxAge: FullWindow}
 	}
 	return nil

@@ -48,6 +48,7 @@ type Service struct {
 	devices       tokens.DeviceTokens
 	codeKey       []byte // of recovery codes
 	coolOff       time.Duration
+	turns         *throttle.Turns
 	throttle      *throttle.Throttle
 	keys          *tokens.SigningKeys
 	mint          *tokens.Mint
@@ -58,6 +59,12 @@ type Service struct {
 	reserved       username.Reserved
 
 	outbox *outbox.Outbox
+
+	realm string // empty unless the service is that of a [Realm]
+
+	// tell, unless it is nil, queues an event for the application of a [Realm], in the
+	// transaction that records it.
+	tell func(ctx context.Context, tx storage.Tx, e Event) error
 }
 
 // New makes a Service, and a signing key in the store if it needs one and none
@@ -85,22 +92,10 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 }
 
 // assemble joins the parts that need nothing from the store.
-func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
-	s = &Service{
-		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
-		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn,
-	}
-	turns := throttle.NewTurns(refuse)
-	s.store = turns.Store(c.Store)
-	s.challenges, s.challengesApart = turns.Challenges(c.Challenges, c.Store)
-	if c.Limiter != nil {
-		c.Limiter = turns.Limiter(c.Limiter)
-	}
-	if s.relyingParty, err = ceremony.New(ceremony.Config{
-		RPID: c.RPID, RPName: c.RPName, Origins: s.origins.All(), Timeout: ChallengeLifetime, Random: c.Random,
-		AttestationRoots: c.AttestationRoots,
-	}); err != nil {
-		return nil, fmt.Errorf("stepkey: %w", err)
+func assemble(c Config, hashing password.KeeperConfig) (*Service, error) {
+	s, err := assembleCore(c)
+	if err != nil {
+		return nil, err
 	}
 	hashing.Hashes, hashing.Random, hashing.Log = s.store, c.Random, c.Log
 	hashing.Slots, hashing.MaxWait, hashing.Breaches = c.HashSlots, c.HashWait, c.Breaches
@@ -111,9 +106,6 @@ func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
 	if s.reserved, err = username.NewReserved("Config.ReservedNames", c.ReservedNames); err != nil {
 		return nil, err
 	}
-	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
-		return nil, fmt.Errorf("stepkey: %w", err)
-	}
 	if s.outbox, err = outbox.New(outbox.Config{
 		Store: s.store, Root: s.root, Send: sender(c.Mailer), Tasks: map[outbox.Task]outbox.Handler{taskFindAccounts: s.findAccounts},
 		PublicURL: c.PublicURL, ServiceName: c.RPName, Random: c.Random, Now: s.now, Log: c.Log,
@@ -121,19 +113,49 @@ func assemble(c Config, hashing password.KeeperConfig) (s *Service, err error) {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.refreshTokens, s.devices = tokens.NewRefreshTokens(s.root), tokens.NewDeviceTokens(s.root, c.Random)
-	s.codeKey = s.root.Derive("recovery code")
-	s.throttle = throttle.New(throttle.Config{
-		Limiter: c.Limiter, Attempts: s.store, Gate: s.passwords.Gate(), Key: s.root.Derive("limits"),
-		AttackFailures: c.AttackFailures, Refuse: refuse, Log: c.Log,
-	})
+	s.limitBy(c, s.passwords.Gate())
 	s.ended, s.lowered = tokens.NewEndedSessions(s.store, s.clock), tokens.NewLoweredSessions(s.store, s.clock)
 	return s, nil
+}
+
+// assembleCore joins the parts that a [Realm] has as well: without passwords and tokens.
+func assembleCore(c Config) (s *Service, err error) {
+	s = &Service{
+		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
+		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn,
+	}
+	s.turns = throttle.NewTurns(refuse)
+	s.store = s.turns.Store(c.Store)
+	s.challenges, s.challengesApart = s.turns.Challenges(c.Challenges, c.Store)
+	if s.relyingParty, err = ceremony.New(ceremony.Config{
+		RPID: c.RPID, RPName: c.RPName, Origins: s.origins.All(), Timeout: ChallengeLifetime, Random: c.Random,
+		AttestationRoots: c.AttestationRoots,
+	}); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	if s.root, err = secret.ParseRoot(c.Secret); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
+	s.codeKey = s.root.Derive("recovery code")
+	return s, nil
+}
+
+// limitBy makes the throttle. gate is that of password hashes, nil where there are none.
+func (s *Service) limitBy(c Config, gate *password.Gate) {
+	limiter := c.Limiter
+	if limiter != nil {
+		limiter = s.turns.Limiter(limiter)
+	}
+	s.throttle = throttle.New(throttle.Config{
+		Limiter: limiter, Attempts: s.store, Gate: gate, Key: s.root.Derive("limits"),
+		AttackFailures: c.AttackFailures, Refuse: refuse, Log: c.Log,
+	})
 }
 
 // load reads what the service keeps in memory of its store, and completes the parts that need
 // the signing keys.
 func (s *Service) load(ctx context.Context, c Config) (err error) {
-	if err := pinSecret(ctx, s.store, s.root); err != nil {
+	if err := pinSetting(ctx, s.store, settingFingerprint, s.root.Fingerprint(), ErrOtherSecret); err != nil {
 		return err
 	}
 	if err := s.lowered.Read(ctx); err != nil {
@@ -165,19 +187,18 @@ const settingFingerprint = "secret_fingerprint"
 var ErrOtherSecret = errors.New("stepkey: the database was set up with another Config.Secret: " +
 	"start with the one it was first used with, found in the data folder or wherever it was kept")
 
-// pinSecret records in the store which secret it belongs to, or returns ErrOtherSecret
-// if it belongs to another.
-func pinSecret(ctx context.Context, store Store, root secret.Root) error {
-	fingerprint, pinned := root.Fingerprint(), ""
+// pinSetting records value under name in the store, or returns other if another is there.
+func pinSetting(ctx context.Context, store Store, name, value string, other error) error {
+	pinned := ""
 	err := store.InTx(ctx, func(tx storage.Tx) (err error) {
-		pinned, err = tx.PinSetting(ctx, settingFingerprint, fingerprint)
+		pinned, err = tx.PinSetting(ctx, name, value)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("stepkey: read the secret's fingerprint: %w", err)
+		return fmt.Errorf("stepkey: read a pinned setting: %w", err)
 	}
-	if pinned != fingerprint {
-		return ErrOtherSecret
+	if pinned != value {
+		return other
 	}
 	return nil
 }
@@ -254,7 +275,10 @@ func (s *Service) record(ctx context.Context, tx storage.Tx, e Event, now time.T
 		return err
 	}
 	e.ID, e.At = id, now
-	return tx.RecordEvent(ctx, e)
+	if err := tx.RecordEvent(ctx, e); err != nil || s.tell == nil {
+		return err
+	}
+	return s.tell(ctx, tx, e)
 }
 
 // account is who is asking, at level password or better. A session at level recovery is
@@ -269,7 +293,7 @@ func (s *Service) account(ctx context.Context, c Caller, now time.Time) (storage
 
 // enrollingAccount is account for adding a passkey, for which level recovery will do.
 func (s *Service) enrollingAccount(ctx context.Context, c Caller, now time.Time) (storage.Account, error) {
-	if err := c.check(now); err != nil {
+	if err := s.check(c, now); err != nil {
 		return storage.Account{}, err
 	}
 	a, err := s.store.Account(ctx, c.userID, c.sessionID, now)

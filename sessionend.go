@@ -38,7 +38,7 @@ func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UU
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && s.ended != nil {
 		s.ended.Add(ended, s.now())
 	}
 	return err

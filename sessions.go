@@ -11,7 +11,7 @@ import (
 // LogOut ends the caller's session. A session that has ended already is
 // no error.
 func (s *Service) LogOut(ctx context.Context, c Caller) error {
-	if err := c.check(s.now()); err != nil {
+	if err := s.check(c, s.now()); err != nil {
 		return err
 	}
 	_, err := s.end(ctx, storage.EndSessions{UserID: c.userID, Only: c.sessionID, Reason: storage.EndedByLogout})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/stepkey/stepkey/storage"
 )
@@ -54,23 +55,29 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 		refund() // the service failed, not the client
 		return User{}, err
 	}
-	u := User{
-		Username: strings.TrimSpace(try.Username), CanonicalName: canonical,
-		PasswordHash: hash, PasswordVersion: 1, CreatedAt: s.now(),
-		Handle: make([]byte, userHandleBytes),
-	}
-	if u.ID, err = s.newID(); err != nil {
+	u, err := s.newUser(s.now())
+	if err != nil {
 		return User{}, err
 	}
-	if _, err := io.ReadFull(s.random, u.Handle); err != nil {
-		return User{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
-	}
+	u.Username, u.CanonicalName, u.PasswordHash = strings.TrimSpace(try.Username), canonical, hash
 	return u, s.store.InTx(ctx, func(tx storage.Tx) error {
 		if err := tx.CreateUser(ctx, u); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, Event{Kind: storage.EventSignedUp, UserID: u.ID}, u.CreatedAt)
 	})
+}
+
+// newUser returns a user with a new id and handle, who is not stored yet.
+func (s *Service) newUser(now time.Time) (u User, err error) {
+	u = User{PasswordVersion: 1, CreatedAt: now, Handle: make([]byte, userHandleBytes)}
+	if u.ID, err = s.newID(); err != nil {
+		return User{}, err
+	}
+	if _, err := io.ReadFull(s.random, u.Handle); err != nil {
+		return User{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
+	}
+	return u, nil
 }
 
 // requireFreeName refuses a name that is taken before a hash is paid for. The

@@ -23,6 +23,10 @@ type (
 type stepUpState struct {
 	Assertion []byte        `json:"assertion"`
 	Action    *token.Action `json:"action,omitempty"`
+
+	// Consent is the digest of what the passkey is verified for in a [Realm], empty for the
+	// session itself.
+	Consent []byte `json:"consent,omitempty"`
 }
 
 func (s stepUpState) marshal() ([]byte, error) { return json.Marshal(s) }
@@ -48,6 +52,11 @@ func (s *Service) BeginStepUp(ctx context.Context, c Caller, action *token.Actio
 	if action != nil && action.Check() != nil {
 		return RequestOptions{}, ErrInvalidRequest
 	}
+	return s.beginStepUp(ctx, c, stepUpState{Action: action})
+}
+
+// beginStepUp begins a verification for what begun says.
+func (s *Service) beginStepUp(ctx context.Context, c Caller, begun stepUpState) (RequestOptions, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
 	if err != nil {
@@ -66,11 +75,10 @@ func (s *Service) BeginStepUp(ctx context.Context, c Caller, action *token.Actio
 	if err != nil {
 		return RequestOptions{}, err
 	}
-	assertion, err := state.MarshalBinary()
-	if err != nil {
+	if begun.Assertion, err = state.MarshalBinary(); err != nil {
 		return RequestOptions{}, err
 	}
-	stored, err := stepUpState{Assertion: assertion, Action: action}.marshal()
+	stored, err := begun.marshal()
 	if err != nil {
 		return RequestOptions{}, err
 	}
@@ -90,55 +98,80 @@ func (s *Service) FinishStepUp(
 	ctx context.Context, c Caller, response AssertionResponse,
 ) (Grant, error) {
 	now := s.now()
-	a, err := s.takeChallenge(ctx, c, response.Response.ClientDataJSON, PurposeStepUp, now)
+	d, err := s.decideStepUp(ctx, c, response, now)
 	if err != nil {
 		return Grant{}, err
 	}
-	var begun stepUpState
-	state, err := begun.unmarshal(a.state)
+	if d.begun.Action != nil {
+		return s.consent(ctx, d, now)
+	}
+	session, err := s.elevate(ctx, d, now)
 	if err != nil {
 		return Grant{}, err
-	}
-	passkeys := usable(a.Passkeys, now)
-	passkey, _ := findPasskey(passkeys, response.RawID)
-	asserted, err := s.relyingParty.FinishAssertion(ceremonyUser(a.User), state, credentials(passkeys), response)
-	if err != nil {
-		return Grant{}, s.refuseResponse(ctx, a.Account, passkey, err, now)
-	}
-	kind := storage.EventSteppedUp
-	if begun.Action != nil {
-		kind = storage.EventActionConfirmed
-	}
-	verified, err := s.verified(ctx, a, passkey, asserted, kind, now)
-	if err != nil {
-		return Grant{}, err
-	}
-	if begun.Action != nil {
-		return s.consent(ctx, a.Account, passkey, verified, *begun.Action, now)
-	}
-	return s.elevate(ctx, a.Account, passkey, verified, now)
-}
-
-// elevate stores what the verification changes, all of it or nothing.
-func (s *Service) elevate(ctx context.Context, a storage.Account, p Passkey, v storage.Verified, now time.Time) (Grant, error) {
-	session := a.Session
-	session.FullAt, session.FullPasskeyID = &now, &p.ID
-	session.FullHardware = p.Credential.HardwareBound()
-	session.ExpiresAt = raisedExpiry(session, now)
-	var err error
-	session.Generation, err = s.store.Elevate(ctx, storage.Elevation{
-		Verified: v, Hardware: session.FullHardware, ExpiresAt: session.ExpiresAt,
-	})
-	if err != nil {
-		return Grant{}, s.refuseResponse(ctx, a, p, notVerified(err), now)
 	}
 	s.lowered.Raised(session.ID)
-	return s.grant(a.User, session, true, now)
+	return s.grant(d.User, session, true, now)
 }
 
-// raisedExpiry is when a session ends that was raised now. One without refresh
-// token goes on as long as the token that it is about to get.
-func raisedExpiry(session Session, now time.Time) time.Time {
+// decidedStepUp is a step-up whose response holds, before anything of it is stored.
+type decidedStepUp struct {
+	storage.Account
+	begun    stepUpState
+	passkey  Passkey
+	verified storage.Verified
+}
+
+// decideStepUp takes the challenge and verifies the response.
+func (s *Service) decideStepUp(
+	ctx context.Context, c Caller, response AssertionResponse, now time.Time,
+) (d decidedStepUp, err error) {
+	a, err := s.takeChallenge(ctx, c, response.Response.ClientDataJSON, PurposeStepUp, now)
+	if err != nil {
+		return d, err
+	}
+	state, err := d.begun.unmarshal(a.state)
+	if err != nil {
+		return d, err
+	}
+	passkeys := usable(a.Passkeys, now)
+	d.Account = a.Account
+	d.passkey, _ = findPasskey(passkeys, response.RawID)
+	asserted, err := s.relyingParty.FinishAssertion(ceremonyUser(a.User), state, credentials(passkeys), response)
+	if err != nil {
+		return d, s.refuseResponse(ctx, a.Account, d.passkey, err, now)
+	}
+	kind := storage.EventSteppedUp
+	if d.begun.Action != nil || d.begun.Consent != nil {
+		kind = storage.EventActionConfirmed
+	}
+	d.verified, err = s.verified(ctx, a, d.passkey, asserted, kind, now)
+	return d, err
+}
+
+// elevate stores what the verification changes, all of it or nothing, and returns the session at
+// level full.
+func (s *Service) elevate(ctx context.Context, d decidedStepUp, now time.Time) (Session, error) {
+	session, p := d.Session, d.passkey
+	session.FullAt, session.FullPasskeyID = &now, &p.ID
+	session.FullHardware = p.Credential.HardwareBound()
+	session.ExpiresAt = raisedExpiry(d.User, session, now)
+	var err error
+	session.Generation, err = s.store.Elevate(ctx, storage.Elevation{
+		Verified: d.verified, Hardware: session.FullHardware, ExpiresAt: session.ExpiresAt,
+	})
+	if err != nil {
+		return Session{}, s.refuseResponse(ctx, d.Account, p, notVerified(err), now)
+	}
+	return session, nil
+}
+
+// raisedExpiry is when a session ends that was raised now. One of an application keeps its proof
+// for as long as a rule can ask for. One without a refresh token goes on as long as the token that
+// it is about to get.
+func raisedExpiry(u User, session Session, now time.Time) time.Time {
+	if u.Realm != "" {
+		return now.Add(realmProofLifetime)
+	}
 	until := now.Add(token.Lifetime)
 	if session.Refresh != RefreshNone || until.Before(session.ExpiresAt) {
 		return session.ExpiresAt

@@ -21,7 +21,7 @@ const selectAccount = `SELECT ` + accountColumns + fromAccount
 const accountColumns = `
 	       u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
 	       u.password_by_mail, u.password_by_mail_at, u.password_stopped, u.recovery_started_at, u.recovery_ready_at,
-	       u.realm, u.external_key, u.display_name,
+	       u.realm, u.external_key, u.display_name, u.allow_until,
 	       ` + sessionColumns + `,
 	       ` + passkeyColumns
 
@@ -85,7 +85,7 @@ func scanAccount(rows engine.Rows, a *storage.Account, further []any) error {
 	targets := []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
 		&u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped, &recovery.startedAt, &recovery.readyAt,
-		&u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName,
+		&u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName, &u.AllowUntil,
 	}
 	targets = append(targets, sessionTargets(s)...)
 	targets = append(append(targets, p.targets()...), further...)
@@ -93,6 +93,7 @@ func scanAccount(rows engine.Rows, a *storage.Account, further []any) error {
 		return err
 	}
 	u.CreatedAt, u.PasswordByMailAt, u.Recovery = u.CreatedAt.UTC(), utc(u.PasswordByMailAt), recovery.pending()
+	u.AllowUntil = utc(u.AllowUntil)
 	inUTC(s)
 	if !p.id.Valid {
 		return nil

@@ -42,20 +42,20 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, erro
 // userColumns are what scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.password_by_mail_at, u.password_stopped,
-	       u.recovery_started_at, u.recovery_ready_at, u.realm, u.external_key, u.display_name`
+	       u.recovery_started_at, u.recovery_ready_at, u.realm, u.external_key, u.display_name, u.allow_until`
 
 func userTargets(u *storage.User, recovery *recoveryRow) []any {
 	return []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
 		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped,
-		&recovery.startedAt, &recovery.readyAt, &u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName,
+		&recovery.startedAt, &recovery.readyAt, &u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName, &u.AllowUntil,
 	}
 }
 
 // userInUTC drops the zone that a driver put on the times.
 func userInUTC(u *storage.User) {
 	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
-	u.PasswordByMailAt = utc(u.PasswordByMailAt)
+	u.PasswordByMailAt, u.AllowUntil = utc(u.PasswordByMailAt), utc(u.AllowUntil)
 }
 
 func scanUser(row engine.Row) (storage.User, error) {

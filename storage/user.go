@@ -39,6 +39,10 @@ type User struct {
 	Realm, ExternalKey string
 	DisplayName        string
 
+	// AllowUntil is until when an external user may add a passkey without one of the old ones,
+	// nil for not at all.
+	AllowUntil *time.Time
+
 	// PasswordByMail reports whether the password was set by a link to the user's mailbox and
 	// no passkey was verified since. Such a password proves the mailbox and nothing else.
 	// PasswordByMailAt is when it was set, nil for other passwords.

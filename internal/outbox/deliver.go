@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -35,7 +37,7 @@ const (
 // waits for the slowest of them. An error means that the store could not be reached; mails
 // that could not be sent are logged and retried.
 func (o *Outbox) Deliver(ctx context.Context) (tried int, err error) {
-	if o.send == nil {
+	if !o.delivers() {
 		return 0, nil
 	}
 	// A mail that was handed out is finished after ctx ends too. Otherwise another instance
@@ -59,7 +61,7 @@ func (o *Outbox) Deliver(ctx context.Context) (tried int, err error) {
 // connection takes the next mail when it is free, so no mail waits for a slow one. failed
 // is called by several goroutines.
 func (o *Outbox) Run(ctx context.Context, failed func(error)) {
-	if o.send == nil {
+	if !o.delivers() {
 		return
 	}
 	var sending sync.WaitGroup
@@ -128,13 +130,13 @@ func (o *Outbox) deliver(ctx context.Context, m storage.QueuedMail) error {
 		}
 		return o.do(ctx, m.ID, handle, content)
 	}
-	text, err := o.render(m)
-	if err != nil {
+	if !o.knows(m.Kind) {
+		return o.store.PutOffMail(ctx, m.ID, m.Tries, o.now().Add(firstRetry))
+	}
+	err := o.attempt(ctx, m)
+	if errors.Is(err, errUnreadable) {
 		return o.giveUp(ctx, m, "unreadable")
 	}
-	sending, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	err = o.send(sending, Message{ID: m.ID, To: m.To, Subject: text.Subject, Text: text.Text, HTML: text.HTML})
 	if err == nil {
 		return o.store.InTx(ctx, func(tx storage.Tx) error {
 			_, err := tx.DeleteMail(ctx, m.ID)
@@ -153,6 +155,36 @@ func (o *Outbox) deliver(ctx context.Context, m storage.QueuedMail) error {
 	}
 	o.log.WarnContext(ctx, "mail not sent; trying again", "mail", m.ID, "kind", m.Kind, "try", m.Tries, "next", next, "error", err)
 	return nil
+}
+
+// knows reports whether this outbox can do what a row of this kind is for. Several programs may
+// share a store, each with calls of its own; one that cannot leaves the row to the others.
+func (o *Outbox) knows(kind storage.MailKind) bool {
+	if _, ok := o.calls[Task(kind)]; ok {
+		return true
+	}
+	return o.send != nil && slices.Contains(mail.Kinds(), kind)
+}
+
+// errUnreadable is returned for a row that was sealed with another secret or changed since.
+var errUnreadable = errors.New("outbox: the content cannot be read")
+
+// attempt does what a row is for, once.
+func (o *Outbox) attempt(ctx context.Context, m storage.QueuedMail) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if call, ok := o.calls[Task(m.Kind)]; ok {
+		content, err := o.open(m)
+		if err != nil {
+			return errUnreadable
+		}
+		return call(ctx, m.ID, content)
+	}
+	text, err := o.render(m)
+	if err != nil {
+		return errUnreadable
+	}
+	return o.send(ctx, Message{ID: m.ID, To: m.To, Subject: text.Subject, Text: text.Text, HTML: text.HTML})
 }
 
 // retryAfter returns how long a mail waits after its tries-th try.

@@ -21,12 +21,13 @@ type Store interface {
 	InTx(ctx context.Context, fn func(storage.Tx) error) error
 }
 
-// Config holds the parts of an [Outbox]. All but Send and Tasks are required.
+// Config holds the parts of an [Outbox]. All but Send, Tasks and Calls are required.
 type Config struct {
 	Store Store
 	Root  secret.Root // what is queued is sealed with a key derived from it
 	Send  Sender      // nil for no e-mail
 	Tasks map[Task]Handler
+	Calls map[Task]Call
 
 	// PublicURL is the URL below which the pages are that links lead to, without a slash at
 	// the end. It comes from the configuration and never from a request: otherwise a
@@ -46,6 +47,7 @@ type Outbox struct {
 	root      secret.Root
 	send      Sender // nil for no e-mail
 	tasks     map[Task]Handler
+	calls     map[Task]Call
 	letters   *mail.Letters
 	publicURL string
 	service   string
@@ -61,7 +63,7 @@ func New(c Config) (*Outbox, error) {
 		return nil, err
 	}
 	return &Outbox{
-		store: c.Store, root: c.Root, send: c.Send, tasks: c.Tasks, letters: letters,
+		store: c.Store, root: c.Root, send: c.Send, tasks: c.Tasks, calls: c.Calls, letters: letters,
 		publicURL: c.PublicURL, service: c.ServiceName, random: c.Random, now: c.Now, log: c.Log,
 	}, nil
 }
@@ -69,6 +71,9 @@ func New(c Config) (*Outbox, error) {
 // SendsMail reports whether there is a Sender. Without one nothing is delivered, notices
 // are dropped, and callers must not queue links and tasks.
 func (o *Outbox) SendsMail() bool { return o.send != nil }
+
+// delivers reports whether there is anything to deliver with.
+func (o *Outbox) delivers() bool { return o.send != nil || len(o.calls) > 0 }
 
 // PublicURL returns the URL below which the pages are.
 func (o *Outbox) PublicURL() string { return o.publicURL }

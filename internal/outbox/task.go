@@ -18,6 +18,11 @@ type Task string
 // it expires.
 type Handler func(ctx context.Context, tx storage.Tx, content []byte) error
 
+// Call does a task of the queue outside of any transaction, at least once: it may have done it
+// before, and another instance may be doing it. id is the same each time. After an error it is
+// tried again, as a mail is.
+type Call func(ctx context.Context, id uuid.UUID, content []byte) error
+
 // QueueTask queues a task. content is encoded in JSON and sealed. Tasks precede notices,
 // as mails with links do: people wait for the result.
 func (o *Outbox) QueueTask(ctx context.Context, tx storage.Tx, task Task, content any, now, expiresAt time.Time) error {

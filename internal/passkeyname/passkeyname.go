@@ -39,11 +39,17 @@ func Clean(sent string) (name string, ok bool) {
 // Imported returns a name for a passkey that was called sent elsewhere. A name is no reason to
 // refuse a passkey: a long one is cut.
 func Imported(sent string) string {
-	shown := []rune(withoutInvisible(strings.ToValidUTF8(sent, "")))
-	if name := withoutInvisible(string(shown[:min(len(shown), MaxLength)])); name != "" {
+	if name := Shown(sent, MaxLength); name != "" {
 		return name
 	}
 	return unnamed
+}
+
+// Shown returns any text in a form that can be stored and shown: valid UTF-8 without control and
+// invisible formatting characters, trimmed, and cut to limit characters.
+func Shown(text string, limit int) string {
+	shown := []rune(withoutInvisible(strings.ToValidUTF8(text, "")))
+	return withoutInvisible(string(shown[:min(len(shown), limit)]))
 }
 
 // Default returns the name of a new passkey to which its owner gave none: its provider, which
