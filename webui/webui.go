@@ -32,8 +32,8 @@
 // notice from it. The page has a p#status for announce of dom.js, and the symbols of the icons it shows.
 //
 // The client is one module without dependencies, below 4 kB compressed; a test holds that too. Its source is
-// client/stepkey.js. It alone is minified, since pages of others load it too: `make generate` writes static/stepkey.js,
-// and a test in tools/webscripts compares the two. Its contract is in its types, /stepkey.d.ts.
+// client/stepkey.js, with client/ceremony.js, which asks the device. It alone is minified, since pages of others load it too:
+// `make generate` writes static/stepkey.js, and a test in tools/webscripts compares the two. Its contract is in its types, /stepkey.d.ts.
 package webui
 
 import (

@@ -1,5 +1,5 @@
-// Command webscripts minifies the browser client: it reads webui/client/stepkey.js, which is written to be read, and
-// writes webui/static/stepkey.js, which is embedded and served. Run it in tools/ after each change of the client:
+// Command webscripts builds the browser scripts that are minified: from modules that are written to be read it makes the
+// single files that are embedded and served. Run it in tools/ after each change of a source:
 //
 //	go run ./webscripts
 //
@@ -10,52 +10,62 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// Paths from the folder tools.
-const (
-	source = "../webui/client/stepkey.js"
-	served = "../webui/static/stepkey.js"
-)
+// A script is built from the module source, and all that it imports, into the file served. Paths are from the root of the
+// repository.
+type script struct{ source, served string }
+
+func scripts() []script {
+	return []script{
+		{"webui/client/stepkey.js", "webui/static/stepkey.js"},
+	}
+}
 
 func main() {
-	if err := run(source, served); err != nil {
+	if err := run(".."); err != nil {
 		fmt.Fprintln(os.Stderr, "webscripts:", err)
 		os.Exit(1)
 	}
 }
 
-func run(source, served string) error {
-	text, err := os.ReadFile(source)
-	if err != nil {
-		return err
+func run(root string) error {
+	for _, s := range scripts() {
+		text, err := build(filepath.Join(root, s.source))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(root, s.served), text, 0o644); err != nil {
+			return err
+		}
 	}
-	script, err := minify(string(text))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(served, script, 0o644)
+	return nil
 }
 
-// minify returns the module for browsers of 2022 and later, which is when the last of them learned class fields and ??=.
-func minify(text string) ([]byte, error) {
-	result := api.Transform(text, api.TransformOptions{
-		Sourcefile: "stepkey.js", Loader: api.LoaderJS, Format: api.FormatESModule, Target: api.ES2022,
+// build returns one module for browsers of 2022 and later, which is when the last of them learned class fields and ??=.
+func build(source string) ([]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints: []string{source}, Bundle: true, Write: false,
+		Format: api.FormatESModule, Target: api.ES2022, Platform: api.PlatformBrowser,
 		Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsNone,
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 	})
 	var problems []error
 	for _, message := range append(result.Errors, result.Warnings...) {
-		problems = append(problems, fmt.Errorf("line %d: %s", lineOf(message), message.Text))
+		problems = append(problems, fmt.Errorf("%s: %s", placeOf(message), message.Text))
 	}
-	return result.Code, errors.Join(problems...)
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return result.OutputFiles[0].Contents, nil
 }
 
-func lineOf(message api.Message) int {
+func placeOf(message api.Message) string {
 	if message.Location == nil {
-		return 0
+		return "no place"
 	}
-	return message.Location.Line
+	return fmt.Sprintf("%s:%d", message.Location.File, message.Location.Line)
 }

@@ -3,30 +3,34 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
-// The script that is served is made of the source as it is now.
-func TestServedScriptIsCurrent(t *testing.T) {
-	text, err := os.ReadFile("../" + source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := minify(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile("../" + served)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Error("webui/static/stepkey.js is not made of webui/client/stepkey.js: run make generate")
+// Each script that is served is made of its sources as they are now.
+func TestServedScriptsAreCurrent(t *testing.T) {
+	const root = "../.."
+	for _, s := range scripts() {
+		want, err := build(filepath.Join(root, s.source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(root, s.served))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not made of %s: run make generate", s.served, s.source)
+		}
 	}
 }
 
-func TestMinifyReportsErrors(t *testing.T) {
-	if script, err := minify("const a = ;"); err == nil {
-		t.Errorf("minify of broken code yields %q", script)
+func TestBuildReportsErrors(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken.js")
+	if err := os.WriteFile(broken, []byte("const a = ;"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if script, err := build(broken); err == nil {
+		t.Errorf("build of broken code yields %q", script)
 	}
 }

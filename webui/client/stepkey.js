@@ -1,5 +1,10 @@
 // Stepkey in the browser: sign up, sign in, passkeys, and a fetch that steps up by itself. The contract of each part is
-// in ../static/stepkey.d.ts. Browsers get this module minified: `make generate` writes ../static/stepkey.js.
+// in ../static/stepkey.d.ts. Browsers get this module and ceremony.js as one, minified: `make generate` writes
+// ../static/stepkey.js.
+
+import { ask, callIfPresent, decode, endList, kindOfException, listsEnded, obstacle, sleep } from "./ceremony.js";
+
+export { decode, supported } from "./ceremony.js";
 
 // One sentence for people, by `kind`. Other refusals bring their own.
 export const sentences = {
@@ -22,19 +27,6 @@ export const sentences = {
 	challenge_expired: "That took too long.",
 	rate_limited: "Too many tries.",
 	internal: "Something broke on our side.",
-};
-
-// The kind of a failure, by the name of the browser's exception.
-const kindOfException = {
-	NotAllowedError: "cancelled",
-	AbortError: "stopped",
-	TimeoutError: "silent",
-	InvalidStateError: "device",
-	UnknownError: "device",
-	OperationError: "device",
-	NotSupportedError: "unsuited",
-	ConstraintError: "unverified",
-	SecurityError: "address",
 };
 
 // The refusals that say that a new passkey was not stored. After any other it may have been, and the device keeps it.
@@ -60,68 +52,6 @@ async function refusalOf(response) {
 	return new StepkeyError(code ?? kindOfStatus[status] ?? "internal", {
 		status, problem, response, stepUp, retryAfter: +headers.get("Retry-After") || 0,
 	});
-}
-
-export const supported = () => !!window.PublicKeyCredential;
-
-export function decode(text) {
-	const base64 = text.replace(/-/g, "+").replace(/_/g, "/");
-	return Uint8Array.from(atob(base64), character => character.charCodeAt());
-}
-
-function encode(bytes) {
-	const base64 = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-	return base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-}
-
-// Options and answers are converted here, because browsers learned to do so late and some password managers never did
-// (WebAuthn Level 3 section 5.1).
-const withDecodedId = item => item && { ...item, id: decode(item.id) };
-
-function decodeOptions(options) {
-	return {
-		...options,
-		challenge: decode(options.challenge),
-		user: withDecodedId(options.user),
-		excludeCredentials: options.excludeCredentials?.map(withDecodedId),
-		allowCredentials: options.allowCredentials?.map(withDecodedId),
-	};
-}
-
-// A password manager may answer with an object of its own that lacks members, or whose members throw.
-function tryRead(member) {
-	try {
-		return member() || undefined;
-	} catch {}
-}
-
-// Only what the server uses, and the attachment, for pages.
-function encodeCredential(credential) {
-	const id = tryRead(() => encode(credential.rawId)) ?? tryRead(() => credential.id);
-	const response = { transports: tryRead(() => [...credential.response.getTransports()]) };
-	for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
-		response[name] = tryRead(() => encode(credential.response[name]));
-	}
-	const authenticatorAttachment = tryRead(() => credential.authenticatorAttachment);
-	return { id, rawId: id, type: "public-key", response, authenticatorAttachment };
-}
-
-// Calls a static method that not every browser has, such as those that tell password managers what has become of passkeys
-// (WebAuthn Level 3 section 5.1.10). It never rejects.
-const callIfPresent = (method, facts) => (async () => PublicKeyCredential[method](facts))().catch(() => {});
-
-const sleep = milliseconds => new Promise(done => setTimeout(done, milliseconds));
-
-// A page can have one request to the device at a time. While the request behind the autofill list is pending, it is here.
-let pendingList;
-// Counts the requests that ended the list.
-let listsEnded = 0;
-
-// Ends the request behind the autofill list. The browser has half a second to notice.
-function endList() {
-	listsEnded++;
-	pendingList?.abort.abort();
-	return Promise.race([pendingList?.settled, sleep(500)]);
 }
 
 export function createStepkey({ base = "", refresh: mode = "cookie", origins = [] } = {}) {
@@ -273,54 +203,20 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		});
 	}
 
-	// Has the device make or use a passkey.
+	// Has the device make or use a passkey, and tells the page of it.
 	async function askDevice(method, options, { signal, ...how }) {
-		if (!supported()) throw new StepkeyError(isSecureContext ? "unsupported" : "insecure");
+		const lack = obstacle();
+		if (lack) throw new StepkeyError(lack);
 		await endList();
 		const report = self.on?.({ ceremony: method, options, ...how });
-		const abort = new AbortController();
-		const forList = how.mediation === "conditional";
-		const { timeout = 3e5 } = options;
-		let clock;
-		// A browser's promise may never settle, and may ignore the signal.
-		const end = new Promise((_, reject) => {
-			const fail = name => reject({ name });
-			const stop = () => {
-				abort.abort();
-				setTimeout(fail, 500);
-			};
-			// The list is renewed before its options expire, but not while somebody is choosing from it.
-			const renew = () => {
-				const focused = document.activeElement;
-				if (focused?.matches("[autocomplete~=webauthn]")) focused.addEventListener("blur", renew);
-				else fail("TimeoutError");
-			};
-			clock = forList ? setTimeout(renew, timeout * .75) : setTimeout(fail, timeout + 5e3, "TimeoutError");
-			if (signal?.aborted) stop();
-			else signal?.addEventListener("abort", stop);
-		});
 		try {
-			const asked = navigator.credentials[method]({ publicKey: decodeOptions(options), signal: abort.signal, ...how });
-			if (forList) pendingList = { abort, settled: asked.catch(() => {}) };
-			const credential = await Promise.race([asked, end]);
-			// Some password managers cancel with null.
-			if (!credential) throw { name: "NotAllowedError" };
-			const answer = encodeCredential(credential);
-			// An answer that arrives as its request is ended is not used: another request may have taken its place.
-			abort.signal.throwIfAborted?.();
+			const answer = await ask(method, options, { signal, ...how });
 			report?.(answer);
 			return answer;
-		} catch (cause) {
-			abort.abort();
-			let kind = kindOfException[cause?.name] ?? "internal";
-			if (signal?.aborted) kind = "stopped";
-			else if (kind === "cancelled" && !document.hasFocus()) kind = "unfocused";
-			else if (method === "create" && cause?.name === "InvalidStateError") kind = "exists";
+		} catch ({ kind, cause }) {
 			const error = new StepkeyError(kind, { cause, rpId: options.rpId ?? options.rp?.id });
 			report?.(error);
 			throw error;
-		} finally {
-			clearTimeout(clock);
 		}
 	}
 
