@@ -11,7 +11,7 @@ help: ## list the targets
 build: ## build the static binary bin/stepkey
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/stepkey ./cmd/stepkey
 
-generate: ## minify the browser client, and assemble openapi.json
+generate: ## build the minified browser scripts, and assemble openapi.json
 	go -C tools run ./webscripts
 	go test ./httpapi -count=1 -run TestDocumentIsCurrent -args -update
 

@@ -70,6 +70,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/webui", "/internal/content /internal/pages", []string{"database/sql"}},
 		{"/internal/purposes", "", []string{http, "database/sql"}},
 		{"/stepup", "/internal/purposes", []string{"database/sql"}},
+		{"/stepup/web", "/internal/content", []string{"database/sql"}},
 		{"/storetest", "/internal/gcra /internal/password /storage /token", []string{http, "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},
 		{"/stepkeytest/authenticator", "", []string{"database/sql", "github.com/go-webauthn/webauthn/webauthn"}},
 	} {

@@ -22,6 +22,7 @@ type script struct{ source, served string }
 func scripts() []script {
 	return []script{
 		{"webui/client/stepkey.js", "webui/static/stepkey.js"},
+		{"stepup/web/client/stepup.js", "stepup/web/stepup.js"},
 	}
 }
 
