@@ -25,20 +25,26 @@ const (
 // axe returns the source of axe-core.
 func axe(t *testing.T) string {
 	t.Helper()
+	return fromNPM(t, axeURL, axeIntegrity, "package/axe.min.js")
+}
+
+// fromNPM returns a file of a package, which is fetched once.
+func fromNPM(t *testing.T, url, integrity, name string) string {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(cache, "stepkey", filepath.Base(axeURL))
+	file := filepath.Join(cache, "stepkey", filepath.Base(url))
 	archive, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		archive, err = fetch(axeURL)
+		archive, err = fetch(url)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sum := sha512.Sum512(archive); base64.StdEncoding.EncodeToString(sum[:]) != axeIntegrity {
-		t.Fatalf("%s is not what it was when it was chosen", axeURL)
+	if sum := sha512.Sum512(archive); base64.StdEncoding.EncodeToString(sum[:]) != integrity {
+		t.Fatalf("%s is not what it was when it was chosen", url)
 	}
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, archive, 0o600)); err != nil {
 		t.Fatal(err)
@@ -52,7 +58,7 @@ func axe(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if header.Name == "package/axe.min.js" {
+		if header.Name == name {
 			source, err := io.ReadAll(files)
 			if err != nil {
 				t.Fatal(err)

@@ -15,7 +15,7 @@ func (p *tab) fits(state string) {
 		p.t.Errorf("%s is %d px too wide", state, over)
 	}
 	cut := Eval[[]string](p.Page, `[...document.querySelectorAll("body *")]
-		.filter(e => !e.matches(".vh") && e.checkVisibility() &&
+		.filter(e => !e.matches(".vh, .sk-vh") && e.checkVisibility() &&
 			(e.scrollWidth > e.clientWidth + 1 && /hidden|clip/.test(getComputedStyle(e).overflowX) ||
 			e.scrollHeight > e.clientHeight + 1 && /hidden|clip/.test(getComputedStyle(e).overflowY)))
 		.map(e => e.tagName + "." + e.className)`)
