@@ -6,6 +6,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/clientip"
+	"github.com/stepkey/stepkey/internal/useragent"
 )
 
 // BehindProxies returns a function for [Options].ClientIP where the networks of
@@ -30,7 +31,7 @@ func peerIP(r *http.Request) netip.Addr { return clientip.Resolver{}.Addr(r.Remo
 // browser names them, and the network. What the browser sent is not kept, only
 // which of our words fit it.
 func (a *api) clientOf(r *http.Request) stepkey.Client {
-	c := stepkey.Client{Device: deviceOf(r.UserAgent()), IP: a.clientIP(r)}
+	c := stepkey.Client{Device: useragent.Describe(r.UserAgent()), IP: a.clientIP(r)}
 	if c.IP.IsValid() {
 		c.Network = clientip.Network(c.IP).String()
 	}

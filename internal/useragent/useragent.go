@@ -1,10 +1,11 @@
-package httpapi
+// Package useragent describes the browser and the system that sent a request, for lists in which
+// people recognise their devices.
+package useragent
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/stepkey/stepkey"
-)
+// Unknown is the description of a client that does not describe itself.
+const Unknown = "Unknown device"
 
 // The first match counts. Most browsers also name the browsers that they descend from.
 var (
@@ -31,12 +32,12 @@ var (
 	}
 )
 
-// deviceOf names browser and system in our own words. Nothing of the header is kept.
-func deviceOf(userAgent string) string {
+// Describe names browser and system in our own words. Nothing of the header is kept.
+func Describe(userAgent string) string {
 	browser, system := firstMatch(browsers, userAgent), firstMatch(systems, userAgent)
 	switch {
 	case browser == "" && system == "":
-		return stepkey.UnknownDevice
+		return Unknown
 	case browser == "":
 		return system
 	case system == "":
