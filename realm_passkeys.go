@@ -19,11 +19,11 @@ type Proof struct {
 	At      time.Time
 }
 
-// BeginStepUp is [Service.BeginStepUp]. consent is the digest of what the application is about to
+// BeginStepUp is [Service.BeginStepUp] for a purpose, which the event names as its reason. consent is the digest of what the application is about to
 // do; with it, the verification is consent to that alone, once, and leaves the session as it is.
 // It is nil for the session itself.
-func (r *Realm) BeginStepUp(ctx context.Context, c Caller, consent *[sha256.Size]byte) (RequestOptions, error) {
-	var begun stepUpState
+func (r *Realm) BeginStepUp(ctx context.Context, c Caller, purpose string, consent *[sha256.Size]byte) (RequestOptions, error) {
+	begun := stepUpState{Purpose: purpose}
 	if consent != nil {
 		begun.Consent = consent[:]
 	}

@@ -69,7 +69,7 @@ func (s shop) add(c stepkey.Caller, device *authenticator.Authenticator) (stepke
 }
 
 func (s shop) verify(c stepkey.Caller, device *authenticator.Authenticator) (stepkey.Proof, error) {
-	options, err := s.realm.BeginStepUp(s.Context(), c, nil)
+	options, err := s.realm.BeginStepUp(s.Context(), c, "payout", nil)
 	if err != nil {
 		return stepkey.Proof{}, err
 	}
@@ -114,7 +114,7 @@ func TestRealmVerifiesAPasskey(t *testing.T) {
 		}
 		wantError(s, "a caller who never entered", second(s.realm.Caller(s.Context(), v)), stepkey.ErrUnauthorized)
 		c := s.enter(v)
-		wantError(s, "a step-up without a passkey", second(s.realm.BeginStepUp(s.Context(), c, nil)), stepkey.ErrNoPasskeys)
+		wantError(s, "a step-up without a passkey", second(s.realm.BeginStepUp(s.Context(), c, "payout", nil)), stepkey.ErrNoPasskeys)
 		p, err := s.add(c, device)
 		if err != nil {
 			s.Fatal(err)
@@ -226,7 +226,7 @@ func TestRealmChallengeOfAnotherSession(t *testing.T) {
 	inShop(t, func(s shop) {
 		_, c, device := s.enrolled("42")
 		_, other, _ := s.enrolled("43")
-		options, err := s.realm.BeginStepUp(s.Context(), c, nil)
+		options, err := s.realm.BeginStepUp(s.Context(), c, "payout", nil)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -240,7 +240,7 @@ func TestRealmChallengeOfAnotherSession(t *testing.T) {
 func TestRealmOneProofOf64Replays(t *testing.T) {
 	inShop(t, func(s shop) {
 		_, c, device := s.enrolled("42")
-		options, err := s.realm.BeginStepUp(s.Context(), c, nil)
+		options, err := s.realm.BeginStepUp(s.Context(), c, "payout", nil)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestRealmOneProofOf64Replays(t *testing.T) {
 func TestRealmSignOutIsForEver(t *testing.T) {
 	inShop(t, func(s shop) {
 		v, c, device := s.enrolled("42")
-		options, err := s.realm.BeginStepUp(s.Context(), c, nil)
+		options, err := s.realm.BeginStepUp(s.Context(), c, "payout", nil)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestRealmSignOutIsForEver(t *testing.T) {
 func TestRealmEndProofs(t *testing.T) {
 	inShop(t, func(s shop) {
 		v, c, device := s.enrolled("42")
-		options, err := s.realm.BeginStepUp(s.Context(), c, nil)
+		options, err := s.realm.BeginStepUp(s.Context(), c, "payout", nil)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -342,12 +342,12 @@ func TestRealmForgets(t *testing.T) {
 		}
 		s.wantProof("forgotten", v, false)
 		successor := s.enter(s.visit("42", "of somebody else"))
-		wantError(s, "the old passkey", second(s.realm.BeginStepUp(s.Context(), successor, nil)), stepkey.ErrNoPasskeys)
+		wantError(s, "the old passkey", second(s.realm.BeginStepUp(s.Context(), successor, "payout", nil)), stepkey.ErrNoPasskeys)
 		own := authenticator.New(authenticator.Config{})
 		if _, err := s.add(successor, own); err != nil {
 			s.Fatal(err)
 		}
-		options, err := s.realm.BeginStepUp(s.Context(), successor, nil)
+		options, err := s.realm.BeginStepUp(s.Context(), successor, "payout", nil)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -390,7 +390,7 @@ func TestRealmFailuresEndOneSession(t *testing.T) {
 		c := s.enter(thiefs)
 		var last error
 		for range 11 {
-			options, err := s.realm.BeginStepUp(s.Context(), c, nil)
+			options, err := s.realm.BeginStepUp(s.Context(), c, "payout", nil)
 			if err != nil {
 				last = err
 				break
@@ -425,7 +425,7 @@ func TestRealmRecoveryCode(t *testing.T) {
 			s.Fatal(err)
 		}
 		s.wantProof("a session from before", owner, false)
-		wantError(s, "a step-up meanwhile", second(s.realm.BeginStepUp(s.Context(), recovering, nil)), stepkey.ErrUnauthorized)
+		wantError(s, "a step-up meanwhile", second(s.realm.BeginStepUp(s.Context(), recovering, "payout", nil)), stepkey.ErrUnauthorized)
 		device := authenticator.New(authenticator.Config{})
 		p, err := s.add(recovering, device)
 		if err != nil || p.UsableFrom == nil || !p.UsableFrom.Equal(p.CreatedAt.Add(stepkey.RecoveryCoolOff)) {
@@ -517,7 +517,7 @@ func TestRealmConsent(t *testing.T) {
 		c, digest := s.enter(v), sha256.Sum256([]byte("pay 100"))
 		consent := func() {
 			s.Helper()
-			options, err := s.realm.BeginStepUp(s.Context(), c, &digest)
+			options, err := s.realm.BeginStepUp(s.Context(), c, "payout", &digest)
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -584,7 +584,7 @@ func TestRealmNotifies(t *testing.T) {
 			defer mu.Unlock()
 			var kinds []stepkey.EventKind
 			for _, e := range told {
-				if e.User != "4\x002" || e.Passkey != p.ID || e.ID == uuid.Nil {
+				if (e.Reason == "payout") != (e.Kind == storage.EventSteppedUp) || e.User != "4\x002" || e.Passkey != p.ID || e.ID == uuid.Nil {
 					s.Errorf("told of %+v", e)
 				}
 				kinds = append(kinds, e.Kind)

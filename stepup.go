@@ -27,6 +27,9 @@ type stepUpState struct {
 	// Consent is the digest of what the passkey is verified for in a [Realm], empty for the
 	// session itself.
 	Consent []byte `json:"consent,omitempty"`
+
+	// Purpose is the application's name for what the verification is for, empty for none.
+	Purpose string `json:"purpose,omitempty"`
 }
 
 func (s stepUpState) marshal() ([]byte, error) { return json.Marshal(s) }
@@ -144,8 +147,12 @@ func (s *Service) decideStepUp(
 	if d.begun.Action != nil || d.begun.Consent != nil {
 		kind = storage.EventActionConfirmed
 	}
-	d.verified, err = s.verified(ctx, a, d.passkey, asserted, kind, now)
-	return d, err
+	if d.verified, err = s.verified(ctx, a, d.passkey, asserted, kind, now); err != nil {
+		return d, err
+	}
+	last := &d.verified.Events[len(d.verified.Events)-1] // the one of that kind
+	last.Reason = d.begun.Purpose
+	return d, nil
 }
 
 // elevate stores what the verification changes, all of it or nothing, and returns the session at
