@@ -282,3 +282,6 @@ func (v view[P]) Row(k Passkey) view[Passkey] { return view[Passkey]{v.Pages, k,
 
 // BlankRow is the row from which the script makes others.
 func (v view[P]) BlankRow() view[Passkey] { return v.Row(Passkey{}) }
+
+// CurrentVersion returns Version.
+func (a Asset) CurrentVersion() string { return a.Version }
