@@ -11,8 +11,8 @@ import (
 // without a scheme. The access token stays in Authorization.
 const ActionHeader = "Stepkey-Action"
 
-// Causes of a refusal for want of a proof for an action, beside the errors of
-// package token.
+// Causes of a refusal for lack of consent to an action, in addition to the
+// errors of package token.
 var (
 	ErrNoAction         = errors.New("guard: not one action token")
 	ErrActionSubject    = errors.New("guard: the action token is another user's")
@@ -22,16 +22,18 @@ var (
 	ErrActionSpent      = errors.New("guard: the action token was used before")
 )
 
-// RequireAction lets through a request whose user consented with a passkey to
-// just that: an access token at level password or better in Authorization, and
-// in [ActionHeader] an action token of the same session for the action name with
-// what parameters reads from the request. The action token is spent by that, in
-// Options.Spender, whatever becomes of the request; one that does not fit is not.
+// RequireAction requires the user's consent to exactly this request, given with a
+// passkey: an access token at level password or higher in Authorization, and in
+// [ActionHeader] an action token of the same session, for the action called name
+// and the parameters that parameters reads from the request. An action token that
+// fits is spent in Options.Spender, whatever becomes of the request; one that
+// does not fit is not spent.
 //
-// parameters reads what the handler will act on, all of it and nothing else: a
-// parameter left out is one that the user has not consented to. It bounds what
-// it reads, and if it reads the body it puts r.Body back for the handler. An
-// error of it, or parameters that [token.Action.Check] refuses, answer 400.
+// parameters returns everything that the handler will act on, and nothing else:
+// the user has not consented to a parameter that is left out. It must bound
+// what it reads, and if it reads the body, it must restore r.Body for the
+// handler. If it returns an error, or parameters that [token.Action.Check]
+// rejects, the answer is 400.
 //
 // RequireAction panics if name is not the name of an action.
 func (g *Guard) RequireAction(
@@ -50,8 +52,9 @@ func (g *Guard) RequireAction(
 	}
 }
 
-// checkAction reads the parameters, which may take as long as a body takes to
-// come, before it looks at the token: between that and spending nothing waits.
+// checkAction reads the parameters before it verifies the token. Reading may
+// take as long as a slow body; between verifying and spending, nothing waits
+// for the client.
 func (g *Guard) checkAction(
 	r *http.Request, claims token.Claims, name string, parameters func(*http.Request) (map[string]string, error),
 ) *Refusal {

@@ -9,39 +9,40 @@ import (
 
 // CORSOptions say which pages of other origins may call a service.
 type CORSOptions struct {
-	// Origins are those of the pages, each exactly as a browser writes it, such as
-	// https://app.example.com. They are compared byte by byte; there are no patterns.
+	// Origins lists the origins of the pages, each exactly as a browser writes it,
+	// such as https://app.example.com. They are compared byte by byte; there are no
+	// patterns.
 	Origins []string
 
-	// Headers may be sent by those pages beside Authorization, Content-Type and
-	// [ActionHeader].
+	// Headers lists request headers that those pages may send in addition to
+	// Authorization, Content-Type and [ActionHeader].
 	Headers []string
 
-	// Expose names response headers that those pages may read beside
+	// Expose lists response headers that those pages may read in addition to
 	// WWW-Authenticate, Retry-After, X-Request-Id and the ones that every page may
 	// read.
 	Expose []string
 
-	// Credentials allows requests with cookies. A service that takes access tokens
-	// in Authorization only does not need it.
+	// Credentials allows requests with cookies. A service that accepts access
+	// tokens only in Authorization does not need it.
 	Credentials bool
 }
 
-// preflightMaxAge is for how many seconds a browser may go by the answer to a
+// preflightMaxAge is how many seconds a browser may cache the answer to a
 // preflight.
 const preflightMaxAge = "600"
 
 // CORS returns middleware that lets pages of the listed origins call the routes
-// behind it, guarded or not, and read every answer: refusals too, so that a client
-// knows when to step up and how long to wait. It answers preflights itself, because
-// they carry no token. Put it around all routes, outside of the guards.
+// behind it, guarded or not, and read every answer, including refusals, so that a
+// client knows when to step up and how long to wait. It answers preflights itself,
+// because they carry no token. Put it around all routes, outside the guards.
 //
 // Pages of other origins get no permission, and nothing else changes for them: CORS
 // keeps a page from reading an answer, and the guard decides what a request may do.
 //
-// CORS panics if an origin is none that a page can have: `*` and null above all.
-// With `*` every site could read what a service answers; null is the origin of
-// every sandboxed frame and local file, whoever made it.
+// CORS panics if an origin is not one that a page can have, in particular for
+// `*` and null. With `*`, every site could read the service's answers; null is
+// the origin of every sandboxed frame and local file, no matter who made it.
 func CORS(options CORSOptions) func(http.Handler) http.Handler {
 	for _, origin := range options.Origins {
 		if !isPageOrigin(origin) {
@@ -55,7 +56,7 @@ func CORS(options CORSOptions) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
-			// Caches must not hand what one origin was answered to another.
+			// Caches must not serve the answer for one origin to another.
 			h.Add("Vary", "Origin")
 			origin := r.Header.Get("Origin")
 			if !slices.Contains(origins, origin) {
@@ -85,8 +86,8 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-// isPageOrigin reports whether text is a scheme of the web and a host, as a browser
-// writes them: no default port, no path, no capitals.
+// isPageOrigin reports whether text is an http or https origin as a browser writes
+// it: no default port, no path, no capitals.
 func isPageOrigin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {

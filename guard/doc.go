@@ -11,24 +11,24 @@
 //
 // Which one to use:
 //
-//   - [Guard.RequireLogin]: anybody who signed in, with a password or better.
+//   - [Guard.RequireLogin]: the user signed in, with a password or better.
 //   - [Guard.RequireFull]: a passkey was verified in this session.
-//   - [Guard.MaxAge]: a passkey was verified in this session, and not longer ago
-//     than that. Use it for what cannot be undone.
-//   - [Guard.RequireAction]: the user consented with a passkey to this very
-//     request, amount and all. Use it for what must not be done twice or
-//     otherwise than it was shown.
+//   - [Guard.MaxAge]: a passkey was verified in this session, at most that long
+//     ago. Use it for operations that cannot be undone.
+//   - [Guard.RequireAction]: the user consented with a passkey to exactly this
+//     request, including the amount. Use it for operations that must happen
+//     only once and exactly as shown to the user.
 //   - [Guard.RequireHardware]: the passkey is known to be bound to hardware.
 //
 // Behind a guard, [FromContext] returns the access token's claims.
 //
-// # What is asked of a request
+// # Requests
 //
-// An access token is taken from the Authorization header and from nowhere else
-// (RFC 6750 §2.1; query strings end up in logs). No token, or one that does not
-// hold, is answered with 401 and WWW-Authenticate: Bearer. Too low a level, too
-// old a proof or none for the action is answered as RFC 9470 §3 says, so that a
-// client knows to run the passkey ceremony and come back.
+// An access token is read from the Authorization header only (RFC 6750 §2.1;
+// query strings end up in logs). A missing or invalid token is answered with
+// 401 and WWW-Authenticate: Bearer. A level that is too low, a proof that is
+// too old or missing consent to the action is answered as RFC 9470 §3 says, so
+// that a client knows to run the passkey ceremony and try again.
 //
 // # Pages of other origins
 //
@@ -36,15 +36,14 @@
 // [CORS] says so for the origins you list, on refusals too, and answers preflights
 // before a guard would refuse them.
 //
-// # Verifying by oneself
+// # Offline verification
 //
-// A guard verifies offline, with keys that [RemoteKeys] holds. It learns that a
-// session has ended from Options.Ended, which [FollowEndedSessions] keeps within
-// seconds of the issuer. [New] insists on it, because without it the tokens of an ended
-// session are accepted until they expire, up to [token.Lifetime] later.
+// A guard verifies tokens offline, with the keys that [RemoteKeys] caches. It learns of
+// ended sessions from Options.Ended, which [FollowEndedSessions] keeps within seconds
+// of the issuer. [New] requires it: without it, the tokens of an ended session are
+// accepted until they expire, up to [token.Lifetime] later.
 //
-// A guard fails closed. What cannot be found out, because the keys, the list of
-// ended sessions or the memory of used action tokens cannot be reached, is
-// answered with 503 and Retry-After, and never with 401: a client must not sign
-// its user out because a network is down.
+// A guard fails closed. If the keys, the list of ended sessions or the record
+// of used action tokens cannot be reached, it answers 503 with Retry-After, and
+// never 401: a client must not sign its user out because a network is down.
 package guard

@@ -20,8 +20,8 @@ const (
 	DefaultMaxStale       = 60 * time.Second
 )
 
-// ErrEndedUnknown is why an [EndedFollower] cannot say whether a session has
-// ended: the list could not be confirmed for too long.
+// ErrEndedUnknown is returned by an [EndedFollower] that cannot tell whether a
+// session has ended, because the list has been unconfirmed for too long.
 var ErrEndedUnknown = errors.New("guard: the list of ended sessions is not up to date")
 
 // listTimeout bounds the fetch of one list, connection and body included.
@@ -29,26 +29,26 @@ const listTimeout = 20 * time.Second
 
 var (
 	errOlderList  = errors.New("guard: the list of ended sessions is older than the one held")
-	errStaleList  = errors.New("guard: the list of ended sessions is from long ago")
-	errListDigest = errors.New("guard: the list of ended sessions is not the one that was signed")
-	errListRange  = errors.New("guard: the list of ended sessions is of another time")
+	errStaleList  = errors.New("guard: the list of ended sessions is too old")
+	errListDigest = errors.New("guard: the list of ended sessions does not match its signed digest")
+	errListRange  = errors.New("guard: the list of ended sessions covers another time")
 )
 
-// FollowOptions change how [FollowEndedSessions] follows.
+// FollowOptions configure [FollowEndedSessions].
 type FollowOptions struct {
 	Client *http.Client // nil means one with the default transport
 
-	// Interval is how often the list is asked for: how long, at most, an ended
+	// Interval is how often the list is polled, and so how long, at most, an ended
 	// session's tokens are still accepted. Zero means 5 s.
 	Interval time.Duration
 
 	// MaxStale is how long the list may go unconfirmed before every request is
-	// refused with 503. Zero means 60 s. Longer keeps a service up through longer
-	// outages of the issuer, in which ended sessions go on.
+	// refused with 503. Zero means 60 s. A larger value keeps a service up through
+	// longer outages of the issuer, but ended sessions then stay usable during an
+	// outage.
 	//
-	// It bounds two times: the one since the issuer was last asked and answered, and, with
-	// [token.Leeway] added for clocks that differ, the one since the issuer last read its
-	// database.
+	// It bounds two times: the time since the issuer last answered, and the time since the
+	// issuer last read its database, with [token.Leeway] added for clock differences.
 	MaxStale time.Duration
 }
 
@@ -62,34 +62,34 @@ type EndedFollower struct {
 	set      endedSet
 	state    atomic.Pointer[endedState]
 
-	// covered is before when every end that still matters is in set, in seconds since the
-	// epoch. Only poll uses it.
+	// set contains every relevant end before covered, in seconds since the epoch. Only
+	// poll uses it.
 	covered int64
 }
 
-// endedState is never changed.
+// endedState is immutable.
 type endedState struct {
 	issuedAt  int64
 	expiresAt int64
 	etag      string
-	confirmed time.Time // when the question was sent that this list answered
+	confirmed time.Time // when the request was sent that last confirmed this list
 	failed    error     // of the last poll
 }
 
-// FollowEndedSessions polls the signed list of ended sessions at url until ctx
-// is done, and holds it in memory. The list has to be signed by a key of
-// verifier's and of its issuer. Where the list does not go back as far as tokens live,
-// the minutes that are missing are fetched from below url. At most [token.MaxEndedIDs]
-// are held; where there are more, the list counts as unconfirmed.
+// FollowEndedSessions polls the signed list of ended sessions at url until ctx is
+// done, and keeps it in memory. The list must be signed with a key that verifier
+// accepts, and by its issuer. If the list does not go back as far as tokens live, the
+// missing minutes are fetched from paths below url. At most [token.MaxEndedIDs] ids
+// are kept; a longer list counts as unconfirmed.
 //
-// It asks once before it returns, for at most 5 s, so that the first request
-// finds a list. That the issuer does not answer is no error: Ended then returns
-// [ErrEndedUnknown] until it does. An unusable address is an [ErrURL].
+// It polls once before it returns, for at most 5 s, so that the first request
+// finds a list. An issuer that does not answer is not an error: Ended then
+// returns [ErrEndedUnknown] until it does. An unusable address is an [ErrURL].
 //
-// Once the list has gone unconfirmed for longer than MaxStale, also because ctx
-// is done, Ended returns [ErrEndedUnknown], and guards refuse every request: a
-// guard fails closed, since cutting a service off from the list would otherwise
-// undo every sign-out.
+// Once the list has been unconfirmed for longer than MaxStale, for example
+// because ctx is done, Ended returns [ErrEndedUnknown], and guards refuse every
+// request. A guard fails closed because cutting a service off from the list
+// would otherwise undo every sign-out.
 func FollowEndedSessions(
 	ctx context.Context, url string, verifier *token.Verifier, options FollowOptions,
 ) (*EndedFollower, error) {
@@ -124,7 +124,7 @@ func (f *EndedFollower) Ended(c token.Claims) (bool, error) {
 	return f.set.ended(c), nil
 }
 
-// stale reports whether a list of that date is too old to go by.
+// stale reports whether a list issued at that time is too old to use.
 func (f *EndedFollower) stale(issuedAt int64) bool {
 	return f.age(issuedAt) > f.maxStale+token.Leeway
 }
@@ -157,8 +157,8 @@ func (f *EndedFollower) poll(ctx context.Context) {
 	f.state.Store(next)
 }
 
-// next asks for the list. "Not modified" is taken for an answer only while the
-// list held stays valid and is not getting old: after that it has to come signed anew.
+// next requests the list. It accepts "Not modified" only while the list it has is
+// valid and recent; after that it needs a newly signed one.
 func (f *EndedFollower) next(ctx context.Context, before *endedState) (*endedState, error) {
 	asked, etag := time.Now(), before.etag
 	if asked.Add(f.interval).Unix() >= before.expiresAt || f.age(before.issuedAt) > f.maxStale/2 {
@@ -173,8 +173,8 @@ func (f *EndedFollower) next(ctx context.Context, before *endedState) (*endedSta
 		confirmed.confirmed, confirmed.failed = asked, nil
 		return &confirmed, nil
 	}
-	// Instances of one issuer sign lists of their own, so one may be a little older than the
-	// last. One that is older by more than clocks differ is a replay.
+	// Each instance of an issuer signs its own lists, so one may be a little older than the
+	// last. A list that is older by more than the clock leeway is a replay.
 	if list.IssuedAt < before.issuedAt-int64(token.Leeway.Seconds()) {
 		return nil, errOlderList
 	}
@@ -189,8 +189,8 @@ func (f *EndedFollower) next(ctx context.Context, before *endedState) (*endedSta
 	}, nil
 }
 
-// take takes over the newest list and, where there is a gap between it and what is held,
-// the lists of the minutes between. What was fetched stays if a later one fails.
+// take stores the newest list and fetches the lists of any minutes between it and the
+// ones already stored. Lists that were fetched are kept if a later fetch fails.
 func (f *EndedFollower) take(ctx context.Context, newest endedList) error {
 	oldest := newest.IssuedAt - int64(token.EndedFor.Seconds())
 	if err := f.set.take(newest.EndedSessions, newest.content, oldest/60); err != nil {
@@ -215,16 +215,17 @@ func (f *EndedFollower) take(ctx context.Context, newest endedList) error {
 	return nil
 }
 
-// minuteURL is where the list of a minute is: below that of the newest.
+// minuteURL is the address of the list of one minute, below that of the newest
+// list.
 func (f *EndedFollower) minuteURL(minute int64) string {
 	address, err := url.Parse(f.source.url)
 	if err != nil {
-		return "" // newSource has parsed it
+		return "" // cannot happen: newSource has parsed it
 	}
 	return address.JoinPath(strconv.FormatInt(minute, 10)).String()
 }
 
-// endedList is a list whose signature and digest hold.
+// endedList is a list whose signature and digest were verified.
 type endedList struct {
 	token.EndedSessions
 	content     token.EndedContent
@@ -232,7 +233,7 @@ type endedList struct {
 	notModified bool
 }
 
-// fetch reads the statement and, once its signature holds, the content.
+// fetch reads the statement and, after verifying its signature, the content.
 func (f *EndedFollower) fetch(ctx context.Context, address, etag string) (endedList, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()

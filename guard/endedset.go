@@ -9,10 +9,10 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-var errTooManyEnded = errors.New("guard: more ended sessions than can be held")
+var errTooManyEnded = errors.New("guard: too many ended sessions to hold")
 
-// endedSet is what a follower holds: by minutes, so that one can be replaced or forgotten
-// at once. It is safe for concurrent use.
+// endedSet is the set of ended sessions that a follower holds, grouped by minute so that
+// a minute can be replaced or dropped at once. It is safe for concurrent use.
 type endedSet struct {
 	mu      sync.RWMutex
 	minutes map[int64]*endedMinute
@@ -64,10 +64,10 @@ func (s *endedSet) ended(c token.Claims) bool {
 	return false
 }
 
-// take takes over a list and forgets the minutes before oldest. A minute that the list has
-// complete replaces what is held of it. Of others nothing is taken off: instances of an
-// issuer do not learn of an end at the same moment, and no session that has ended comes
-// back. Nothing changes where there would be too many.
+// take adds a list and drops the minutes before oldest. A minute that is complete in the
+// list replaces the stored one. An incomplete minute is merged and never removes anything:
+// instances of an issuer learn of an end at different moments, and an ended session never
+// becomes live again. If there would be too many ids, nothing changes.
 func (s *endedSet) take(list token.EndedSessions, content token.EndedContent, oldest int64) error {
 	if countIDs(content) > token.MaxEndedIDs {
 		return errTooManyEnded
@@ -79,7 +79,7 @@ func (s *endedSet) take(list token.EndedSessions, content token.EndedContent, ol
 		next = map[int64]*endedMinute{}
 	}
 	maps.DeleteFunc(next, func(number int64, _ *endedMinute) bool { return number < oldest })
-	// Built apart, so that guards do not wait for it.
+	// Build the minutes without the lock, so that guards do not wait.
 	for _, m := range content {
 		if m.Minute < oldest {
 			continue

@@ -15,12 +15,12 @@ import (
 // fetchTimeout bounds one fetch, connection and body included.
 const fetchTimeout = 5 * time.Second
 
-// ErrURL is the kind of every error about an address that is not fetched from:
-// only https is, except from this machine.
+// ErrURL is the kind of every error about an address that must not be fetched.
+// Only https is allowed, except for this machine.
 var ErrURL = errors.New("guard: unusable address")
 
-// source is one document at an address that was given by whoever set the guard
-// up. No token and no answer can change what is fetched.
+// source is one document at a configured address. No token and no response can
+// change what is fetched.
 type source struct {
 	url    string
 	client *http.Client
@@ -33,7 +33,7 @@ type answer struct {
 	notModified bool
 }
 
-// newSource returns an [ErrURL] for an address that is not fetched from.
+// newSource returns an [ErrURL] for an address that must not be fetched.
 func newSource(address string, client *http.Client, limit int64) (source, error) {
 	if client == nil {
 		client = &http.Client{}
@@ -47,7 +47,7 @@ func newSource(address string, client *http.Client, limit int64) (source, error)
 	return source{url: address, client: &bounded, limit: limit}, nil
 }
 
-// trustworthy reports whether what comes from u is what its host sent.
+// trustworthy reports whether a response from u cannot be changed on the way.
 func trustworthy(u *url.URL) bool {
 	host := u.Hostname()
 	if host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -67,8 +67,8 @@ func redirectWithinHost(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// fetch asks for the document, and if etag is not empty only for one that is
-// another.
+// fetch requests the document. If etag is not empty, an unchanged document is
+// reported as notModified.
 func (s source) fetch(ctx context.Context, etag string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -87,8 +87,8 @@ func (s source) fetch(ctx context.Context, etag string) (answer, error) {
 	return answer{body: body, header: response.Header}, nil
 }
 
-// ask returns the response to a request for address if it is the document or, where etag
-// is not empty, says that the document is the same. The caller closes the body.
+// ask requests address. It returns a 200 response or, if etag is not empty, a 304
+// response; anything else is an error. The caller closes the body.
 func (s source) ask(ctx context.Context, address, etag string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

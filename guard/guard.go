@@ -10,64 +10,63 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Options change how a Guard refuses.
+// Options configure a Guard.
 type Options struct {
-	// StepUpStatus answers a token whose level or age does not suffice: 403,
-	// which is the default and what the original answers, or 401, which RFC 9470
-	// prefers.
+	// StepUpStatus is the status for a token whose level or age does not suffice:
+	// 403, the default and the original's answer, or 401, which RFC 9470 prefers.
 	StepUpStatus int
 
-	// Refuse writes a refusal. The default is [WriteRefusal], which also answers where
-	// Refuse writes nothing: net/http would send 200. It must not call the guarded
-	// handler.
+	// Refuse writes a refusal. The default is [WriteRefusal], which is also called if
+	// Refuse writes nothing, because net/http would then send 200. Refuse must not
+	// call the guarded handler.
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
 
-	// Clock tells the age of a proof. nil means time.Now. Give it the clock that
-	// the verifier has.
+	// Clock is used to compute the age of a proof. Nil means time.Now. Use the
+	// verifier's clock.
 	Clock func() time.Time
 
-	// Ended is asked on every request whether the token's session has ended. It has to
-	// be given, unless DangerIgnoreEndedSessions is set.
+	// Ended reports on every request whether the token's session has ended. It is
+	// required unless DangerIgnoreEndedSessions is set.
 	Ended EndedSessions
 
 	// DangerIgnoreEndedSessions accepts the tokens of an ended session until they
 	// expire: for up to [token.Lifetime] after a sign-out, a changed password or a
-	// detected theft. It has no effect where Ended is given.
+	// detected theft. It has no effect if Ended is set.
 	DangerIgnoreEndedSessions bool
 
-	// Spender remembers which action tokens were used. nil means
-	// [NewMemorySpender] with [DefaultSpenderCapacity], which suffices where one
+	// Spender remembers which action tokens were used. Nil means
+	// [NewMemorySpender] with [DefaultSpenderCapacity], which suffices if one
 	// process answers all requests.
 	Spender ActionSpender
 }
 
-// EndedSessions knows which sessions have ended. Implementations are safe for
-// concurrent use and answer from memory, since every request waits for them.
+// EndedSessions knows which sessions have ended. Implementations must be safe
+// for concurrent use and answer from memory, since every request waits for
+// them.
 type EndedSessions interface {
-	// Ended reports whether the session of a valid access token has ended. An error
-	// means that it cannot be known; the request is then refused.
+	// Ended reports whether the session of a valid access token has ended. If it
+	// returns an error, the request is refused.
 	Ended(token.Claims) (bool, error)
 }
 
-// LoweredSessions knows which passkeys have been deleted since they were verified in a session that
-// goes on. An [EndedSessions] may implement it; a stepkey.Service does. Then a token at level full is
-// refused, where that level is needed, once its passkey is gone.
+// LoweredSessions knows which live sessions have lost level full because their passkey was deleted.
+// An [EndedSessions] may implement it; stepkey.Service does. Routes that need level full then refuse
+// a token once its passkey is gone.
 type LoweredSessions interface {
-	// Lowered reports whether the passkey that was verified at that time (the claim passkey_time) in
-	// the session has been deleted. An error means that it cannot be known; the request is then
-	// refused.
+	// Lowered reports whether the passkey that was verified in the session at that time (the claim
+	// passkey_time) has been deleted. If it returns an error, the request is refused.
 	Lowered(sessionID string, verifiedAt int64) (bool, error)
 }
 
-// Guard makes middleware. It is safe for concurrent use.
+// Guard makes middleware that protects routes. It is safe for concurrent use.
 type Guard struct {
 	verifier *token.Verifier
 	options  Options
 }
 
-// New returns a Guard that checks tokens with verifier. It panics without a verifier, and
-// without Options.Ended unless the options say that this is intended: a guard that was
-// set up by half would let through what it must refuse.
+// New returns a Guard that checks tokens with verifier. It panics if verifier is nil, or
+// if Options.Ended is nil and DangerIgnoreEndedSessions is not set: a misconfigured guard
+// would accept tokens that it must refuse.
 func New(verifier *token.Verifier, options Options) *Guard {
 	if verifier == nil {
 		panic("guard: New needs a verifier")
@@ -91,16 +90,16 @@ func New(verifier *token.Verifier, options Options) *Guard {
 	return &Guard{verifier: verifier, options: options}
 }
 
-// RequireLogin lets through whoever signed in. A token at level recovery does
-// not suffice.
+// RequireLogin requires a signed-in user. A token at level recovery does not
+// suffice.
 func (g *Guard) RequireLogin(next http.Handler) http.Handler {
 	return g.require(token.LevelPassword, 0, next)
 }
 
-// RequireEnrolment lets through whoever may begin to add a passkey: whoever signed in
-// and, unlike [Guard.RequireLogin], a token at level recovery. That one is for somebody
-// who has lost all passkeys, and good for this alone. What is guarded has to look at the
-// level itself.
+// RequireEnrolment requires a token that may begin to add a passkey: one of a signed-in
+// user or, unlike [Guard.RequireLogin], one at level recovery. Level recovery is for
+// users who have lost all their passkeys and allows nothing else. The guarded handler
+// must check the level itself.
 func (g *Guard) RequireEnrolment(next http.Handler) http.Handler {
 	return g.protect(next, func(_ *http.Request, claims token.Claims) *Refusal {
 		if claims.Level.Satisfies(token.LevelRecovery) {
@@ -110,13 +109,13 @@ func (g *Guard) RequireEnrolment(next http.Handler) http.Handler {
 	})
 }
 
-// RequireFull lets through whoever verified a passkey in this session.
+// RequireFull requires that a passkey was verified in this session.
 func (g *Guard) RequireFull(next http.Handler) http.Handler {
 	return g.require(token.LevelFull, 0, next)
 }
 
-// MaxAge lets through whoever verified a passkey in this session not longer
-// than age ago. Ages count in whole seconds; age must be positive.
+// MaxAge requires that a passkey was verified in this session at most age ago.
+// Ages count in whole seconds; MaxAge panics if age is not positive.
 func (g *Guard) MaxAge(age time.Duration) func(http.Handler) http.Handler {
 	if age <= 0 {
 		panic("guard: MaxAge needs a positive age")
@@ -124,11 +123,11 @@ func (g *Guard) MaxAge(age time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return g.require(token.LevelFull, age, next) }
 }
 
-// RequireHardware lets through whoever verified, in this session, a passkey that
-// is known to be bound to a piece of hardware: level full, and hwk among the
-// methods (RFC 8176). Stepkey writes hwk only for keys that cannot be synced and
-// whose maker is among the attestation roots that the service was given. Without
-// such roots there are none, and this guard lets nobody through.
+// RequireHardware requires that a passkey that is known to be bound to hardware
+// was verified in this session: level full, and hwk among the methods (RFC
+// 8176). Stepkey writes hwk only for keys that cannot be synced and whose maker
+// is among the service's attestation roots. Without such roots this guard
+// refuses every request.
 func (g *Guard) RequireHardware(next http.Handler) http.Handler {
 	return g.protect(next, func(_ *http.Request, claims token.Claims) *Refusal {
 		if refusal := g.checkLevel(claims, token.LevelFull, 0); refusal != nil {
@@ -147,7 +146,7 @@ func (g *Guard) require(level token.Level, maxAge time.Duration, next http.Handl
 	})
 }
 
-// checkNotLowered refuses a token at level full whose passkey is gone.
+// checkNotLowered refuses a token at level full whose passkey was deleted.
 func (g *Guard) checkNotLowered(claims token.Claims, maxAge time.Duration) *Refusal {
 	known, ok := g.options.Ended.(LoweredSessions)
 	if !ok {
@@ -163,8 +162,8 @@ func (g *Guard) checkNotLowered(claims token.Claims, maxAge time.Duration) *Refu
 	return nil
 }
 
-// protect lets a request through that bears a valid token of a live session and
-// against which check has nothing.
+// protect calls next if the request has a valid token of a live session and
+// check returns nil.
 func (g *Guard) protect(next http.Handler, check func(*http.Request, token.Claims) *Refusal) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		verified, refusal := g.authenticate(r)
@@ -222,8 +221,8 @@ func (g *Guard) suffices(claims token.Claims, level token.Level, maxAge time.Dur
 	return ok && age <= maxAge
 }
 
-// bearer returns the one bearer token of a request. Two Authorization headers
-// are refused: proxies and servers disagree on which of them counts.
+// bearer returns the bearer token of a request. Two Authorization headers are
+// refused, because proxies and servers disagree on which one counts.
 func bearer(r *http.Request) (string, bool) {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
@@ -238,15 +237,15 @@ func bearer(r *http.Request) (string, bool) {
 
 type verifiedKey struct{}
 
-// FromContext returns the claims that a guard put there, and false where no
-// guard stands before the handler.
+// FromContext returns the claims that a guard stored in ctx. It returns false
+// if no guard protects the handler.
 func FromContext(ctx context.Context) (token.Claims, bool) {
 	verified, ok := VerifiedFromContext(ctx)
 	return verified.Claims(), ok
 }
 
 // VerifiedFromContext is [FromContext] for code that acts on the caller's behalf, such as
-// stepkey.Service.Caller: nothing but a guard can have made the result.
+// stepkey.Service.Caller: only a guard can have made the result.
 func VerifiedFromContext(ctx context.Context) (token.Verified, bool) {
 	verified, ok := ctx.Value(verifiedKey{}).(token.Verified)
 	return verified, ok

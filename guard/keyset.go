@@ -11,21 +11,22 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// The bounds on how long a key set is held without asking again. Issuers say
-// max-age; what they say is bounded so that neither a slip floods them nor a
-// dropped key lives on for days.
+// The bounds on how long a key set is cached. The issuer's max-age is bounded
+// so that a mistake neither floods the issuer nor keeps a dropped key in use
+// for days.
 const (
 	minKeyAge     = 30 * time.Second
 	defaultKeyAge = 5 * time.Minute
 	maxKeyAge     = time.Hour
 )
 
-// keySet is what one fetch brought. It is never changed.
+// keySet is the result of one fetch. It is immutable.
 type keySet struct {
 	keys map[string]token.VerificationKey
 
-	// refreshAt is when a newer set is asked for, staleAt when this one needs to
-	// be confirmed, deadAt when it is no longer used, confirmed or not.
+	// refreshAt is when to fetch a newer set, staleAt when requests must wait for
+	// that fetch, and deadAt when this set is no longer used even if the fetch
+	// fails.
 	refreshAt, staleAt, deadAt time.Time
 }
 
@@ -43,8 +44,8 @@ func newKeySet(a answer, asked time.Time) (*keySet, error) {
 	}, nil
 }
 
-// parseKeys takes the usable keys of a JWKS. Keys of other kinds and for other
-// uses are left out (RFC 7517 §5). A set without any is one that accepts nothing.
+// parseKeys returns the usable keys of a JWKS. Keys of other kinds and for other
+// uses are left out (RFC 7517 §5). An empty set accepts nothing.
 func parseKeys(body []byte) (map[string]token.VerificationKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -65,7 +66,8 @@ func parseKeys(body []byte) (map[string]token.VerificationKey, error) {
 	return keys, nil
 }
 
-// keyAge is what Cache-Control allows (RFC 9111 §5.2.2), within our bounds.
+// keyAge returns how long Cache-Control allows caching (RFC 9111 §5.2.2),
+// within our bounds.
 func keyAge(header http.Header) time.Duration {
 	age := defaultKeyAge
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {

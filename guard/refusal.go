@@ -10,7 +10,7 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Causes of a refusal, beside the errors of package token.
+// Causes of a refusal, in addition to the errors of package token.
 var (
 	ErrNoToken        = errors.New("guard: no bearer token")
 	ErrSessionEnded   = errors.New("guard: the session has ended")
@@ -18,33 +18,35 @@ var (
 	ErrNotHardware    = errors.New("guard: the passkey is not known to be bound to hardware")
 )
 
-// Refusal is why a request does not reach its handler.
+// Refusal describes why a request does not reach its handler.
 type Refusal struct {
-	// Status is the answer's status: 401 where no valid token came,
-	// Options.StepUpStatus where its level, age or proof does not suffice, 400
-	// where the parameters of an action cannot be read from the request, and 503
-	// where something that has to be asked does not answer.
+	// Status is the status of the answer: 401 without a valid token,
+	// Options.StepUpStatus if its level, age or proof does not suffice, 400 if the
+	// parameters of an action cannot be read from the request, and 503 if a
+	// dependency does not answer.
 	Status int
 
-	// Level and MaxAge are what the route needs. Level is empty where the token
-	// is not the matter or no valid one came; MaxAge is zero where any age would
+	// Level and MaxAge are what the route needs. Level is empty if there was no
+	// valid token or the level is not the reason; MaxAge is zero if any age would
 	// do.
 	Level  token.Level
 	MaxAge time.Duration
 
-	// Action is the name of the action that the route needs a proof for, and
-	// empty where that is not what is missing.
+	// Action is the name of the action that the route needs consent to, and empty
+	// if the refusal has another reason.
 	Action string
 
-	// Cause is why the request was refused, for logs. It never goes to the client.
+	// Cause is why the request was refused, for logs. It is never sent to the
+	// client.
 	Cause error
 }
 
-// StepUp reports whether the holder is known and only has to verify a passkey.
+// StepUp reports whether the token is valid and its holder only has to verify a
+// passkey.
 func (r Refusal) StepUp() bool { return r.Level != token.LevelNone }
 
 // Challenge is the value for WWW-Authenticate (RFC 6750 §3, RFC 9470 §3). It is
-// empty where no other token would help.
+// empty if no other token would help.
 func (r Refusal) Challenge() string {
 	switch {
 	case r.Status == http.StatusServiceUnavailable, r.Status == http.StatusBadRequest:
@@ -61,14 +63,14 @@ func (r Refusal) Challenge() string {
 	}
 }
 
-// unavailable refuses a request that cannot be decided. It fails closed, but the
-// token is not to blame: a client must not sign its user out for it.
+// unavailable refuses a request that cannot be decided. It fails closed, but not
+// with 401: a client must not sign its user out for it.
 func unavailable(cause error) *Refusal {
 	return &Refusal{Status: http.StatusServiceUnavailable, Cause: cause}
 }
 
-// refused fills in why a token was refused, and makes the refusal one of
-// unavailability where the keys could not be had.
+// refused sets the cause of a refused token, or returns a 503 if the keys could
+// not be fetched.
 func refused(err error, refusal Refusal) *Refusal {
 	var e *token.Error
 	if errors.As(err, &e) && e.Reason == token.ReasonUnknownKey && e.Unwrap() != nil && !errors.Is(err, token.ErrUnknownKey) {
@@ -106,8 +108,8 @@ func problemOf(r Refusal) problem {
 	return p
 }
 
-// refuse writes a refusal in any case: where Options.Refuse writes nothing, net/http would
-// answer with 200, and clients would take the request for carried out.
+// refuse always writes a refusal. If Options.Refuse writes nothing, net/http would answer
+// 200, and clients would believe that the request was carried out.
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refusal Refusal) {
 	watched := &watchedWriter{ResponseWriter: w}
 	g.options.Refuse(watched, r, refusal)
@@ -116,7 +118,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refusal Refusal) 
 	}
 }
 
-// watchedWriter knows whether an answer was begun.
+// watchedWriter records whether an answer was begun.
 type watchedWriter struct {
 	http.ResponseWriter
 	wrote bool
@@ -153,6 +155,6 @@ func WriteRefusal(w http.ResponseWriter, _ *http.Request, refusal Refusal) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(refusal.Status)
-	// Nothing can be done for a client that has gone away.
+	// A failed write means that the client is gone.
 	_ = json.NewEncoder(w).Encode(problemOf(refusal))
 }

@@ -14,41 +14,41 @@ import (
 const (
 	maxKeySetBytes = 64 << 10
 
-	// unknownKeyInterval is how often, at most, a token with an unknown kid may
-	// cause a fetch: anybody can write such a token.
+	// unknownKeyInterval is the least time between fetches caused by an unknown
+	// kid: anyone can write such a token.
 	unknownKeyInterval = 10 * time.Second
 
-	// retryInterval is how long after a failed fetch the next one waits.
+	// retryInterval is the least time between a failed fetch and the next one.
 	retryInterval = 2 * time.Second
 
-	// thumbprintLength is that of every kid of a usable key: SHA-256 in base64url.
+	// thumbprintLength is the length of every usable kid: SHA-256 in base64url.
 	thumbprintLength = 43
 )
 
-// RemoteKeys is a [token.KeySource] over the public keys that an issuer
+// RemoteKeys is a [token.KeySource] for the public keys that an issuer
 // publishes (RFC 7517). It is safe for concurrent use and makes no request
 // before it is first used.
 //
-//   - The set is held for the answer's max-age, within 30 s and 1 h, and for
-//     5 min if there is none. A newer one is fetched in the background before
-//     that is over, so that a request waits only where no set is held or nobody
-//     asked for so long that it went stale.
+//   - The set is cached for the response's max-age, within 30 s and 1 h, and
+//     for 5 min if there is none. A newer one is fetched in the background
+//     before that, so that a request waits only if there is no set or it went
+//     stale because it was not used for long.
 //   - An unknown kid causes a fetch, at most one in 10 s. A key that is
-//     published before it signs is therefore known in time, and garbage costs
-//     the issuer nothing.
+//     published before it signs is therefore known in time, and garbage tokens
+//     do not flood the issuer.
 //   - While the issuer does not answer, the last set is used until 1 h after it
-//     was asked for. A key that was revoked is accepted until a newer set
-//     arrives, that is at most for the max-age and, during an outage, 1 h.
-//   - There is one fetch at a time, of at most 64 KiB and 5 s, over https unless
-//     the host is this machine, without redirects to other hosts.
+//     was fetched. A revoked key is accepted until a newer set arrives, at most
+//     for the max-age or, during an outage, 1 h.
+//   - One fetch runs at a time, of at most 64 KiB and 5 s, over https unless the
+//     host is this machine, without redirects to other hosts.
 type RemoteKeys struct {
 	source source
-	broken error // an address that cannot be used
+	broken error // why the address cannot be used, or nil
 
-	set atomic.Pointer[keySet] // the newest that was fetched, or nil
+	set atomic.Pointer[keySet] // the last one fetched, or nil
 
 	mu          sync.Mutex
-	under       chan struct{} // closed when the fetch under way ends; nil if none is
+	under       chan struct{} // closed when the running fetch ends; nil if none runs
 	failed      error         // of the last fetch; nil if it succeeded
 	failedAt    time.Time
 	lastUnknown time.Time // when an unknown kid last caused a fetch
@@ -56,7 +56,7 @@ type RemoteKeys struct {
 
 // NewRemoteKeys returns the keys published at url, such as
 // https://auth.example.com/.well-known/jwks.json. client may be nil. If the
-// address cannot be used every look-up fails with an [ErrURL].
+// address cannot be used, every look-up fails with an [ErrURL].
 func NewRemoteKeys(url string, client *http.Client) *RemoteKeys {
 	source, err := newSource(url, client, maxKeySetBytes)
 	return &RemoteKeys{source: source, broken: err}
@@ -64,7 +64,7 @@ func NewRemoteKeys(url string, client *http.Client) *RemoteKeys {
 
 // VerificationKey implements [token.KeySource]. It returns
 // [token.ErrUnknownKey] if the issuer does not publish such a key, and another
-// error if that could not be found out, or ctx is done before it is.
+// error if the keys could not be fetched or ctx is done first.
 func (k *RemoteKeys) VerificationKey(ctx context.Context, kid string) (token.VerificationKey, error) {
 	if k.broken != nil {
 		return token.VerificationKey{}, k.broken
@@ -92,7 +92,7 @@ func (k *RemoteKeys) current(ctx context.Context, now time.Time) (*keySet, error
 	if set = k.set.Load(); set != nil && now.Before(set.staleAt) {
 		return set, nil
 	}
-	// Past its time a set serves on only if the issuer was asked again in vain.
+	// A stale set is used only if the last fetch failed.
 	if set != nil && failed != nil && now.Before(set.deadAt) {
 		return set, nil
 	}
@@ -102,8 +102,8 @@ func (k *RemoteKeys) current(ctx context.Context, now time.Time) (*keySet, error
 	return k.await(ctx, wait)
 }
 
-// renew returns the fetch under way, begins one if there is none, and returns
-// nil if the last one failed a moment ago. It also returns how the last ended.
+// renew returns the running fetch or starts one; it returns nil if the last one
+// failed a moment ago. It also returns the last fetch's error.
 func (k *RemoteKeys) renew(now time.Time) (wait chan struct{}, failed error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -117,7 +117,7 @@ func (k *RemoteKeys) renew(now time.Time) (wait chan struct{}, failed error) {
 	return wait, k.failed
 }
 
-// await returns what there is once the fetch has ended.
+// await waits for the fetch to end and returns the current set.
 func (k *RemoteKeys) await(ctx context.Context, fetch <-chan struct{}) (*keySet, error) {
 	select {
 	case <-fetch:
@@ -134,7 +134,7 @@ func (k *RemoteKeys) await(ctx context.Context, fetch <-chan struct{}) (*keySet,
 
 var errNoKeys = errors.New("guard: the issuer's keys could not be fetched")
 
-// unknown looks again with a newer set, if one may be asked for.
+// unknown looks for kid in a newer set, if one may be fetched.
 func (k *RemoteKeys) unknown(ctx context.Context, kid string) (token.VerificationKey, error) {
 	now := time.Now()
 	k.mu.Lock()
@@ -160,8 +160,8 @@ func (k *RemoteKeys) unknown(ctx context.Context, kid string) (token.Verificatio
 	return token.VerificationKey{}, token.ErrUnknownKey
 }
 
-// start begins a fetch, which no caller's context ends: others wait for it too.
-// k.mu is held.
+// start begins a fetch. No caller's context cancels it, because others wait for
+// it too. The caller holds k.mu.
 func (k *RemoteKeys) start() chan struct{} {
 	done := make(chan struct{})
 	k.under = done

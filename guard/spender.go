@@ -9,41 +9,41 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// ActionSpender remembers which action tokens were used. Implementations are
-// safe for concurrent use.
+// ActionSpender remembers which action tokens were used. Implementations must
+// be safe for concurrent use.
 type ActionSpender interface {
-	// Spend reports whether id is spent for the first time; of several calls with
-	// one id, at once or one after the other, exactly one is told so. The id has
-	// to be remembered until the given time and may be forgotten then. An error
-	// means that it is not known; the request is then refused.
+	// Spend spends id and reports whether this was the first time. Of several
+	// calls with one id, concurrent or not, exactly one returns true. The id must
+	// be remembered until the given time. If Spend returns an error, the request
+	// is refused.
 	Spend(ctx context.Context, id string, until time.Time) (first bool, err error)
 }
 
-// spentUntil is when an action token is certainly refused for its age: a verifier
-// grants [token.Leeway], and as much again is for the time between verifying and
-// spending.
+// spentUntil returns when an action token is certain to be refused as expired. A
+// verifier allows [token.Leeway]; the second one covers the time between
+// verifying and spending.
 func spentUntil(proof token.ActionClaims) time.Time {
 	return time.Unix(proof.ExpiresAt, 0).Add(2 * token.Leeway)
 }
 
-// DefaultSpenderCapacity is how many actions a guard remembers unless it is
-// given a Spender. It suffices for 500 actions per second.
+// DefaultSpenderCapacity is how many actions a guard remembers without
+// Options.Spender. It suffices for 500 actions per second.
 const DefaultSpenderCapacity = 65536
 
-// ErrSpenderFull is returned by a [MemorySpender] that can remember no more.
+// ErrSpenderFull is returned by a [MemorySpender] at capacity.
 var ErrSpenderFull = errors.New("guard: too many actions at once")
 
-// MemorySpender is an [ActionSpender] that remembers in this process only: where
-// several processes, or several spenders in one, answer requests, a token could
-// be used once with each of them, and once more after a restart. Give those a
-// Spender over a database.
+// MemorySpender is an [ActionSpender] that keeps its record in this process
+// only. With several processes, or several spenders in one, a token could be
+// used once with each of them, and once more after a restart. Use a Spender
+// backed by a database there.
 type MemorySpender struct {
 	capacity int
 	clock    func() time.Time
 
 	mu    sync.Mutex
 	spent map[string]struct{}
-	queue []spending // the longest remembered first
+	queue []spending // oldest first
 }
 
 type spending struct {
@@ -52,8 +52,7 @@ type spending struct {
 }
 
 // NewMemorySpender returns a MemorySpender that remembers at most capacity ids.
-// If there are more to remember it returns [ErrSpenderFull] rather than forget
-// one.
+// When it is full, Spend returns [ErrSpenderFull] rather than forget an id.
 func NewMemorySpender(capacity int) *MemorySpender { return newMemorySpender(capacity, time.Now) }
 
 func newMemorySpender(capacity int, clock func() time.Time) *MemorySpender {
@@ -76,8 +75,9 @@ func (s *MemorySpender) Spend(_ context.Context, id string, until time.Time) (bo
 	return true, nil
 }
 
-// forget drops what has passed, from the head on. Tokens live about equally
-// long, so what waits behind one that lives longer waits a minute at most.
+// forget drops expired ids from the head of the queue. Tokens live about
+// equally long, so an expired id stays behind one that lives longer for a
+// minute at most.
 func (s *MemorySpender) forget(now time.Time) {
 	for len(s.queue) > 0 && !now.Before(s.queue[0].until) {
 		delete(s.spent, s.queue[0].id)
