@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of an [Action], in bytes but for the number of parameters.
+// The bounds of an [Action]. All but the number of parameters are in bytes.
 const (
 	MaxActionName           = 64
 	MaxActionParameters     = 16
@@ -27,9 +27,9 @@ const actionDomain = "stepkey-action-v1"
 var ErrAction = errors.New("token: unusable action")
 
 // Action is one thing that a user consents to with a passkey, such as
-// "payout.create" with the parameters "amount" and "iban". Parameters are texts:
-// whoever asks for consent and whoever checks it have to write a number the
-// same way.
+// "payout.create" with the parameters "amount" and "iban". Parameters are
+// strings: the side that asks for consent and the side that checks it must write
+// a number the same way.
 type Action struct {
 	Name       string            `json:"name"`
 	Parameters map[string]string `json:"parameters"`
@@ -64,8 +64,8 @@ func isActionName(name string) bool {
 	return name != "" && len(name) <= MaxActionName && strings.IndexFunc(name, other) < 0
 }
 
-// Digest names the action in 43 letters, so that a proof for it fits a token
-// and a challenge, and holds for no other action.
+// Digest identifies the action in 43 characters, so that it fits a token and a
+// challenge. Different actions have different digests.
 //
 // It is the SHA-256, in base64url without padding (RFC 4648 §5), of these
 // strings one after the other, each preceded by its length in bytes as four
@@ -76,9 +76,9 @@ func isActionName(name string) bool {
 //  3. for each parameter its name, then its value; parameters in the order of
 //     their names' bytes, compared as unsigned numbers
 //
-// All in UTF-8 as they stand: nothing is trimmed, folded or normalized. The
-// lengths make every text readable in one way only. testdata/vectors.json has
-// examples. Digest does not [Action.Check].
+// All strings are UTF-8, used as they are: nothing is trimmed, folded or
+// normalized. The lengths make the encoding unambiguous. testdata/vectors.json
+// has examples. Digest does not call [Action.Check].
 func (a Action) Digest() string {
 	h := sha256.New()
 	writePrefixed(h, actionDomain)
@@ -94,5 +94,5 @@ func writePrefixed(h hash.Hash, text string) {
 	var length [4]byte
 	binary.BigEndian.PutUint32(length[:], uint32(len(text)))
 	h.Write(length[:])
-	_, _ = io.WriteString(h, text) // a hash takes everything
+	_, _ = io.WriteString(h, text) // a hash never returns an error
 }

@@ -5,19 +5,20 @@ import (
 	"time"
 )
 
-// ActionType is the header's typ for action tokens.
+// ActionType is the typ header of action tokens.
 const ActionType = "action+jwt"
 
 // ActionLifetime is how long an action token is valid at most: long enough to
 // send the request that the user has just consented to.
 const ActionLifetime = 60 * time.Second
 
-// maxActionID bounds the jti, which whoever spends it has to remember.
+// maxActionID bounds the jti, which spenders have to remember.
 const maxActionID = 64
 
-// ActionClaims is what an action token says: that this user, in this session,
-// consented with a passkey to this one action. It is no access token and raises
-// no level; it goes beside an access token and is spent once, by ID.
+// ActionClaims are the claims of an action token: this user, in this session,
+// consented with a passkey to this one action. An action token is not an access
+// token and raises no level; it is sent beside an access token and spent once,
+// by ID.
 type ActionClaims struct {
 	Issuer    string   `json:"iss"`
 	Audience  Audience `json:"aud"`
@@ -31,11 +32,11 @@ type ActionClaims struct {
 	ExpiresAt int64 `json:"exp"`
 	NotBefore int64 `json:"nbf,omitzero"` // as in Claims
 
-	// Act is the action. It is not the actor of RFC 8693: the token's type says
-	// which of the two is meant.
+	// Act is the action. It is not the actor of RFC 8693; the token's type tells
+	// the two apart.
 	Act ActClaim `json:"act"`
 
-	// PasskeyTime is the moment of the proof.
+	// PasskeyTime is when the passkey was verified.
 	PasskeyTime int64 `json:"passkey_time"`
 }
 
@@ -45,16 +46,16 @@ type ActClaim struct {
 	Digest string `json:"digest"`
 }
 
-// SignAction returns the action token that says c. It refuses claims that
+// SignAction returns an action token with the claims c. It refuses claims that
 // [Verifier.VerifyAction] would refuse.
 func (s *Signer) SignAction(c ActionClaims) (string, error) {
 	return s.sign(ActionType, c, c.incomplete(), MaxBytes)
 }
 
-// VerifyAction returns what an action token says if every check holds, and an
-// [*Error] otherwise. That the token is not spent, and fits the access token
-// beside it and the request, is for the caller to check; package guard does.
-// Nothing is remembered: an action token comes once.
+// VerifyAction returns the claims of an action token if every check passes, and
+// an [*Error] otherwise. The caller must check that the token was not spent
+// before and that it fits the access token and the request, as package guard
+// does. Results are not cached, because an action token is sent once.
 func (v *Verifier) VerifyAction(ctx context.Context, raw string) (ActionClaims, error) {
 	payload, _, err := v.open(ctx, raw, ActionType, MaxBytes)
 	if err != nil {
@@ -109,7 +110,8 @@ func (a *ActClaim) readMember(name, value []byte) error {
 	}
 }
 
-// incomplete names what a token needs and c lacks, or returns the empty text.
+// incomplete names the first claim that is missing or wrong, or returns the
+// empty string.
 func (c ActionClaims) incomplete() string {
 	digest, err := decode(c.Act.Digest)
 	switch {
@@ -118,7 +120,7 @@ func (c ActionClaims) incomplete() string {
 	case c.SessionID == "":
 		return "no sid"
 	case c.ID == "", len(c.ID) > maxActionID:
-		return "no jti, or too long a one"
+		return "jti missing or too long"
 	case c.Issuer == "":
 		return "no iss"
 	case len(c.Audience) == 0:
@@ -128,11 +130,11 @@ func (c ActionClaims) incomplete() string {
 	case c.ExpiresAt <= c.IssuedAt:
 		return "exp is not after iat"
 	case c.ExpiresAt-c.IssuedAt > int64(ActionLifetime.Seconds()):
-		return "lives too long"
+		return "lifetime too long"
 	case !isActionName(c.Act.Name):
-		return "no name of an action"
+		return "no action name"
 	case err != nil, len(digest) != 32:
-		return "no digest of an action"
+		return "no action digest"
 	case c.PasskeyTime <= 0:
 		return "no passkey_time"
 	default:

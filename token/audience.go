@@ -6,7 +6,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Audience is the claim aud: for whom a token is made.
+// Audience is the claim aud: the services that a token is for.
 type Audience []string
 
 // MarshalJSON encodes a single audience as a string and several as an array. RFC

@@ -9,36 +9,36 @@ import (
 	"time"
 )
 
-// DefaultCacheSize is how many verified tokens a [Verifier] remembers unless it
-// is told otherwise. An entry takes less than a kilobyte for a token of
-// Stepkey's and never more than 8 KiB.
+// DefaultCacheSize is how many verified tokens a [Verifier] caches by default.
+// An entry takes less than a kilobyte for Stepkey's tokens and never more than
+// 8 KiB.
 const DefaultCacheSize = 4096
 
-// CacheTime is how long a verified token is remembered. An ES256 signature
-// costs some eighty times what the look-up does, and a client comes back within
-// seconds or not soon.
+// CacheTime is how long a verified token is cached. Verifying an ES256
+// signature costs about eighty times as much as the look-up, and a client comes
+// back within seconds or not soon.
 const CacheTime = 30 * time.Second
 
 // cache remembers verified tokens by the SHA-256 of all their bytes. Only
-// tokens whose signature held get in, so nobody can fill it who cannot mint.
+// tokens with a valid signature get in, so only an issuer can fill it.
 //
-// It is a table of sets with a few places each, as in a processor: memory is
-// fixed, no lock is taken, nothing has to be swept. Two writers of one place
-// overwrite each other, which costs one verification.
+// It is set-associative, like a processor's cache: memory is fixed, no lock is
+// taken, and nothing has to be swept. Two writers of one slot overwrite each
+// other, which costs one verification.
 type cache struct {
 	sets []cacheSet
 }
 
 type cacheSet [8]atomic.Pointer[cached]
 
-// cached is never changed once it is in a cache.
+// cached is immutable once it is in a cache.
 type cached struct {
 	digest [sha256.Size]byte
 	by     signedBy
 	claims Claims
 
-	// from and until bound the entry's life in nanoseconds since the epoch. A
-	// clock set back ends it as well.
+	// from and until bound the entry's life in nanoseconds since the epoch.
+	// Setting the clock back ends it as well.
 	from, until int64
 }
 
@@ -67,8 +67,8 @@ func (c *cache) get(digest [sha256.Size]byte, now int64) *cached {
 	return nil
 }
 
-// put takes the place of the same token, else one that is free, else that of
-// the oldest.
+// put replaces the entry of the same token, or fills a free slot, or replaces
+// the oldest entry.
 func (c *cache) put(fresh *cached) {
 	set := c.set(fresh.digest)
 	place, oldest := 0, int64(0)
@@ -96,8 +96,8 @@ func (v *Verifier) verifyCached(ctx context.Context, raw string) (Claims, error)
 		if err != nil {
 			return Claims{}, &Error{ReasonUnknownKey, err}
 		}
-		// Another key may have come under that name, or a previous secret may have
-		// been dropped: then the signature counts again.
+		// The name may now belong to another key, or a previous secret may have been
+		// dropped. Then the signature must be verified again.
 		if key.equal(held.by.key) {
 			return v.recall(held)
 		}
@@ -110,7 +110,7 @@ func (v *Verifier) verifyCached(ctx context.Context, raw string) (Claims, error)
 	return claims, nil
 }
 
-// recall checks what the passing of time can change.
+// recall repeats the checks whose result changes with time.
 func (v *Verifier) recall(held *cached) (Claims, error) {
 	if err := check(v.registered, &held.claims, ""); err != nil {
 		return Claims{}, err
@@ -118,7 +118,7 @@ func (v *Verifier) recall(held *cached) (Claims, error) {
 	return held.claims.clone(), nil
 }
 
-// clone copies what a shallow copy would share.
+// clone returns a deep copy.
 func (c Claims) clone() Claims {
 	c.Audience, c.Methods = slices.Clone(c.Audience), slices.Clone(c.Methods)
 	return c

@@ -6,15 +6,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Lifetime is how long an access token is valid. Fifteen minutes is what the
-// original's clients expect; it bounds what a stolen token is worth to services
-// that verify offline.
+// Lifetime is how long an access token is valid. The original's clients expect
+// fifteen minutes; it bounds how long a stolen token works at services that
+// verify offline.
 const Lifetime = 15 * time.Minute
 
-// Claims is what an access token says. Times are whole seconds since the Unix
-// epoch (RFC 7519 NumericDate without fractions).
+// Claims are the claims of an access token. Times are whole seconds since the
+// Unix epoch (RFC 7519 NumericDate without fractions).
 type Claims struct {
-	// Issuer is who made the token, Audience for whom (RFC 7519 §4.1).
+	// Issuer made the token for Audience (RFC 7519 §4.1).
 	Issuer   string   `json:"iss"`
 	Audience Audience `json:"aud"`
 
@@ -22,20 +22,19 @@ type Claims struct {
 	// own data on Issuer and Subject, never on Username.
 	Subject string `json:"sub"`
 
-	// Username is the name as its owner typed it, for display.
+	// Username is the name as the user typed it, for display.
 	Username string `json:"username"`
 
-	// ID is unique per token, SessionID per sign-in. Revocation goes by
-	// SessionID and never by the bytes of a token, because an ECDSA signature
-	// can be re-encoded by anyone.
+	// ID is unique per token, SessionID per sign-in. Revocation uses SessionID and
+	// never the bytes of a token, because anyone can re-encode an ECDSA signature.
 	ID        string `json:"jti"`
 	SessionID string `json:"sid"`
 
 	IssuedAt  int64 `json:"iat"`
 	ExpiresAt int64 `json:"exp"`
 
-	// NotBefore is before when the token is refused (RFC 7519 §4.1.5). Stepkey's own
-	// tokens leave it out.
+	// NotBefore is the time before which the token is refused (RFC 7519 §4.1.5).
+	// Stepkey's own tokens leave it out.
 	NotBefore int64 `json:"nbf,omitzero"`
 
 	// Level is repeated in ACR (OpenID Connect Core §2) for clients that know
@@ -44,23 +43,24 @@ type Claims struct {
 	PasskeyVerified bool  `json:"passkeyVerified"`
 	ACR             Level `json:"acr"`
 
-	// Methods are the authentication methods by the names of RFC 8176.
+	// Methods are the authentication methods, as named in RFC 8176.
 	Methods []string `json:"amr"`
 
-	// AuthTime is the moment of the newest proof: the passkey's at level full,
-	// the password's otherwise. A refresh never moves it (RFC 9068 §2.2.1).
+	// AuthTime is when the user last authenticated: with the passkey at level
+	// full, with the password otherwise. A refresh never moves it (RFC 9068
+	// §2.2.1).
 	AuthTime int64 `json:"auth_time"`
 
-	// PasswordTime and PasskeyTime are the moments of each factor, zero where
-	// the factor was not used, so that any service can check its age offline.
+	// PasswordTime and PasskeyTime are when each factor was verified, zero if it
+	// was not, so that any service can check its age offline.
 	PasswordTime int64 `json:"password_time,omitzero"`
 	PasskeyTime  int64 `json:"passkey_time,omitzero"`
 }
 
 // PasskeyAge returns how long before now the passkey was verified, in whole
-// seconds, and false if the token rests on no passkey or on one that was verified
+// seconds and never negative. It returns false if no passkey was verified, or
 // more than [Leeway] after now: such a proof would stay fresh for longer than any
-// limit. An age is never negative.
+// limit.
 func (c Claims) PasskeyAge(now time.Time) (time.Duration, bool) {
 	if c.Level != LevelFull || c.PasskeyTime == 0 || c.PasskeyTime > now.Add(Leeway).Unix() {
 		return 0, false
@@ -68,8 +68,7 @@ func (c Claims) PasskeyAge(now time.Time) (time.Duration, bool) {
 	return max(0, time.Duration(now.Unix()-c.PasskeyTime)*time.Second), true
 }
 
-// readMember takes over one member of a payload. Members that are not ours are
-// left alone.
+// readMember reads one member of a payload. Unknown members are ignored.
 func (c *Claims) readMember(name, value []byte) error {
 	switch string(name) {
 	case "iss":

@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// EndedSessionsType is the header's typ for statements about ended sessions.
+// EndedSessionsType is the typ header of statements about ended sessions.
 const EndedSessionsType = "ended-sessions+jwt"
 
-// EndedFor is how long an ended session is listed: until its last token has expired
-// everywhere.
+// EndedFor is how long an ended session is listed: until every verifier considers
+// its last token expired.
 const EndedFor = Lifetime + 2*Leeway
 
 // EndedSessions is the signed statement at the top of a list of ended sessions. The
-// list itself follows it as an [EndedContent], which the statement names by its digest:
-// ids as bytes take a third of the room that they take inside a JWT, and can be read
-// without holding them several times.
+// list itself follows as an [EndedContent], whose digest is in the statement: binary
+// ids take a third of the space that they would take in a JWT, and can be read without
+// several copies in memory.
 //
-// A list covers the sessions that ended from From until now, in whole minutes. It is
-// signed as tokens are and for everybody, so that a service that verifies offline
-// learns of an end in seconds.
+// A list covers the sessions that ended since From, in whole minutes. It is signed
+// like a token, with no audience, so that any service that verifies offline learns
+// of an end within seconds.
 type EndedSessions struct {
 	Issuer string `json:"iss"`
 
-	// IssuedAt is when the issuer last read its database, however much later it signed:
-	// an issuer cut off from its database cannot pass old news off as new. ExpiresAt is at
-	// most [Lifetime] later.
+	// IssuedAt is when the issuer last read its database, even if it signed later: an
+	// issuer that is cut off from its database cannot present old data as new. ExpiresAt
+	// is at most [Lifetime] later.
 	IssuedAt  int64 `json:"iat"`
 	ExpiresAt int64 `json:"exp"`
 	NotBefore int64 `json:"nbf,omitzero"` // as in Claims
 
-	// From and To bound the list, in seconds since the epoch: it has the sessions that
-	// ended at or after From and before To. Both are whole minutes.
+	// From and To bound the list, in seconds since the epoch: it contains the sessions
+	// that ended at or after From and before To. Both are whole minutes.
 	From int64 `json:"from"`
 	To   int64 `json:"to"`
 
@@ -45,7 +45,7 @@ type EndedSessions struct {
 	Digest string `json:"sha256"`
 }
 
-// EndedDigest is the Digest for a content.
+// EndedDigest returns the Digest for a content.
 func EndedDigest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -57,8 +57,9 @@ func (s *Signer) SignEndedSessions(e EndedSessions) (string, error) {
 	return s.sign(EndedSessionsType, e, e.incomplete(), MaxBytes)
 }
 
-// VerifyEndedSessions returns the statement if every check holds, and an [*Error]
-// otherwise. Statements have no audience. The caller compares the content with Digest.
+// VerifyEndedSessions returns the statement if every check passes, and an [*Error]
+// otherwise. Statements have no audience. The caller must compare the content with
+// Digest.
 func (v *Verifier) VerifyEndedSessions(ctx context.Context, raw string) (EndedSessions, error) {
 	payload, _, err := v.open(ctx, raw, EndedSessionsType, MaxBytes)
 	if err != nil {
@@ -75,7 +76,7 @@ func (v *Verifier) VerifyEndedSessions(ctx context.Context, raw string) (EndedSe
 	return e, nil
 }
 
-// Now is the time by which v decides what has expired.
+// Now returns the current time of v's clock.
 func (v *Verifier) Now() time.Time { return v.clock() }
 
 func (e *EndedSessions) readMember(name, value []byte) error {
@@ -101,7 +102,8 @@ func (e *EndedSessions) readMember(name, value []byte) error {
 	}
 }
 
-// incomplete names what a statement needs and e lacks, or returns the empty text.
+// incomplete names the first claim that is missing or wrong, or returns the
+// empty string.
 func (e EndedSessions) incomplete() string {
 	switch {
 	case e.Issuer == "":
@@ -111,11 +113,11 @@ func (e EndedSessions) incomplete() string {
 	case e.ExpiresAt <= e.IssuedAt:
 		return "exp is not after iat"
 	case e.ExpiresAt-e.IssuedAt > int64(Lifetime.Seconds()):
-		return "lives too long"
+		return "lifetime too long"
 	case e.From <= 0 || e.From%60 != 0:
-		return "from is no minute"
+		return "from is not a whole minute"
 	case e.To <= e.From || e.To%60 != 0 || e.To-e.From > 60*maxEndedMinutes:
-		return "to is no minute after from, or too long after it"
+		return "to is not a whole minute after from, or too late"
 	case e.Settled <= 0 || e.Settled > e.IssuedAt:
 		return "settled is not before iat"
 	}

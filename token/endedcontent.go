@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// ID is an id of a session or a user, which are UUIDs, as 16 bytes.
+// ID is the id of a session or a user, a UUID, as 16 bytes.
 type ID [16]byte
 
 // ParseID reads an id from its text in a token, such as
@@ -42,27 +42,27 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// EndedContent lists sessions by the minute in which they ended. It is what the digest
-// of an [EndedSessions] is of.
+// EndedContent lists sessions by the minute in which they ended. The digest in an
+// [EndedSessions] is computed over it.
 type EndedContent []EndedMinute
 
 // EndedMinute lists what ended in one minute.
 type EndedMinute struct {
 	Minute   int64 // since the epoch
 	Sessions []ID
-	Users    []EndedUser // whose ends in this minute are not among Sessions
+	Users    []EndedUser // their sessions of this minute are not in Sessions
 }
 
 // EndedUser stands for many sessions of one user that ended in the same minute. Tokens
-// of the user that were issued before NotBefore are refused, unless they are of a
-// session in Except: those were live.
+// of the user issued before NotBefore are refused, except those of the sessions in
+// Except, which were still live.
 type EndedUser struct {
 	User      ID
 	NotBefore int64 // seconds since the epoch
 	Except    []ID
 }
 
-// Ended reports whether the entry refuses a token of the user with this session and iat.
+// Ended reports whether a token of the user with this session and iat is refused.
 func (u EndedUser) Ended(session ID, issuedAt int64) bool {
 	if issuedAt >= u.NotBefore {
 		return false
@@ -79,7 +79,7 @@ func (u EndedUser) Ended(session ID, issuedAt int64) bool {
 // two million sessions that ended within [EndedFor].
 const MaxEndedIDs = 2 << 20
 
-// maxEndedMinutes bounds the minutes of one content. Those in which tokens live are 17.
+// maxEndedMinutes bounds the minutes of one content. Tokens live for up to 17 of them.
 const maxEndedMinutes = 32
 
 // MaxEndedContentBytes bounds one content.
@@ -114,7 +114,7 @@ func appendIDs(b []byte, ids []ID) []byte {
 	return b
 }
 
-var errEndedContent = errors.New("token: content of a list of ended sessions is malformed")
+var errEndedContent = errors.New("token: malformed list of ended sessions")
 
 // ParseEndedContent reads what [EndedContent.Append] wrote, minutes in ascending order.
 // It allocates no more than a small multiple of len(b).
@@ -138,7 +138,8 @@ func ParseEndedContent(b []byte) (EndedContent, error) {
 	return c, nil
 }
 
-// endedReader takes values off the front of rest. After a failure all are zero.
+// endedReader reads values from the front of rest. After a failure, all values
+// are zero.
 type endedReader struct {
 	rest   []byte
 	failed bool
@@ -158,8 +159,8 @@ func (r *endedReader) uint64() uint64 { return binary.BigEndian.Uint64(r.take(8)
 
 func (r *endedReader) id() ID { return ID(r.take(16)) }
 
-// count reads how many values of at least size bytes follow. What cannot follow for want
-// of bytes fails before anything is allocated.
+// count reads the number of values, of at least size bytes each, that follow. A number
+// that exceeds the remaining bytes fails before anything is allocated.
 func (r *endedReader) count(size int) int {
 	n := int(binary.BigEndian.Uint32(r.take(4)))
 	if r.failed || n > len(r.rest)/size {

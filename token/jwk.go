@@ -9,8 +9,8 @@ import (
 	"fmt"
 )
 
-// JWK is the public part of a key as RFC 7517 writes it. There is no field for
-// a private or symmetric part, so that none can be published by mistake.
+// JWK is the public part of a key (RFC 7517). It has no field for a private or
+// symmetric part, so that none can be published by mistake.
 type JWK struct {
 	Type      string    `json:"kty"`
 	Curve     string    `json:"crv"`
@@ -57,9 +57,9 @@ func (j JWK) thumbprint() string {
 	return encode(sum[:])
 }
 
-// VerificationKey makes the key that the JWK describes. Anything but an ES256
-// key on P-256 or an EdDSA key on Ed25519, whose kid is its thumbprint, is
-// refused: a key set from elsewhere can hold what it likes.
+// VerificationKey returns the key that the JWK describes. It refuses anything
+// but an ES256 key on P-256 or an EdDSA key on Ed25519 whose kid is its
+// thumbprint, because a remote key set can contain anything.
 func (j JWK) VerificationKey() (VerificationKey, error) {
 	k, err := j.publicKey()
 	if err != nil {

@@ -23,15 +23,15 @@ const (
 	EdDSA Algorithm = "EdDSA"
 )
 
-// MinSecretBytes is how long a shared secret has to be (RFC 7518 §3.2: a key of
-// at least the hash's size).
+// MinSecretBytes is the least length of a shared secret (RFC 7518 §3.2: a key
+// of at least the hash's size).
 const MinSecretBytes = 32
 
 // ErrKey is the kind of every error about a key that cannot be used.
 var ErrKey = errors.New("token: unusable key")
 
-// VerificationKey checks signatures of one algorithm. The zero value checks
-// nothing: every token is refused.
+// VerificationKey checks signatures of one algorithm. The zero value refuses
+// every token.
 type VerificationKey struct {
 	id        string
 	algorithm Algorithm
@@ -43,10 +43,11 @@ type VerificationKey struct {
 // none.
 func (k VerificationKey) ID() string { return k.id }
 
-// Algorithm is the one algorithm this key is for.
+// Algorithm is the only algorithm that the key is used with.
 func (k VerificationKey) Algorithm() Algorithm { return k.algorithm }
 
-// verify checks a signature over signed. Of several shared secrets any will do.
+// verify checks a signature over signed. With several shared secrets, any of
+// them may match.
 func (k VerificationKey) verify(signed string, signature []byte) error {
 	secrets, shared := k.material.(sharedSecrets)
 	if !shared {
@@ -61,8 +62,8 @@ func (k VerificationKey) verify(signed string, signature []byte) error {
 	return err
 }
 
-// equal reports whether both accept the same signatures. The id of a public key
-// is its hash.
+// equal reports whether both keys accept the same signatures. The id of a
+// public key is its hash.
 func (k VerificationKey) equal(other VerificationKey) bool {
 	if k.id != other.id || k.algorithm != other.algorithm {
 		return false
@@ -72,17 +73,17 @@ func (k VerificationKey) equal(other VerificationKey) bool {
 	return slices.EqualFunc(mine, others, bytes.Equal)
 }
 
-// sharedSecrets is the material of HS256, the one that signs first.
+// sharedSecrets are HS256 secrets. The first one signs.
 type sharedSecrets [][]byte
 
-// SigningKey makes signatures, and knows the key that checks them.
+// SigningKey makes signatures. It includes the key that checks them.
 type SigningKey struct {
 	verification VerificationKey
 	private      any
 }
 
-// Verification returns the half that checks what this key signs. For a shared
-// secret that half is the secret itself: keep it.
+// Verification returns the key that checks what this key signs. For a shared
+// secret it contains the secret itself: do not publish it.
 func (k SigningKey) Verification() VerificationKey { return k.verification }
 
 // ID is the kid that names the key in a token's header.
@@ -100,14 +101,14 @@ func (k SigningKey) String() string {
 // GoString keeps key material out of %#v.
 func (k SigningKey) GoString() string { return k.String() }
 
-// NewSecretKey makes an HS256 key of a shared secret. It signs as the original
-// does: without kid. Every service that holds the secret can mint tokens;
+// NewSecretKey makes an HS256 key from a shared secret. Like the original, it
+// signs without a kid. Every service that has the secret can issue tokens;
 // prefer [NewECDSAKey].
 //
-// What previous secrets signed is accepted as well. To change a secret, give
-// the old one as previous for [Lifetime] and [Leeway], then drop it.
+// Signatures by previous secrets are accepted as well. To change a secret, pass
+// the old one as previous for [Lifetime] plus [Leeway], then drop it.
 //
-// Secrets shorter than [MinSecretBytes] are refused, unless weak is true, which
+// Secrets shorter than [MinSecretBytes] are refused unless weak is true, which
 // is for trying the original's sample settings on localhost.
 func NewSecretKey(secret []byte, weak bool, previous ...[]byte) (SigningKey, error) {
 	var accepted sharedSecrets
@@ -130,7 +131,7 @@ func NewECDSAKey(private *ecdsa.PrivateKey) (SigningKey, error) {
 	return SigningKey{verification: v, private: private}, nil
 }
 
-// NewECDSAVerificationKey makes the checking half of an ES256 key.
+// NewECDSAVerificationKey makes the verification key of an ES256 key.
 func NewECDSAVerificationKey(public *ecdsa.PublicKey) (VerificationKey, error) {
 	if public.Curve != elliptic.P256() {
 		return VerificationKey{}, fmt.Errorf("%w: ES256 is for the curve P-256", ErrKey)
@@ -155,7 +156,7 @@ func NewEd25519Key(private ed25519.PrivateKey) (SigningKey, error) {
 	return SigningKey{verification: v, private: private}, nil
 }
 
-// NewEd25519VerificationKey makes the checking half of an EdDSA key.
+// NewEd25519VerificationKey makes the verification key of an EdDSA key.
 func NewEd25519VerificationKey(public ed25519.PublicKey) (VerificationKey, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return VerificationKey{}, fmt.Errorf("%w: an Ed25519 public key has %d bytes", ErrKey, ed25519.PublicKeySize)

@@ -9,16 +9,16 @@ import (
 // ErrUnknownKey is returned by a [KeySource] that has no key of that name.
 var ErrUnknownKey = errors.New("token: unknown key")
 
-// KeySource finds the key that a token names. Implementations are safe for
+// KeySource finds the key that a token names. Implementations must be safe for
 // concurrent use.
 type KeySource interface {
 	// VerificationKey returns the key named kid, which is empty for the shared
-	// secret, or [ErrUnknownKey]. Any other error means that it could not find
-	// out; the caller then refuses the token as well.
+	// secret, or [ErrUnknownKey]. Any other error means that the look-up failed;
+	// the caller refuses the token then too.
 	VerificationKey(ctx context.Context, kid string) (VerificationKey, error)
 }
 
-// Keyring holds the key that signs and the keys that are still, or already,
+// Keyring holds the key that signs and the keys that are still or already
 // accepted. It is a [KeySource] and safe for concurrent use.
 type Keyring struct {
 	state atomic.Pointer[keyringState]
@@ -30,16 +30,16 @@ type keyringState struct {
 	public  JWKS
 }
 
-// NewKeyring returns a keyring that signs with current and also accepts what
-// the others signed.
+// NewKeyring returns a keyring that signs with current and accepts signatures
+// by current and others.
 func NewKeyring(current SigningKey, others ...VerificationKey) *Keyring {
 	r := &Keyring{}
 	r.Replace(current, others...)
 	return r
 }
 
-// Replace changes all keys at once. Verification that is under way ends with
-// the keys it began with.
+// Replace replaces all keys at once. A running verification finishes with the
+// keys it started with.
 func (r *Keyring) Replace(current SigningKey, others ...VerificationKey) {
 	s := &keyringState{current: current, byID: make(map[string]VerificationKey, 1+len(others))}
 	s.public.Keys = []JWK{}
@@ -55,7 +55,7 @@ func (r *Keyring) Replace(current SigningKey, others ...VerificationKey) {
 	r.state.Store(s)
 }
 
-// Current is the key that signs.
+// Current returns the key that signs.
 func (r *Keyring) Current() SigningKey { return r.state.Load().current }
 
 // VerificationKey implements [KeySource].

@@ -1,12 +1,13 @@
 package token
 
-// Level says how surely a token's holder is known.
+// Level says how strongly a token's holder was authenticated.
 //
-// Password lies below Full. Recovery stands beside both: it opens enrolment of
-// a new passkey and nothing else. Any other text is no level at all.
+// LevelPassword is below LevelFull. LevelRecovery is not comparable with
+// either: it only allows enrolling a new passkey. Any other string is not a
+// level.
 type Level string
 
-// The levels, as they travel in the claims authLevel and acr.
+// The levels, as written in the claims authLevel and acr.
 const (
 	LevelNone     Level = ""
 	LevelPassword Level = "password"
@@ -19,9 +20,9 @@ func (l Level) Known() bool {
 	return l == LevelPassword || l == LevelFull || l == LevelRecovery
 }
 
-// Satisfies reports whether a holder at level l may do what needs level min.
-// An unknown level satisfies nothing and is satisfied by nothing, so that a
-// misspelt level fails closed. Recovery satisfies only Recovery.
+// Satisfies reports whether level l suffices where min is required. An unknown
+// level satisfies nothing and is satisfied by nothing, so that a misspelt level
+// fails closed. LevelRecovery satisfies only LevelRecovery.
 func (l Level) Satisfies(min Level) bool {
 	switch min {
 	case LevelPassword:

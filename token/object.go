@@ -20,12 +20,12 @@ var (
 )
 
 // eachMember calls visit with the name and the JSON text of every member of the
-// object that raw is.
+// JSON object raw.
 //
-// It refuses what encoding/json settles quietly and other parsers settle in
-// another way: a member named twice, in whatever case, names with escapes or
-// letters outside ASCII (ſub would be taken for sub), and anything after the
-// object. Names are exact: what visit does not know is not ours.
+// It refuses input that encoding/json accepts silently and other parsers read
+// differently: a member named twice in any case, names with escapes or letters
+// outside ASCII (ſub would match sub), and anything after the object. visit
+// should compare names exactly and ignore unknown ones.
 func eachMember(raw []byte, visit func(name, value []byte) error) error {
 	if !json.Valid(raw) {
 		return errNotObject
@@ -33,8 +33,8 @@ func eachMember(raw []byte, visit func(name, value []byte) error) error {
 	return eachValidMember(raw, visit)
 }
 
-// eachValidMember needs raw to be valid JSON, and may therefore look for ends
-// without asking what lies between.
+// eachValidMember requires valid JSON, so it can look for the end of a value
+// without parsing it.
 func eachValidMember(raw []byte, visit func(name, value []byte) error) error {
 	rest := trimLeft(raw)
 	if rest[0] != '{' {
@@ -79,8 +79,8 @@ func checkName(name []byte, seen [][]byte) error {
 	return nil
 }
 
-// eachElement calls visit with the JSON text of every element of the array that
-// value is, which is valid JSON.
+// eachElement calls visit with the JSON text of every element of the array
+// value, which must be valid JSON.
 func eachElement(value []byte, visit func(element []byte) error) error {
 	if value[0] != '[' {
 		return errValue
@@ -98,7 +98,7 @@ func eachElement(value []byte, visit func(element []byte) error) error {
 	return nil
 }
 
-// valueEnd is the length of the JSON value that text begins with.
+// valueEnd returns the length of the JSON value at the start of text.
 func valueEnd(text []byte) int {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
@@ -115,7 +115,7 @@ func valueEnd(text []byte) int {
 			depth++
 		case c == '}' || c == ']':
 			if depth == 0 {
-				return i // the end of what a bare number or word stands in
+				return i // the end of the array or object that holds a bare number or word
 			}
 			if depth--; depth == 0 {
 				return i + 1
@@ -136,7 +136,7 @@ func trimLeft(text []byte) []byte {
 	return text
 }
 
-// The functions below read one value. A null is as if the member were not there.
+// The functions below read one value. A null is treated as a missing member.
 
 func isNull(value []byte) bool { return value[0] == 'n' }
 
@@ -192,8 +192,8 @@ func readTexts(to *[]string, value []byte) error {
 	return err
 }
 
-// skipFlat is for members that are not ours: claims are flat but for arrays, so
-// nothing deeper is accepted.
+// skipFlat skips the value of an unknown member. Claims are flat except for
+// arrays, so deeper nesting is refused.
 func skipFlat(value []byte) error {
 	if value[0] == '{' {
 		return errValue

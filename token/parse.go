@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// parts is a token taken apart, before anything of it is believed.
+// parts are the parts of a token. Nothing in them is verified yet.
 type parts struct {
 	header    []byte
 	payload   []byte
 	signature []byte
 
-	// signed is what the signature is over: header and payload as they came.
+	// signed is the text that the signature covers: header and payload as
+	// received.
 	signed string
 }
 
-// split checks the outer form: bounded, three parts, canonical base64url. The
-// dots are counted before anything is cut, so that a million of them cost one
-// pass.
+// split checks the outer form: bounded length, three parts, canonical
+// base64url. The dots are counted before splitting, so that a million of them
+// cost one pass.
 func split(raw string, limit int) (parts, error) {
 	if len(raw) > limit {
 		return parts{}, &Error{Reason: ReasonSize}
@@ -37,8 +38,8 @@ func split(raw string, limit int) (parts, error) {
 	return parts{header: header, payload: payload, signature: signature, signed: raw[:dot]}, nil
 }
 
-// decode refuses padding, line breaks and trailing bits: one byte string has
-// one spelling.
+// decode decodes base64url. It refuses padding, line breaks and trailing bits,
+// so that every byte string has one encoding.
 func decode(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, errors.New("line break in base64url")
@@ -52,10 +53,11 @@ type tokenHeader struct {
 	Type      string `json:"typ"`
 }
 
-// errHeaderMember tells a header that may not be from one that cannot be read.
+// errHeaderMember distinguishes a forbidden header member from a malformed
+// header.
 var errHeaderMember = errors.New("header member that is not a text named alg, kid or typ")
 
-// parseHeader reads the header of a token that has to be of type typ.
+// parseHeader reads the header of a token of type typ.
 func parseHeader(raw []byte, typ string) (tokenHeader, error) {
 	var h tokenHeader
 	err := eachMember(raw, func(name, value []byte) error {

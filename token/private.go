@@ -7,13 +7,13 @@ import (
 	"fmt"
 )
 
-// ParsePrivateKey makes an ES256 or EdDSA key of what
-// [SigningKey.MarshalPrivate] wrote: PKCS #8 in DER (RFC 5958). Any other kind of
-// key is an [ErrKey].
+// ParsePrivateKey parses an ES256 or EdDSA key written by
+// [SigningKey.MarshalPrivate]: PKCS #8 in DER (RFC 5958). Any other kind of key
+// is an [ErrKey].
 func ParsePrivateKey(der []byte) (SigningKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		// The library's text may quote from the key.
+		// The library's error may quote from the key.
 		return SigningKey{}, fmt.Errorf("%w: not a PKCS #8 private key", ErrKey)
 	}
 	switch private := parsed.(type) {
@@ -26,8 +26,9 @@ func ParsePrivateKey(der []byte) (SigningKey, error) {
 	}
 }
 
-// MarshalPrivate returns the private key as PKCS #8 in DER, in the clear: seal
-// it before it is stored. A shared secret has no such form and is an [ErrKey].
+// MarshalPrivate returns the private key as PKCS #8 in DER, unencrypted:
+// encrypt it before storing it. A shared secret has no such form and is an
+// [ErrKey].
 func (k SigningKey) MarshalPrivate() ([]byte, error) {
 	switch k.private.(type) {
 	case *ecdsa.PrivateKey, ed25519.PrivateKey:

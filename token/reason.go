@@ -9,34 +9,34 @@ import (
 // Reason says why a token was refused. It is for logs and tests.
 type Reason string
 
-// The reasons, in the order in which they are looked for. Only the outer form
-// and the header are read before the signature holds: a payload that is no
-// strict JSON is malformed as well, and is found after that.
+// The reasons, in the order in which they are checked. Only the outer form and
+// the header are read before the signature is verified. A payload that is not
+// strict JSON is malformed too, but this is found afterwards.
 const (
 	ReasonSize        Reason = "size"          // longer than MaxBytes
 	ReasonMalformed   Reason = "malformed"     // not three canonical parts of strict JSON
 	ReasonHeader      Reason = "header"        // a header member that is not alg, kid or typ
-	ReasonType        Reason = "type"          // not of the type that is asked for
+	ReasonType        Reason = "type"          // not of the expected type
 	ReasonUnknownKey  Reason = "unknown_key"   // no such kid
 	ReasonAlgorithm   Reason = "algorithm"     // not the key's algorithm
 	ReasonSignature   Reason = "signature"     // not signed by the key
 	ReasonExpired     Reason = "expired"       // exp has passed
-	ReasonNotYetValid Reason = "not_yet_valid" // iat or nbf lies ahead
+	ReasonNotYetValid Reason = "not_yet_valid" // iat or nbf is in the future
 	ReasonIssuer      Reason = "issuer"        // another iss
 	ReasonAudience    Reason = "audience"      // another aud
 	ReasonClaims      Reason = "claims"        // a claim is missing or contradicts another
 )
 
-// Error is the refusal of a token.
+// Error is why a token was refused.
 type Error struct {
 	Reason Reason
 	cause  error
 }
 
-// Error implements error. The text holds nothing of the token.
+// Error implements error. The text contains nothing of the token.
 func (e *Error) Error() string { return "token: refused: " + string(e.Reason) }
 
-// Unwrap returns what lies behind the refusal, or nil.
+// Unwrap returns the cause of the refusal, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 func reasonOf(err error) Reason {

@@ -6,27 +6,27 @@ import (
 	"fmt"
 )
 
-// Type is the header's typ for access tokens (RFC 9068 §2.1). Every other token
-// has another type and is refused where an access token is wanted.
+// Type is the typ header of access tokens (RFC 9068 §2.1). Other tokens have
+// other types and are refused where an access token is expected.
 const Type = "at+jwt"
 
-// Signer makes tokens with the keyring's current key. It is safe for concurrent
+// Signer signs tokens with the keyring's current key. It is safe for concurrent
 // use.
 type Signer struct {
 	keys *Keyring
 }
 
-// NewSigner returns a Signer over keys.
+// NewSigner returns a Signer that uses keys.
 func NewSigner(keys *Keyring) *Signer { return &Signer{keys: keys} }
 
-// Sign returns the access token that says c. The caller fills in every claim;
-// Sign refuses claims that its own verifier would refuse.
+// Sign returns an access token with the claims c. The caller fills in every
+// claim; Sign refuses claims that [Verifier.Verify] would refuse.
 func (s *Signer) Sign(c Claims) (string, error) {
 	return s.sign(Type, c, c.incomplete(), MaxBytes)
 }
 
-// sign makes the token of type typ unless claims are incomplete, or make it
-// longer than limit.
+// sign returns a token of type typ. It fails if incomplete is not empty or if
+// the token would be longer than limit.
 func (s *Signer) sign(typ string, claims any, incomplete string, limit int) (string, error) {
 	if incomplete != "" {
 		return "", fmt.Errorf("token: cannot sign: %s", incomplete)
@@ -47,12 +47,13 @@ func (s *Signer) sign(typ string, claims any, incomplete string, limit int) (str
 	}
 	raw := signed + "." + encode(signature)
 	if len(raw) > limit {
-		return "", fmt.Errorf("token: cannot sign: longer than %d bytes", limit)
+		return "", fmt.Errorf("token: cannot sign: the token is longer than %d bytes", limit)
 	}
 	return raw, nil
 }
 
-// incomplete names what a token needs and c lacks, or returns the empty text.
+// incomplete names the first claim that is missing or wrong, or returns the
+// empty string.
 func (c Claims) incomplete() string {
 	switch {
 	case c.Subject == "":
@@ -70,7 +71,7 @@ func (c Claims) incomplete() string {
 	case c.ExpiresAt <= c.IssuedAt:
 		return "exp is not after iat"
 	case c.ExpiresAt-c.IssuedAt > int64(Lifetime.Seconds()):
-		return "lives too long"
+		return "lifetime too long"
 	case !c.Level.Known():
 		return "unknown level"
 	case c.ACR != c.Level, c.PasskeyVerified != (c.Level == LevelFull):

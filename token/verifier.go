@@ -8,23 +8,24 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// MaxBytes bounds a token. Stepkey's own are below 1 KiB; the bound is checked
-// before anything is decoded (CVE-2025-30204).
+// MaxBytes is the maximum length of a token. Stepkey's own are below 1 KiB; the
+// bound is checked before anything is decoded (CVE-2025-30204).
 const MaxBytes = 4096
 
-// Leeway is how far the clocks of issuer and verifier may lie apart.
+// Leeway is how far the clocks of issuer and verifier may differ.
 const Leeway = 30 * time.Second
 
 const maxKeyID = 64
 
-// Expect is what a token has to say of where it comes from.
+// Expect configures which tokens a [Verifier] accepts.
 type Expect struct {
 	Issuer   string
 	Audience string
 	Clock    func() time.Time // nil means time.Now
 
-	// CacheSize is how many verified access tokens are remembered, for at most
-	// [CacheTime] each. Zero means [DefaultCacheSize], less than zero none.
+	// CacheSize is how many verified access tokens are cached, for at most
+	// [CacheTime] each. Zero means [DefaultCacheSize]; a negative value means
+	// none.
 	CacheSize int
 }
 
@@ -34,15 +35,15 @@ type Verifier struct {
 	clock func() time.Time
 	cache *cache
 
-	// registered checks iss, aud, exp and iat; unaddressed the same but aud, for
-	// tokens that are for everybody.
+	// registered checks iss, aud, exp and iat; unaddressed checks the same except
+	// aud, for tokens without an audience.
 	registered  *jwt.Validator
 	unaddressed *jwt.Validator
 }
 
-// NewVerifier returns a Verifier that takes keys from keys. Issuer and audience
-// have to be given: a verifier that asks for neither accepts tokens made for
-// somebody else.
+// NewVerifier returns a Verifier that gets its keys from keys. Issuer and
+// audience are required: a verifier that does not check them accepts tokens
+// made for other services.
 func NewVerifier(keys KeySource, expect Expect) (*Verifier, error) {
 	if keys == nil {
 		return nil, errors.New("token: a verifier needs a source of keys")
@@ -64,13 +65,13 @@ func NewVerifier(keys KeySource, expect Expect) (*Verifier, error) {
 	}, nil
 }
 
-// Verify returns what an access token says if every check holds, and an
-// [*Error] otherwise. Where the key source could not be asked, the reason is
-// [ReasonUnknownKey] and the source's error is wrapped.
+// Verify returns the claims of an access token if every check passes, and an
+// [*Error] otherwise. If the key source fails, the reason is [ReasonUnknownKey]
+// and the source's error is wrapped.
 //
-// A token that was verified before may be answered from memory. Its key is then
-// looked up again and its times are checked again; only the signature is not.
-// The Claims are the caller's own: no two calls share a slice.
+// A token that was verified before may be answered from the cache. Its key is
+// then looked up again and its times are checked again; only the signature is
+// not. No two calls return Claims that share a slice.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 	if len(raw) > MaxBytes {
 		return Claims{}, &Error{Reason: ReasonSize}
@@ -97,15 +98,15 @@ func (v *Verifier) verify(ctx context.Context, raw string) (Claims, signedBy, er
 	return claims, by, nil
 }
 
-// signedBy is the key that a signature was made with, and the name by which the
-// token called it.
+// signedBy is the key that made a signature, and the kid that named it in the
+// token.
 type signedBy struct {
 	keyID string
 	key   VerificationKey
 }
 
-// open returns the payload of a token of type typ whose signature holds. Until
-// then only the header is read.
+// open verifies the signature of a token of type typ and returns its payload.
+// Before that, only the header is read.
 func (v *Verifier) open(ctx context.Context, raw, typ string, limit int) ([]byte, signedBy, error) {
 	t, err := split(raw, limit)
 	if err != nil {
@@ -128,7 +129,7 @@ func (v *Verifier) open(ctx context.Context, raw, typ string, limit int) ([]byte
 	return t.payload, signedBy{header.KeyID, key}, nil
 }
 
-// check leaves the registered claims to golang-jwt. incomplete says what else
+// check lets golang-jwt check the registered claims. incomplete says what else
 // is wrong, if anything.
 func check(registered *jwt.Validator, claims jwt.Claims, incomplete string) error {
 	if err := registered.Validate(claims); err != nil {
