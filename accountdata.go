@@ -10,14 +10,14 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// MaxExportedEvents is how many events AccountData holds, the newest ones.
+// MaxExportedEvents is how many events AccountData includes, the newest ones.
 const MaxExportedEvents = storage.MaxKeptEvents
 
-// AccountData is what is known of a user, apart from secrets: the hash of the password,
-// which is not there, and the public keys of passkeys, which say nothing to people.
+// AccountData is everything stored about a user, without the hash of the password, and
+// without the public keys of passkeys, which mean nothing to people.
 type AccountData struct {
 	User     User
-	Email    EmailState // empty where no e-mail is sent
+	Email    EmailState // empty without a Mailer
 	Passkeys []Passkey
 	Sessions []Session
 	Events   []Event
@@ -81,8 +81,8 @@ func (s *Service) ExportAccountWithoutEvents(ctx context.Context, c Caller) (Acc
 	return s.accountData(ctx, c, nil)
 }
 
-// EventPages yields the events that AccountData holds of a user, a page at a time, so that a slow
-// reader of ten thousand does not hold them all. It ends with the first error.
+// EventPages yields the events that AccountData includes, one page at a time, so that a slow
+// reader of ten thousand events does not keep them all in memory. It ends with the first error.
 func (s *Service) EventPages(ctx context.Context, userID uuid.UUID) iter.Seq2[[]Event, error] {
 	return func(yield func([]Event, error) bool) {
 		var before *EventPlace
@@ -97,12 +97,13 @@ func (s *Service) EventPages(ctx context.Context, userID uuid.UUID) iter.Seq2[[]
 	}
 }
 
-// MaxEvents is how many events Events returns at most.
+// MaxEvents is the maximum number of events that Events returns.
 const MaxEvents = 100
 
-// Events returns the caller's security log, the latest event first, at most limit, which is 1
-// to MaxEvents (ErrInvalidRequest). With before it begins behind that place. next is the
-// place to go on from, or nil at the end; what is recorded meanwhile moves nothing behind it.
+// Events returns the caller's security log, the latest event first, at most limit events,
+// which is 1 to MaxEvents (ErrInvalidRequest). If before is not nil, it begins after that
+// place. next is the place to continue from, or nil at the end; events recorded in the
+// meantime do not shift later pages.
 //
 // Any session may read the newest ones, so that people without their passkey at hand see
 // whether somebody else was there. To read on, page by page, is to export the whole

@@ -13,17 +13,16 @@ import (
 // Admin holds what operators may do: list, disable, unlock and delete any user, make a link
 // that leads into an account, export password hashes, import users, and manage the signing keys.
 //
-// An Admin asks for no proof and checks no session. Holding one is the authority, the same as
-// that of somebody who can write to the database. So no request of a user may ever reach one:
-// it is for a command line, or for an application's own pages behind the application's own
-// check of operators. Package httpapi does not use it.
+// An Admin asks for no proof and checks no session. It has the same power as write access to
+// the database, so no request of a user may ever reach one. Use it in a command line, or in
+// an application's own pages behind the application's own check of operators. Package httpapi
+// does not use it.
 //
 // It is safe for concurrent use. Every change of an account is recorded in the user's security
 // log. Other instances learn of ended sessions within a second.
 type Admin struct{ service *Service }
 
-// Admin returns what operators may do with the users and keys of s; see [Admin] for who may
-// hold it.
+// Admin returns the operations for operators. See [Admin] for where to use it.
 func (s *Service) Admin() *Admin { return &Admin{service: s} }
 
 // DisableUser keeps a user from signing in and ends all of the user's sessions. It does nothing
@@ -75,7 +74,7 @@ func (a *Admin) UnlockUser(ctx context.Context, u User) error {
 	})
 }
 
-// AllowPassword accepts a password again that [Service.Freeze] stopped, for a user whom an
+// AllowPassword re-enables a password that [Service.Freeze] stopped, for a user whom an
 // operator has recognised and who can reset it neither by mail nor with a passkey. It reports
 // whether the password was stopped. Anybody else who knows the password can sign in with it
 // again.
@@ -100,11 +99,11 @@ func (a *Admin) DeleteUser(ctx context.Context, userID uuid.UUID) error {
 	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) { return s.deleteIn(ctx, tx, userID, now) })
 }
 
-// RemoveUserEmail removes a user's address, for a user whose mailbox is in the hands of
-// somebody else. Everything that was sent to it is void, including the links of notices. The
-// only mail that still goes there says that the address was removed, and has no link that does
-// anything. A link of MakeRecoveryLink stays good. A user without an address is no error; one
-// who does not exist or is deleted is ErrNotFound.
+// RemoveUserEmail removes a user's address, for a user whose mailbox somebody else controls.
+// It invalidates every link that was sent there, including those in notices. The only mail
+// still sent there says that the address was removed, and has no working link. A link of
+// MakeRecoveryLink stays valid. It does nothing for a user without an address, and returns
+// ErrNotFound for one who does not exist or is deleted.
 func (a *Admin) RemoveUserEmail(ctx context.Context, userID uuid.UUID) error {
 	s := a.service
 	now := s.now()

@@ -6,17 +6,16 @@ import (
 	"github.com/stepkey/stepkey/internal/importing"
 )
 
-// Importer adds users that come from elsewhere. It is for one import, and for one
+// Importer adds users from another system. Use one Importer per import, from one
 // goroutine.
 //
-// Of users whose names are the same in canonical form the first one is added, and no user
-// ever gets the password or passkeys of another. Import them by age: the user who had the name
-// first keeps it, so that nobody can displace another user by having signed up under another
-// spelling of that user's name.
+// Of users with the same canonical name, only the first is added, and no user ever gets the
+// password or passkeys of another. Import the oldest users first: the first owner then keeps
+// the name, and nobody can displace another user by having signed up under another spelling of
+// that user's name.
 //
-// Users who exist already stay as they are. So an import that was interrupted can be
-// run again, and it neither undoes a change of password nor brings back a removed passkey or
-// address.
+// Existing users are not changed. So an interrupted import can be run again, and it neither
+// undoes a password change nor brings back a removed passkey or address.
 type Importer struct {
 	service  *Service
 	importer *importing.Importer
@@ -31,9 +30,9 @@ func (a *Admin) NewImporter(dryRun bool) *Importer {
 	})}
 }
 
-// Import adds users in one transaction and returns the outcome of each, in the same order. The
-// error is ErrInvalidRequest for more than MaxImportBatch, and otherwise the store's: then
-// nobody of batch was added, and the Importer cannot be used any more.
+// Import adds users in one transaction and returns the outcome of each, in the same order. It
+// returns ErrInvalidRequest for more than MaxImportBatch users. After any other error, no user
+// of batch was added, and the Importer cannot be used any more.
 func (im *Importer) Import(ctx context.Context, batch []PortableUser) ([]ImportResult, error) {
 	if len(batch) > MaxImportBatch {
 		return nil, ErrInvalidRequest

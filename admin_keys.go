@@ -20,7 +20,7 @@ const (
 	KeyLifetime = 90 * 24 * time.Hour
 )
 
-// KeyState is the state of a signing key at a moment.
+// KeyState is the state of a signing key at one moment.
 type KeyState string
 
 // The states, in the order of a key's life. Revoked can follow any of the others.

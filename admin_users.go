@@ -26,9 +26,9 @@ type UserDetails struct {
 	Events            []Event           // latest first
 }
 
-// FindUser returns the user of that name in any spelling (see [CanonicalUsername]). It returns
-// ErrUsernameInvalid for a name that nobody can have, and ErrNotFound if there is no such user
-// or the account is deleted.
+// FindUser returns the user with that name, in any spelling (see [CanonicalUsername]). It
+// returns ErrUsernameInvalid for a name that no user can have, and ErrNotFound if there is no
+// such user or the account is deleted.
 func (a *Admin) FindUser(ctx context.Context, username string) (User, error) {
 	canonical, err := CanonicalUsername(username)
 	if err != nil {
@@ -45,8 +45,9 @@ func (a *Admin) FindUser(ctx context.Context, username string) (User, error) {
 	return u, nil
 }
 
-// Users returns up to limit users whose id is greater than after, by id; uuid.Nil begins.
-// Fewer than limit are the last ones. Deleted users are not listed.
+// Users returns up to limit users whose id is greater than after, in the order of their
+// ids; start with uuid.Nil. Fewer than limit users mean that there are no more. Deleted
+// users are not listed.
 func (a *Admin) Users(ctx context.Context, after uuid.UUID, limit int) ([]UserSummary, error) {
 	records, err := a.service.store.UserRecords(ctx, after, limit)
 	if err != nil {
@@ -100,9 +101,10 @@ func (a *Admin) InspectUser(ctx context.Context, username string, events int) (U
 	return details, err
 }
 
-// Export returns up to limit users whose id is greater than after, by id; uuid.Nil begins.
-// Fewer than limit are the last ones. Password hashes are included. A user who is added or
-// changed meanwhile is returned in the state before or after, or left out.
+// Export returns up to limit users whose id is greater than after, in the order of their
+// ids; start with uuid.Nil. Fewer than limit users mean that there are no more. Password
+// hashes are included. A user who is added or changed during the export is returned in the
+// state before or after the change, or left out.
 func (a *Admin) Export(ctx context.Context, after uuid.UUID, limit int) ([]PortableUser, error) {
 	records, err := a.service.store.UserRecords(ctx, after, limit)
 	if err != nil {

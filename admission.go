@@ -44,8 +44,8 @@ func (s *Service) AdmitIntrospection(from Client) (refund func(), err error) {
 	return s.throttle.AdmitGuess(throttle.Introspections, from, s.now())
 }
 
-// mayNotify reports whether a user is notified of an event that happens in any case. If not,
-// only the mail is missing: the event is recorded. If the count is unknown, the owner is
+// mayNotify reports whether the limit on notices still allows a mail about an event. Without
+// the mail, the event is still recorded. If the limit cannot be checked, the owner is
 // notified.
 func (s *Service) mayNotify(ctx context.Context, userID uuid.UUID, kind mail.Kind, now time.Time) bool {
 	if !s.outbox.SendsMail() {

@@ -20,36 +20,36 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Config is what a [Service] is made of. Store, Challenges, Secret and Origins
-// have to be given; everything else has a default.
+// Config configures a [Service]. Store, Challenges, Limiter, Secret and Origins
+// are required; every other field has a default.
 type Config struct {
 	Store      Store
 	Challenges Challenges
 
 	// Secret is the root of every internal key: 32 random bytes in base64. All
-	// instances on one store need the same. One without entropy, such as 32 zero bytes,
-	// is refused, and so is one that is a SharedSecret as well.
+	// instances on one store need the same Secret. A Secret without entropy, such as 32
+	// zero bytes, is refused, and so is one that is also a SharedSecret.
 	Secret string
 
-	// Origins are where the pages that use passkeys come from, exactly as a
-	// browser writes them: scheme, host, and the port unless it is the scheme's
-	// own. The first is the main one. Android apps may follow, as Android writes
-	// them: android:apk-key-hash: and the SHA-256 of the certificate that the app
-	// is signed with, in base64url without padding.
+	// Origins are the origins of the pages that use passkeys, exactly as a browser
+	// writes them: scheme, host, and the port unless it is the scheme's default.
+	// The first is the main one. Android apps may follow, as Android writes them:
+	// android:apk-key-hash: and the SHA-256 of the certificate that the app is
+	// signed with, in base64url without padding.
 	Origins []string
 
-	// RelatedOrigins are those of pages outside the domain RPID that use the same
-	// passkeys (WebAuthn Level 3 §5.11). Browsers ask https://RPID/.well-known/webauthn
-	// for them, without a port; where that is another server it has to hand on what
-	// package httpapi answers there. They read five different names and leave out
-	// what comes after; shop.example.com and example.de have one name, example.
+	// RelatedOrigins are the origins of pages outside the domain RPID that use the same
+	// passkeys (WebAuthn Level 3 §5.11). Browsers fetch the list from
+	// https://RPID/.well-known/webauthn, without a port; if that is another server, it
+	// must forward the request to package httpapi. Browsers read five different names,
+	// not counting the public suffix, and ignore the rest; shop.example.com and
+	// example.de share one name, example.
 	RelatedOrigins []string
 
-	// AppOrigins are origins that apps use and pages do not: Android apps as in
-	// Origins, and https origins on the domain RPID. An iOS app uses https://RPID,
-	// which has to be listed where RPID is a parent domain and no page is there.
-	// Passkeys work from these origins, and that is all: a request that names one as
-	// its Origin gets no refresh cookie.
+	// AppOrigins are origins that only apps use: Android apps as in Origins, and
+	// https origins on the domain RPID. An iOS app uses https://RPID, which must be
+	// listed if RPID is a parent domain without pages of its own. These origins may
+	// only use passkeys: a request with one as its Origin gets no refresh cookie.
 	AppOrigins []string
 
 	// RPID is the domain that passkeys belong to. The default is the host of the
@@ -57,7 +57,8 @@ type Config struct {
 	// origin. Changing it makes all passkeys unusable.
 	RPID string
 
-	// RPName is what people read when their device asks. The default is Stepkey.
+	// RPName is the name that devices show to people when they ask for a passkey.
+	// The default is Stepkey.
 	RPName string
 
 	// Issuer and Audience are the claims iss and aud. The default of Issuer is
@@ -65,106 +66,109 @@ type Config struct {
 	Issuer   string
 	Audience string
 
-	// SharedSecret makes tokens HS256, signed with it, as the original's are.
-	// PreviousSharedSecrets are accepted as well, for changing it.
+	// SharedSecret is the secret for signing tokens with HS256, as the original
+	// does. PreviousSharedSecrets are also accepted, so that the secret can be
+	// changed.
 	SharedSecret          string
 	PreviousSharedSecrets []string
 
-	// Algorithm is what tokens are signed with: HS256, the default where there is a
-	// SharedSecret; ES256, the default without; or EdDSA. The keys of the latter two
-	// are the service's own.
+	// Algorithm is the algorithm that signs tokens: HS256, the default with a
+	// SharedSecret; ES256, the default without; or EdDSA. For ES256 and EdDSA, the
+	// service makes its own keys.
 	Algorithm token.Algorithm
 
-	// SharedSecretUntil is until when tokens of SharedSecret are accepted where
-	// Algorithm is ES256 or EdDSA, for moving away from it. Then it has to be given.
+	// SharedSecretUntil is when tokens signed with SharedSecret stop being accepted.
+	// It is required if SharedSecret is set and Algorithm is ES256 or EdDSA, which
+	// is how to move away from a shared secret.
 	SharedSecretUntil time.Time
 
-	// AttestationRoots are the makers of security keys that are believed when they
-	// say that a key stays in its hardware. Passkeys they vouch for pass
+	// AttestationRoots are the root certificates of the makers of security keys that
+	// are trusted to say that a key stays in its hardware. Passkeys they attest pass
 	// guard.RequireHardware, unless they can be synced; all others work as before.
-	// With roots, browsers ask people whether the model of their key may be told. The
-	// default asks for no attestation.
+	// With roots, browsers ask people whether the site may see the model of their
+	// key. By default no attestation is requested.
 	AttestationRoots *x509.CertPool
 
-	// KeyLifetime is for how long a key signs before the next one does. The default
-	// is the constant of that name; less than two KeyLeads is refused.
+	// KeyLifetime is how long a key signs before the next one takes over. The
+	// default is the constant of that name; less than twice KeyLead is refused.
 	KeyLifetime time.Duration
 
-	// Limiter counts attempts, so that passwords cannot be guessed nor sign-ups
-	// flooded. It has to be given, unless DangerNoLimits is set.
+	// Limiter counts attempts, so that passwords cannot be guessed and sign-ups
+	// cannot be flooded. It is required unless DangerNoLimits is set.
 	Limiter Limiter
 
-	// DangerNoLimits allows any number of attempts at anything. It is for load tests,
-	// and refused unless every origin is localhost.
+	// DangerNoLimits turns off all rate limits. It is for load tests, and refused
+	// unless every origin is localhost.
 	DangerNoLimits bool
 
-	// MinPasswordLength is how many characters (code points) a new password has at
-	// least. The default is 8, which suffices where a passkey comes to it; NIST SP
-	// 800-63B-4 asks for 15 where the password may be all there is.
+	// MinPasswordLength is the minimum length of a new password, in characters
+	// (code points). The default is 8, which suffices together with a passkey;
+	// NIST SP 800-63B-4 requires 15 if the password may be the only factor.
 	MinPasswordLength int
 
-	// ReservedNames are the user names that nobody can sign up with. They are compared in
-	// canonical form and without signs, so that admin reserves Admin_ and a.d.m.i.n as well.
-	// nil stands for DefaultReservedNames; an empty list reserves none. Users who have such
-	// a name keep it, and an import may bring one: there an operator decides.
+	// ReservedNames are user names that cannot be used to sign up. They are compared in
+	// canonical form and without punctuation, so that admin also reserves Admin_ and
+	// a.d.m.i.n. Nil means DefaultReservedNames; an empty list reserves none. Users who have
+	// such a name keep it, and an import may add one, because an operator decides about
+	// imports.
 	ReservedNames []string
 
-	// RecoveryCoolOff is for how long a passkey that was added through recovery, or as the
-	// first one after a reset by e-mail, cannot be used, so that the owner, who is notified,
-	// has the time to stop it. For as long after a reset, an account without a passkey keeps
-	// its address. The default is the constant of that name.
+	// RecoveryCoolOff is how long a passkey cannot be used after it was added through
+	// recovery, or as the first one after a reset by e-mail. The owner is notified and has
+	// that time to stop it. For the same time after a reset, the address of an account
+	// without a passkey cannot be changed. The default is the constant of that name.
 	RecoveryCoolOff time.Duration
 
-	// Breaches knows passwords from data breaches, which are refused when they are to be
-	// set. nil, the default, asks nobody.
+	// Breaches knows passwords from data breaches, which are refused as new passwords.
+	// Nil, the default, skips the check.
 	Breaches Breaches
 
-	// NoPasskeyLogIn switches off signing in with a passkey alone. Then a passkey is what
-	// comes after the password.
+	// NoPasskeyLogIn turns off signing in with a passkey alone. Passkeys are then only
+	// used after the password.
 	NoPasskeyLogIn bool
 
-	// AttackFailures is how many logins may fail in a minute, everywhere together,
-	// until an attack is assumed and each address may fail less often. The default
-	// is the constant of that name.
+	// AttackFailures is how many logins of all clients together may fail in a
+	// minute. Beyond that, an attack is assumed and the limit per address is
+	// tightened. The default is the constant of that name.
 	AttackFailures int
 
-	// Mailer sends e-mail. nil means that there is none: nobody can add an address or
-	// reset a password, and nobody is told what happens in an account.
+	// Mailer sends e-mail. If it is nil, users cannot add an address or reset a
+	// password by mail, and are not notified of what happens in their account.
 	Mailer Mailer
 
 	// PublicURL is the URL below which browsers find the pages at the Path constants, such
 	// as PathResetPassword: an origin as a browser writes it, followed by the path below
 	// which package httpapi is mounted, if any, as in https://app.example.com/auth. Links
-	// in mails begin with it and never depend on a request: otherwise somebody could ask
-	// for a link by a request that names another host. It does not end in a slash. The
-	// default is the first origin.
+	// in mails begin with it and never depend on a request: otherwise an attacker could
+	// have a link to another host sent by naming that host in a request. It does not end
+	// in a slash. The default is the first origin.
 	PublicURL string
 
 	// HashSlots bounds how many passwords are hashed at once; each takes one
 	// CPU and 19 MiB. The default is one less than there are CPUs, at least one.
 	HashSlots int
 
-	// HashWait bounds how long a password waits for its turn to be hashed; the
-	// answer is then an OverloadedError. People try again after a few seconds, so
-	// a longer wait spends CPU on answers that nobody reads. The default is 1.5
+	// HashWait bounds how long a password waits to be hashed; after that, the call
+	// returns an OverloadedError. People try again after a few seconds, so a
+	// longer wait spends CPU on answers that nobody reads. The default is 1.5
 	// seconds; a negative value is refused.
 	HashWait time.Duration
 
-	// Clock is the time by which everything is decided, Random the source of
-	// every secret and id. The defaults are time.Now and crypto/rand. With
-	// several instances, pass the clock of the database they share.
+	// Clock is the only source of time, Random the source of every secret and id.
+	// The defaults are time.Now and crypto/rand. With several instances, use the
+	// clock of the database they share.
 	Clock  func() time.Time
 	Random io.Reader
 
-	// Log takes what an operator should know. The default discards it.
+	// Log receives messages for operators. The default discards them.
 	Log *slog.Logger
 }
 
 // AttackFailures is the default of Config.AttackFailures.
 const AttackFailures = 300
 
-// withDefaults returns c with every default filled in, or what is wrong with it
-// and what to do.
+// withDefaults returns c with every default filled in, or an error that says
+// what is wrong and how to fix it.
 func (c Config) withDefaults() (Config, error) {
 	if c.Store == nil || c.Challenges == nil {
 		return c, errors.New("stepkey: Config needs Store and Challenges")
@@ -204,7 +208,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.checkLimits(), c.checkPublicURL())
 }
 
-// originSet is a copy of the origins in c.
+// originSet returns a copy of the origins in c.
 func (c Config) originSet() origin.Set {
 	return origin.Set{
 		RPID: c.RPID, Origins: slices.Clone(c.Origins),
@@ -212,15 +216,14 @@ func (c Config) originSet() origin.Set {
 	}
 }
 
-// CheckPageOrigin returns an error that says what is wrong and what to do, unless
-// text is an origin that a page can have, exactly as a browser writes it: https, or http
-// on localhost. The error calls it setting. Pages that may read answers with
-// tokens in them have to be safe from a network that changes them on the way, so
-// other plain http is refused.
+// CheckPageOrigin returns nil if text is an origin that a page can have, exactly as a
+// browser writes it: https, or http on localhost. Otherwise it returns an error that
+// names setting and says what is wrong and how to fix it. Other plain http is refused
+// because a network could change pages that may read answers with tokens.
 func CheckPageOrigin(setting, text string) error { return origin.CheckPage(setting, text) }
 
 // checkPublicURL protects the links in mails, some of which set a password: anyone who
-// reads one on the way could use it.
+// intercepts one could use it.
 func (c Config) checkPublicURL() error {
 	if c.PublicURL == c.Origins[0] {
 		return nil // checked with the others
@@ -256,14 +259,14 @@ func (c Config) checkSharedSecrets() error {
 		switch short := len(text) < token.MinSecretBytes; {
 		case text == "":
 		case short && !c.originSet().OnlyLocalhost():
-			return fmt.Errorf("Config.SharedSecret has %d bytes, and who guesses it can sign in as anybody: "+
+			return fmt.Errorf("Config.SharedSecret has %d bytes, and anyone who guesses it can sign in as anybody: "+
 				"use at least %d random ones (openssl rand -base64 32), or leave it out for ES256 keys",
 				len(text), token.MinSecretBytes)
 		case short && secret.IsUniform([]byte(text)), !short && secret.CheckPredictable([]byte(text)) != nil:
 			return errors.New("Config.SharedSecret or Config.PreviousSharedSecrets can be guessed from its pattern, and anyone who guesses it can sign in as anybody: " +
 				"use a random one (openssl rand -base64 32), or leave it out for ES256 keys")
 		case secret.Same(text, c.Secret):
-			return errors.New("Config.Secret is used as Config.SharedSecret or Config.PreviousSharedSecrets as well: every service that verifies tokens " +
+			return errors.New("Config.Secret is also used as Config.SharedSecret or in Config.PreviousSharedSecrets: every service that verifies tokens " +
 				"would have the root of all keys. Make another one for Config.SharedSecret with openssl rand -base64 32")
 		}
 	}
@@ -283,7 +286,7 @@ func (c Config) checkKeys() error {
 				"15 minutes after the last instance has changed over, or remove Config.SharedSecret", c.Algorithm)
 		}
 	default:
-		return errors.New("Config.Algorithm is none of HS256, ES256 and EdDSA")
+		return errors.New("Config.Algorithm must be HS256, ES256 or EdDSA")
 	}
 	if c.KeyLifetime < 2*KeyLead {
 		return fmt.Errorf("Config.KeyLifetime is under %s, which verifiers cannot follow: make it longer", 2*KeyLead)
@@ -291,8 +294,8 @@ func (c Config) checkKeys() error {
 	return nil
 }
 
-// maxMinPasswordLength is what everybody must be able to use (NIST SP 800-63B-4
-// §3.1.1.2).
+// maxMinPasswordLength is a length that must always be allowed (NIST SP
+// 800-63B-4 §3.1.1.2).
 const maxMinPasswordLength = 64
 
 func (c Config) checkLimits() error {
@@ -307,7 +310,7 @@ func (c Config) checkLimits() error {
 	case c.Limiter == nil && !c.DangerNoLimits:
 		return errors.New("stepkey: Config needs a Limiter: pass the store, which is one")
 	case c.DangerNoLimits && !c.originSet().OnlyLocalhost():
-		return errors.New("Config.DangerNoLimits is set, which lets anybody guess passwords without end: " +
+		return errors.New("Config.DangerNoLimits is set, which lets anyone guess passwords without limit: " +
 			"leave it out, or use localhost as the only origin for a load test")
 	default:
 		return nil

@@ -13,8 +13,8 @@ const (
 	MaxDevices = tokens.MaxDevices
 )
 
-// presentedDevice returns the first genuine device among deviceTokens, or nil. Whether it is a
-// device of the user who logs in is checked later.
+// presentedDevice returns the device of the first genuine token among deviceTokens, or nil. A
+// later check decides whether it belongs to the user who logs in.
 func (s *Service) presentedDevice(deviceTokens []string) *throttle.Device {
 	for d := range s.devices.Genuine(deviceTokens) {
 		return throttled(d)

@@ -10,9 +10,9 @@
 //   - the JSON API over a Service is the package httpapi,
 //   - the middleware for protected routes is the package guard, which can be
 //     imported alone,
-//   - what is kept goes through the seams [Store] and [Challenges]; the package
-//     sqlstore keeps it in SQLite or PostgreSQL, and whoever writes another
-//     adapter checks it with the suites in the package storetest.
+//   - storage is behind the interfaces [Store], [Challenges] and [Limiter];
+//     package sqlstore implements them on SQLite and PostgreSQL, and package
+//     storetest has conformance suites for other implementations.
 //
 // # The path of a user
 //
@@ -24,23 +24,23 @@
 //	Refresh                                   new tokens, at the level that is left
 //	LogOut, Sessions, EndSession, Revoke      the end
 //
-// What operators do, such as disabling a user, is not among them: an [Admin] does that, and no
-// request of a user may reach one.
+// Operations for operators, such as disabling a user, are methods of [Admin], and no request
+// of a user may reach one.
 //
-// A process that serves requests also calls Run, which follows what other instances
-// ended and rotates the signing keys.
+// A process that serves requests must also call Run, which follows sessions ended
+// by other instances and rotates the signing keys.
 //
 // # What holds
 //
 // Only a verified assertion bound to this session raises a level. A challenge is
 // taken from its store, in a step of its own, before anything is verified, so
-// that a failed try burns it and a replay finds nothing. Whether a passkey may
-// be added is decided by one function, called when a ceremony begins and again,
-// under the lock on the user's row, when it ends.
+// that a failed attempt uses it up and a replay finds nothing. Whether a passkey
+// may be added is decided by one function, called when a ceremony begins and
+// again, under the lock on the user's row, when it ends.
 //
 // # Errors
 //
-// Methods return errors of the kinds in error.go, to be asked with [errors.Is]
-// and [errors.As]. Any other error is a fault of the service or of what it
-// stands on; its text is for logs and not for clients.
+// Methods return errors of the kinds in error.go, which callers test with
+// [errors.Is] and [errors.As]. Any other error is a fault of the service or of
+// something it depends on; its text is for logs and not for clients.
 package stepkey

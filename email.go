@@ -12,8 +12,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Email returns the user's address, and the one that waits to be confirmed. Where no
-// e-mail is sent it is ErrEmailOff, to who is signed in.
+// Email returns the user's address, and the one that is not confirmed yet. It
+// returns ErrEmailOff without a Mailer.
 func (s *Service) Email(ctx context.Context, c Caller) (EmailState, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -26,13 +26,13 @@ func (s *Service) Email(ctx context.Context, c Caller) (EmailState, error) {
 	return s.store.Email(ctx, a.User.ID, now)
 }
 
-// RequestEmail sends a link to address, by which it becomes the user's. Until then
-// nothing has changed. Who may do so is decided as for passkeys: an address is a way to
-// set a new password.
+// RequestEmail sends a link to address. Following the link makes it the user's address;
+// until then nothing changes. The rule is the same as for adding a passkey, because an
+// address is a way to set a new password.
 //
-// Whether anybody else has the address makes no difference: several accounts may have
-// one. The errors are ErrEmailInvalid, ErrReauthenticationRequired, StepUpRequiredError,
-// ResetTooRecentError and RateLimitedError.
+// Several accounts may have the same address. The errors are ErrEmailInvalid,
+// ErrReauthenticationRequired, StepUpRequiredError, ResetTooRecentError and
+// RateLimitedError.
 func (s *Service) RequestEmail(ctx context.Context, c Caller, address string, from Client) error {
 	if err := mail.CheckAddress(address); err != nil {
 		return ErrEmailInvalid
@@ -71,11 +71,12 @@ func addresseeAt(u User, address string) storage.Addressee {
 	}
 }
 
-// ConfirmEmail makes the address that the link was sent to the user's, who asked for it
-// while signed in. It needs no session: the mailbox is what is proved, and people read
-// their mail elsewhere. Old and new address are told, and what was sent to the old one is
-// void; see voidOldAddress. A link that is unknown, used, replaced, too old, for something
-// else or from before the account's first passkey is ErrLinkExpired.
+// ConfirmEmail follows the link of RequestEmail and makes the address that it was sent to
+// the user's. It needs no session: the link proves the mailbox, and people read their mail
+// on other devices. The old and the new address are notified, and links sent to the old
+// one become invalid; see voidOldAddress. It returns ErrLinkExpired for a link that is
+// unknown, used, replaced, too old, for another purpose or from before the account's first
+// passkey.
 func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Client) error {
 	if !s.outbox.SendsMail() {
 		return ErrEmailOff
@@ -86,7 +87,8 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 		return expiredIfMissing(err)
 	}
 	return s.store.InTx(ctx, func(tx storage.Tx) error {
-		// The lock first, so that a first passkey either voids the link or comes after.
+		// Lock first, so that a first passkey either invalidates the link or is added
+		// afterwards.
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
 			return expiredIfMissing(err)
 		}
@@ -109,9 +111,9 @@ func (s *Service) ConfirmEmail(ctx context.Context, linkToken string, from Clien
 	})
 }
 
-// dropPendingEmail voids an address that waits to be confirmed. It was asked for with the
-// password alone where there was no passkey, and must not become the owner's once there is
-// one: from then on a change of address takes the passkey.
+// dropPendingEmail drops an address that is not confirmed yet when the first passkey is
+// added. It was requested with the password alone, and from now on a change of address
+// requires the passkey.
 func (s *Service) dropPendingEmail(ctx context.Context, tx storage.Tx, userID uuid.UUID) error {
 	if err := tx.DropLinks(ctx, userID, storage.LinkVerifyEmail); err != nil {
 		return err
@@ -119,10 +121,10 @@ func (s *Service) dropPendingEmail(ctx context.Context, tx storage.Tx, userID uu
 	return tx.DropMail(ctx, userID, mail.ConfirmEmail)
 }
 
-// voidOldAddress voids what was sent to the address that the account had until now, and what
-// is about to be: links for a new password, and a recovery by mail with its link. The links
-// of notices stay good. They only take away, and the reader of the old mailbox may be the
-// owner, whose address somebody else has just changed.
+// voidOldAddress invalidates what was sent, or is about to be sent, to the account's
+// previous address: links for a new password, and a recovery by mail with its link. The
+// links in notices stay valid. They give no access, and the reader of the old mailbox may be
+// the owner, whose address somebody else has just changed.
 func (s *Service) voidOldAddress(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) error {
 	if _, err := s.stopRecovery(ctx, tx, userID, now); err != nil {
 		return err
@@ -136,9 +138,9 @@ func (s *Service) voidOldAddress(ctx context.Context, tx storage.Tx, userID uuid
 	return tx.DropMail(ctx, userID, mail.ResetPassword, mail.FinishRecovery)
 }
 
-// RemoveEmail leaves the user without an address, and tells the one there was. Links
-// that were sent to it are void. The rule is RequestEmail's, and after ten in an hour
-// there is a RateLimitedError.
+// RemoveEmail removes the user's address and notifies it. Links that were sent to it
+// become invalid. The rule is that of RequestEmail, and after ten removals in an hour
+// it returns a RateLimitedError.
 func (s *Service) RemoveEmail(ctx context.Context, c Caller) error {
 	if !s.outbox.SendsMail() {
 		return ErrEmailOff

@@ -10,33 +10,35 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// The kinds of refusals. Each changes nothing unless its text says otherwise.
+// The kinds of refusals. A refused call changes nothing unless the comment says
+// otherwise.
 var (
 	// ErrInvalidRequest is for input of the wrong shape.
 	ErrInvalidRequest = errors.New("stepkey: invalid request")
 
-	// ErrUnauthorized is for a session that is not, or no longer, valid: ended,
-	// expired, its user disabled, or the password changed since.
+	// ErrUnauthorized is for a session that is not valid: ended, expired, its user
+	// disabled, or the password changed since.
 	ErrUnauthorized = errors.New("stepkey: unauthorized")
 
-	// ErrInvalidCredentials is for an unknown user, a wrong password and a
-	// disabled user alike.
+	// ErrInvalidCredentials is for an unknown user, a wrong password or a disabled
+	// user, without saying which.
 	ErrInvalidCredentials = errors.New("stepkey: invalid credentials")
 
-	// ErrWrongPassword is for the current password of somebody who is signed in.
+	// ErrWrongPassword is for a wrong current password of a signed-in user.
 	ErrWrongPassword = errors.New("stepkey: wrong password")
 
-	// ErrVerificationFailed is for every passkey response that does not hold: bad
-	// signature, unknown passkey, somebody else's passkey. The challenge is used
-	// up. Why it failed is recorded as an event.
+	// ErrVerificationFailed is for every passkey response that fails verification:
+	// bad signature, unknown passkey, another user's passkey. The challenge is
+	// used up. The reason is recorded as an event.
 	ErrVerificationFailed = errors.New("stepkey: passkey verification failed")
 
-	// ErrPasskeyUnknown is the ErrVerificationFailed of a sign-in with a passkey alone that
-	// nobody has, or nobody any more.
+	// ErrPasskeyUnknown wraps ErrVerificationFailed. It is for a sign-in with a passkey
+	// alone whose passkey no user has (any more).
 	ErrPasskeyUnknown = fmt.Errorf("%w: nobody has it", ErrVerificationFailed)
 
-	// ErrReauthenticationRequired is for what takes a fresh proof, of a user without
-	// passkeys whose password proof is too old: sign in again.
+	// ErrReauthenticationRequired is for a call that needs a fresh proof when the
+	// user has no passkeys and verified the password too long ago. The user has to
+	// sign in again.
 	ErrReauthenticationRequired = errors.New("stepkey: the password proof is too old")
 
 	// ErrNoPasskeys is for a step-up by a user who has no passkey.
@@ -45,15 +47,14 @@ var (
 	// ErrTooManyPasskeys is for a user who has MaxPasskeys already.
 	ErrTooManyPasskeys = errors.New("stepkey: too many passkeys")
 
-	// ErrLastPasskey is for the deletion of a user's last passkey that was not asked for
-	// in so many words.
+	// ErrLastPasskey is for deleting a user's last passkey without explicit
+	// confirmation.
 	ErrLastPasskey = errors.New("stepkey: it is the last passkey")
 
-	// ErrPasskeyLogInOff is returned where signing in with a passkey alone is switched
-	// off.
+	// ErrPasskeyLogInOff is returned if Config.NoPasskeyLogIn is set.
 	ErrPasskeyLogInOff = errors.New("stepkey: signing in with a passkey alone is off")
 
-	// ErrUsernameInvalid is for a name outside the rule of CanonicalUsername.
+	// ErrUsernameInvalid is for a name that CanonicalUsername rejects.
 	ErrUsernameInvalid = errors.New("stepkey: invalid username")
 
 	// ErrEmailInvalid is for an address that is not one of the plain form
@@ -61,27 +62,28 @@ var (
 	ErrEmailInvalid = errors.New("stepkey: invalid e-mail address")
 
 	// ErrLinkExpired is for a link from a mail that is unknown, used, replaced by a newer
-	// one, too old, or for something else.
+	// one, too old, or for another purpose.
 	ErrLinkExpired = errors.New("stepkey: link expired")
 
-	// ErrWrongRecoveryCode is for a recovery code that the user does not have, or no
-	// longer.
+	// ErrWrongRecoveryCode is for a recovery code that the user does not have (any
+	// more).
 	ErrWrongRecoveryCode = errors.New("stepkey: wrong recovery code")
 
-	// ErrPasswordByMail is for a recovery by mailbox and password where the password was
-	// set by a link to the mailbox.
+	// ErrPasswordByMail is for a recovery by mailbox and password if the password was
+	// itself set by a link to the mailbox.
 	ErrPasswordByMail = errors.New("stepkey: the password was set by mail")
 
 	// ErrNoAddress is for a user without a confirmed e-mail address.
 	ErrNoAddress = errors.New("stepkey: no confirmed e-mail address")
 
-	// ErrEmailOff is returned where there is no Mailer for what needs one.
+	// ErrEmailOff is returned by calls that need a Mailer if there is none.
 	ErrEmailOff = errors.New("stepkey: no e-mail is sent")
 )
 
 // The errors that come from the store.
 var (
-	// ErrNotFound is returned for what does not exist, or is another user's.
+	// ErrNotFound is returned for something that does not exist or belongs to
+	// another user.
 	ErrNotFound = storage.ErrNotFound
 
 	// ErrUnavailable is returned when the store, the challenges or the limiter cannot be
@@ -121,7 +123,7 @@ var (
 
 // StepUpRequiredError asks for a passkey verification in this session.
 type StepUpRequiredError struct {
-	// MaxAge is how long ago it may have been; zero where any age would do.
+	// MaxAge is how long ago it may have been; zero if any age would do.
 	MaxAge time.Duration
 }
 
@@ -130,8 +132,8 @@ func (e *StepUpRequiredError) Error() string {
 	return fmt.Sprintf("stepkey: passkey verification required, at most %s ago", e.MaxAge)
 }
 
-// PasskeyWaitsError says from when the first of the user's passkeys works, all of which
-// were added through recovery.
+// PasskeyWaitsError is for a user whose passkeys were all added through recovery and do
+// not work yet. Until is when the first of them works.
 type PasskeyWaitsError struct{ Until time.Time }
 
 // Error implements error.
@@ -139,8 +141,8 @@ func (e *PasskeyWaitsError) Error() string {
 	return fmt.Sprintf("stepkey: the passkey works from %s", e.Until.Format(time.RFC3339))
 }
 
-// ResetTooRecentError says that the password was set by mail a short while ago, and from
-// when the call is possible.
+// ResetTooRecentError says that the password was reset by mail too recently, and when
+// the call becomes possible.
 type ResetTooRecentError struct{ Until time.Time }
 
 // Error implements error.
@@ -148,14 +150,14 @@ func (e *ResetTooRecentError) Error() string {
 	return fmt.Sprintf("stepkey: the password was reset by mail; possible from %s", e.Until.Format(time.RFC3339))
 }
 
-// RateLimitedError is returned to a client that has tried too often.
+// RateLimitedError is for a client that has made too many attempts.
 type RateLimitedError struct {
 	RetryAfter time.Duration // how long the client has to wait
 }
 
 // Error implements error.
 func (e *RateLimitedError) Error() string {
-	return fmt.Sprintf("stepkey: too many tries, wait %s", e.RetryAfter)
+	return fmt.Sprintf("stepkey: too many attempts, wait %s", e.RetryAfter)
 }
 
 // OverloadedError says that the service has more password hashes to compute than it can in
@@ -172,7 +174,7 @@ func unauthorizedIfMissing(err error) error {
 	return err
 }
 
-// expiredIfMissing turns ErrNotFound into ErrLinkExpired, for a link that is not there.
+// expiredIfMissing turns ErrNotFound into ErrLinkExpired, for a missing link.
 func expiredIfMissing(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return ErrLinkExpired

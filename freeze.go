@@ -11,18 +11,19 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Freeze follows the "this was not me" link of a notice. It ends all of the user's sessions,
-// voids what was begun to get into the account, links for a new password and for a new
-// address among it, and stops the password: it signs nobody in until another one is set, by
-// a reset or by the owner with a passkey, or until an operator lifts it ([Admin.AllowPassword]).
-// Somebody else may know it, and would be back at once. A passkey that works signs in as
-// before. The link outlives a change of the password, which may be what it answers to. It
-// takes away and gives nothing, so that it can stand in a mail for days. A link that is
-// unknown, used, too old or from before an operator's recovery is ErrLinkExpired.
+// Freeze follows the "this was not me" link of a notice. It ends all of the user's sessions and
+// cancels everything pending that could give access to the account, including links for a new
+// password or a new address. It also stops the password, because somebody else may know it: the
+// password cannot be used to sign in until another one is set, by a reset or by the owner with a
+// passkey, or until an operator re-enables it ([Admin.AllowPassword]). A passkey that works can
+// still be used to sign in. The link survives a change of the password, because the notice may
+// be about that change. It gives no access, so it may stay valid for days. It returns
+// ErrLinkExpired for a link that is unknown, used, too old or from before an operator's
+// recovery.
 //
-// The link that an operator made ([Admin.MakeRecoveryLink]) stays good. An operator has recognised
-// the person by other means than the mailbox, and somebody who reads the mailbox must not be
-// able to keep that person out.
+// A link made by an operator ([Admin.MakeRecoveryLink]) stays valid. The operator has verified the
+// person by other means than the mailbox, and somebody who reads the mailbox must not be able to
+// keep that person out.
 func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) error {
 	if !s.outbox.SendsMail() {
 		return ErrEmailOff
@@ -32,12 +33,13 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 	if err != nil {
 		return expiredIfMissing(err)
 	}
-	// The notice of this carries another link, so following one after the other must not
-	// go on for ever. Following it is never refused: only the notice is missing.
+	// The notice of this contains another such link, so the number of notices is
+	// limited. The call itself is never refused; beyond the limit only the notice is not
+	// sent.
 	tell := s.mayNotify(ctx, owner.ID, mail.AccountFrozen, now)
 	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
-		// The lock first: a login whose password was compared already either comes before,
-		// and its session is ended, or sees that the password is stopped.
+		// Lock first: a concurrent login that has already compared its password either
+		// commits before, and its session is ended, or sees that the password is stopped.
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
@@ -68,8 +70,8 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 	})
 }
 
-// dropWaitingPasskeys takes away what somebody gained through recovery, before it is
-// worth anything.
+// dropWaitingPasskeys deletes the passkeys that were added through recovery and do
+// not work yet.
 func (s *Service) dropWaitingPasskeys(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) error {
 	dropped, err := tx.DropWaitingPasskeys(ctx, userID, now)
 	if err != nil {

@@ -6,35 +6,36 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Grant is what signing in, refreshing and stepping up yield.
+// Grant is the result of signing in, refreshing and stepping up.
 type Grant struct {
-	// AccessToken is the signed token, Claims what it says.
+	// AccessToken is the signed token with Claims.
 	AccessToken string
 	Claims      token.Claims
 
 	// RefreshToken is empty unless the client asked for one at login. RefreshMode
-	// says where it goes, RefreshUntil when it is worth nothing at the latest.
+	// says how it is sent to the client, RefreshUntil when it expires at the
+	// latest.
 	RefreshToken string
 	RefreshMode  RefreshMode
 	RefreshUntil time.Time
 
-	// DeviceToken is for the client to keep and to send along when it signs in again
-	// as this user; see [LogInRequest.Devices]. It comes from signing in only.
+	// DeviceToken is stored by the client and sent when it signs in again as this
+	// user; see [LogInRequest.Devices]. Only signing in returns one.
 	DeviceToken string
 	DeviceUntil time.Time
 
-	// ActionToken is what a step-up for an action yields, ActionClaims what it says.
-	// Then there are no other tokens.
+	// ActionToken, with ActionClaims, is the result of a step-up for an action.
+	// There are no other tokens then.
 	ActionToken  string
 	ActionClaims token.ActionClaims
 
 	caller Caller
 }
 
-// Caller returns the caller that the access token stands for.
+// Caller returns the caller that the access token identifies.
 func (g Grant) Caller() Caller { return g.caller }
 
-// grant makes the tokens that say what a session of u has reached.
+// grant makes the tokens for the current state of a session of u.
 func (s *Service) grant(u User, session Session, hasPasskeys bool, now time.Time) (Grant, error) {
 	signed, claims, err := s.mint.AccessToken(u, session, tokenExpiry(session, hasPasskeys, now), now)
 	if err != nil {

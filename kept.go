@@ -2,7 +2,7 @@ package stepkey
 
 import "github.com/stepkey/stepkey/storage"
 
-// Package storage describes what is kept. These are the names that callers of a [Service] meet.
+// Package storage describes these types. They are repeated here for callers of a [Service].
 type (
 	User            = storage.User
 	ConfirmedEmail  = storage.ConfirmedEmail
@@ -28,7 +28,7 @@ type (
 	Limiter         = storage.Limiter
 )
 
-// Of those types, the values that callers use.
+// The values of those types that callers use.
 const (
 	RefreshNone   = storage.RefreshNone
 	RefreshCookie = storage.RefreshCookie

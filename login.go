@@ -13,31 +13,32 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// LogInRequest is a try to sign in. Refresh and Client are for the session that it starts.
+// LogInRequest is an attempt to sign in with a password. Refresh and Client apply to the
+// session that it starts.
 type LogInRequest struct {
 	Username, Password string
 	Refresh            RefreshMode
 	Client             Client
 
-	// Devices are the device tokens that the client has, of whichever users. At most
-	// MaxDevices are looked at.
+	// Devices are the client's device tokens, of any users. Only the first
+	// MaxDevices are read.
 	Devices []string
 
-	// Replaces is the refresh token in the cookie that the new session's is about to replace, or
-	// empty. With RefreshCookie, its session ends with the sign-in.
+	// Replaces is the refresh token in the cookie that the new session's token will replace, or
+	// empty. With RefreshCookie, the sign-in ends its session.
 	Replaces string
 }
 
-// LogIn starts a session for who knows the password, at level password. With
-// Refresh it comes with a refresh token.
+// LogIn verifies a password and starts a session at level password. With
+// Refresh, the Grant has a refresh token.
 //
-// Unknown user, wrong password, disabled user and a password that was stopped (Freeze) are
-// answered alike, with ErrInvalidCredentials, after the same work. A password longer than any may be
-// is ErrPasswordTooLong, whoever the user is. Who failed too often is refused with
-// a RateLimitedError, which is the same for names that nobody has.
+// An unknown user, a wrong password, a disabled user and a stopped password (Freeze) all return
+// ErrInvalidCredentials, after the same work. A password over the maximum length returns
+// ErrPasswordTooLong for any user. After too many failures LogIn returns a RateLimitedError, for
+// unknown names too.
 //
-// A hash of an old kind is remade on the way; whether that works does not
-// concern the login.
+// A hash of an old kind is replaced after a success; if that fails, the login
+// still succeeds.
 func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 	if !try.Refresh.Known() {
 		return Grant{}, ErrInvalidRequest
@@ -71,8 +72,8 @@ func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 		attempt.NotMade(ctx)
 		return Grant{}, err
 	}
-	// A stopped password is refused like a wrong one, after the same work: that the thief's
-	// guess was right is nothing to tell.
+	// A stopped password is refused like a wrong one, after the same work, so that a thief
+	// does not learn that it was right.
 	if !known || !result.Matches || !u.Active() || u.PasswordStopped {
 		attempt.Failed(ctx)
 		s.passwords.DelayFailure(ctx, u.PasswordHash, began)
@@ -87,8 +88,8 @@ func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 	return s.startSession(ctx, u, try, attempt, before)
 }
 
-// canonicalName is the name by which attempts at the account are counted. A name that nobody
-// can have is counted as it was typed.
+// canonicalName returns the name under which attempts at the account are counted. An invalid
+// name is counted as typed.
 func (try LogInRequest) canonicalName() string {
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
@@ -97,9 +98,10 @@ func (try LogInRequest) canonicalName() string {
 	return canonical
 }
 
-// userForLogIn returns the user of that name. Where there is none it returns one
-// whose hash costs as much to compare as a fresh one and matches nothing, so that
-// neither answer nor time tells which names exist (ASVS 6.3.8).
+// userForLogIn returns the user with that name. If there is none, it returns a
+// user whose hash takes as long to compare as a current one and matches nothing,
+// so that neither the answer nor its timing reveals which names exist (ASVS
+// 6.3.8).
 func (s *Service) userForLogIn(ctx context.Context, username string) (u User, known bool, err error) {
 	canonical, err := CanonicalUsername(username)
 	if err != nil {
@@ -151,14 +153,14 @@ func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, at
 	return g, nil
 }
 
-// dropReset voids the link for a new password if the device that asked for it signs in: its
-// owner has remembered the old one. A sign-in elsewhere leaves the link good, because it may
-// be a thief's, who could otherwise sign in again and again to keep the owner from ever
-// setting another password. A link that no known device asked for is void when it was
-// used, after LinkLifetime, and when the password changes.
+// dropReset invalidates the link for a new password if the device that requested it signs
+// in: the owner has remembered the old password. A sign-in on another device leaves the link
+// valid, because it may be a thief's, who could otherwise keep signing in to stop the owner
+// from ever setting another password. A link that no known device requested becomes invalid
+// when it was used, after LinkLifetime, and when the password changes.
 //
-// OWASP ASVS 6.4.3 asks that a reset does not get around multi-factor authentication. That
-// does not hang on this: a reset yields a password, and signs nobody in.
+// OWASP ASVS 6.4.3 requires that a reset does not bypass multi-factor authentication. That
+// does not depend on this: a reset sets a password and does not sign in.
 func (s *Service) dropReset(ctx context.Context, tx storage.Tx, u User, devices []string) error {
 	if !s.outbox.SendsMail() {
 		return nil

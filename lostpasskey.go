@@ -12,19 +12,19 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// RecoverByMail is for who has neither passkey nor code: the password, given in this
-// session not longer than FirstPasskeyWindow ago (ErrReauthenticationRequired), and the
-// mailbox, after RecoveryWait. The first call begins the wait. A later one leaves it as
-// it is; once it is over, it sends a link to the address that was confirmed in the
-// account, which FinishRecovery takes.
+// RecoverByMail recovers an account without a passkey and without a recovery code. It
+// takes the password, verified in this session not longer than FirstPasskeyWindow ago
+// (ErrReauthenticationRequired), and the mailbox, after RecoveryWait. The first call
+// begins the wait, and further calls do not change it. Once the wait is over, a call
+// sends the link for FinishRecovery to the account's confirmed address.
 //
-// Meanwhile the owner is told three times, and once more at the end. The wait ends
-// without effect by any use of a passkey, by CancelRecovery, by the link of a notice,
-// by a new password, and by a recovery code or an operator's link.
+// The owner is notified three times during the wait, and once more at the end. The
+// recovery is cancelled by any use of a passkey, by CancelRecovery, by the link in a
+// notice, by a new password, and by a recovery code or an operator's link.
 //
-// ErrNoAddress is for a user without a confirmed address, ErrPasswordByMail for one whose
-// password was set by a link to the mailbox: that password proves the mailbox a second
-// time and nothing else, so it takes a recovery code to begin.
+// It returns ErrNoAddress for a user without a confirmed address, and ErrPasswordByMail
+// for one whose password was set by a link to the mailbox: such a password only proves
+// the mailbox a second time, so that user needs a recovery code.
 func (s *Service) RecoverByMail(ctx context.Context, c Caller, from Client) (p PendingRecovery, linkSent bool, err error) {
 	if !s.outbox.SendsMail() {
 		return p, false, ErrEmailOff
@@ -37,7 +37,7 @@ func (s *Service) RecoverByMail(ctx context.Context, c Caller, from Client) (p P
 	if err := mayRecover(a, now); err != nil {
 		return p, false, err
 	}
-	// While the recovery waits, the call changes nothing and sends nothing.
+	// While the recovery is pending, the call changes nothing and sends nothing.
 	if pending := pendingRecovery(a.User, now); pending == nil || !now.Before(pending.ReadyAt) {
 		if err := s.throttle.ChargeRecoveryByMail(ctx, a, from, now); err != nil {
 			return p, false, err
@@ -54,7 +54,7 @@ func (s *Service) RecoverByMail(ctx context.Context, c Caller, from Client) (p P
 	return p, linkSent, err
 }
 
-// goOnRecovering does with the user's recovery what comes next.
+// goOnRecovering does the next step of the user's recovery.
 func (s *Service) goOnRecovering(
 	ctx context.Context, tx storage.Tx, a storage.Account, from Client, now time.Time,
 ) (p PendingRecovery, linkSent bool, err error) {
@@ -90,12 +90,12 @@ func (s *Service) goOnRecovering(
 	return *pending, true, nil
 }
 
-// CancelRecovery makes void what was begun to get back into the account. On an account with
-// a passkey that works it takes a passkey verification not older than FullWindow
-// (StepUpRequiredError), and that verification has stopped the recovery already. Somebody
-// who has only found out the password could otherwise keep an owner without passkeys from
-// ever getting back in. A notice's link stops a recovery without a passkey. Where nothing
-// waits it is ErrNotFound; after ten in an hour there is a RateLimitedError.
+// CancelRecovery cancels a pending recovery. On an account with a working passkey it
+// requires a passkey verification not older than FullWindow (StepUpRequiredError), which
+// has already cancelled the recovery. Otherwise somebody who only knows the password could
+// keep an owner without passkeys from ever recovering the account. The link in a notice
+// cancels a recovery without a passkey. CancelRecovery returns ErrNotFound if no recovery
+// is pending, and a RateLimitedError after ten calls in an hour.
 func (s *Service) CancelRecovery(ctx context.Context, c Caller) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -123,10 +123,10 @@ func (s *Service) CancelRecovery(ctx context.Context, c Caller) error {
 	})
 }
 
-// FinishRecovery takes the link that RecoverByMail sent, of somebody who has given the
-// password in this session as RecoverByMail wants it, and returns tokens of a session at
-// level recovery. All sessions from before end. A link that is unknown, used, replaced,
-// too old, another user's or from before the recovery was stopped is ErrLinkExpired.
+// FinishRecovery follows the link that RecoverByMail sent, in a session in which the
+// password was verified as RecoverByMail requires, and returns tokens at level recovery.
+// All earlier sessions end. It returns ErrLinkExpired for a link that is unknown, used,
+// replaced, too old, another user's or from before the recovery was cancelled.
 func (s *Service) FinishRecovery(ctx context.Context, c Caller, linkToken string, from Client) (Grant, error) {
 	if !s.outbox.SendsMail() {
 		return Grant{}, ErrEmailOff

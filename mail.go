@@ -15,8 +15,8 @@ type Mail struct {
 	// a second copy.
 	ID uuid.UUID
 
-	// To passed a strict check: a plain local@domain in ASCII, at most 254 bytes, without
-	// white space, quotes or control characters.
+	// To is a plain local@domain in ASCII, at most 254 bytes, without white space, quotes
+	// or control characters.
 	To string
 
 	// Subject, one line, and the two forms of the body are UTF-8.
@@ -31,7 +31,7 @@ type Mailer interface {
 	Send(ctx context.Context, m Mail) error
 }
 
-// sender returns what the outbox sends with, nil without a Mailer.
+// sender returns the outbox's sender, or nil without a Mailer.
 func sender(m Mailer) outbox.Sender {
 	if m == nil {
 		return nil
@@ -39,7 +39,8 @@ func sender(m Mailer) outbox.Sender {
 	return func(ctx context.Context, message outbox.Message) error { return m.Send(ctx, Mail(message)) }
 }
 
-// ErrMailRefused is returned by a [Mailer] for an address that does not take mail.
+// ErrMailRefused is returned by a [Mailer] for an address that does not accept
+// mail.
 var ErrMailRefused = outbox.ErrMailRefused
 
 const (
@@ -51,9 +52,9 @@ const (
 	FreezeLifetime = outbox.FreezeLifetime
 )
 
-// The pages that links in mails lead to, and those of operators (PathRecoverByLink), below
-// Config.PublicURL. The token follows the #. Package webui has these pages; an application
-// with pages of its own serves them at these paths.
+// The paths, below Config.PublicURL, of the pages that links in mails and from operators
+// (PathRecoverByLink) lead to. The token follows the #. Package webui has these pages; an
+// application with pages of its own serves them at these paths.
 const (
 	PathConfirmEmail  = pages.ConfirmEmail
 	PathResetPassword = pages.ResetPassword

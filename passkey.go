@@ -25,17 +25,18 @@ func passkeyName(sent string) (string, error) {
 	return name, nil
 }
 
-// Provider is the name of a passkey's provider, or empty if it is not known. Nothing
-// vouches for it; see package internal/aaguid.
+// Provider returns the name of a passkey's provider, or an empty string if it is not
+// known. The name is not verified; see package internal/aaguid.
 func Provider(p Passkey) string { return aaguid.Name(p.Credential.AAGUID) }
 
-// waits says when the first of passkeys, all of which wait, can be used.
+// waits returns an error that says when the first of passkeys can be used. None
+// of them works yet.
 func waits(passkeys []Passkey) error {
 	first := slices.MinFunc(passkeys, func(p, q Passkey) int { return p.UsableFrom.Compare(*q.UsableFrom) })
 	return &PasskeyWaitsError{Until: *first.UsableFrom}
 }
 
-// usable are the passkeys that do not wait.
+// usable returns the passkeys that work at now.
 func usable(passkeys []Passkey, now time.Time) []Passkey {
 	return slices.DeleteFunc(slices.Clone(passkeys), func(p Passkey) bool { return p.Waits(now) })
 }

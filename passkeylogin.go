@@ -12,8 +12,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// PasskeyLogInRequest is a try to sign in with a passkey alone. Refresh and Client are for the
-// session that it starts.
+// PasskeyLogInRequest is an attempt to sign in with a passkey alone. Refresh and Client apply
+// to the session that it starts.
 type PasskeyLogInRequest struct {
 	Response AssertionResponse
 	Refresh  RefreshMode
@@ -24,9 +24,8 @@ type PasskeyLogInRequest struct {
 }
 
 // BeginPasskeyLogIn begins a sign-in with a passkey alone. The options name no user and
-// no passkey and are alike for everybody. Nothing is asked of a client but that its
-// address does not come too often (RateLimitedError). Where Config.NoPasskeyLogIn is set
-// it is ErrPasskeyLogInOff.
+// no passkey and are the same for everyone. The only limit is a rate limit per address
+// (RateLimitedError). It returns ErrPasskeyLogInOff if Config.NoPasskeyLogIn is set.
 func (s *Service) BeginPasskeyLogIn(ctx context.Context, from Client) (RequestOptions, error) {
 	if s.noPasskeyLogIn {
 		return RequestOptions{}, ErrPasskeyLogInOff
@@ -45,27 +44,27 @@ func (s *Service) BeginPasskeyLogIn(ctx context.Context, from Client) (RequestOp
 	return options, s.challenges.Put(ctx, logInChallengeKey(state.Challenge()), stored, ChallengeLifetime)
 }
 
-// logInChallengeKey is the key of a challenge that was made for nobody yet. In place of a
-// session it has an id that only this challenge has: what keeps a session to
-// MaxChallenges would otherwise let strangers push each other out.
+// logInChallengeKey returns the key of a challenge that belongs to no user yet. Instead
+// of a session id it has an id of its own: otherwise the limit of MaxChallenges per
+// session would let strangers evict each other's challenges.
 func logInChallengeKey(challenge []byte) storage.ChallengeKey {
 	digest := sha256.Sum256(challenge)
 	apart := sha256.Sum256(append([]byte("log in"), digest[:]...))
 	return storage.ChallengeKey{Digest: digest, Purpose: PurposeLogIn, SessionID: uuid.UUID(apart[:16])}
 }
 
-// FinishPasskeyLogIn starts a session at level full for whoever's passkey made the
-// response. The password was not proved, and neither session nor token says so.
+// FinishPasskeyLogIn starts a session at level full for the owner of the passkey
+// that made the response. Session and token do not claim that the password was
+// verified.
 //
-// A passkey that was added through recovery and has to wait yet is a PasskeyWaitsError.
-// User handle of somebody else, bad signature and disabled user are answered alike, with
-// ErrVerificationFailed, and the challenge is used up. A passkey that nobody has is told
-// apart, as ErrPasskeyUnknown, so that the page can have it offered no more: to be told
-// so of a passkey that somebody has would take the id of one, which is random and on the
-// device, and would say that it is registered, and not whose it is. Tries at the
-// password do not count here nor these there: an owner who is kept waiting because
-// somebody guesses signs in with the passkey. Tries that fail count for their address
-// (RateLimitedError).
+// It returns a PasskeyWaitsError for a passkey that was added through recovery and does
+// not work yet. Another user's handle, a bad signature and a disabled user all return
+// ErrVerificationFailed, and the challenge is used up. A passkey that no user has
+// returns ErrPasskeyUnknown, so that the page can stop offering it. This tells an
+// attacker little: credential ids are random and stay on the device, and the answer says
+// only that an id is registered, not whose it is. Failed passwords do not count here,
+// and failures here do not count as failed passwords, so an owner who is locked out by a
+// guesser can sign in with the passkey. Failures count per address (RateLimitedError).
 func (s *Service) FinishPasskeyLogIn(ctx context.Context, try PasskeyLogInRequest) (Grant, error) {
 	if s.noPasskeyLogIn {
 		return Grant{}, ErrPasskeyLogInOff
@@ -130,8 +129,8 @@ func (s *Service) takeLogInChallenge(
 	return key, state, state.UnmarshalBinary(stored)
 }
 
-// refuseLogIn is refuseResponse for a sign-in with a passkey alone. Without a session there is
-// nothing to end, and a passkey that nobody has is recorded for nobody.
+// refuseLogIn is refuseResponse for a sign-in with a passkey alone. There is no session to
+// end, and an unknown passkey has no user to record the refusal for.
 func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now time.Time) error {
 	var refusal *ceremony.Error
 	if !errors.As(cause, &refusal) {
@@ -156,9 +155,9 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 	return ErrVerificationFailed
 }
 
-// startFullSession is startSession for who proved a passkey and no password. Failed
-// tries at the password stay counted, and a link for a new password stays good: who signs
-// in like this may well not know the password.
+// startFullSession is startSession after a passkey was verified and no password. The
+// count of failed passwords is kept, and a link for a new password stays valid, because
+// the user may have forgotten the password.
 func (s *Service) startFullSession(
 	ctx context.Context, u User, p Passkey, key storage.ChallengeKey, asserted ceremony.Asserted, try PasskeyLogInRequest, now time.Time,
 ) (Grant, error) {
@@ -194,7 +193,7 @@ func (s *Service) startFullSession(
 		return s.beginSession(ctx, tx, session, p.ID, replaced, now)
 	})
 	if errors.Is(err, ErrInvalidCredentials) {
-		// Disabled or deleted, which a client must not learn.
+		// The user is disabled or deleted. The client must not learn that.
 		explain(ctx, "user_disabled", u.ID)
 		return Grant{}, ErrVerificationFailed
 	}

@@ -13,29 +13,29 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// ChangePasswordRequest is what somebody who is signed in wants instead of their password.
+// ChangePasswordRequest is a signed-in user's request for a new password.
 type ChangePasswordRequest struct {
-	// Current is the password of now. It may be left out by who has a passkey, and
-	// verified it in this session not longer than FullWindow ago: that proves more,
-	// and helps who has forgotten the password.
+	// Current is the current password. It may be nil if a passkey was verified in
+	// this session not longer than FullWindow ago: that is the stronger proof, and
+	// helps users who have forgotten the password.
 	Current *string
 
 	New string
 
-	// Client is where the request comes from.
+	// Client describes where the request comes from.
 	Client Client
 }
 
-// ChangePassword replaces the user's password and ends every other session. This one
-// goes on with the tokens that it returns; those from before refresh nothing any more.
-// All devices are strangers again but for the one whose token comes along.
+// ChangePassword replaces the user's password and ends every other session. This
+// session continues with the returned tokens; its earlier refresh token no longer
+// works. All known devices become unknown, except the one whose token is in the
+// request.
 //
-// Who has passkeys needs a fresh passkey verification (StepUpRequiredError): whoever
-// finds an open session, or knows the password, must not be able to take the account
-// over with it (NIST SP 800-63B-4 §4.2). The current password may be tried ten times;
-// then there is a wait (RateLimitedError), as there is after ten changes in an hour. A
-// wrong one is ErrWrongPassword. Tries are limited as well, and at most two of a user's run
-// at once.
+// A user with passkeys needs a fresh passkey verification (StepUpRequiredError): an open
+// session or the password alone must not suffice to take the account over (NIST SP
+// 800-63B-4 §4.2). A wrong current password is ErrWrongPassword; after ten of them, or ten
+// changes in an hour, the user has to wait (RateLimitedError). Calls are rate limited too,
+// and at most two calls of one user run at once.
 func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePasswordRequest) (Grant, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -69,9 +69,9 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, change ChangePas
 	return s.setPassword(ctx, c, a, change, hash, now)
 }
 
-// enterPasswordChange takes a place at the hash gate for the new password, after it has checked
-// the current one if that was given. The user's share is held from one hash to the other:
-// otherwise parallel changes could take it from each other in between, and none would succeed.
+// enterPasswordChange checks the current password, if there is one, and takes a place at the
+// hash gate for the new one. It keeps the user's share between the two hashes: otherwise
+// parallel changes could take it from each other, and none would succeed.
 func (s *Service) enterPasswordChange(
 	ctx context.Context, a storage.Account, change ChangePasswordRequest, now time.Time,
 ) (*password.Place, error) {
@@ -109,8 +109,8 @@ func (s *Service) checkCurrentPassword(ctx context.Context, a storage.Account, a
 	return nil
 }
 
-// setPassword stores the new hash, provided that what allowed it still does, under
-// the lock on the user's row.
+// setPassword locks the user's row, checks again that the change is allowed, and
+// stores the new hash.
 func (s *Service) setPassword(
 	ctx context.Context, c Caller, a storage.Account, change ChangePasswordRequest, hash string, now time.Time,
 ) (Grant, error) {
@@ -123,14 +123,14 @@ func (s *Service) setPassword(
 		if err := mayChangePassword(locked, c, change, now); err != nil {
 			return nil, err
 		}
-		// With a passkey, which was verified just now, the new password is the owner's.
-		// Without one it is worth what the one before it was.
+		// If a passkey was just verified, the new password is trusted. Otherwise it is
+		// trusted only if the previous one was.
 		byMailAt := locked.User.PasswordByMailAt
 		if len(locked.Passkeys) > 0 {
 			byMailAt = nil
 		}
-		// Others first: ending them asks whether they are live, and with the new
-		// password they are not.
+		// End the other sessions first: after the password is replaced, they no
+		// longer count as live.
 		ended, err := s.endIn(ctx, tx, storage.EndSessions{
 			UserID: a.User.ID, Except: session.ID, At: now, Reason: storage.EndedByPassword,
 		})
@@ -142,13 +142,13 @@ func (s *Service) setPassword(
 			return nil, err
 		}
 		if !set {
-			return nil, ErrUnauthorized // what was proved is a password that is gone
+			return nil, ErrUnauthorized // the verified password was replaced meanwhile
 		}
 		if _, err := s.stopRecovery(ctx, tx, a.User.ID, now); err != nil {
 			return nil, err
 		}
 		if len(locked.Passkeys) > 0 {
-			// The owner, with a passkey, needs nobody's link.
+			// An owner with a passkey does not need an operator's link.
 			if err := tx.DropLinks(ctx, a.User.ID, storage.LinkRecover); err != nil {
 				return nil, err
 			}

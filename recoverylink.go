@@ -10,13 +10,13 @@ import (
 )
 
 // RecoverByLink follows a link of [Admin.MakeRecoveryLink]. It needs no session: the user may
-// have lost the password as well, and can set another once the new passkey works. A link
-// that is unknown, used, replaced, too old or from before the password was changed with a
-// passkey is ErrLinkExpired. The links of notices from before it are void: whoever reads the
-// mailbox cannot use them against the new passkey, nor to stop the next password. Those of
-// notices that follow work, so that an owner for whom an operator was deceived can stop it;
-// where the mailbox is in the wrong hands, the operator removes the address first
-// ([Admin.RemoveUserEmail]).
+// have lost the password as well, and can set another once the new passkey works. It returns
+// ErrLinkExpired for a link that is unknown, used, replaced, too old or from before the
+// password was changed with a passkey. Links in earlier notices become invalid, so that
+// somebody who reads the mailbox cannot use them against the new passkey or to stop the next
+// password. Links in later notices work, so that the owner can stop a recovery that somebody
+// else talked the operator into. If somebody else controls the mailbox, the operator should
+// remove the address first ([Admin.RemoveUserEmail]).
 func (s *Service) RecoverByLink(ctx context.Context, linkToken string, from Client) (Grant, error) {
 	now := s.now()
 	u, err := s.store.LinkOwner(ctx, outbox.LinkDigest(linkToken), storage.LinkRecover, now)

@@ -14,20 +14,21 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// refreshGrace is how long the previous token still yields the current one: two tabs,
-// or a client whose answer was lost, may send the same token. A longer time would help
-// thieves; a shorter one would sign out people on slow networks.
+// refreshGrace is how long the previous token can still be exchanged for the current
+// one: two tabs may send the same token, and so may a client that lost the answer. A
+// longer time would help thieves; a shorter one would sign out people on slow
+// networks.
 const refreshGrace = 10 * time.Second
 
-// Refresh takes a refresh token and returns new tokens; the one taken is worth
-// nothing afterwards. The new access token is at the level that the session has
-// now: full ages, and falls back to password. Refreshing proves nothing, so no
-// time in the token moves.
+// Refresh exchanges a refresh token for new tokens; the old one can no longer
+// be used. The new access token has the session's current level: level full
+// expires and falls back to password. A refresh proves nothing, so the times in
+// the token do not change.
 //
-// A token that was replaced within the last ten seconds gets its replacement
-// again. One that was replaced earlier is in two hands: its session ends, and that
-// is recorded (RFC 9700 §4.14.2). Whatever is wrong, the answer is ErrUnauthorized. A
-// session that refreshes without end is refused with a RateLimitedError, which changes nothing.
+// For a token that was replaced within the last ten seconds, Refresh returns the replacement
+// again. A token that was replaced earlier was copied: its session ends, and an event is
+// recorded (RFC 9700 §4.14.2). All failures return ErrUnauthorized. A session that refreshes
+// too often gets a RateLimitedError, which changes nothing.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
 	p, ok := tokens.ParseRefreshToken(refreshToken)
 	if !ok {
@@ -51,15 +52,15 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 	if err != nil {
 		return Grant{}, err
 	}
-	// What was read before the rotation is still true: whatever else changes a
-	// session moves its generation.
+	// The session read before the rotation is still current: every other change of
+	// a session also changes its generation.
 	session.Generation, session.RotatedAt, session.LastSeenAt = p.Generation+1, now, now
 	session.FullPasskeyID = rotated.FullPasskeyID
 	return s.grant(User{ID: session.UserID, Username: rotated.Username}, session, rotated.HasPasskeys, now)
 }
 
-// rotate moves the session on from the generation that was presented, if that is
-// the current one and the session is live. Otherwise it returns ErrNotFound.
+// rotate moves the session to its next generation if the presented one is
+// current and the session is live. Otherwise it returns ErrNotFound.
 func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, userID uuid.UUID, now time.Time) (storage.Rotated, error) {
 	return s.store.RotateSession(ctx, storage.Rotation{
 		SessionID: p.SessionID, UserID: userID, Generation: p.Generation, At: now,
@@ -70,8 +71,8 @@ func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, userID uuid
 	})
 }
 
-// refreshAgain decides about a genuine token that is not, or no longer, the
-// current one of a live session.
+// refreshAgain handles a genuine token that is not the current one of a live
+// session.
 func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now time.Time) (Grant, error) {
 	session, err := s.store.RefreshSession(ctx, p.SessionID)
 	if err != nil {
@@ -79,15 +80,15 @@ func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now t
 	}
 	switch {
 	case p.Generation >= session.Generation:
-		// The current one: the session is over. A later one: the database was
-		// restored from a backup. Neither is a theft.
+		// If it is the current token, the session has ended. If it is a later one,
+		// the database was restored from a backup. Neither is a theft.
 		return Grant{}, ErrUnauthorized
 	case p.Generation == session.Generation-1 && rotatedWithin(session, refreshGrace, now):
 		return s.giveAgain(ctx, session, now)
 	case steppedUpFrom(session, p.Generation) && rotatedWithin(session, refreshGrace, now):
-		// A tab that refreshed while another one stepped up. It gets nothing, and
-		// that is all: a step-up moves the generation by two, so that what was known
-		// before it never yields what came after.
+		// One tab refreshed while another one stepped up. Its token is refused
+		// without ending the session. A step-up increases the generation by two, so
+		// that a token from before it can never be exchanged for one from after it.
 		return Grant{}, ErrUnauthorized
 	default:
 		return Grant{}, s.endReused(ctx, session, now)
@@ -114,9 +115,9 @@ func (s *Service) sessionOf(ctx context.Context, refreshToken string) (*Session,
 	return &session, nil
 }
 
-// giveAgain returns the tokens that the session's last rotation gave. If the session
-// has moved on since it was looked at, it returns nothing: the move may have been a
-// step-up, and what is current now is not for a token from before it.
+// giveAgain returns the tokens of the session's last rotation again. If the session
+// has moved on since it was read, it returns none: the move may have been a step-up,
+// and the current tokens are not for a token from before it.
 func (s *Service) giveAgain(ctx context.Context, session Session, now time.Time) (Grant, error) {
 	a, err := s.store.Account(ctx, session.UserID, session.ID, now)
 	if err != nil {
@@ -136,11 +137,11 @@ func steppedUpFrom(s Session, generation int64) bool {
 	return generation == s.Generation-2 && s.Generation == s.StepUpGeneration
 }
 
-// endReused ends the session whose old token came back, and only that one.
+// endReused ends the session whose old token was reused, and no other.
 func (s *Service) endReused(ctx context.Context, session Session, now time.Time) error {
 	which := storage.EndSessions{UserID: session.UserID, Only: session.ID, At: now, Reason: storage.EndedByReuse}
-	// A token of a session that has ended causes no notice, and must not use up those
-	// of sessions that have not.
+	// A token of an ended session causes no notice, and must not use up the limit on
+	// notices about live ones.
 	tell := false
 	if _, err := s.store.Account(ctx, session.UserID, session.ID, now); err == nil {
 		tell = s.mayNotify(ctx, session.UserID, mail.SessionReused, now)

@@ -16,8 +16,8 @@ import (
 )
 
 // refuseResponse turns the ceremony's refusal of a response in a session into the error for the
-// client, and records why. A session with too many refusals ends. Any other cause is returned as
-// it is.
+// client, and records why. A session with too many refusals is ended. Any other cause is
+// returned unchanged.
 func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passkey, cause error, now time.Time) error {
 	var refusal *ceremony.Error
 	if !errors.As(cause, &refusal) {
@@ -58,9 +58,8 @@ func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passk
 	return ErrVerificationFailed
 }
 
-// tooManyFailures counts a refused response, and reports whether the session has used up its
-// number of them. Signatures cannot be guessed, so a client that goes on trying is after
-// something else.
+// tooManyFailures counts a refused response and reports whether the session has reached its
+// limit. Signatures cannot be guessed, so a client that keeps trying has another aim.
 func (s *Service) tooManyFailures(ctx context.Context, a storage.Account, now time.Time) (bool, error) {
 	err := s.throttle.Charge(ctx, throttle.Verifications, a.Session.ID, now)
 	var limited *RateLimitedError
@@ -71,7 +70,7 @@ func (s *Service) tooManyFailures(ctx context.Context, a storage.Account, now ti
 }
 
 // tellsPasskeyFailed reports whether the owner is notified of a refused response: the first in
-// an hour, in a session that has proved the password and no passkey (OWASP ASVS 6.3.5).
+// an hour, in a session in which the password but no passkey was verified (OWASP ASVS 6.3.5).
 func (s *Service) tellsPasskeyFailed(ctx context.Context, a storage.Account, now time.Time) bool {
 	if a.Session.Level() == token.LevelFull || len(a.Passkeys) == 0 {
 		return false
@@ -79,8 +78,8 @@ func (s *Service) tellsPasskeyFailed(ctx context.Context, a storage.Account, now
 	return s.mayNotify(ctx, a.User.ID, mail.PasskeyFailed, now)
 }
 
-// RecordRefusedCeremony records that an answer of r.UserID was refused, so that an
-// operator can say why a passkey does not work. A user has one record for each
+// RecordRefusedCeremony records that a response of r.UserID was refused, so that
+// an operator can say why a passkey does not work. A user has one record for each
 // ceremony and reason. Times and LastAt of r are ignored.
 //
 // The HTTP layer calls it. Only that layer knows the request id, and why a body could
@@ -100,20 +99,20 @@ func (s *Service) RecordRefusedCeremony(ctx context.Context, r RefusedCeremony) 
 	return s.store.RecordRefusedCeremony(ctx, r)
 }
 
-// CeremonyRefusal says why the answer to a ceremony was refused.
+// CeremonyRefusal says why a passkey response was refused.
 type CeremonyRefusal struct {
-	// Reason is that of a RefusedCeremony; empty where the error says all there is.
+	// Reason is that of a RefusedCeremony, or empty if the error says everything.
 	Reason string
 
-	// UserID is whose session or passkey it was, zero where that is not known.
+	// UserID is the owner of the session or passkey, zero if it is not known.
 	UserID uuid.UUID
 }
 
 type ceremonyRefusalKey struct{}
 
 // WithCeremonyRefusal returns a context in which FinishRegistration, FinishStepUp and
-// FinishPasskeyLogIn write into r why they refuse an answer. Their errors do not say
-// it: they are alike, so that no program tells attackers more by mistake.
+// FinishPasskeyLogIn store in r why they refuse a response. Their errors do not say
+// why, so that no program reveals it to attackers by mistake.
 func WithCeremonyRefusal(ctx context.Context, r *CeremonyRefusal) context.Context {
 	return context.WithValue(ctx, ceremonyRefusalKey{}, r)
 }

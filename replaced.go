@@ -9,13 +9,12 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// replacedBy returns the session whose refresh token a client keeps where that of a new
-// session is about to go, or nil. The client could not reach it any more, nor could its owner
-// sign it out there. Only a browser keeps tokens in one place, so both sessions have to be in
-// cookie mode. Whose the old session is does not matter.
+// replacedBy returns the session whose refresh cookie a new session will overwrite, or nil.
+// The client could no longer use the old session or sign it out. Only cookies overwrite each
+// other, so both sessions must be in cookie mode. The old session may belong to any user.
 //
-// A page that is not ours cannot use this to sign people out: it cannot sign in in cookie mode,
-// and a sign-in replaces the cookie anyway.
+// A foreign page cannot use this to sign people out: it cannot sign in in cookie mode, and a
+// sign-in replaces the cookie anyway.
 func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken string) (*Session, error) {
 	if mode != RefreshCookie || refreshToken == "" {
 		return nil, nil
@@ -27,7 +26,7 @@ func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken
 	return session, nil
 }
 
-// endReplaced ends what replacedBy found.
+// endReplaced ends the session that replacedBy found.
 func (s *Service) endReplaced(ctx context.Context, tx storage.Tx, replaced *Session, now time.Time) ([]uuid.UUID, error) {
 	if replaced == nil {
 		return nil, nil

@@ -13,21 +13,22 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// ResetRequest says whose password is forgotten: by address or by name, one of the two.
+// ResetRequest names the account whose password was forgotten, by either address or
+// name.
 type ResetRequest struct {
 	Email, Username string
 	Client          Client
 
-	// Devices are the device tokens that the client has, of whichever users, as in LogInRequest.
+	// Devices are the client's device tokens, of any users, as in LogInRequest.
 	Devices []string
 }
 
-// taskFindAccounts looks up whom a request for a new password means. Requests are stored
-// under this name and in the form of resetTask, and an upgrade finds those of the version
-// before: change neither.
+// taskFindAccounts looks up the accounts that a request for a new password is for.
+// Requests are stored under this name and in the form of resetTask, and an upgrade finds
+// those of the previous version: change neither.
 const taskFindAccounts outbox.Task = "find_accounts"
 
-// resetTask is a request for a new password, by one of Name, in canonical form, and
+// resetTask is a request for a new password, by either Name, in canonical form, or
 // Address, folded.
 type resetTask struct {
 	Name    string `json:"name,omitempty"`
@@ -37,19 +38,20 @@ type resetTask struct {
 	Device  string `json:"device,omitempty"`
 	Network string `json:"network,omitempty"`
 
-	// AskedBy are the digests of the client's devices, by the ids of the users who signed
-	// in there before.
+	// AskedBy maps the ids of users who signed in on the client before to the digests of
+	// their devices.
 	AskedBy map[string][]byte `json:"askedBy,omitempty"`
 }
 
-// RequestPasswordReset has a link for a new password sent to the address that was
-// confirmed in the account; where several accounts have the address, one for each.
+// RequestPasswordReset has a link for a new password sent to the account's
+// confirmed address. If several accounts have the address, there is one link for
+// each.
 //
-// What it does is the same whoever is meant, known or not: it counts the try, and writes
-// down what was typed. Who that is is found out later, by whoever sends the mails. So
-// neither answer nor time tells who has an account (OWASP ASVS 6.3.8). The errors are of
-// the shape alone (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest), or say that
-// too many were asked for (RateLimitedError).
+// It does the same work whether or not the account exists: it counts the request and
+// stores it. The account is looked up later, in the background, so neither the answer
+// nor its timing reveals who has an account (OWASP ASVS 6.3.8). The errors depend only
+// on the form of the input (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest) and
+// on the number of requests (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
 	asked, whose := resetTask{Device: r.Client.Device, Network: r.Client.Network, AskedBy: s.devices.Digests(r.Devices)}, ""
 	switch {
@@ -80,8 +82,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 	})
 }
 
-// findAccounts is the second half of RequestPasswordReset: it sends a link to each account
-// that was meant, if there is any.
+// findAccounts is the second half of RequestPasswordReset: it sends a link to each
+// matching account, if there are any.
 func (s *Service) findAccounts(ctx context.Context, tx storage.Tx, content []byte) error {
 	var asked resetTask
 	if err := json.Unmarshal(content, &asked); err != nil {
@@ -110,15 +112,15 @@ func (s *Service) findAccounts(ctx context.Context, tx storage.Tx, content []byt
 	return nil
 }
 
-// ResetPassword sets the password of whom the link was sent to, and ends all sessions.
-// It signs nobody in and leaves passkeys as they are: a mailbox is worth a password and
-// no more (OWASP ASVS 6.4.3). Wrong passwords count from zero again, and devices that
-// were known are strangers.
+// ResetPassword sets the password of the user that the link was sent to, and ends all
+// sessions. It does not sign in and does not change passkeys: a mailbox may replace a
+// password and nothing more (OWASP ASVS 6.4.3). It resets the count of wrong passwords,
+// and known devices become unknown.
 //
-// A password that the policy refuses does not use the link up. A link that is unknown,
-// used, replaced, too old, for something else, from before the password or the address
-// changed, or from before the device that asked for it signed in, is ErrLinkExpired, and
-// nothing is hashed for it.
+// A password that the policy refuses does not use up the link. ResetPassword returns
+// ErrLinkExpired, without hashing anything, for a link that is unknown, used, replaced,
+// too old, for another purpose, from before the password or the address changed, or from
+// before the device that requested it signed in.
 func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword string, from Client) error {
 	if !s.outbox.SendsMail() {
 		return ErrEmailOff
@@ -145,15 +147,15 @@ func (s *Service) ResetPassword(ctx context.Context, linkToken, newPassword stri
 	}
 	now := s.now()
 	return s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
-		// As whoever changes the password signed in: the lock first, so that no login
-		// slips in between.
+		// As in ChangePassword, lock first, so that no login happens in between.
 		if _, err := tx.LockUser(ctx, u.ID); err != nil {
 			return nil, expiredIfMissing(err)
 		}
 		if _, err := tx.TakeLink(ctx, digest, storage.LinkResetPassword, now); err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		// Sessions first: those of an older password are not live.
+		// End the sessions first: after the password is replaced, they no longer
+		// count as live.
 		ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: u.ID, At: now, Reason: storage.EndedByReset})
 		if err != nil {
 			return nil, err

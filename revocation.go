@@ -10,9 +10,9 @@ import (
 )
 
 // Revoke ends the session of an access or refresh token that this service made (RFC 7009). An
-// invalid token is no error, as the RFC requires (§2.2): there is nothing to revoke. Tokens that
-// this service never made are counted by address; a client that tries too many is refused with
-// a RateLimitedError.
+// invalid token is not an error, as the RFC requires (§2.2): there is nothing to revoke. Tokens
+// that this service did not make are counted per address; a client that sends too many gets a
+// RateLimitedError.
 func (s *Service) Revoke(ctx context.Context, anyToken string, from Client) error {
 	refund, err := s.throttle.AdmitGuess(throttle.Revocations, from, s.now())
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Cla
 		return token.Claims{}, err
 	}
 	if c.claims.Level == token.LevelFull && a.Session.Level() != token.LevelFull {
-		return token.Claims{}, ErrUnauthorized // the passkey behind it is gone
+		return token.Claims{}, ErrUnauthorized // its passkey was deleted
 	}
 	return c.claims, nil
 }

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// sweepEvery is how often what has expired is deleted.
+// sweepEvery is how often expired rows are deleted.
 const sweepEvery = time.Minute
 
-// Run does what a service does by itself, until ctx ends: it follows which sessions other
-// instances ended and which kinds of password hashes they imported, rotates the signing
-// keys, sends mails and has the store delete what has expired. A process that serves
-// requests has to call it; without it, guards refuse everybody after 30 seconds.
+// Run runs the service's background work until ctx is done: it follows which sessions
+// other instances ended and which kinds of password hashes they imported, rotates the
+// signing keys, sends mails and has the store delete expired rows. A process that serves
+// requests must call it; without it, guards refuse every request after 30 seconds.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { s.ended.Run(ctx, warnNowAndThen(s.log, "ended sessions not known; trying again")) })
-	wg.Go(func() { s.lowered.Run(ctx, warnNowAndThen(s.log, "lowered sessions not known; trying again")) })
-	wg.Go(func() { s.keys.Run(ctx, warnNowAndThen(s.log, "signing keys not followed; trying again")) })
+	wg.Go(func() { s.ended.Run(ctx, warnNowAndThen(s.log, "cannot read ended sessions; trying again")) })
+	wg.Go(func() { s.lowered.Run(ctx, warnNowAndThen(s.log, "cannot read lowered sessions; trying again")) })
+	wg.Go(func() { s.keys.Run(ctx, warnNowAndThen(s.log, "cannot follow signing keys; trying again")) })
 	wg.Go(func() {
-		s.passwords.FollowOldHashes(ctx, warnNowAndThen(s.log, "kinds of password hashes not known; trying again"))
+		s.passwords.FollowOldHashes(ctx, warnNowAndThen(s.log, "cannot read the kinds of password hashes; trying again"))
 	})
-	wg.Go(func() { s.outbox.Run(ctx, warnNowAndThen(s.log, "mails not sent; trying again")) })
-	wg.Go(func() { s.sweep(ctx, warnNowAndThen(s.log, "expired rows not deleted; trying again")) })
+	wg.Go(func() { s.outbox.Run(ctx, warnNowAndThen(s.log, "cannot send mails; trying again")) })
+	wg.Go(func() { s.sweep(ctx, warnNowAndThen(s.log, "cannot delete expired rows; trying again")) })
 	wg.Wait()
 }
 
-// sweep has the store swept at once and then regularly.
+// sweep sweeps the store at once and then regularly.
 func (s *Service) sweep(ctx context.Context, failed func(error)) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()

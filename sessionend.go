@@ -23,9 +23,9 @@ func (s *Service) end(ctx context.Context, which storage.EndSessions) (n int, er
 // inTxEnding runs fn in a transaction. Once it is committed, this instance refuses the sessions
 // that fn ended; other instances learn of them within a second.
 //
-// At each look they read again the ends of the last tokens.EndedSettle. They would never find an
-// end that is committed later than that after its time, so a transaction that takes too long is
-// rolled back.
+// Each time they poll, they read the ends of the last tokens.EndedSettle again. They would never
+// find an end that is committed later than that after its time, so a transaction that takes too
+// long is rolled back.
 func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UUID, error)) error {
 	var ended []uuid.UUID
 	err := s.store.InTx(ctx, func(tx storage.Tx) (err error) {
@@ -44,9 +44,9 @@ func (s *Service) inTxEnding(ctx context.Context, fn func(storage.Tx) ([]uuid.UU
 	return err
 }
 
-// endIn ends sessions and records each end. tx is one of inTxEnding. The use-case may have waited
-// since which.At, for a turn to hash or for another transaction, so the time is read again: other
-// instances find ends by it.
+// endIn ends sessions and records each end. tx must come from inTxEnding. The use-case may have
+// waited since which.At, to hash a password or for another transaction, so the time is read
+// again: other instances find ends by it.
 func (s *Service) endIn(ctx context.Context, tx storage.Tx, which storage.EndSessions) ([]uuid.UUID, error) {
 	if now := s.now(); now.After(which.At) {
 		which.At = now

@@ -8,8 +8,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// LogOut ends the caller's session. A session that has ended already is
-// no error.
+// LogOut ends the caller's session. If the session has already ended, it does
+// nothing.
 func (s *Service) LogOut(ctx context.Context, c Caller) error {
 	if err := s.check(c, s.now()); err != nil {
 		return err
@@ -19,9 +19,9 @@ func (s *Service) LogOut(ctx context.Context, c Caller) error {
 }
 
 // LogOutEverywhere ends all of the user's sessions, this one included, and returns
-// how many there were. On an account with a passkey that works it takes a passkey
+// how many there were. On an account with a working passkey it requires a passkey
 // verification not older than FullWindow (StepUpRequiredError), as LogOutOthers and
-// EndSession do: the password alone must not sign the owner out.
+// EndSession do: knowing the password must not suffice to sign the owner out.
 func (s *Service) LogOutEverywhere(ctx context.Context, c Caller) (int, error) {
 	a, err := s.owner(ctx, c)
 	if err != nil {
@@ -40,9 +40,10 @@ func (s *Service) LogOutOthers(ctx context.Context, c Caller) (int, error) {
 	return s.end(ctx, storage.EndSessions{UserID: a.User.ID, Except: a.Session.ID, Reason: storage.EndedByOwner})
 }
 
-// EndSession ends one of the user's own sessions. One that is not live, or is
-// somebody else's, is ErrNotFound. A session can always end itself; for any other the
-// rule is that of LogOutEverywhere, and it is asked before the session is looked up.
+// EndSession ends one of the user's own sessions. It returns ErrNotFound if the
+// session is not live or belongs to another user. A session can always end itself;
+// for any other the rule is that of LogOutEverywhere, and it is checked before the
+// session is looked up.
 func (s *Service) EndSession(ctx context.Context, c Caller, sessionID uuid.UUID) error {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -62,8 +63,8 @@ func (s *Service) EndSession(ctx context.Context, c Caller, sessionID uuid.UUID)
 }
 
 // Sessions lists the user's live sessions, the newest first, at most limit, which is 1 to
-// MaxListedSessions (ErrInvalidRequest). With before it begins after that place. next is
-// the place to go on from, or nil at the end.
+// MaxListedSessions (ErrInvalidRequest). If before is not nil, the list begins after that
+// place. next is the place to continue from, or nil at the end.
 func (s *Service) Sessions(
 	ctx context.Context, c Caller, before *SessionPlace, limit int,
 ) (sessions []Session, next *SessionPlace, err error) {

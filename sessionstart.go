@@ -14,7 +14,7 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// newSession returns a session of u that begins now with the password and is not stored yet.
+// newSession returns a session of u that begins now with the password. It is not stored yet.
 func (s *Service) newSession(u User, refresh RefreshMode, from Client, now time.Time) (Session, error) {
 	id, err := s.newID()
 	if err != nil {
@@ -38,8 +38,8 @@ func (s *Service) newSession(u User, refresh RefreshMode, from Client, now time.
 	return session, nil
 }
 
-// stillSignsIn refuses a login if, since the password or passkey was checked, the password was
-// changed or the user was disabled or deleted. Because of the lock, such a change is either seen
+// stillSignsIn refuses a login if the password was changed, or the user was disabled or deleted,
+// after the password or passkey was checked. Because of the lock, such a change is either seen
 // here, or comes later and ends the new session. Otherwise the session's token would pass guards
 // that check no database.
 func stillSignsIn(ctx context.Context, tx storage.Tx, compared User) (User, error) {
@@ -51,9 +51,9 @@ func stillSignsIn(ctx context.Context, tx storage.Tx, compared User) (User, erro
 }
 
 // beginSession adds a session that began with that passkey, or with the password if passkeyID is
-// zero. It ends the session that it replaces, and those above the limit, beginning with sessions
-// in which no passkey was verified: somebody who has only the password must not be able to sign
-// the owner out by signing in.
+// zero. It ends the session that it replaces and those above the limit, starting with sessions
+// in which no passkey was verified: somebody who only knows the password must not be able to
+// sign the owner out by signing in.
 func (s *Service) beginSession(
 	ctx context.Context, tx storage.Tx, session Session, passkeyID uuid.UUID, replaced *Session, now time.Time,
 ) ([]uuid.UUID, error) {

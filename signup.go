@@ -11,26 +11,26 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// userHandleBytes is what WebAuthn L3 §14.6.1 recommends.
+// userHandleBytes is the length that WebAuthn Level 3 §14.6.1 recommends.
 const userHandleBytes = 64
 
-// SignUpRequest is a try to become a user.
+// SignUpRequest is a request to add a user.
 type SignUpRequest struct {
 	Username, Password string
 	Client             Client
 }
 
-// SignUp adds a user. The name has to be free in its canonical form
-// (ErrUsernameInvalid, ErrUsernameTaken), must not be reserved (ErrUsernameReserved), and the password has to pass the
-// policy (ErrPasswordTooShort and its siblings, ErrPasswordBreached). One address may try a few times an
-// hour (RateLimitedError). It does not sign anybody in.
+// SignUp adds a user. The name must be valid and free in its canonical form (ErrUsernameInvalid,
+// ErrUsernameTaken) and not reserved (ErrUsernameReserved), and the password must pass the policy
+// (ErrPasswordTooShort and its siblings, ErrPasswordBreached). An address is limited to a few sign-ups an
+// hour (RateLimitedError). SignUp does not sign the user in.
 func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
 		return User{}, err
 	}
 	if s.reserved.Has(canonical) {
-		return User{}, ErrUsernameReserved // whether somebody has it or not
+		return User{}, ErrUsernameReserved // whether or not the name is taken
 	}
 	if err := s.passwords.CheckNew(try.Password, canonical); err != nil {
 		return User{}, err
@@ -49,7 +49,7 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	}
 	hash, err := s.passwords.HashNew(ctx, place, try.Password)
 	if errors.Is(err, ErrPasswordBreached) {
-		return User{}, err // stays counted: a lookup costs the service more than the client
+		return User{}, err // still counts: a look-up costs the service more than the client
 	}
 	if err != nil {
 		refund() // the service failed, not the client
@@ -80,7 +80,7 @@ func (s *Service) newUser(now time.Time) (u User, err error) {
 	return u, nil
 }
 
-// requireFreeName refuses a name that is taken before a hash is paid for. The
+// requireFreeName refuses a taken name before the password is hashed. The
 // unique index decides again when the user is added.
 func (s *Service) requireFreeName(ctx context.Context, canonical string) error {
 	_, err := s.store.UserByName(ctx, canonical)
