@@ -93,9 +93,9 @@ func problemOf(r Refusal) problem {
 	p := problem{Title: http.StatusText(r.Status), Status: r.Status}
 	switch {
 	case r.Status == http.StatusServiceUnavailable:
-		p.Code, p.Detail = "unavailable", "Something that is needed does not answer just now. Try again in a few seconds."
+		p.Code, p.Detail = "unavailable", "Something this service depends on does not answer. Try again in a few seconds."
 	case r.Status == http.StatusBadRequest:
-		p.Code, p.Detail = "invalid_request", "The request is not what this route takes."
+		p.Code, p.Detail = "invalid_request", "The request does not match this route."
 	case r.Action != "":
 		p.Code, p.Detail, p.Action = "action_required", "Confirm this action with a passkey, then try again.", r.Action
 	case errors.Is(r.Cause, ErrNotHardware):

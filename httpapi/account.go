@@ -13,13 +13,13 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// passwordBody is what a change of password takes. CurrentPassword may be missing.
+// passwordBody is the body of a password change. CurrentPassword may be missing.
 type passwordBody struct {
 	CurrentPassword *string `json:"currentPassword"`
 	NewPassword     *string `json:"newPassword"`
 }
 
-// changePassword answers with the tokens of the session that goes on.
+// changePassword answers with new tokens of this session.
 func (a *api) changePassword(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[passwordBody](w, r, maxCredentialsBody)
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, c caller) er
 	return succeed(w, nil)
 }
 
-// exportAnswer is the answer but for its member events.
+// exportAnswer is the answer without its member events.
 type exportAnswer struct {
 	User struct {
 		ID        string    `json:"id"`
@@ -76,14 +76,15 @@ type exportedPasskey struct {
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
 
-// export answers with what is known of the user. The events, of which there may be thousands, are
-// read and written a page at a time: a client that takes its time holds one page, not all.
+// export answers with everything stored about the user. The events, of which there may be
+// thousands, are read and written a page at a time, so that a slow client keeps one page in
+// memory and not all.
 func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
 	e, err := a.service.ExportAccountWithoutEvents(r.Context(), c.Caller)
 	if err != nil {
 		return err
 	}
-	// The time of a request is for deciding about it. Statements have their own bound, and the server
+	// The request timeout bounds only the decision. Statements have their own bound, and the server
 	// bounds the writing.
 	next, stop := iter.Pull2(a.service.EventPages(context.WithoutCancel(r.Context()), e.User.ID))
 	defer stop()
@@ -111,14 +112,14 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	if err := answer.write(w, events, next); err != nil {
-		// Half an answer must not look like a whole one.
-		a.log.WarnContext(r.Context(), "export not written to the end", "request", requestID(r.Context()), "error", err)
+		// A partial answer must not look like a complete one.
+		a.log.WarnContext(r.Context(), "export not completely written", "request", requestID(r.Context()), "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
 }
 
-// write writes the answer, and the events of that page and the next ones as its member events.
+// write writes the answer. Its member events has the events of page and of the pages after it.
 func (e exportAnswer) write(w io.Writer, page []stepkey.Event, next func() ([]stepkey.Event, error, bool)) error {
 	out := jsontext.NewEncoder(w)
 	for _, part := range []any{
@@ -147,7 +148,7 @@ func (e exportAnswer) write(w io.Writer, page []stepkey.Event, next func() ([]st
 	return nil
 }
 
-// writePart writes a delimiter or a value. A string is the name of a member.
+// writePart writes a delimiter or a value. A string is a member name.
 func writePart(out *jsontext.Encoder, part any) error {
 	switch part := part.(type) {
 	case jsontext.Token:

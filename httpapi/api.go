@@ -13,24 +13,24 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// Options change what surrounds the API.
+// Options configure the handler.
 type Options struct {
-	// Pages serves the HTML pages and their assets: webui.Handler(). nil means no
-	// pages; then an application has its own, and /account, /docs and the well-known
-	// addresses that lead to the account page are 404. The types of problems are
-	// still names below /docs, because clients may compare them.
+	// Pages serves the HTML pages and their assets: webui.Handler(). Nil means no
+	// pages, for an application that has its own; then /account, /docs and the
+	// well-known addresses that lead to the account page are 404. Problem types
+	// still name paths below /docs, because clients may compare them.
 	Pages http.Handler
 
 	// Prefix is the path below which the handler is mounted, such as "/auth-service",
 	// for the links in its answers. The default is what [http.StripPrefix] removed
-	// from the path of each request. Set it where a proxy removes the prefix, or where
-	// the well-known addresses are mounted at the root as well. Links in mails follow
-	// [stepkey.Config.PublicURL] instead, which then has the same path.
+	// from the path of each request. Set it if a proxy removes the prefix, or if the
+	// well-known addresses are also mounted at the root. Links in mails use
+	// [stepkey.Config.PublicURL] instead, which must then have the same path.
 	Prefix string
 
-	// NoSignUp leaves out POST /auth/signup, for an application that imports its users.
-	// Routes that an option leaves out answer 404 and are missing from /openapi.json. The pages of
-	// webui still offer it.
+	// NoSignUp leaves out POST /auth/signup, for an application that imports its users. Routes
+	// that an option leaves out answer 404 and are missing from /openapi.json. The pages of webui
+	// still offer sign-up.
 	NoSignUp bool
 
 	// NoEmail leaves out everything that needs a mailer: the address of an account,
@@ -38,30 +38,30 @@ type Options struct {
 	// lead to.
 	NoEmail bool
 
-	// NoDemo leaves out /users/profile and /users/histories, the examples of what an
-	// application protects at each level, and the demo page, which calls them: / leads
-	// to the account page instead.
+	// NoDemo leaves out /users/profile and /users/histories, which are examples of
+	// routes protected at each level, and the demo page, which calls them. / then
+	// leads to the account page.
 	NoDemo bool
 
-	// CORSOrigins are the origins of pages elsewhere that may call the API, each
-	// exactly as a browser writes it. Like the pages of [stepkey.Config.Origins],
-	// they may keep a session in the cookie, so list only pages that you trust like
-	// your own; [stepkey.CheckPageOrigin] says what is wrong with one. The default is
-	// none. An origin of stepkey.Config.AppOrigins does not belong here: it is no
-	// page's.
+	// CORSOrigins are the origins of pages on other origins that may call the API,
+	// each exactly as a browser writes it. Like the pages of
+	// [stepkey.Config.Origins], they may keep a session in the cookie, so list only
+	// pages that you trust like your own. [stepkey.CheckPageOrigin] checks an origin.
+	// The default is none. Do not list origins of stepkey.Config.AppOrigins: they
+	// belong to apps, not to pages.
 	CORSOrigins []string
 
 	// IntrospectionSecret is the bearer token of services that may introspect
-	// tokens (RFC 7662). Without it nobody may.
+	// tokens (RFC 7662). Without it, introspection is off.
 	IntrospectionSecret string
 
 	// ClientIP returns the address that a request comes from, or the zero Addr. The
-	// default is the connection's peer. Behind a proxy that is the proxy's; see
-	// [BehindProxies].
+	// default is the address of the connection's peer. Behind a proxy that is the
+	// proxy's address; see [BehindProxies].
 	ClientIP func(*http.Request) netip.Addr
 
-	// HSTS tells browsers to come back over https only. Set it where the service
-	// is reached over https.
+	// HSTS tells browsers to use https only. Set it if the service is reached over
+	// https.
 	HSTS bool
 
 	// RequestTimeout bounds the time from the end of a request's headers to the
@@ -71,11 +71,11 @@ type Options struct {
 
 	// Stopping is closed when the service is about to stop. From then on /readyz
 	// answers 503 and every answer closes its connection, so that a proxy sends its
-	// next requests elsewhere. nil means that it never stops.
+	// next requests elsewhere. Nil means that it never stops.
 	Stopping <-chan struct{}
 
-	// Log takes one line for each request, and what went wrong inside. nil means
-	// no log.
+	// Log receives one line for each request, and internal errors. Nil means no
+	// log.
 	Log *slog.Logger
 }
 
@@ -90,13 +90,13 @@ type api struct {
 	stopping      <-chan struct{}
 	introspection [sha256.Size]byte // digest of the secret; zero for none
 
-	pages   http.Handler // nil for none
+	pages   http.Handler // or nil
 	without parts
 
 	description *description
 }
 
-// parts are those that an application leaves out.
+// parts are the parts of the API that an application can leave out.
 type parts struct{ signUp, email, demo bool }
 
 // New returns the handler. It is safe for concurrent use. It panics if one of
@@ -141,7 +141,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	return limitTime(options.RequestTimeout, withRequestID(escaped(options.Prefix), handler))
 }
 
-// pagePaths are the pages that share no path with the API.
+// pagePaths returns the paths of the pages that the API does not use.
 func (a *api) pagePaths() []string {
 	if a.pages == nil {
 		return nil
@@ -156,8 +156,8 @@ func (a *api) pagePaths() []string {
 	return paths
 }
 
-// mountPages gives the pages their own paths, so that everything else that is not
-// there is answered by the API.
+// mountPages mounts the pages at their own paths, so that the API answers for
+// every other unknown path.
 func (a *api) mountPages(mux *http.ServeMux) {
 	if a.pages == nil {
 		return
@@ -169,7 +169,7 @@ func (a *api) mountPages(mux *http.ServeMux) {
 		mux.Handle(path, a.pages)
 	}
 	if a.without.demo {
-		// The pages link to /, to sign in.
+		// The pages link to / for signing in.
 		mux.Handle("/{$}", a.answer(redirectTo(pages.Account)))
 	}
 	for _, path := range []string{"/favicon.ico", "/assets/", "/stepkey.js", "/stepkey.d.ts"} {
@@ -179,7 +179,7 @@ func (a *api) mountPages(mux *http.ServeMux) {
 
 func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, problemNotFound) }
 
-// refuse answers for the guard.
+// refuse writes the guard's refusals as problem documents.
 func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 	noteCause(r, refusal.Cause)
 	if refusal.Status == http.StatusServiceUnavailable {

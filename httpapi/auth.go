@@ -7,8 +7,8 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// credentials is what signing up and signing in take. Pointers tell a member that
-// is missing from an empty one. Refresh is for signing in only.
+// credentials is the body of sign-up and sign-in. Pointers distinguish a missing
+// member from an empty one. Refresh is for sign-in only.
 type credentials struct {
 	Username *string             `json:"username"`
 	Password *string             `json:"password"`
@@ -25,7 +25,7 @@ type tokenAnswer struct {
 }
 
 // writeGrant answers with tokens. A refresh token goes into the cookie or into the
-// body, as the client asked at login, and never into both.
+// body, as the client requested at login, and never into both.
 func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 	answer := tokenAnswer{
 		AccessToken: g.AccessToken, TokenType: "Bearer",
@@ -43,8 +43,8 @@ func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 	writeJSON(w, status, answer)
 }
 
-// decodeCredentials looks at the shape only, and before anybody is looked up, so
-// that a wrong shape tells nothing about who exists.
+// decodeCredentials checks only the form of the body, before any user is looked
+// up, so that the answer to a malformed body reveals nothing about users.
 func decodeCredentials(w http.ResponseWriter, r *http.Request) (credentials, error) {
 	// Passwords in a URL end up in logs, so a query is refused before anything else.
 	if r.URL.RawQuery != "" {
@@ -77,8 +77,8 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// A cookie that a foreign page can have set would sign people in as somebody
-	// else.
+	// If foreign pages could set this cookie, they could sign people in as
+	// somebody else.
 	if body.Refresh == stepkey.RefreshCookie && !a.ownPage(r) {
 		return problemCrossSite
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// budget says what bounds the number of calls of a route.
+// budget says which limit applies to the calls of a route.
 type budget int
 
 // The budgets. docs/limits.md has their numbers.
@@ -19,25 +19,25 @@ const (
 	// perAddress is for calls without a session.
 	perAddress
 
-	// readiness is for load balancers, per address.
+	// readiness is for the checks of load balancers, per address.
 	readiness
 
-	// perGuess is for introspection. Its handler counts wrong secrets by address; services that
-	// have the right one may ask about every request of theirs.
+	// perGuess is for introspection. Its handler counts wrong secrets per address; services
+	// with the right secret may introspect a token on every request.
 	perGuess
 
-	// fixed is for answers that come from memory and cost no query and no signature.
+	// fixed is for answers from memory, which need no query and no signature.
 	fixed
 )
 
-// budgeted is a handler behind its budget. Every handler of a route is one.
+// budgeted is a handler with its budget. Every handler of a route is one.
 type budgeted struct {
 	http.Handler
 	budget budget
 }
 
-// signedIn wraps what a guard lets through. It counts the call for its session and has the
-// operations of its user take turns.
+// signedIn wraps a handler behind a guard. It counts calls per session and makes the
+// operations of one user take turns.
 func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
 	return func(next callerHandler) budgeted {
 		admitted := a.withCaller(func(w http.ResponseWriter, r *http.Request, c caller) error {
@@ -53,7 +53,7 @@ func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandl
 	}
 }
 
-// anonymous wraps what needs no access token.
+// anonymous wraps a handler that needs no access token.
 func (a *api) anonymous(next handler) budgeted {
 	return a.admitted(perAddress, a.service.AdmitClient, next)
 }
@@ -67,5 +67,5 @@ func (a *api) admitted(b budget, admit func(stepkey.Client) error, next handler)
 	}), b}
 }
 
-// fromMemory is for what costs nothing.
+// fromMemory wraps a handler that answers from memory.
 func (a *api) fromMemory(h handler) budgeted { return budgeted{a.answer(h), fixed} }

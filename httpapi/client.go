@@ -9,13 +9,14 @@ import (
 	"github.com/stepkey/stepkey/internal/useragent"
 )
 
-// BehindProxies returns a function for [Options].ClientIP where the networks of
-// trusted are proxies before the service. They write the address of a client into
-// the header, which is X-Forwarded-For (the default), X-Real-IP or Forwarded
-// (RFC 7239); no other is looked at. In a list of addresses the last one counts
-// that is not a proxy's, for everything before it may be invented.
+// BehindProxies returns a function for [Options].ClientIP for a service behind
+// proxies in the trusted networks. The proxies write the client's address into
+// header: X-Forwarded-For (the default), X-Real-IP or Forwarded (RFC 7239); no
+// other header is read. In a list of addresses, the last one that is not a
+// trusted proxy counts, because everything before it may be forged.
 //
-// A list that would trust strangers is refused, with an error that says what to do.
+// It returns an error that says what to do if the list would trust arbitrary
+// clients.
 func BehindProxies(trusted []netip.Prefix, header string) (func(*http.Request) netip.Addr, error) {
 	resolver, err := clientip.New(trusted, header)
 	if err != nil {
@@ -27,9 +28,9 @@ func BehindProxies(trusted []netip.Prefix, header string) (func(*http.Request) n
 // peerIP is the default of Options.ClientIP.
 func peerIP(r *http.Request) netip.Addr { return clientip.Resolver{}.Addr(r.RemoteAddr, nil) }
 
-// clientOf says by what people can recognise a session: browser and system, as the
-// browser names them, and the network. What the browser sent is not kept, only
-// which of our words fit it.
+// clientOf describes a session so that people can recognise it: browser and
+// system, as named in User-Agent, and the network. The header itself is not
+// stored, only the matching words of our own.
 func (a *api) clientOf(r *http.Request) stepkey.Client {
 	c := stepkey.Client{Device: useragent.Describe(r.UserAgent()), IP: a.clientIP(r)}
 	if c.IP.IsValid() {

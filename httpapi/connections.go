@@ -10,59 +10,59 @@ import (
 	"time"
 )
 
-// DefaultMaxConnections is how many connections a server holds where nothing else
-// is set. Each costs about 25 KiB and one open file.
+// DefaultMaxConnections is the default of ServerOptions.MaxConnections. Each
+// connection costs about 25 KiB and one open file.
 const DefaultMaxConnections = 4096
 
-// stalled is for how long an answer that is taken in dribs is waited for once there is
-// no room. What was asked for has been done by then, so an honest client gets the time
-// to hear of it.
+// stalled is how long a slow reader may take once the server is full. Its request has
+// been carried out by then, so an honest client gets the time to read the answer.
 const stalled = time.Second
 
-// phase says whom a connection is waiting for.
+// phase says what a connection is waiting for.
 type phase int
 
 const (
-	idle      phase = iota // for a request: its headers have not arrived to the end
+	idle      phase = iota // for a request: its headers are not complete
 	receiving              // for the client to send the body
 	answering              // for the client to read the answer
 	phases
 
-	working phase = -1 // for us
+	working phase = -1 // for our handler
 )
 
-// connections holds the number of a server's connections down. When there is no
-// room for one more, it takes the place of the one that has kept us waiting the
-// longest: one without a request first, then one whose body is not there yet, then
-// one whose answer has been crawling for longer than stalled. Never of one whose
-// request we are working on; where there are only such, the new one is closed.
+// connections bounds the number of a server's connections. When the server is
+// full, a new connection displaces the one that has kept us waiting longest: first
+// one without a request, then one with an incomplete body, then one that has been
+// reading its answer for longer than stalled. A connection whose request is being
+// handled is never displaced; if there are only such connections, the new one is
+// closed.
 //
-// So whoever opens connections and does nothing with them, or next to nothing
-// (slowloris), displaces mostly himself.
+// So a client that opens connections and does (almost) nothing with them
+// (slowloris) mostly displaces its own.
 type connections struct {
 	max int
 	now func() time.Time
 
 	mu      sync.Mutex
 	known   map[net.Conn]*connection
-	waiting [phases]list.List // of *connection, whoever has waited longest in front
+	waiting [phases]list.List // of *connection, longest wait first
 }
 
-// connection is one of a server's connections. The fields are guarded by the mutex
+// connection is one of a server's connections. Its fields are guarded by the mutex
 // of all.
 type connection struct {
 	all   *connections
 	conn  net.Conn
 	phase phase
 	since time.Time
-	place *list.Element // in all.waiting[phase]; nil while we are working
+	place *list.Element // in all.waiting[phase]; nil while its request is handled
 }
 
 func newConnections(limit int) *connections {
 	return &connections{max: limit, now: time.Now, known: map[net.Conn]*connection{}}
 }
 
-// follow makes the server tell what its connections do.
+// follow makes the server report the state of its connections.
 func (c *connections) follow(server *http.Server) {
 	server.ConnState = c.changed
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
@@ -100,7 +100,7 @@ func (c *connections) admit(conn net.Conn) {
 	if len(c.known) >= c.max {
 		last := c.dispensable()
 		if last == nil {
-			// The server learns of it when it reads.
+			// The server notices when it reads.
 			_ = conn.Close()
 			return
 		}
@@ -112,8 +112,8 @@ func (c *connections) admit(conn net.Conn) {
 	added.move(idle)
 }
 
-// dispensable returns the connection whose place another one may take, or nil. The
-// mutex is held.
+// dispensable returns the connection to displace, or nil. The caller holds the
+// mutex.
 func (c *connections) dispensable() *connection {
 	for _, phase := range []phase{idle, receiving} {
 		if first := c.waiting[phase].Front(); first != nil {
@@ -136,14 +136,14 @@ func (c *connections) forget(conn net.Conn) {
 	}
 }
 
-// remove takes a connection off the books. The mutex is held.
+// remove removes a connection from the lists. The caller holds the mutex.
 func (c *connections) remove(gone *connection) {
 	gone.move(working)
 	delete(c.known, gone.conn)
 }
 
-// enter says what the connection is waiting for from now on. A connection that is
-// not on the books (nil, or displaced meanwhile) stays off them.
+// enter sets what the connection is waiting for. It does nothing for a connection
+// that is not in the lists (nil, or displaced in the meantime).
 func (c *connection) enter(next phase) {
 	if c == nil {
 		return
@@ -155,7 +155,7 @@ func (c *connection) enter(next phase) {
 	}
 }
 
-// move is enter with the mutex held.
+// move is enter for callers that hold the mutex.
 func (c *connection) move(next phase) {
 	if c.place != nil {
 		c.all.waiting[c.phase].Remove(c.place)
@@ -167,8 +167,7 @@ func (c *connection) move(next phase) {
 	}
 }
 
-// followRequests tells of each request when it is there to the end and when its
-// answer begins.
+// followRequests reports when a request is complete and when its answer begins.
 func (c *connections) followRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _ := r.Context().Value(connectionKey{}).(net.Conn)
@@ -179,8 +178,8 @@ func (c *connections) followRequests(next http.Handler) http.Handler {
 			r.Body = &followedBody{r.Body, followed}
 		}
 		next.ServeHTTP(&followedWriter{w, followed}, r)
-		// What is left to do is to send the answer, and perhaps to read on to the end
-		// of a body that nobody wanted.
+		// The rest is sending the answer, and perhaps reading the remainder of an
+		// unused body.
 		followed.enter(answering)
 	})
 }

@@ -7,22 +7,22 @@ import (
 )
 
 // allowOrigins lets pages of the listed origins call the API and read its answers
-// (CORS). Without a list nothing is sent, and browsers keep answers from every page
-// of another origin.
+// (CORS). Without a list no header is sent, and browsers hide the answers from
+// pages of other origins.
 //
-// Cookies are allowed, since a page in cookie mode has nothing else to refresh its
-// session with. A script in a listed page can therefore do what one in a page of the
-// service's own can. Four rules keep others from it:
+// Cookies are allowed, since a page in cookie mode cannot refresh its session
+// without them. A script in a listed page can therefore do the same as one in the
+// service's own pages. Four rules keep other pages from it:
 //
 //   - Origins are compared whole. There is no `*`, no null and no pattern; New
 //     panics on them, and the command does not start.
 //   - SameSite=Strict keeps the cookies out of requests from other sites, listed or
 //     not. It does not tell the pages of one site apart.
-//   - What acts by cookie (signing in with one, refreshing, signing out) asks
-//     ownPage besides: a request from a page that is neither listed nor one of the
-//     service's origins is refused, not only its answer withheld.
-//   - Everything else acts by the access token, which a page has to have and no
-//     browser adds by itself.
+//   - Routes that use the cookie (cookie-mode sign-in, refresh, sign-out) also
+//     check ownPage: a request from a page that is neither listed nor of the
+//     service's own origins is refused, not only its answer hidden.
+//   - Every other route needs the access token, which a browser never adds by
+//     itself.
 func allowOrigins(origins []string, next http.Handler) http.Handler {
 	if len(origins) == 0 {
 		return next

@@ -12,8 +12,8 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// Bounds of request bodies. A registration with a chain of TPM certificates, the
-// largest that devices send, has about 8 KiB.
+// The size limits of request bodies. A registration with a chain of TPM
+// certificates, the largest that devices send, has about 8 KiB.
 const (
 	maxCredentialsBody = 16 << 10
 	maxPasskeyBody     = 32 << 10
@@ -28,9 +28,9 @@ var (
 //
 // Unknown members are ignored, as the original ignores them. Members named twice,
 // wrong types, invalid UTF-8 and trailing data are refused. So are members in the
-// wrong case: other parsers take them, and two readers of one body must not see
-// two different things. They are found by reading the body again without regard
-// to case, which must not make a difference.
+// wrong case: other parsers accept them, and two readers of one body must not see
+// different values. They are detected by reading the body again, ignoring case,
+// and comparing the results.
 func decode[T any](w http.ResponseWriter, r *http.Request, limit int64) (T, error) {
 	var exact, loose T
 	body, err := readBody(w, r, limit)
@@ -67,8 +67,8 @@ type linkBody struct {
 	Token *string `json:"token"`
 }
 
-// decodeLink reads the token of a link. It checks only that there is one: a token of
-// another form is as unknown as any.
+// decodeLink reads the token of a link. It only checks that there is one: a
+// malformed token is unknown like any other.
 func decodeLink(w http.ResponseWriter, r *http.Request) (string, error) {
 	body, err := decode[linkBody](w, r, maxCredentialsBody)
 	if err != nil {
@@ -84,6 +84,6 @@ func decodeLink(w http.ResponseWriter, r *http.Request) (string, error) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// Nothing can be done for a client that has gone away.
+	// A failed write means that the client is gone.
 	_ = json.MarshalWrite(w, v)
 }

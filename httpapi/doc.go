@@ -6,21 +6,21 @@
 //	server.Addr = "localhost:3000"
 //	err := server.ListenAndServe()
 //
-// [Options] leave out what an application does not need. To mount the handler below a
-// path, use [http.StripPrefix]; links in answers and pages follow it. Links in mails follow
-// [stepkey.Config.PublicURL], which needs the same path.
+// [Options] can leave out parts that an application does not need. To mount the handler
+// below a path, use [http.StripPrefix]; links in answers and pages then include that path.
+// Links in mails use [stepkey.Config.PublicURL], which must have the same path.
 //
 // The contract is openapi.json, which the handler serves at /openapi.json. It is
 // assembled from the files in the folder openapi, one for each resource, and from the
-// problems in problem.go (make generate); tests hold that it is current and that
-// every route is in it. One file holds the routes of one resource, routes.go lists
-// them all.
+// problems in problem.go (make generate); tests check that it is current and that
+// every route is in it. Each resource has a file with its handlers; routes.go lists
+// all routes.
 //
-// A request is taken strictly: JSON only, bounded, members neither named twice
-// nor in the wrong case. An answer that is not a success is a problem document
-// (RFC 9457) with a stable code, written in problem.go and nowhere else. Nothing
-// that the client sent comes back in it, and no text of a library.
+// Requests are read strictly: JSON only, bounded, no member named twice or in
+// the wrong case. Every error answer is a problem document (RFC 9457) with a
+// stable code; only problem.go writes them. It contains nothing that the client
+// sent and no text of a library.
 //
-// [NewServer] bounds time, headers and connections. An http.Server of your own should
-// have timeouts too.
+// [NewServer] bounds time, headers and connections. If you use an http.Server of your
+// own, set timeouts too.
 package httpapi

@@ -16,21 +16,23 @@ import (
 	"github.com/stepkey/stepkey/internal/content"
 )
 
-// openAPIDocument describes all that an api can serve. It is assembled by `make generate`.
+// openAPIDocument describes everything that an api can serve. It is assembled by `make
+// generate`.
 //
 //go:embed openapi.json
 var openAPIDocument []byte
 
-// description is the OpenAPI document of what these options leave: operations that are not served are not in it. It is compact,
-// and held compressed too, because /docs loads it.
+// description is the OpenAPI document of the operations that are served with these options. It is compact,
+// and also stored compressed, because /docs loads it.
 type description struct {
 	root placed
 
-	// elsewhere is for the prefix that was asked for last. A handler has one, as a rule.
+	// elsewhere is the document for the last prefix requested. A handler usually has
+	// one.
 	elsewhere atomic.Pointer[placed]
 }
 
-// placed is a document for a handler that is mounted at a prefix.
+// placed is the document for a handler mounted at a prefix.
 type placed struct {
 	content.Content
 	prefix string
@@ -65,7 +67,8 @@ func (d *description) at(prefix string) (content.Content, error) {
 	return document, nil
 }
 
-// withPrefix puts a prefix before the paths that clients follow or compare. Those of the operations are relative to the server.
+// withPrefix adds a prefix to the paths that clients follow or compare. The paths of operations are relative
+// to the server.
 func withPrefix(compact, prefix string) string {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(prefix), `\`, `\\`)
 	return strings.NewReplacer(
@@ -122,7 +125,8 @@ func servedPaths(text []byte, served map[string]bool) (jsontext.Value, error) {
 	return left.value(""), nil
 }
 
-// isMethod tells the operations of a path from what holds for all of them.
+// isMethod distinguishes the operations of a path from members that apply to
+// all of them.
 func isMethod(name string) bool {
 	return slices.Contains([]string{"get", "post", "put", "patch", "delete"}, name)
 }
@@ -147,7 +151,7 @@ func parseObject(text []byte) (object, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := token.String() // the token is void after the next read
+		name := token.String() // the token is invalid after the next read
 		value, err := decoder.ReadValue()
 		if err != nil {
 			return nil, err

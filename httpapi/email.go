@@ -11,14 +11,14 @@ type emailBody struct {
 	Email *string `json:"email"`
 }
 
-// emailAnswer has null for an address that there is not.
+// emailAnswer is the state of an account's address. Absent addresses are null.
 type emailAnswer struct {
 	Available bool    `json:"available"`
 	Email     *string `json:"email"`
 	Pending   *string `json:"pending"`
 }
 
-// emailOffAnswer is for where no e-mail is sent.
+// emailOffAnswer is the answer of a service without e-mail.
 type emailOffAnswer struct {
 	Available bool `json:"available"`
 }
@@ -30,8 +30,8 @@ func orNull(text string) *string {
 	return &text
 }
 
-// email answers with 200 also where no e-mail is sent: a page asks to learn that, and a
-// browser shows every other status as an error.
+// email answers with 200 even if the service sends no e-mail: pages call it to find
+// out, and a browser reports every other status as an error.
 func (a *api) email(w http.ResponseWriter, r *http.Request, c caller) error {
 	state, err := a.service.Email(r.Context(), c.Caller)
 	if errors.Is(err, stepkey.ErrEmailOff) {
@@ -47,8 +47,8 @@ func (a *api) email(w http.ResponseWriter, r *http.Request, c caller) error {
 	return nil
 }
 
-// requestEmail answers before the mail is sent: how that goes is nothing that the
-// answer could say.
+// requestEmail answers before the mail is sent, so the answer does not say
+// whether sending works.
 func (a *api) requestEmail(w http.ResponseWriter, r *http.Request, c caller) error {
 	body, err := decode[emailBody](w, r, maxCredentialsBody)
 	if err != nil {

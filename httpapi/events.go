@@ -13,10 +13,10 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// defaultEvents is how many events come without a limit.
+// defaultEvents is the default of the parameter limit.
 const defaultEvents = 20
 
-// eventAnswer says of an event what its user may know.
+// eventAnswer is the part of an event that its user may see.
 type eventAnswer struct {
 	Kind   string    `json:"kind"`
 	At     time.Time `json:"at"`
@@ -36,7 +36,7 @@ type eventsAnswer struct {
 	Next   string        `json:"next,omitzero"`
 }
 
-// events answers with a page of what is recorded of the user.
+// events answers with a page of the user's security log.
 func (a *api) events(w http.ResponseWriter, r *http.Request, c caller) error {
 	before, limit, err := eventsQuery(r.URL.RawQuery)
 	if err != nil {
@@ -54,8 +54,8 @@ func eventsQuery(raw string) (before *stepkey.EventPlace, limit int, err error) 
 	return pageQuery(raw, defaultEvents)
 }
 
-// pageQuery reads which page of a list is asked for: limit, which has a default, and before,
-// which is the next of the page before.
+// pageQuery reads which page of a list is requested: limit, which has a default, and before,
+// which is the member next of the previous page.
 func pageQuery(raw string, defaultLimit int) (before *stepkey.EventPlace, limit int, err error) {
 	query, err := url.ParseQuery(raw)
 	if err != nil || len(query["limit"]) > 1 || len(query["before"]) > 1 {
@@ -74,8 +74,8 @@ func pageQuery(raw string, defaultLimit int) (before *stepkey.EventPlace, limit 
 }
 
 // A cursor is the place of an event or a session: its time in microseconds, as stores keep it,
-// and its id. It needs no signature: a made-up one only reads on at another place of the
-// same record.
+// and its id. It needs no signature: a forged one only continues at another place in the same
+// user's list.
 const cursorBytes = 8 + len(uuid.UUID{})
 
 func cursorOf(place *stepkey.EventPlace) string {
@@ -86,7 +86,8 @@ func cursorOf(place *stepkey.EventPlace) string {
 	return base64.RawURLEncoding.EncodeToString(append(raw, place.ID[:]...))
 }
 
-// parseCursor refuses times before 1970, of which PostgreSQL does not know all.
+// parseCursor refuses times before 1970, because PostgreSQL does not support
+// all of them.
 func parseCursor(cursor string) (*stepkey.EventPlace, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || len(raw) != cursorBytes {

@@ -8,7 +8,7 @@ import (
 	"github.com/stepkey/stepkey/guard"
 )
 
-// handler answers a request, or returns why it does not. It has written nothing then.
+// handler answers a request or returns an error. In that case it has written nothing.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 // caller is the user on whose behalf a request acts, as the guard verified it, and the device
@@ -21,7 +21,7 @@ type caller struct {
 // callerHandler is a handler that needs a caller.
 type callerHandler func(w http.ResponseWriter, r *http.Request, c caller) error
 
-// answer returns h with its errors written as problem documents.
+// answer returns an http.Handler that writes h's errors as problem documents.
 func (a *api) answer(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -30,7 +30,8 @@ func (a *api) answer(h handler) http.Handler {
 	})
 }
 
-// withCaller returns h for requests that a guard has let through.
+// withCaller returns a handler that calls h with the caller that the guard
+// verified.
 func (a *api) withCaller(h callerHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		verified, _ := guard.VerifiedFromContext(r.Context())
@@ -42,7 +43,7 @@ func (a *api) withCaller(h callerHandler) handler {
 	}
 }
 
-// fail answers with what err means, and logs it where it is our fault.
+// fail answers with the problem that err means, and logs an internal fault.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem
 	decided := errors.As(err, &p)
@@ -63,10 +64,10 @@ type success struct {
 	Success bool `json:"success"`
 }
 
-// succeed answers for what has been done, unless it failed.
+// succeed confirms that the request was carried out, unless err is not nil.
 func succeed(w http.ResponseWriter, err error) error { return confirm(w, http.StatusOK, err) }
 
-// accept answers for what will be done, unless it was refused.
+// accept confirms that the request will be carried out, unless err is not nil.
 func accept(w http.ResponseWriter, err error) error { return confirm(w, http.StatusAccepted, err) }
 
 func confirm(w http.ResponseWriter, status int, err error) error {

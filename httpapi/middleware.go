@@ -14,7 +14,7 @@ import (
 
 type aboutKey struct{}
 
-// aboutRequest is what the context of a request tells.
+// aboutRequest is stored in the context of a request.
 type aboutRequest struct {
 	id     string
 	prefix string // of the links in its answer; see mountedAt
@@ -25,14 +25,14 @@ func about(ctx context.Context) aboutRequest {
 	return known
 }
 
-// withRequestID gives each request an id of our own, by which an answer can be
-// found in the log. An id that the client sends is not taken: it could be
-// anything. Links in the answer begin with prefix, or with the path at which the
-// handler is mounted.
+// withRequestID gives each request a new id, by which an answer can be found in
+// the log. An id sent by the client is ignored, because it could be anything.
+// Links in the answer begin with prefix, or with the path at which the handler
+// is mounted.
 func withRequestID(prefix string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var raw [8]byte
-		// crypto/rand does not fail; it ends the process instead.
+		// crypto/rand never returns an error; it ends the process instead.
 		_, _ = rand.Read(raw[:])
 		id := hex.EncodeToString(raw[:])
 		w.Header().Set("X-Request-Id", id)
@@ -43,17 +43,17 @@ func withRequestID(prefix string, next http.Handler) http.Handler {
 
 func requestID(ctx context.Context) string { return about(ctx).id }
 
-// secureHeaders sets what holds for every answer. Pages replace the policy for
-// content and the rule for caches by their own.
+// secureHeaders sets the headers of every answer. Pages replace
+// Content-Security-Policy and Cache-Control.
 func secureHeaders(hsts bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		// An answer of the API is never a document.
+		// Answers of the API are never rendered as documents.
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		// Passkeys are for our own pages and for nothing that they might embed.
+		// Only our own pages may use passkeys, and nothing that they might embed.
 		h.Set("Permissions-Policy", "publickey-credentials-create=(self), publickey-credentials-get=(self)")
 		h.Set("Cache-Control", "no-store")
 		if hsts {
@@ -63,9 +63,8 @@ func secureHeaders(hsts bool, next http.Handler) http.Handler {
 	})
 }
 
-// logRequests writes one line for each request. Of the request it holds the
-// method and the route that matched, never the path or the query as sent: people
-// put secrets there.
+// logRequests writes one line for each request, with the method and the matching
+// route but never the path or query as sent, which may contain secrets.
 func logRequests(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -111,8 +110,8 @@ func (r *statusRecorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// recoverPanics turns a fault in a handler into a plain 500. The stack goes to
-// the log; the value of the panic does not, for it may hold what was sent.
+// recoverPanics turns a panic in a handler into a 500. The stack is logged; the
+// value of the panic is not, because it may contain data that the client sent.
 func recoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -134,8 +133,8 @@ func recoverPanics(log *slog.Logger, next http.Handler) http.Handler {
 // DefaultRequestTimeout is the default of Options.RequestTimeout.
 const DefaultRequestTimeout = 5 * time.Second
 
-// limitTime bounds every request. Each statement has a bound of its own, but some
-// requests need several.
+// limitTime bounds the time of every request. Each statement has its own timeout,
+// but some requests need several statements.
 func limitTime(timeout time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
@@ -144,7 +143,7 @@ func limitTime(timeout time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// closeConnections has every answer after stopping close its connection.
+// closeConnections makes every answer after stopping close its connection.
 func closeConnections(stopping <-chan struct{}, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isClosed(stopping) {

@@ -12,10 +12,11 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// The two endpoints here are OAuth's and take what its clients send: forms.
+// The two endpoints here are OAuth's and accept forms, as OAuth clients send
+// them.
 
-// formToken returns the parameter token of a form in the body. The query is not
-// looked at: tokens in a URL end up in logs.
+// formToken returns the parameter token of a form in the body. The query is
+// ignored: tokens in a URL end up in logs.
 func formToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
@@ -33,8 +34,8 @@ func formToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	return "", stepkey.ErrInvalidRequest
 }
 
-// revoke ends the session of a token (RFC 7009). Having the token is permission
-// enough. The answer for an invalid token is the same.
+// revoke ends the session of a token (RFC 7009). It needs no other
+// authorization than the token. The answer to an invalid token is the same.
 func (a *api) revoke(w http.ResponseWriter, r *http.Request) error {
 	presented, err := formToken(w, r)
 	if err != nil {
@@ -46,16 +47,16 @@ func (a *api) revoke(w http.ResponseWriter, r *http.Request) error {
 	return succeed(w, nil)
 }
 
-// introspection is the answer of RFC 7662 §2.2. For a token that is not worth
-// anything it says that and nothing else.
+// introspection is the answer of RFC 7662 §2.2. For an inactive token it
+// contains nothing else.
 type introspection struct {
 	Active    bool   `json:"active"`
 	TokenType string `json:"token_type,omitzero"`
 	*token.Claims
 }
 
-// introspect tells a service that knows the secret whether a token's session is
-// live at this moment.
+// introspect tells a service that has the secret whether a token's session is
+// live.
 func (a *api) introspect(w http.ResponseWriter, r *http.Request) error {
 	refund, err := a.service.AdmitIntrospection(stepkey.Client{IP: a.clientIP(r)})
 	if err != nil {

@@ -20,13 +20,13 @@ type status struct {
 	Status string `json:"status"`
 }
 
-// alive says that the process answers, whatever it stands on.
+// alive says that the process answers. It checks no dependency.
 func (a *api) alive(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, status{"ok"})
 	return nil
 }
 
-// ready says that requests should come to this instance.
+// ready says whether this instance can handle requests.
 func (a *api) ready(w http.ResponseWriter, r *http.Request) error {
 	if isClosed(a.stopping) {
 		return problemUnavailable

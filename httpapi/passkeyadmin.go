@@ -10,8 +10,8 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// listedPasskey is a passkey as its owner sees it. What is not known of one that was
-// registered elsewhere, and has not been used here, is null.
+// listedPasskey is a passkey as shown to its owner. Members that are not known,
+// because the passkey was registered elsewhere and has not been used here, are null.
 type listedPasskey struct {
 	ID             string     `json:"id"`
 	Name           string     `json:"name"`
@@ -25,8 +25,8 @@ type listedPasskey struct {
 	UsableFrom     *time.Time `json:"usableFrom,omitzero"`
 }
 
-// signalNames are what a page hands on to the Signal API, which takes the user handle in
-// base64url as well. They are missing below level full.
+// signalNames are the values that a page passes to the Signal API, which takes the user
+// handle in base64url too. They are missing below level full.
 type signalNames struct {
 	RPID       string `json:"rpId,omitzero"`
 	UserHandle string `json:"userHandle,omitzero"`
@@ -78,8 +78,8 @@ func (a *api) renamePasskey(w http.ResponseWriter, r *http.Request, c caller) er
 	return nil
 }
 
-// deletePasskey takes the word for the last one from the query: a body of DELETE has no
-// meaning that proxies would keep (RFC 9110 §9.3.5).
+// deletePasskey reads the confirmation for deleting the last passkey from the query,
+// because proxies may drop the body of a DELETE (RFC 9110 §9.3.5).
 func (a *api) deletePasskey(w http.ResponseWriter, r *http.Request, c caller) error {
 	lastToo := r.URL.Query().Get("last") == "true"
 	left, err := a.service.DeletePasskey(r.Context(), c.Caller, pathID(r), lastToo)
@@ -90,7 +90,8 @@ func (a *api) deletePasskey(w http.ResponseWriter, r *http.Request, c caller) er
 	return nil
 }
 
-// pathID is the id in the path. One that is none is nobody's.
+// pathID parses the id in the path. A malformed id becomes uuid.Nil, which no
+// row has.
 func pathID(r *http.Request) uuid.UUID {
 	id, err := uuid.Parse(r.PathValue("id"))
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// extensionOutputs has to be an object if it is there. What is in it was asked
-// for by nobody and is not looked at (WebAuthn L3 §7.1 step 28).
+// extensionOutputs must be an object if it is present. We request no
+// extensions, so its content is ignored (WebAuthn L3 §7.1 step 28).
 type extensionOutputs struct {
 	ClientExtensionResults map[string]jsontext.Value `json:"clientExtensionResults"`
 }
@@ -27,8 +27,9 @@ type assertionBody struct {
 	extensionOutputs
 }
 
-// actionAnswer is what a step-up for an action yields. The token goes into the
-// header Stepkey-Action of the request that carries the action out.
+// actionAnswer is the answer to a step-up for an action. The client sends the
+// token in the header Stepkey-Action of the request that carries out the
+// action.
 type actionAnswer struct {
 	ActionToken string `json:"actionToken"`
 	ExpiresIn   int64  `json:"expiresIn"`
@@ -43,8 +44,8 @@ type passkeyAnswer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 
-	// UsableFrom is there if the passkey has to wait: it was added through recovery, or as the first one after a reset by
-	// e-mail.
+	// UsableFrom is present if the passkey does not work yet: it was added through recovery, or as the first one
+	// after a reset by e-mail.
 	UsableFrom *time.Time `json:"usableFrom,omitzero"`
 }
 
@@ -72,7 +73,7 @@ func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request, c calle
 	return nil
 }
 
-// stepUpOptionsBody may come with a POST. The original sends none.
+// stepUpOptionsBody is the optional body of a POST. The original sends none.
 type stepUpOptionsBody struct {
 	Action *token.Action `json:"action"`
 }

@@ -11,7 +11,8 @@ type resetRequestBody struct {
 	Username string `json:"username"`
 }
 
-// requestReset answers alike for every account and for none; see RequestPasswordReset.
+// requestReset gives the same answer whether or not the account exists; see
+// RequestPasswordReset.
 func (a *api) requestReset(w http.ResponseWriter, r *http.Request) error {
 	body, err := decode[resetRequestBody](w, r, maxCredentialsBody)
 	if err != nil {

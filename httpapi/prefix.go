@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// mountedAt returns the path below which the handler is mounted, such as "/auth-service", or nothing where that is the root.
-// What http.StripPrefix has removed from the path is still in RequestURI.
+// mountedAt returns the path below which the handler is mounted, such as "/auth-service", or an empty string
+// for the root. The part of the path that http.StripPrefix removed is still in RequestURI.
 func mountedAt(r *http.Request) string {
 	if r.RequestURI == r.URL.Path {
 		return ""
@@ -18,7 +18,7 @@ func mountedAt(r *http.Request) string {
 		return ""
 	}
 	prefix, stripped := strings.CutSuffix(requested.EscapedPath(), r.URL.EscapedPath())
-	// A browser takes what follows two slashes for a host.
+	// A browser would read the text after two slashes as a host.
 	if !stripped || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") {
 		return ""
 	}
@@ -28,8 +28,8 @@ func mountedAt(r *http.Request) string {
 // prefixOf returns the prefix of the links in the answer to a request.
 func prefixOf(ctx context.Context) string { return about(ctx).prefix }
 
-// pagesAt returns the URL below which the pages are: Config.PublicURL if it has a path, and otherwise the prefix of the request
-// on that origin.
+// pagesAt returns the URL below which the pages are: Config.PublicURL if it has a path, and otherwise its
+// origin with the prefix of the request.
 func (a *api) pagesAt(ctx context.Context) string {
 	public := a.service.PublicURL()
 	if u, err := url.Parse(public); err == nil && u.Path == "" {
@@ -38,7 +38,7 @@ func (a *api) pagesAt(ctx context.Context) string {
 	return public
 }
 
-// escaped returns a configured prefix as it stands in links.
+// escaped returns a configured prefix as written in links.
 func escaped(prefix string) string {
 	return (&url.URL{Path: strings.TrimRight(prefix, "/")}).EscapedPath()
 }

@@ -19,19 +19,19 @@ import (
 )
 
 // problem is one way in which a request can fail: a status, a stable code for
-// machines, and for people what is the matter and what to do.
+// programs, and for people what went wrong and what to do.
 type problem struct {
 	status  int
 	code    string
 	title   string
 	detail  string
-	message string // the original's text, where its clients know one
+	message string // the original's text, if its clients know one
 
-	// What goes into headers.
+	// Sent in headers.
 	retryAfter time.Duration
 	challenge  string
 
-	// These go into the body.
+	// Sent in the body.
 	usableFrom, possibleFrom time.Time
 }
 
@@ -42,8 +42,8 @@ func (p problem) Error() string { return p.code }
 var (
 	problemInvalidRequest = problem{
 		status: 400, code: "invalid_request",
-		title:  "The request has another shape",
-		detail: "The request is not as the API describes it. Compare it with /docs.",
+		title:  "Invalid request",
+		detail: "The request does not match the API. Compare it with /docs.",
 	}
 	problemUsernameInvalid = problem{
 		status: 400, code: "username_invalid",
@@ -97,12 +97,12 @@ var (
 	}
 	problemLinkExpired = problem{
 		status: 400, code: "link_expired",
-		title:  "The link does not work, or no longer",
+		title:  "The link is invalid or has expired",
 		detail: "This link was used, is too old, or was replaced by a newer one. Ask for another.",
 	}
 	problemUnauthorized = problem{
 		status: 401, code: "unauthorized", message: "Unauthorized",
-		title:  "Nobody is signed in",
+		title:  "Not signed in",
 		detail: "Sign in, then try again.", challenge: "Bearer",
 	}
 	problemVerificationFailed = problem{
@@ -112,8 +112,8 @@ var (
 	}
 	problemPasskeyUnknown = problem{
 		status: 401, code: "passkey_unknown", message: "Unauthorized",
-		title:  "Nobody has this passkey",
-		detail: "This passkey belongs to no account here, or no longer. Use another one, or the password.", challenge: "Bearer",
+		title:  "Unknown passkey",
+		detail: "This passkey does not belong to any account here. Use another one, or the password.", challenge: "Bearer",
 	}
 	problemStepUpRequired = problem{
 		status: 403, code: "step_up_required", message: "Passkey verification required",
@@ -127,33 +127,33 @@ var (
 	}
 	problemRecoveryOnly = problem{
 		status: 403, code: "recovery_only",
-		title:  "The token is for adding a passkey, and for nothing else",
-		detail: "After recovery you can add a passkey, and nothing else. Sign in for the rest.",
+		title:  "The token can only be used to add a passkey",
+		detail: "After recovery you can only add a passkey. Sign in for everything else.",
 	}
 	problemWrongRecoveryCode = problem{
 		status: 403, code: "wrong_recovery_code",
-		title:  "The recovery code does not work, or no longer",
-		detail: "This code is wrong, or it or another of its set was used. Try again, or use another way.",
+		title:  "The recovery code is wrong or was used",
+		detail: "This code is wrong, or one of its set was already used. Try again, or recover in another way.",
 	}
 	problemPasswordByMail = problem{
 		status: 403, code: "password_by_mail",
-		title:  "The password was set by e-mail, and does not count beside e-mail",
-		detail: "The password was set by a link in an e-mail, so e-mail alone would open the account. Use a recovery code, or ask those who run this service.",
+		title:  "The password was set by e-mail and adds nothing to e-mail",
+		detail: "The password was set by a link in an e-mail, so e-mail alone would open the account. Use a recovery code, or ask the operator of this service.",
 	}
 	problemNoAddress = problem{
 		status: 403, code: "no_address",
 		title:  "The account has no confirmed e-mail address",
-		detail: "This account has no confirmed e-mail address. Use a recovery code, or ask those who run this service.",
+		detail: "This account has no confirmed e-mail address. Use a recovery code, or ask the operator of this service.",
 	}
 	problemPasskeyWaits = problem{
 		status: 403, code: "passkey_waits",
 		title:  "The passkey does not work yet",
-		detail: "This passkey is new and does not work yet. It works from the time that usableFrom names.",
+		detail: "This passkey is new and does not work yet. It works from the time in usableFrom.",
 	}
 	problemResetTooRecent = problem{
 		status: 403, code: "reset_too_recent",
 		title:  "The password was reset by e-mail a short while ago",
-		detail: "The password was reset by e-mail a short while ago, and until the time that possibleFrom names it is worth no more than the mailbox. Try again then.",
+		detail: "The password was reset by e-mail a short while ago, and until the time in possibleFrom it proves no more than the mailbox. Try again then.",
 	}
 	problemWrongPassword = problem{
 		status: 403, code: "wrong_password",
@@ -162,33 +162,33 @@ var (
 	}
 	problemCrossSite = problem{
 		status: 403, code: "cross_site",
-		title:  "The request does not come from a page of ours",
-		detail: "Send it from a page whose origin is configured, or keep the refresh token yourself: sign in with \"refresh\": \"body\".",
+		title:  "The request does not come from one of our pages",
+		detail: "Send it from a page with a configured origin, or keep the refresh token yourself: sign in with \"refresh\": \"body\".",
 	}
 	problemTwoRefreshTokens = problem{
 		status: 400, code: "two_refresh_tokens",
-		title:  "There is a refresh token in the body and one in the cookie",
-		detail: "Send one of the two.",
+		title:  "Refresh tokens in both body and cookie",
+		detail: "Send only one of them.",
 	}
 	problemNotFound = problem{
 		status: 404, code: "not_found",
-		title:  "There is nothing at this path",
+		title:  "Not found",
 		detail: "There is nothing here. The API is described at /docs.",
 	}
 	problemEmailOff = problem{
 		status: 404, code: "email_off",
 		title:  "This service sends no e-mail",
-		detail: "This service is not set up to send e-mail. Ask those who run it.",
+		detail: "This service is not set up to send e-mail. Ask its operator.",
 	}
 	problemPasskeyLogInOff = problem{
 		status: 404, code: "passkey_login_off",
-		title:  "Signing in with a passkey alone is switched off",
+		title:  "Signing in with a passkey alone is turned off",
 		detail: "Sign in with the password first, then verify the passkey.",
 	}
 	problemMethodNotAllowed = problem{
 		status: 405, code: "method_not_allowed",
-		title:  "The path does not know this method",
-		detail: "Use one of the methods that the header Allow names.",
+		title:  "Method not allowed",
+		detail: "Use one of the methods in the header Allow.",
 	}
 	problemUsernameTaken = problem{
 		status: 409, code: "username_taken", message: "Username already exists",
@@ -208,7 +208,7 @@ var (
 	problemLastPasskey = problem{
 		status: 409, code: "last_passkey",
 		title:  "It is the last passkey of the account",
-		detail: "Without it the password alone opens this account. To delete it nevertheless, repeat the call with ?last=true.",
+		detail: "Without it, the password alone opens this account. To delete it anyway, repeat the call with ?last=true.",
 	}
 	problemPayloadTooLarge = problem{
 		status: 413, code: "payload_too_large",
@@ -222,32 +222,32 @@ var (
 	}
 	problemRateLimited = problem{
 		status: 429, code: "rate_limited",
-		title:  "Too many tries",
-		detail: "There were too many tries. Wait as long as the header Retry-After says, then try again.",
+		title:  "Too many attempts",
+		detail: "There were too many attempts. Wait as long as the header Retry-After says, then try again.",
 	}
 	problemInternal = problem{
 		status: 500, code: "internal",
-		title:  "The service is at fault",
+		title:  "Internal error",
 		detail: "Something broke on our side. Try again in a minute.",
 	}
 	problemOverloaded = problem{
 		status: 503, code: "overloaded",
 		title:  "Too many passwords are being checked",
-		detail: "Too much is going on just now. Try again in a few seconds.",
+		detail: "The service is busy. Try again in a few seconds.",
 	}
 	problemUnavailable = problem{
 		status: 503, code: "unavailable", retryAfter: 2 * time.Second,
 		title:  "The database does not answer",
-		detail: "Something that is needed does not answer just now. Try again in a few seconds.",
+		detail: "Something this service depends on does not answer. Try again in a few seconds.",
 	}
 )
 
-// tooShort is the detail of problemPasswordTooShort where passwords have at least minLength characters.
+// tooShort returns the detail of problemPasswordTooShort for a minimum of minLength characters.
 func tooShort(minLength int) string {
 	return fmt.Sprintf("Use at least %d characters. A few words in a row work well.", minLength)
 }
 
-// problemOf finds the problem that an error means. What is not known here is an
+// problemOf returns the problem that an error means. An unknown error is an
 // internal fault.
 func problemOf(err error) problem {
 	var stepUp *stepkey.StepUpRequiredError
@@ -331,8 +331,7 @@ func stepUpProblem(refusal guard.Refusal) problem {
 	return p
 }
 
-// problemBody serves two habits: RFC 9457, and the shape of the original's
-// errors beside it.
+// problemBody has the members of RFC 9457 and those of the original's errors.
 type problemBody struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -350,7 +349,7 @@ type problemBody struct {
 	StatusCode int    `json:"statusCode"`
 }
 
-// body returns the problem document for a handler that is mounted at the prefix. The caller adds the request id.
+// body returns the problem document for a handler mounted at prefix. The caller adds the request id.
 func (p problem) body(prefix string) problemBody {
 	p.detail = strings.Replace(p.detail, "/docs", prefix+"/docs", 1)
 	body := problemBody{
@@ -367,7 +366,7 @@ func (p problem) body(prefix string) problemBody {
 	return body
 }
 
-// writeProblem is the one place that answers with a problem.
+// writeProblem answers with a problem. No other function does.
 func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	noteRefusal(r, p.code)
 	body := p.body(prefixOf(r.Context()))
@@ -383,6 +382,6 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.status)
-	// Nothing can be done for a client that has gone away.
+	// A failed write means that the client is gone.
 	_ = json.MarshalWrite(w, body)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// recoveryAnswer has null for what there is not.
+// recoveryAnswer is the state of recovery. Absent fields are null.
 type recoveryAnswer struct {
 	CodesLeft      int            `json:"codesLeft"`
 	CodesCreatedAt *time.Time     `json:"codesCreatedAt"`
@@ -49,7 +49,7 @@ type recoveryCodeBody struct {
 	Code *string `json:"code"`
 }
 
-// waitAnswer is for a recovery that has to wait.
+// waitAnswer is the answer for a pending recovery.
 type waitAnswer struct {
 	pendingAnswer
 	LinkSent bool `json:"linkSent"`
@@ -114,8 +114,8 @@ func (a *api) freeze(w http.ResponseWriter, r *http.Request) error {
 	return succeed(w, a.service.Freeze(r.Context(), link, a.clientOf(r)))
 }
 
-// recovered answers with the token of a session at level recovery. The refresh cookie of
-// the session before is worth nothing any more, so it goes.
+// recovered answers with the token of a session at level recovery. It removes the
+// refresh cookie of the previous session, which no longer works.
 func (a *api) recovered(w http.ResponseWriter, granted stepkey.Grant, err error) error {
 	if err != nil {
 		return err

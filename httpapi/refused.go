@@ -15,8 +15,8 @@ import (
 
 type refusalKey struct{}
 
-// ceremony logs every refusal of next with its reason, and records it where the user is
-// known. The answer alone tells too little to find out what is wrong.
+// ceremony logs every refusal by next with its reason, and records it if the user is
+// known. The answer alone says too little to find the cause.
 func (a *api) ceremony(kind stepkey.Purpose, next budgeted) budgeted {
 	return budgeted{budget: next.budget, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		why := &stepkey.CeremonyRefusal{}
@@ -47,12 +47,12 @@ func (a *api) recordRefusal(ctx context.Context, kind stepkey.Purpose, status in
 		UserID: why.UserID, Ceremony: kind, Reason: why.Reason, RequestID: id,
 	})
 	if err != nil {
-		a.log.WarnContext(ctx, "refused ceremony not recorded", "request", id, "error", err)
+		a.log.WarnContext(ctx, "cannot record a refused ceremony", "request", id, "error", err)
 	}
 }
 
-// noteRefusal notes a reason for a request that ceremony watches, unless a more precise
-// one is known, and whose request it is.
+// noteRefusal notes the reason and the user of a refused request for ceremony, unless a
+// more precise reason is known.
 func noteRefusal(r *http.Request, reason string) {
 	why, watched := r.Context().Value(refusalKey{}).(*stepkey.CeremonyRefusal)
 	if !watched {
@@ -66,7 +66,7 @@ func noteRefusal(r *http.Request, reason string) {
 	}
 }
 
-// noteCause notes why the guard let nobody through.
+// noteCause notes why the guard refused a request.
 func noteCause(r *http.Request, cause error) {
 	var refused *token.Error
 	switch {

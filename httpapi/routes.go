@@ -9,14 +9,14 @@ import (
 	"github.com/stepkey/stepkey/internal/pages"
 )
 
-// route is one resource: the paths it has, the first of them canonical and the
-// others the original's spellings, and what each method does.
+// route is one resource: its paths, of which the first is canonical and the
+// others are the original's spellings, and its methods.
 type route struct {
 	paths   []string
 	methods methods
 }
 
-// routes lists everything that the API answers.
+// routes lists everything that the API serves.
 func (a *api) routes() []route {
 	routes := a.coreRoutes()
 	if a.pages != nil {
@@ -60,7 +60,7 @@ func (a *api) emailRoutes() []route {
 	}
 }
 
-// demoRoutes are the original's examples of what an application keeps behind each level.
+// demoRoutes are the original's examples of routes protected at each level.
 func (a *api) demoRoutes() []route {
 	login := a.signedIn(a.guard.RequireLogin)
 	full := a.signedIn(a.guard.RequireFull)
@@ -70,7 +70,7 @@ func (a *api) demoRoutes() []route {
 	}
 }
 
-// coreRoutes lists what cannot be left out.
+// coreRoutes lists the routes that cannot be left out.
 func (a *api) coreRoutes() []route {
 	login := a.signedIn(a.guard.RequireLogin)
 	enrolment := a.signedIn(a.guard.RequireEnrolment)
@@ -109,7 +109,7 @@ func (a *api) coreRoutes() []route {
 		{[]string{"/account/password"}, methods{"POST": login(a.changePassword)}},
 
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD
-		// is left out, so that a prefetch uses up none.
+		// is left out, so that a prefetch does not use up a challenge.
 		{
 			[]string{"/passkeys/register/options"},
 			methods{"POST": registrationOptions, "GET": registrationOptions},
@@ -147,7 +147,8 @@ func (a *api) coreRoutes() []route {
 	}
 }
 
-// served names the operations that are described, by method and path as in "GET /account". HEAD is described by GET.
+// served returns the operations that are described, by method and path as in "GET /account". GET also
+// describes HEAD.
 func (a *api) served(routes []route) map[string]bool {
 	served := map[string]bool{}
 	for _, route := range routes {
@@ -163,10 +164,11 @@ func (a *api) served(routes []route) map[string]bool {
 	return served
 }
 
-// methods answers each method that a resource knows, and every other with 405.
+// methods maps each method of a resource to its handler. Other methods answer
+// 405.
 type methods map[string]budgeted
 
-// readable is for what changes nothing.
+// readable returns the methods of a resource that can only be read.
 func readable(h budgeted) methods { return methods{"GET": h, "HEAD": h} }
 
 // ServeHTTP implements http.Handler.

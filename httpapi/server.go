@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ServerOptions change the bounds of an http.Server.
+// ServerOptions configure [NewServer].
 type ServerOptions struct {
 	// MaxConnections is how many clients may be connected at once. The default is
 	// [DefaultMaxConnections].
@@ -16,7 +16,7 @@ type ServerOptions struct {
 	// be written.
 	RequestTimeout time.Duration
 
-	// Log takes what goes wrong on connections. nil means no log.
+	// Log receives errors on connections. Nil means no log.
 	Log *slog.Logger
 }
 
@@ -25,11 +25,11 @@ const writing = 10 * time.Second
 
 // NewServer returns an http.Server for handler with every bound set: on the time
 // to read and to write, on idle connections, on headers and on the number of
-// connections, so that a slow or silent client holds nothing for long and any
-// number of them does not keep others out.
+// connections. So a slow or silent client occupies nothing for long, and many of
+// them do not keep others out.
 //
-// It speaks HTTP/1.1 only. A connection is then one request at a time, which is
-// what the bounds count; HTTP/2 belongs to the proxy in front.
+// It speaks HTTP/1.1 only. A connection then has one request at a time, as the
+// bounds assume. Use HTTP/2 in the proxy in front.
 func NewServer(handler http.Handler, options ServerOptions) *http.Server {
 	if options.MaxConnections <= 0 {
 		options.MaxConnections = DefaultMaxConnections

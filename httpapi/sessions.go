@@ -14,9 +14,9 @@ type refreshBody struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
-// refresh takes the token from the body or from the cookie. A refusal leaves the
-// cookie where it is: it may be the loser of two tabs that asked at once, and the
-// winner's cookie is the browser's by then.
+// refresh reads the token from the body or from the cookie. A refusal does not
+// remove the cookie: of two tabs that refresh at once one may be refused, and the
+// browser then already has the other's new cookie.
 func (a *api) refresh(w http.ResponseWriter, r *http.Request) error {
 	body, err := decode[refreshBody](w, r, maxCredentialsBody)
 	if err != nil {
@@ -40,7 +40,7 @@ func (a *api) refresh(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// logOut ends the session of the access token or, where that has expired, of the
+// logOut ends the session of the access token or, if that has expired, of the
 // cookie.
 func (a *api) logOut(w http.ResponseWriter, r *http.Request) error {
 	cookie := a.cookies.refreshOf(r)
@@ -123,8 +123,8 @@ type sessionsAnswer struct {
 	Next     string          `json:"next,omitzero"`
 }
 
-// sessions answers with a page of the user's live sessions. Without a limit that is all of
-// them, because there is a limit to how many there can be.
+// sessions answers with a page of the user's live sessions. Without the parameter limit
+// the page has all of them, because their number is bounded.
 func (a *api) sessions(w http.ResponseWriter, r *http.Request, c caller) error {
 	before, limit, err := pageQuery(r.URL.RawQuery, stepkey.MaxListedSessions)
 	if err != nil {

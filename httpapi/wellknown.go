@@ -14,8 +14,8 @@ import (
 	"github.com/stepkey/stepkey/internal/pages"
 )
 
-// publicKeys lets verifiers keep the keys for a while. A new key is published for longer
-// than that before it signs.
+// publicKeys serves the public keys. Verifiers may cache them; a new key is published
+// for longer than that before it signs.
 func (a *api) publicKeys() handler {
 	cacheControl := fmt.Sprintf("public, max-age=%d", int(stepkey.JWKSMaxAge.Seconds()))
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -28,8 +28,8 @@ func (a *api) publicKeys() handler {
 	}
 }
 
-// relatedOriginsMaxAge is how long browsers go on with the list: a page that is added
-// or taken out is known everywhere a few minutes later.
+// relatedOriginsMaxAge is how long browsers may cache the list: an added or removed
+// origin is known everywhere a few minutes later.
 const relatedOriginsMaxAge = 5 * time.Minute
 
 type relatedOrigins struct {
@@ -37,7 +37,7 @@ type relatedOrigins struct {
 }
 
 // relatedOrigins tells browsers which pages outside the passkeys' domain may use
-// them (WebAuthn L3 §5.11). Where there are none it is not there.
+// them (WebAuthn L3 §5.11). If there are none, it answers 404.
 func (a *api) relatedOrigins(w http.ResponseWriter, r *http.Request) error {
 	origins := a.service.RelatedOrigins()
 	if len(origins) == 0 {
@@ -52,8 +52,9 @@ func (a *api) relatedOrigins(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// endedSessions lets verifiers elsewhere learn which sessions have ended. The tag is that
-// of the content and of the time of signing, so that an unchanged list costs a 304.
+// endedSessions tells verifiers in other services which sessions have ended. The entity
+// tag identifies the content and the time of signing, so that an unchanged list costs a
+// 304.
 func (a *api) endedSessions(w http.ResponseWriter, r *http.Request) error {
 	list, version, err := a.service.EndedSessions()
 	return writeEnded(w, r, list, version, err)
@@ -77,7 +78,7 @@ func writeEnded(w http.ResponseWriter, r *http.Request, list []byte, version str
 	return nil
 }
 
-// passkeyEndpointsMaxAge is how long password managers go on with the addresses.
+// passkeyEndpointsMaxAge is how long password managers may cache the addresses.
 const passkeyEndpointsMaxAge = time.Hour
 
 type passkeyEndpoints struct {
@@ -98,11 +99,11 @@ func (a *api) passkeyEndpoints(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// changePasswordPage is where password managers send people (W3C "A Well-Known URL for
-// Changing Passwords").
+// changePasswordPage is the page to which password managers send people (W3C "A
+// Well-Known URL for Changing Passwords").
 func (a *api) changePasswordPage() handler { return redirectTo(pages.Account + "#password") }
 
-// redirectTo leads to a path of this handler.
+// redirectTo redirects to a path of this handler.
 func redirectTo(path string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Location", prefixOf(r.Context())+path)
@@ -111,14 +112,15 @@ func redirectTo(path string) handler {
 	}
 }
 
-// writeCacheable answers with something public, or with 304 if the client has it.
+// writeCacheable answers with public content, or with 304 if the client has it.
 func writeCacheable(w http.ResponseWriter, r *http.Request, contentType, cacheControl string, content []byte) {
 	sum := sha256.Sum256(content)
 	writeTagged(w, r, contentType, cacheControl, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, content)
 }
 
 // allowEveryPage lets pages of every origin read public keys and the description of the
-// API. A listed page may send cookies along; browsers take no wildcard with those.
+// API. A listed page may send cookies; browsers do not accept a wildcard with those, so
+// its own headers are kept.
 func allowEveryPage(h http.Header) {
 	if h.Get("Access-Control-Allow-Origin") == "" {
 		h.Set("Access-Control-Allow-Origin", "*")

@@ -125,7 +125,7 @@ func shape(t *testing.T, operation *openapi3.Operation) map[string]any {
 	convert(t, operation, &members)
 	delete(members, "operationId")
 	description, _ := members["description"].(string)
-	members["description"] = strings.Replace(description, " The original's spelling of the same path; it answers alike.", "", 1)
+	members["description"] = strings.Replace(description, " This is the original's spelling of the path; the answer is the same.", "", 1)
 	return members
 }
 

@@ -419,7 +419,7 @@ func TestClientSignsInWithPasskey(t *testing.T) {
 	device.Verified(true)
 	p.want(`await s.signInWithPasskey(); const { passkeys } = await (await s.fetch("/passkeys")).json();
 		await s.call("DELETE", "/passkeys/" + passkeys[0].id + "?last=true"); await s.signOut(); return passkeys.length`, "1")
-	p.want(`return s.signInWithPasskey()`, "error passkey_unknown: This passkey belongs to no account here, or no longer. Use another one, or the password.")
+	p.want(`return s.signInWithPasskey()`, "error passkey_unknown: This passkey does not belong to any account here. Use another one, or the password.")
 	if held := device.Credentials(); len(held) != 0 {
 		t.Errorf("the device still offers %d passkeys that the server does not know", len(held))
 	}
