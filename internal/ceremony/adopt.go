@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// Adopt checks a passkey that was registered elsewhere, whose response nobody has
-// any more, and returns it as it is to be stored: with the algorithm that its key
-// names. The error is Refused and says what makes the passkey unusable.
+// Adopt checks a passkey that was registered elsewhere, without its original
+// response, and returns it as it should be stored: with the algorithm that its
+// key names. The error is Refused and says why the passkey cannot be used.
 //
-// Flags that are not known are zero, and taken from its first assertion here.
-// Transports are a hint to the client, and unusable ones are dropped.
+// Unknown flags are zero, and set by its first assertion here. Transports are a
+// hint to the client, and unusable ones are dropped.
 func Adopt(c Credential) (Credential, error) {
 	if len(c.ID) < minCredentialID || len(c.ID) > maxCredentialID {
 		return Credential{}, refused(ReasonCredentialID, nil)
@@ -23,7 +23,7 @@ func Adopt(c Credential) (Credential, error) {
 	if c.Flags&flagBackupEligible == 0 && c.Flags&flagBackupState != 0 {
 		return Credential{}, refused(ReasonBackupFlags, nil)
 	}
-	// Otherwise flags that are not known would pass for "is never synced".
+	// Otherwise unknown flags would count as "is never synced".
 	if c.Attested && c.Flags == 0 {
 		return Credential{}, refused(ReasonAttestation, errors.New("attested without flags"))
 	}

@@ -7,9 +7,10 @@ import (
 	"github.com/stepkey/stepkey/webauthn"
 )
 
-// Asserted is what an accepted assertion changes in the stored passkey.
+// Asserted is the changes that an accepted assertion makes to the stored
+// passkey.
 type Asserted struct {
-	// CredentialID says which passkey it was.
+	// CredentialID identifies the passkey.
 	CredentialID []byte
 
 	// SignCount is the new signature counter.
@@ -18,8 +19,8 @@ type Asserted struct {
 	// Flags are UP, UV, BE and BS of this assertion.
 	Flags byte
 
-	// BackupChanged says that BE differs from what was stored. A passkey that was
-	// Attested is so no longer.
+	// BackupChanged says that BE differs from the stored value. The passkey is
+	// then no longer Attested.
 	BackupChanged bool
 }
 
@@ -47,9 +48,10 @@ func (rp *RelyingParty) BeginAssertion(u User, allow []Credential) (webauthn.Req
 	return rp.requestOptions(state.Challenge(), allow), state, nil
 }
 
-// FinishAssertion verifies what the client answered. The passkeys in owned are
+// FinishAssertion verifies the client's response. The passkeys in owned are
 // those u has now, read after the state was taken: one that was deleted in the
-// meantime is no longer good, and the others still are. The error is an *Error.
+// meantime is no longer accepted, and the others still are. The error is an
+// *Error.
 func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Credential, a webauthn.AuthenticationResponse) (Asserted, error) {
 	parsed, err := parseAssertion(a)
 	if err != nil {
@@ -62,7 +64,7 @@ func (rp *RelyingParty) FinishAssertion(u User, s AssertionState, owned []Creden
 	return rp.finish(s.challenge, u.Handle, credential, parsed)
 }
 
-// parsedAssertion is an assertion whose form is in order. Nothing in it is verified.
+// parsedAssertion is a well-formed assertion. Nothing in it is verified.
 type parsedAssertion struct {
 	webauthn.AuthenticationResponse
 	client clientData
@@ -87,7 +89,7 @@ func parseAssertion(a webauthn.AuthenticationResponse) (parsedAssertion, error) 
 	return parsedAssertion{a, client, data}, nil
 }
 
-// finish verifies the assertion by a credential of the user with that handle.
+// finish verifies the assertion with a credential of the user with that handle.
 func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, a parsedAssertion) (Asserted, error) {
 	if err := a.client.verify(typeGet, challenge, rp.origins); err != nil {
 		return Asserted{}, err
@@ -95,25 +97,25 @@ func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, 
 	if err := a.data.verify(rp.id); err != nil {
 		return Asserted{}, err
 	}
-	// Zero means that the passkey was registered elsewhere and its flags were not
-	// kept (see Adopt). Those of this assertion are then the first ones.
+	// Zero means that the passkey was registered elsewhere and its flags are
+	// unknown (see Adopt). The flags of this assertion are then the first ones.
 	known := credential.Flags != 0
 	backupChanged := known && (a.data.flags^credential.Flags)&flagBackupEligible != 0
 	if backupChanged && credential.HardwareBound() {
 		return Asserted{}, refused(ReasonBackupEligibilityChanged, nil)
 	}
 	// §7.2 asks for the comparison only where backup state is part of the relying
-	// party's policy. Here it is for hardware alone, and password managers do
-	// change the flag of a passkey. The library always compares, so it is shown
-	// the flags that are about to be stored.
+	// party's policy. Here only hardware-bound passkeys have such a policy, and
+	// password managers do change the flag of a passkey. The library always
+	// compares, so it is given the flags that are about to be stored.
 	credential.Flags = a.data.flags & storedFlags
-	// §6.1: an assertion carries no attested credential data. What is signed
-	// here must never pass for a registration.
+	// §6.1: an assertion has no attested credential data. An assertion must never
+	// be usable as a registration.
 	if a.data.flags&flagAttestedCredential != 0 {
 		return Asserted{}, refused(ReasonAuthenticatorData, errors.New("attested credential data in an assertion"))
 	}
 	// The key was checked when it was registered. It is checked again because
-	// the database may have been filled by something else.
+	// other programs may have written to the database.
 	if _, err := checkPublicKey(credential.PublicKey); err != nil {
 		return Asserted{}, refused(ReasonPublicKey, err)
 	}
@@ -131,8 +133,8 @@ func (rp *RelyingParty) finish(challenge, handle []byte, credential Credential, 
 	}, nil
 }
 
-// findCredential does what §7.2 says about allowCredentials and about the owner
-// of a credential when the user is known beforehand.
+// findCredential follows §7.2 on allowCredentials and on the owner of a
+// credential if the user is known beforehand.
 func findCredential(u User, s AssertionState, owned []Credential, a webauthn.AuthenticationResponse) (Credential, error) {
 	if !bytes.Equal(s.handle, u.Handle) {
 		return Credential{}, refused(ReasonUserHandle, errors.New("the ceremony of another user"))
@@ -153,8 +155,8 @@ func findCredential(u User, s AssertionState, owned []Credential, a webauthn.Aut
 }
 
 // counterAdvances decides what §7.2 leaves to the relying party: a counter that
-// stands still or goes back means that there may be a copy of the passkey, and
-// the assertion is refused. Synced passkeys have no counter and stay at zero.
+// does not increase means that there may be a copy of the passkey, and the
+// assertion is refused. Synced passkeys have no counter; it stays at zero.
 func counterAdvances(stored, received uint32) bool {
 	return stored == 0 && received == 0 || received > stored
 }

@@ -20,8 +20,8 @@ type attestation struct {
 	authData  []byte
 }
 
-// parseAttestation decodes an attestation object. Names are compared as they
-// are, which the struct tags of the CBOR library would not do. The error is
+// parseAttestation decodes an attestation object. Names are compared exactly,
+// which the struct tags of the CBOR library would not do. The error is
 // Malformed, except for a format that is not accepted, whose statement is not
 // decoded at all.
 func parseAttestation(raw []byte) (attestation, error) {
@@ -46,8 +46,8 @@ func parseAttestation(raw []byte) (attestation, error) {
 	return a, nil
 }
 
-// decode decodes one value into the type CBOR gives it by itself, and not into
-// whatever can be made to fit, such as an array of numbers into bytes.
+// decode decodes one value into its natural CBOR type and refuses conversions,
+// such as an array of numbers into bytes.
 func decode[T any](raw webauthncbor.RawMessage) (T, bool) {
 	var value any
 	if err := webauthncbor.Unmarshal(raw, &value); err != nil {
@@ -74,19 +74,19 @@ func decodeTextMap(raw webauthncbor.RawMessage) (map[string]any, bool) {
 	return members, true
 }
 
-// The limits of a certificate chain: more and larger ones than any authenticator
-// has would only be work for us.
+// The limits of a certificate chain. No authenticator has more or larger
+// certificates, and parsing them would only cost time.
 const (
 	maxCertificates     = 4
 	maxCertificateBytes = 4096
 )
 
-// judge decides what the statement is worth (§7.1, steps 21 to 24), and returns the
-// attestation object as the library is to see it, which then checks the signature
-// and what §8.2.1 asks of the certificate.
+// judge decides whether the statement is trusted (§7.1, steps 21 to 24), and
+// returns the attestation object for the library, which then checks the signature
+// and the requirements of §8.2.1 on the certificate.
 //
-// With roots, a statement by a model that none of them vouches for says nothing. It
-// is dropped without being read, and the passkey is one like any other.
+// With roots, a statement that does not lead to one of them proves nothing. It is
+// dropped without being read, and the passkey is accepted like any other.
 func (a attestation) judge(roots *x509.CertPool) (seen attestation, attested bool, err error) {
 	if roots == nil || a.unattested() {
 		return a, false, a.verify()
@@ -98,13 +98,13 @@ func (a attestation) judge(roots *x509.CertPool) (seen attestation, attested boo
 }
 
 // unattested reports whether the statement is one of those that a client may
-// deliver unasked.
+// send although none was requested.
 func (a attestation) unattested() bool {
 	return a.format == formatNone || a.format == formatPacked && len(a.statement) == 2
 }
 
 // chainsTo reports whether the certificate of a packed statement leads to one of
-// roots. Validity is by the clock of this machine, as everywhere in TLS.
+// roots. The clock of this machine decides about validity, as in TLS.
 func (a attestation) chainsTo(roots *x509.CertPool) bool {
 	chain, ok := a.certificates()
 	if !ok {
@@ -120,7 +120,8 @@ func (a attestation) chainsTo(roots *x509.CertPool) bool {
 	return err == nil
 }
 
-// certificates are those of a packed statement with alg, sig and x5c (§8.2).
+// certificates returns the certificates of a packed statement with alg, sig and
+// x5c (§8.2).
 func (a attestation) certificates() ([]*x509.Certificate, bool) {
 	listed, ok := a.statement["x5c"].([]any)
 	if a.format != formatPacked || len(a.statement) != 3 || !ok || len(listed) == 0 || len(listed) > maxCertificates {
@@ -141,8 +142,8 @@ func (a attestation) certificates() ([]*x509.Certificate, bool) {
 	return chain, true
 }
 
-// verify accepts the two statements a client may deliver when asked for none.
-// The signature of the second is left to the library.
+// verify accepts the two statements that a client may send when none is
+// requested. The library checks the signature of the second.
 func (a attestation) verify() error {
 	switch a.format {
 	case formatNone:
@@ -151,8 +152,8 @@ func (a attestation) verify() error {
 		}
 		return nil
 	case formatPacked:
-		// The library insists on alg and sig. A third member would be x5c or
-		// ecdaaKeyId, and no self attestation.
+		// The library requires alg and sig. A third member would be x5c or
+		// ecdaaKeyId, and then it is not a self attestation.
 		if len(a.statement) != 2 {
 			return refused(ReasonAttestation, errors.New("not a self attestation"))
 		}
@@ -162,8 +163,8 @@ func (a attestation) verify() error {
 	}
 }
 
-// encode writes the attestation object anew for the library, with the three
-// members we have looked at and no other.
+// encode re-encodes the attestation object for the library, with only the three
+// members that we have checked.
 func (a attestation) encode() ([]byte, error) {
 	return webauthncbor.Marshal(map[string]any{
 		"fmt":      a.format,

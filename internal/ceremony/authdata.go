@@ -19,8 +19,8 @@ const (
 	flagAttestedCredential = 1 << 6
 	flagExtensions         = 1 << 7
 
-	// storedFlags say something about the credential or the user. The other
-	// two describe the bytes that follow, and the rest is reserved.
+	// storedFlags are the flags about the credential or the user. Two others
+	// describe the bytes that follow, and the rest are reserved.
 	storedFlags = flagUserPresent | flagUserVerified | flagBackupEligible | flagBackupState
 )
 
@@ -36,8 +36,8 @@ type authData struct {
 	publicKey    []byte
 }
 
-// parseAuthData reads authenticator data to its last byte. The error is
-// Malformed.
+// parseAuthData parses authenticator data and refuses trailing bytes. The error
+// is Malformed.
 func parseAuthData(raw []byte) (authData, error) {
 	var a authData
 	const header = sha256.Size + 1 + 4
@@ -69,8 +69,8 @@ func parseAuthData(raw []byte) (authData, error) {
 	return a, nil
 }
 
-// parseAttestedCredential reads §6.5.1 from the start of raw and returns what
-// follows it.
+// parseAttestedCredential reads attested credential data (§6.5.1) from the
+// start of raw and returns the rest.
 func (a *authData) parseAttestedCredential(raw []byte) ([]byte, error) {
 	const header = len(a.aaguid) + 2
 	if len(raw) < header {
@@ -93,7 +93,8 @@ func (a *authData) parseAttestedCredential(raw []byte) ([]byte, error) {
 	return rest[n:], nil
 }
 
-// verify does what §7.1 and §7.2 both ask of authenticator data.
+// verify makes the checks of authenticator data that §7.1 and §7.2 have in
+// common.
 func (a authData) verify(rpID string) error {
 	if a.rpIDHash != sha256.Sum256([]byte(rpID)) {
 		return refused(ReasonRPID, nil)
@@ -101,8 +102,8 @@ func (a authData) verify(rpID string) error {
 	if a.flags&flagUserPresent == 0 {
 		return refused(ReasonUserPresence, nil)
 	}
-	// The bit of this ceremony counts. Without it a passkey is something the
-	// user has and no second factor of its own.
+	// The flag of this ceremony counts. Without user verification a passkey is
+	// only something the user has, and no second factor.
 	if a.flags&flagUserVerified == 0 {
 		return refused(ReasonUserVerification, nil)
 	}

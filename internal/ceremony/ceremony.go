@@ -7,44 +7,46 @@
 // states have a type of their own, and their bytes say which ceremony they
 // belong to, so the challenge of one can never finish the other.
 //
-// # What Finish promises
+// # Guarantees of Finish
 //
-// A response is accepted only if every step of the specification that applies
-// to us holds, and some that the specification leaves to the relying party:
+// A response is accepted only if it passes every applicable step of the
+// specification, and some checks that the specification leaves to the relying
+// party:
 //
 //   - the origin is one of Config.Origins, byte for byte;
 //   - the page is not embedded in another site (no crossOrigin, no topOrigin);
-//   - user presence and user verification, both, always;
-//   - the public key is one of the three offered kinds, well formed, on its
-//     curve, not of small order, and of a size that cannot be used to burn CPU;
+//   - user presence and user verification are always required;
+//   - the public key is of one of the three offered kinds, well formed, on its
+//     curve, not of small order, and not so large that checking signatures is
+//     expensive;
 //   - an assertion comes from a passkey that was offered, that the user still
-//     owns and whose signature counter has moved on, if it has one; and the
+//     owns and whose signature counter has increased, if it has one; and the
 //     backup eligibility of a hardware-bound passkey has not changed.
 //
 // Every rule is checked here first, in the order of the specification, so that
-// a refusal has a precise [Reason]; then github.com/go-webauthn/webauthn, which
-// is imported nowhere else, verifies the same bytes again and does the
-// signatures. It sees only what this package has decoded. Client extension
-// results, the attachment and the easy-accessor members that may contradict
-// the attestation object are never looked at, by it or by us.
+// a refusal has a precise [Reason]. Then github.com/go-webauthn/webauthn, which
+// no other package imports, verifies the same bytes again and checks the
+// signatures. It gets only data that this package has decoded. Client extension
+// results, the attachment and the easy-accessor members that may contradict the
+// attestation object are always ignored.
 //
 // # Attestation
 //
 // Without Config.AttestationRoots the options ask for no attestation, and nothing
 // about a passkey is trusted because of one. A client that follows §5.1.3 then
 // delivers the formats "none" or "packed" with self attestation, and those two are
-// accepted, the second only if its signature verifies. Everything that carries
-// certificates is refused: there is no trust to gain from a chain without a root,
-// and verifying one would give anyone with a password the X.509, TPM and JWT
-// parsers to play with, and RSA keys of any size to be verified against.
+// accepted, the second only if its signature verifies. Every statement with
+// certificates is refused: a chain without a root adds no trust, and verifying one
+// would expose the X.509, TPM and JWT parsers, and RSA keys of any size, to anyone
+// with a password.
 //
 // With roots the options ask for "direct" attestation. A packed statement whose
 // certificate leads to one of the roots makes the passkey Attested, and is refused
-// if its signature does not hold. Packed is what security keys send. Every other
-// statement, of whatever format, is dropped unread, and the passkey is accepted
-// without being Attested.
+// if its signature is invalid. Security keys send packed statements. Every other
+// statement, of any format, is dropped unread, and the passkey is accepted without
+// being Attested.
 //
-// # What the caller does
+// # Duties of the caller
 //
 // Store the state under its challenge with a time limit, and take it, once,
 // before calling Finish, so that a failure uses it up as well. Limit the size
@@ -68,8 +70,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// DefaultTimeout is what the client is told when Config.Timeout is zero: the
-// default of WebAuthn Level 3 §15.1.
+// DefaultTimeout is sent to the client if Config.Timeout is zero: the default
+// of WebAuthn Level 3 §15.1.
 const DefaultTimeout = 5 * time.Minute
 
 // MaxUserHandle is how many bytes a user handle may have (WebAuthn Level 3 §5.4.3).
@@ -84,19 +86,18 @@ type Config struct {
 	// RPName is shown to the user by some clients.
 	RPName string
 
-	// Origins are the exact strings accepted as the origin of a ceremony, such
-	// as https://login.example.com or android:apk-key-hash:… One that no page and no
-	// Android app can have is refused.
+	// Origins are the exact strings accepted as the origin of a ceremony, such as
+	// https://login.example.com or android:apk-key-hash:… An origin that no page and
+	// no Android app can have is refused.
 	Origins []string
 
-	// AttestationRoots are the makers of authenticators that are believed when
-	// they say where a key is kept. nil asks for no attestation. Verification uses
-	// the pool but never changes it.
+	// AttestationRoots are the root certificates of makers of authenticators that
+	// are trusted to say where a key is stored. With nil no attestation is
+	// requested. Verification uses the pool but never changes it.
 	AttestationRoots *x509.CertPool
 
-	// Timeout is told to the client; zero is DefaultTimeout. It is not
-	// enforced here: the challenge expires where it is stored, by the clock of
-	// the store, and one clock deciding is enough.
+	// Timeout is sent to the client; zero means DefaultTimeout. It is not enforced
+	// here: the challenge expires in its store, by the store's clock.
 	Timeout time.Duration
 
 	// Random is the source of challenges; nil is crypto/rand.Reader. It must
@@ -116,8 +117,8 @@ type RelyingParty struct {
 	attestationRoots *x509.CertPool
 }
 
-// New returns a relying party, or an error that says what is wrong with the
-// configuration.
+// New returns a relying party, or an error that says why the configuration is
+// invalid.
 func New(c Config) (*RelyingParty, error) {
 	if c.RPID == "" {
 		return nil, errors.New("ceremony: the relying party needs an RPID")

@@ -13,14 +13,15 @@ import (
 	"github.com/stepkey/stepkey/webauthn"
 )
 
-// The values of the member type of the client data (§5.8.1).
+// The values of the client data's member type (§5.8.1).
 const (
 	typeCreate = "webauthn.create"
 	typeGet    = "webauthn.get"
 )
 
-// clientData is CollectedClientData (§5.8.1). Members that are not known are
-// allowed: clients add some on purpose so that nobody compares templates.
+// clientData is CollectedClientData (§5.8.1). Unknown members are allowed:
+// clients add some on purpose, so that servers do not compare the text with a
+// template.
 type clientData struct {
 	Type         string                    `json:"type"`
 	Challenge    string                    `json:"challenge"`
@@ -39,9 +40,9 @@ type tokenBinding struct {
 }
 
 // parseClientData reads the client data strictly: valid UTF-8, one object, no
-// name twice. A name that differs from a known one in case only is refused as
-// well, because encoding/json, which go-webauthn reads the same bytes with,
-// would take it for the known one.
+// name twice. A name that differs from a known one only in case is refused as
+// well, because go-webauthn reads the same bytes with encoding/json, which
+// would accept it.
 func parseClientData(raw []byte) (clientData, error) {
 	var c clientData
 	if jsontext.Value(raw).Kind() != jsontext.KindBeginObject {
@@ -70,9 +71,8 @@ func isKnownNameInOtherCase(name string) bool {
 	return false
 }
 
-// Challenge reads the challenge out of the client data, so that the state of
-// the ceremony can be found by it. Nothing is verified by that. The error is an
-// *Error of kind Malformed.
+// Challenge returns the challenge in the client data, for finding the state of
+// the ceremony. It verifies nothing. The error is an *Error of kind Malformed.
 func Challenge(clientDataJSON []byte) ([]byte, error) {
 	c, err := parseClientData(clientDataJSON)
 	if err != nil {
@@ -85,7 +85,7 @@ func Challenge(clientDataJSON []byte) ([]byte, error) {
 	return challenge, nil
 }
 
-// verify does what §7.1 and §7.2 both ask of client data.
+// verify makes the checks of client data that §7.1 and §7.2 have in common.
 func (c clientData) verify(kind string, challenge []byte, origins []string) error {
 	if c.Type != kind {
 		return refused(ReasonType, nil)
@@ -93,7 +93,7 @@ func (c clientData) verify(kind string, challenge []byte, origins []string) erro
 	if !c.answers(challenge) {
 		return refused(ReasonChallenge, nil)
 	}
-	// String equality, and no parsing: §13.4.9 leaves no other spelling.
+	// Compare strings without parsing: §13.4.9 allows no other spelling.
 	if !slices.Contains(origins, c.Origin) {
 		return refused(ReasonOrigin, nil)
 	}
@@ -103,8 +103,8 @@ func (c clientData) verify(kind string, challenge []byte, origins []string) erro
 	return nil
 }
 
-// answers compares texts and not bytes, so that a second spelling of the
-// challenge is no match. A state without a challenge is answered by nothing.
+// answers compares strings and not bytes, so that another encoding of the
+// challenge does not match. Nothing matches a state without a challenge.
 func (c clientData) answers(challenge []byte) bool {
 	if len(challenge) != challengeSize {
 		return false

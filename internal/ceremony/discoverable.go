@@ -7,8 +7,8 @@ import (
 	"github.com/stepkey/stepkey/webauthn"
 )
 
-// DiscoverableState is what the server remembers of an assertion that has begun without
-// a user: the challenge, and nothing else. Who answers says who the user is.
+// DiscoverableState is the server's state of an assertion that has begun without a
+// user. It holds only the challenge; the response identifies the user.
 type DiscoverableState struct {
 	challenge []byte
 }
@@ -34,9 +34,9 @@ func (s *DiscoverableState) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// BeginDiscoverable returns the options for signing in with whichever passkey the client
-// has: an empty list of allowed ones, the same for everybody, so that they tell nothing
-// about who has an account (WebAuthn Level 3 §14.6.2).
+// BeginDiscoverable returns the options for signing in with any passkey that the client
+// has. The list of allowed passkeys is empty, so that the options do not reveal who has
+// an account (WebAuthn Level 3 §14.6.2).
 func (rp *RelyingParty) BeginDiscoverable() (webauthn.RequestOptions, DiscoverableState, error) {
 	challenge, err := rp.newChallenge()
 	if err != nil {
@@ -46,17 +46,17 @@ func (rp *RelyingParty) BeginDiscoverable() (webauthn.RequestOptions, Discoverab
 	return rp.requestOptions(state.Challenge(), nil), state, nil
 }
 
-// CheckForm returns an *Error of kind Malformed if an assertion is none at all. It is for
-// who has to look up a passkey before there is anything to verify.
+// CheckForm returns an *Error of kind Malformed if the assertion is not well formed. It
+// is for callers that look up a passkey before verifying.
 func CheckForm(a webauthn.AuthenticationResponse) error {
 	_, err := parseAssertion(a)
 	return err
 }
 
-// FinishDiscoverable verifies what the client answered with the passkey of that
-// credential id, and u, who owns it. The user handle has to be there and to be u's: it
-// is how the authenticator says whose account it means (§7.2, "identify the user"). The
-// error is an *Error.
+// FinishDiscoverable verifies the client's response with the passkey that has its
+// credential id and with u, the owner of that passkey. The user handle must be present
+// and be u's, because it identifies the account (§7.2, "identify the user"). The error
+// is an *Error.
 func (rp *RelyingParty) FinishDiscoverable(u User, s DiscoverableState, owned Credential, a webauthn.AuthenticationResponse) (Asserted, error) {
 	parsed, err := parseAssertion(a)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 )
 
 // checkEd25519 checks that b encodes a point of edwards25519 (RFC 8032 §5.1.3)
-// that is not of small order. A key of small order verifies signatures nobody
-// made, and crypto/ed25519 does not refuse it.
+// that is not of small order. With a key of small order, forged signatures
+// verify, and crypto/ed25519 does not refuse it.
 //
 // With p = 2^255-19 and d = -121665/121666, a point (x, y) is on the curve when
 // x² = (y²-1)/(dy²+1). All divisions are multiplied out below.

@@ -1,14 +1,14 @@
 package ceremony
 
-// Kind is the class of an Error, and all of it that a client may learn.
+// Kind is the class of an Error. A client may learn nothing else about it.
 type Kind uint8
 
 const (
-	// Malformed means that the response is not what the WebAuthn API
-	// produces: the answer is 400.
+	// Malformed means that the response is not one that the WebAuthn API produces:
+	// the answer is 400.
 	Malformed Kind = iota + 1
 
-	// Refused means that the response is well formed and does not verify: the
+	// Refused means that the response is well formed but does not verify: the
 	// answer is 401, the same for every Reason.
 	Refused
 )
@@ -25,7 +25,7 @@ func (k Kind) String() string {
 	}
 }
 
-// Reason says which rule a response broke. It is for events, metrics and
+// Reason says which rule a response violates. It is for events, metrics and
 // tests, never for clients.
 type Reason string
 
@@ -56,7 +56,7 @@ const (
 	ReasonPublicKey         Reason = "public_key"
 )
 
-// The rules about which credential and whose it is, and its signature.
+// The rules about the credential, its owner and its signature.
 const (
 	ReasonEnvelope          Reason = "envelope" // id, rawId or type is not as §5.1 describes it
 	ReasonCredentialID      Reason = "credential_id"
@@ -67,13 +67,14 @@ const (
 	ReasonCounter           Reason = "counter"
 )
 
-// ReasonLibrary means that go-webauthn refused what our own rules accept. It
-// does so for a decoy in the client data (new_keys_may_be_added_here) that is
-// not a string; anything else means that a rule is missing here.
+// ReasonLibrary means that go-webauthn refused a response that our own rules
+// accept. This happens for a decoy in the client data
+// (new_keys_may_be_added_here) that is not a string; any other case means that
+// a rule is missing here.
 const ReasonLibrary Reason = "library"
 
-// Error says why a response was not accepted. Its text holds the kind and the
-// reason and nothing that the client sent.
+// Error says why a response was not accepted. Its text contains the kind and
+// the reason and nothing that the client sent.
 type Error struct {
 	Kind   Kind
 	Reason Reason

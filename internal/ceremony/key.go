@@ -38,8 +38,8 @@ const (
 	crvEd25519 = 6
 )
 
-// Bounds of an RSA key. The lower ones are security; the upper ones keep a key
-// that its owner chose from costing seconds at every assertion.
+// The bounds of an RSA key. The lower ones are for security; the upper ones
+// keep a key chosen by an attacker from costing seconds at every assertion.
 const (
 	minRSABits     = 2048
 	maxRSABits     = 4096
@@ -50,11 +50,11 @@ const (
 // coseKey is a decoded COSE_Key.
 type coseKey map[int64]any
 
-// checkPublicKey returns the algorithm of a COSE_Key that is of one of the
-// offered kinds and fit for use. The error is Refused.
+// checkPublicKey returns the algorithm of a COSE_Key if it is of one of the
+// offered kinds and safe to use. The error is Refused.
 //
-// go-webauthn does not look into the key when there is no attestation, so
-// without this anything at all could be stored as one.
+// go-webauthn does not check the key when there is no attestation, so without
+// this check arbitrary bytes could be stored as a key.
 func checkPublicKey(raw []byte) (int64, error) {
 	var key coseKey
 	if err := webauthncbor.Unmarshal(raw, &key); err != nil {
@@ -129,8 +129,7 @@ func (k coseKey) checkRS256() error {
 	return nil
 }
 
-// hasExactly reports whether the labels of the key are these, all of them and
-// no other.
+// hasExactly reports whether the key has exactly these labels.
 func (k coseKey) hasExactly(labels ...int64) bool {
 	if len(k) != len(labels) {
 		return false
@@ -159,8 +158,8 @@ func (k coseKey) bytes(label int64) []byte {
 	return b
 }
 
-// unsigned returns a number written in the shortest big-endian form, as RFC
-// 8230 §4 requires, and zero for anything else.
+// unsigned returns a number in the shortest big-endian form, as RFC 8230 §4
+// requires, and zero for anything else.
 func (k coseKey) unsigned(label int64) *big.Int {
 	b := k.bytes(label)
 	if len(b) == 0 || b[0] == 0 {

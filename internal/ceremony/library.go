@@ -12,10 +12,10 @@ import (
 	"github.com/stepkey/stepkey/webauthn"
 )
 
-// newLibrary configures go-webauthn. Timeouts are not enforced by it, because
-// it would read the wall clock, while challenges expire by the clock of the
-// store. No client extension output is ever passed to it, so there is nothing
-// to set about those either.
+// newLibrary configures go-webauthn. It does not enforce timeouts, because it
+// would read the wall clock, while challenges expire by the store's clock. It
+// never gets client extension outputs, so there is nothing to configure for
+// those.
 func newLibrary(rp *RelyingParty) (*library.WebAuthn, error) {
 	library, err := library.New(&library.Config{
 		RPID:          rp.id,
@@ -118,7 +118,7 @@ func publicKeyCredential(id []byte) protocol.PublicKeyCredential {
 	}
 }
 
-// libraryUser is the user as go-webauthn wants to see one.
+// libraryUser implements the user interface of go-webauthn.
 type libraryUser struct {
 	handle      []byte
 	credentials []library.Credential

@@ -31,8 +31,9 @@ func (rp *RelyingParty) creationOptions(u User, challenge []byte, exclude []Cred
 	}
 }
 
-// attestationPreference is what the client is to ask of the authenticator (§5.4.7).
-// Browsers let people decide about "direct", which tells the model of their key.
+// attestationPreference returns the attestation that the client should request from
+// the authenticator (§5.4.7). Browsers ask people before they send "direct"
+// attestation, which reveals the model of their key.
 func (rp *RelyingParty) attestationPreference() string {
 	if rp.attestationRoots == nil {
 		return "none"
@@ -51,8 +52,8 @@ func (rp *RelyingParty) requestOptions(challenge []byte, allow []Credential) web
 	}
 }
 
-// requestHints has the client ask for a security key at once where nothing else can
-// answer (§5.8.7). Of a passkey without transports that is not known.
+// requestHints makes the client ask for a security key at once if nothing else can
+// answer (§5.8.7). For a passkey without transports this is not known.
 func requestHints(allow []Credential) []string {
 	for _, c := range allow {
 		if len(c.Transports) == 0 {
@@ -70,9 +71,9 @@ func requestHints(allow []Credential) []string {
 	return []string{"security-key"}
 }
 
-// userVerification is required in both ceremonies, and Finish insists on it.
-// With "preferred" a key without a PIN would get past the browser only to be
-// refused by the server.
+// userVerification is required in both ceremonies, and Finish checks it. With
+// "preferred", the browser would accept a key without a PIN and the server
+// would then refuse it.
 const userVerification = "required"
 
 // descriptors never returns nil, so that the JSON is [] and not null.

@@ -9,7 +9,7 @@ import (
 
 // BeginRegistration returns the options for creating a passkey for u. The
 // credentials in exclude, normally all that u has, keep the client from
-// replacing one of them without a word.
+// silently replacing one of them.
 func (rp *RelyingParty) BeginRegistration(u User, exclude []Credential) (webauthn.CreationOptions, RegistrationState, error) {
 	if err := u.check(); err != nil {
 		return webauthn.CreationOptions{}, RegistrationState{}, err
@@ -22,8 +22,8 @@ func (rp *RelyingParty) BeginRegistration(u User, exclude []Credential) (webauth
 	return rp.creationOptions(u, state.Challenge(), exclude), state, nil
 }
 
-// FinishRegistration verifies what the client answered and returns the new
-// passkey, which the caller must still find to be unique. The error is an
+// FinishRegistration verifies the client's response and returns the new
+// passkey. The caller must still check that it is unique. The error is an
 // *Error.
 func (rp *RelyingParty) FinishRegistration(u User, s RegistrationState, r webauthn.RegistrationResponse) (Credential, error) {
 	if err := checkEnvelope(r.ID, r.RawID, r.Type); err != nil {

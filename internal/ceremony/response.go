@@ -15,7 +15,7 @@ const (
 	maxCredentialID = 1023
 )
 
-// checkEnvelope checks the members both bodies share.
+// checkEnvelope checks the members that both responses have in common.
 func checkEnvelope(id, rawID []byte, kind string) error {
 	if kind != credentialType {
 		return malformed(ReasonEnvelope, errors.New("the type is not public-key"))

@@ -20,9 +20,8 @@ const (
 
 var errState = errors.New("ceremony: not a state of this ceremony")
 
-// RegistrationState is what the server remembers of a registration that has
-// begun. It holds a challenge that must be used once, and is of no value to
-// anyone who is not the server.
+// RegistrationState is the server's state of a registration that has begun. Its
+// challenge must be used once, and it is useless to anyone but the server.
 type RegistrationState struct {
 	challenge []byte
 	handle    []byte
@@ -51,8 +50,8 @@ func (s *RegistrationState) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// AssertionState is what the server remembers of an assertion that has begun:
-// the challenge, the user, and the passkeys that were offered.
+// AssertionState is the server's state of an assertion that has begun: the
+// challenge, the user, and the offered passkeys.
 type AssertionState struct {
 	challenge []byte
 	handle    []byte
@@ -110,8 +109,8 @@ func (s AssertionState) offers(id []byte) bool {
 	return slices.ContainsFunc(s.offered, func(offered []byte) bool { return bytes.Equal(offered, id) })
 }
 
-// appendState encodes what both states begin with: the tag, the challenge, and
-// the user handle behind its length.
+// appendState encodes the common beginning of both states: the tag, the
+// challenge, and the user handle prefixed with its length.
 func appendState(tag byte, challenge, handle []byte) ([]byte, error) {
 	if len(challenge) != challengeSize || len(handle) == 0 || len(handle) > MaxUserHandle {
 		return nil, errState

@@ -14,8 +14,8 @@ const (
 )
 
 // usableTransports returns the transports to store: each once, in the order reported,
-// without those that are not spelled like a registered one. The result is nil
-// if none is left, which means "not known" to everyone who reads it.
+// without those that are not spelled like a registered one. The result is nil if none
+// is left, which means "not known".
 func usableTransports(reported webauthn.Transports) []string {
 	var kept []string
 	for _, transport := range reported {
