@@ -13,11 +13,11 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// selectAccount reads session, user and passkeys in one look, one row for each
+// selectAccount reads session, user and passkeys in one query, one row for each
 // passkey.
 const selectAccount = `SELECT ` + accountColumns + fromAccount
 
-// accountColumns are what scanAccount reads.
+// accountColumns are the columns that scanAccount reads.
 const accountColumns = `
 	       u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
 	       u.password_by_mail, u.password_by_mail_at, u.password_stopped, u.recovery_started_at, u.recovery_ready_at,
@@ -25,7 +25,8 @@ const accountColumns = `
 	       ` + sessionColumns + `,
 	       ` + passkeyColumns
 
-// fromAccount is the session $2 of user $3, if it is live at $1, with each of its passkeys.
+// fromAccount selects the session $2 of user $3, if it is live at $1, with each of the
+// user's passkeys.
 const fromAccount = `
 	FROM {sessions} s
 	JOIN {users} u ON u.id = s.user_id
@@ -41,9 +42,9 @@ func (s *Store) Account(ctx context.Context, userID, sessionID uuid.UUID, now ti
 	return a, s.translate(err)
 }
 
-// LockAccount implements storage.Tx. The lock is a statement of its own: a
-// statement that waits for a lock goes on with what it had read of the other
-// tables before it waited.
+// LockAccount implements storage.Tx. The lock is a separate statement: a
+// statement that waits for a lock continues with the rows of other tables that
+// it read before the wait.
 func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (storage.Account, error) {
 	if _, err := t.LockUser(ctx, userID); err != nil {
 		return storage.Account{}, err
@@ -52,7 +53,7 @@ func (t *tx) LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now t
 	return a, notFound(err)
 }
 
-// account runs a query whose columns are accountColumns, and after them those that are read into
+// account runs a query whose columns are accountColumns, followed by those that are read into
 // further.
 func account(ctx context.Context, q engine.Queryer, query string, args []any, further ...any) (storage.Account, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
@@ -103,7 +104,8 @@ func scanAccount(rows engine.Rows, a *storage.Account, further []any) error {
 	return err
 }
 
-// passkeyRow is a passkey as an outer join yields it: all of it or nothing.
+// passkeyRow is a passkey from an outer join: all its columns are NULL, or none
+// of the required ones.
 type passkeyRow struct {
 	id, aaguid            uuid.NullUUID
 	credentialID          []byte
@@ -116,7 +118,7 @@ type passkeyRow struct {
 	attested              sql.NullBool
 }
 
-// passkeyColumns are what a passkeyRow is read from.
+// passkeyColumns are the columns of a passkeyRow.
 const passkeyColumns = `p.id, p.credential_id, p.public_key, p.algorithm, p.aaguid, p.sign_count, p.flags,
 	       p.transports, p.name, p.created_at, p.last_used_at, p.attested, p.usable_from`
 
@@ -142,8 +144,8 @@ func (r passkeyRow) passkey(userID uuid.UUID) (storage.Passkey, error) {
 	return p, nil
 }
 
-// utc drops the zone that a driver put on a time, which compares equal and
-// prints differently.
+// utc removes the zone that a driver added to a time. The time stays the same
+// but prints differently.
 func utc(t *time.Time) *time.Time {
 	if t == nil {
 		return nil

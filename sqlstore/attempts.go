@@ -9,10 +9,10 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// chargeAttempt counts an attempt if none has to be waited for. The first ones leave
-// blocked_until at 0 and not at their own time: of those made at once a later one may
-// be counted first. From then on it doubles by shifting, which is bounded before it
-// could overflow.
+// chargeAttempt counts an attempt if there is no wait. The first attempts leave
+// blocked_until at 0 and not at their own time, because a later one of several
+// concurrent attempts may be counted first. After those, the wait doubles by
+// shifting, which is bounded before it can overflow.
 const chargeAttempt = `
 	INSERT INTO {login_attempts} AS a (key, known, failures, in_a_row, blocked_until, last_at, forget_at)
 	VALUES ($1, $2, 1, 1, 0, $3, $9)
@@ -30,7 +30,7 @@ const chargeAttempt = `
 	WHERE a.blocked_until <= $3 AND a.failures < $8
 	RETURNING failures, blocked_until`
 
-// inARow is how many attempts there are in a row with this one.
+// inARow is the number of attempts in a row, including this one.
 const inARow = `(CASE WHEN a.last_at <= $3 - $7 THEN 1 ELSE a.in_a_row + 1 END)`
 
 // ChargeAttempt implements storage.Store.
@@ -52,8 +52,8 @@ func (s *Store) ChargeAttempt(ctx context.Context, a storage.Attempt) (storage.A
 	return storage.Attempts{Charged: true, Failures: failures, Wait: wait(failures, until, now)}, nil
 }
 
-// forgetAt is when the count of an attempt can be deleted, or nil for as long as the
-// account exists.
+// forgetAt returns when the count of an attempt can be deleted, or nil if it lasts
+// as long as the account.
 func forgetAt(a storage.Attempt) *int64 {
 	var at int64
 	switch {
@@ -67,7 +67,7 @@ func forgetAt(a storage.Attempt) *int64 {
 	return &at
 }
 
-// blocked says how long an attempt that was not charged has to wait.
+// blocked returns how long an attempt that was not charged has to wait.
 func (s *Store) blocked(ctx context.Context, a storage.Attempt) (storage.Attempts, error) {
 	var failures int
 	var until int64
@@ -89,8 +89,8 @@ func wait(failures int, until, now int64) time.Duration {
 	return time.Duration(max(0, until-now)) * time.Microsecond
 }
 
-// RefundAttempt implements storage.Store. That the attempt was charged says that
-// nothing was to be waited for then; so nothing is now, unless others came since.
+// RefundAttempt implements storage.Store. There was no wait when the attempt was
+// charged, so there is none after the refund, unless others were charged since.
 func (s *Store) RefundAttempt(ctx context.Context, a storage.Attempt) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()

@@ -9,8 +9,9 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Put implements storage.Challenges. It only adds: Take cuts a session down to its newest
-// challenges before it looks for one, which holds for any number of parallel calls of Put.
+// Put implements storage.Challenges. It only adds. Take deletes all but a session's newest
+// challenges before it looks for one, which works with any number of parallel calls of
+// Put.
 func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte, ttl time.Duration) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -22,7 +23,7 @@ func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte,
 	return s.translate(err)
 }
 
-// Take implements storage.Challenges. What it deletes is committed when it returns, whatever
+// Take implements storage.Challenges. The deletion is committed when it returns, whatever
 // becomes of the ceremony.
 func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, error) {
 	if !s.dialect.WritesInWith {
@@ -37,8 +38,8 @@ func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, err
 	return state, s.translate(expiredIfMissing(err))
 }
 
-// takeInTwo is Take in two statements. They need no transaction: each take is preceded by its own
-// cut, so that of the challenges that were there no more than the newest are taken.
+// takeInTwo is Take in two statements. They need no transaction: each take first deletes all but
+// the newest challenges, so only the newest can be taken.
 func (s *Store) takeInTwo(ctx context.Context, key storage.ChallengeKey) (state []byte, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -83,16 +84,16 @@ func (s *Store) TakeWithAccount(
 	return a, state, s.translate(err)
 }
 
-// newest selects the challenges of session $2 that can be taken at a time: of those that have not
-// expired the newest, as many as the limit says.
+// newest selects the challenges of session $2 that can be taken at a time: the newest unexpired
+// ones, up to the limit.
 func newest(now, limit string) string {
 	return `SELECT digest FROM {challenges} WHERE session_id = $2 AND expires_at > ` + now + `
 		ORDER BY created_at DESC, digest LIMIT ` + limit
 }
 
-// taking is the part of a WITH that deletes all challenges of session $2 but the newest $6, and of
-// these, under the condition, the one that taken then yields: that of user $3 with digest $4 and
-// purpose $5.
+// taking returns the part of a WITH that deletes all but the newest $6 challenges of session $2.
+// If the condition holds, it also deletes the one of user $3 with digest $4 and purpose $5, and
+// taken returns it.
 func taking(now, condition string) string {
 	return `
 		newest AS MATERIALIZED (` + newest(now, "$6") + `),
@@ -109,7 +110,7 @@ func takeArgs(at time.Time, key storage.ChallengeKey) []any {
 	return []any{at, key.SessionID, key.UserID, key.Digest[:], string(key.Purpose), storage.MaxChallenges}
 }
 
-// expiredIfMissing turns "no rows" into the kind of error of a challenge that is not there.
+// expiredIfMissing turns "no rows" into the error for a missing challenge.
 func expiredIfMissing(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return storage.ErrChallengeExpired
@@ -118,7 +119,7 @@ func expiredIfMissing(err error) error {
 }
 
 // SpendChallenge implements storage.Tx. The INSERT of a second transaction waits at
-// the unique index until the first one is done.
+// the unique index until the first one ends.
 func (t *tx) SpendChallenge(ctx context.Context, c *storage.SpentChallenge) error {
 	if c == nil {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// clock is where a Store has its time from.
+// clock is a Store's source of time.
 type clock interface {
 	now() time.Time
 	stop()
@@ -18,16 +18,16 @@ type fixedClock func() time.Time
 func (c fixedClock) now() time.Time { return c() }
 func (c fixedClock) stop()          {}
 
-// resync is how often an instance compares its clock with the server's. Between
-// two looks it follows its own monotonic clock, which drifts by microseconds and
-// does not care if somebody sets the time.
+// resync is how often an instance reads the server's clock. In between it uses
+// its own monotonic clock, which drifts by microseconds and is not affected when
+// somebody sets the time.
 const resync = 15 * time.Second
 
-// follower is the server's time as measured at the last look, carried on by this
-// machine's monotonic clock.
+// follower is the server's time at the last reading, advanced by this machine's
+// monotonic clock.
 type follower struct {
 	ask     func(context.Context) (server, local time.Time, err error)
-	timeout time.Duration // of one look
+	timeout time.Duration // of one reading
 	last    atomic.Pointer[reading]
 	end     context.CancelFunc
 	done    sync.WaitGroup
@@ -56,8 +56,8 @@ func (f *follower) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			// A server that does not answer now is asked again; meanwhile the last
-			// reading holds.
+			// If the server does not answer, the last reading is used until the next
+			// attempt.
 			_ = f.look(ctx)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// SetEmail implements storage.MailTx. The lock is a statement of its own, as in
+// SetEmail implements storage.MailTx. The lock is a separate statement, as in
 // LockAccount.
 func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error) {
 	if _, err := t.LockUser(ctx, userID); err != nil {

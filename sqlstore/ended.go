@@ -9,7 +9,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// EndedSessions implements storage.Store. Its index has everything that it reads.
+// EndedSessions implements storage.Store. It reads only an index.
 func (s *Store) EndedSessions(ctx context.Context, after storage.EndedSession, limit int) ([]storage.EndedSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// noPassword stands for the hash of a user without a password. No password matches it.
+// noPassword is the hash of a user without a password. No password matches it.
 const noPassword = "!"
 
 // keyColumn scans the column external_key, which is NULL for users who sign in here.
@@ -102,7 +102,8 @@ func (t *tx) EnterExternal(ctx context.Context, u storage.User, s storage.Sessio
 	if err != nil {
 		return uuid.Nil, err
 	}
-	// continued is a session that goes on: its proof stays, and so does a later end.
+	// continued is the condition for a session that continues: it keeps its proof,
+	// and its end if that is later.
 	const continued = `s.expires_at > excluded.last_seen_at AND s.password_version = excluded.password_version`
 	entered, err := changed(ctx, t, `
 		INSERT INTO {sessions} AS s (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
@@ -131,7 +132,7 @@ func (t *tx) EndExternalProofs(ctx context.Context, u storage.ExternalUser) erro
 }
 
 // ForgetExternal implements storage.Tx. It does not rely on ON DELETE CASCADE, which SQLite
-// honours only on connections that were told to.
+// only honours on connections that enable it.
 func (t *tx) ForgetExternal(ctx context.Context, u storage.ExternalUser) error {
 	var userID uuid.UUID
 	err := t.QueryRowContext(ctx, `SELECT id FROM {users} u WHERE u.realm = $1 AND u.external_key = $2`+t.dialect.RowLock,
@@ -222,7 +223,7 @@ func (s *Store) TakeConsent(
 
 // AddPurposeCounts implements storage.Store.
 func (s *Store) AddPurposeCounts(ctx context.Context, realm string, counts []storage.PurposeCount) error {
-	// In one order, so that instances that count the same wait for each other and not in a circle.
+	// Always in the same order, so that instances that update the same counts cannot deadlock.
 	counts = slices.SortedFunc(slices.Values(counts), func(a, b storage.PurposeCount) int {
 		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Outcome, b.Outcome))
 	})

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Stepkey used to migrate with goose: with tables of plain names, wherever the database
-// put them, and versions in a table goose_db_version that an application may share.
+// Stepkey used to migrate with goose: its tables had unqualified names, in the
+// database's default schema, and their versions were in a table goose_db_version that
+// an application may share.
 
 // lastGooseVersion is the last version that Stepkey recorded there.
 const lastGooseVersion = 10
@@ -21,10 +22,10 @@ type gooseLayout struct {
 	tables  []string
 }
 
-// findGooseLayout returns the layout that an earlier version of Stepkey made, or nil. It is
-// known by columns that only Stepkey's tables have. One whose versions are not Stepkey's
-// alone is an error: which of them are whose, only the operator knows, and starting with
-// new tables would look as if all users were gone.
+// findGooseLayout returns the layout that an earlier version of Stepkey made, or nil. It
+// recognises Stepkey's tables by their columns. It returns an error if goose_db_version has
+// versions of other programs too: only the operator knows which versions are whose, and
+// starting with new tables would look as if all users were gone.
 func (t *tx) findGooseLayout(ctx context.Context, steps []step) (*gooseLayout, error) {
 	var schema string
 	err := t.QueryRowContext(ctx, t.dialect.SchemaOf, "signing_keys").Scan(&schema)
@@ -64,11 +65,11 @@ func (t *tx) findGooseLayout(ctx context.Context, steps []step) (*gooseLayout, e
 	return old, nil
 }
 
-var errVersions = errors.New("the database holds Stepkey's tables, and goose_db_version other versions than Stepkey's: " +
+var errVersions = errors.New("the database holds Stepkey's tables, but goose_db_version has other versions than Stepkey's: " +
 	`see "Moving by hand" in docs/operations.md`)
 
-// gooseVersion is the version of a layout of which goose tells nothing but steps of
-// Stepkey's: 0, which stands for an empty database, and each up to the last.
+// gooseVersion returns the version of a layout if goose has only recorded steps of
+// Stepkey: 0, for an empty database, and every step up to the last.
 func (t *tx) gooseVersion(ctx context.Context, old layout) (int, error) {
 	rows, err := t.QueryContext(ctx, `SELECT version_id, is_applied FROM `+old.table("goose_db_version")+` ORDER BY id`)
 	if err != nil {
@@ -95,7 +96,7 @@ func (t *tx) gooseVersion(ctx context.Context, old layout) (int, error) {
 	return next - 1, nil
 }
 
-// moveGooseLayout moves tables, indexes and versions to where they are kept now.
+// moveGooseLayout moves tables, indexes and versions to the current layout.
 func (t *tx) moveGooseLayout(ctx context.Context, old *gooseLayout) error {
 	for _, name := range old.tables {
 		if err := t.moveTable(ctx, old.layout, name); err != nil {
@@ -107,7 +108,8 @@ func (t *tx) moveGooseLayout(ctx context.Context, old *gooseLayout) error {
 			return err
 		}
 	}
-	// An application that comes to use goose would take these versions for its own.
+	// An application that starts to use goose would mistake these versions for its
+	// own.
 	_, err := t.ExecContext(ctx, `DROP TABLE `+old.layout.table("goose_db_version"))
 	return err
 }
@@ -129,8 +131,8 @@ func (t *tx) moveTable(ctx context.Context, old layout, name string) error {
 	return t.renameIndexes(ctx, t.layout.prefix+name)
 }
 
-// renameIndexes makes the indexes of a table again, with names that begin like the table's.
-// SQLite cannot rename them.
+// renameIndexes recreates the indexes of a table, with names that begin with the table's
+// new prefix. SQLite cannot rename indexes.
 func (t *tx) renameIndexes(ctx context.Context, table string) error {
 	rows, err := t.QueryContext(ctx,
 		`SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = $1 AND sql IS NOT NULL`, table)

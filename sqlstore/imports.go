@@ -13,8 +13,9 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// chunkRows is how many rows one statement adds or asks for: few round trips, and few
-// enough parameters for SQLite, which looks each of them up among all of the statement.
+// chunkRows is how many rows one statement adds or queries. It keeps the number of
+// round trips small, and the number of parameters small enough for SQLite, which
+// searches all of a statement's parameters for each of them.
 const chunkRows = 100
 
 // placeholders returns ($1, $2), ($3, $4) and so on.
@@ -34,8 +35,9 @@ func placeholders(rows, columns int) string {
 	return b.String() + ")"
 }
 
-// ImportUsers implements storage.Tx. What cannot be added because of a unique column
-// comes back from no INSERT; only then is it looked up which one it was.
+// ImportUsers implements storage.Tx. Rows that conflict with a unique column are
+// missing from the result of the INSERT; only then does it look up which column it
+// was.
 func (t *tx) ImportUsers(ctx context.Context, batch []storage.UserRecord) ([]storage.UserOutcome, error) {
 	added, err := t.insertUsers(ctx, batch)
 	if err != nil {
@@ -76,7 +78,7 @@ func (t *tx) ImportUsers(ctx context.Context, batch []storage.UserRecord) ([]sto
 	return outcomes, nil
 }
 
-// insertUsers returns the ids of those that were added.
+// insertUsers returns the ids of the users that were added.
 func (t *tx) insertUsers(ctx context.Context, batch []storage.UserRecord) (map[uuid.UUID]struct{}, error) {
 	added := make(map[uuid.UUID]struct{})
 	for chunk := range slices.Chunk(batch, chunkRows) {
@@ -98,7 +100,7 @@ func (t *tx) insertUsers(ctx context.Context, batch []storage.UserRecord) (map[u
 	return added, nil
 }
 
-// insertEmails adds the addresses of users who are new, and so have none.
+// insertEmails adds the addresses of new users, which have no address yet.
 func (t *tx) insertEmails(ctx context.Context, batch []storage.UserRecord) error {
 	for chunk := range slices.Chunk(batch, chunkRows) {
 		var args []any
@@ -120,7 +122,7 @@ func (t *tx) insertEmails(ctx context.Context, batch []storage.UserRecord) error
 	return nil
 }
 
-// insertPasskeys returns the ids of those that were added.
+// insertPasskeys returns the ids of the passkeys that were added.
 func (t *tx) insertPasskeys(ctx context.Context, batch []storage.UserRecord) (map[uuid.UUID]struct{}, error) {
 	var passkeys []storage.Passkey
 	for _, r := range batch {
@@ -150,8 +152,8 @@ func (t *tx) insertPasskeys(ctx context.Context, batch []storage.UserRecord) (ma
 	return added, nil
 }
 
-// whyRefused asks which unique column each of the refused met: the id first, since
-// who is there already has name and handle as well.
+// whyRefused finds out which unique column each refused user conflicts with: the
+// id first, since an existing user also has the same name and handle.
 func (t *tx) whyRefused(ctx context.Context, refused []storage.UserRecord) (map[uuid.UUID]storage.UserOutcome, error) {
 	why := make(map[uuid.UUID]storage.UserOutcome)
 	for chunk := range slices.Chunk(refused, chunkRows) {

@@ -8,8 +8,9 @@ import (
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
 
-// layout is where the tables of a Store are: in a schema, with names that begin alike.
-// Statements name tables in braces, {users}, and are completed when they run.
+// layout says where the tables of a Store are: in a schema, with a common name prefix.
+// Statements have table names in braces, such as {users}, which are replaced when they
+// run.
 type layout struct {
 	schema   string
 	prefix   string // of the names of tables and, in SQLite, of indexes
@@ -24,11 +25,12 @@ func layoutIn(schema string, d engine.Dialect) layout {
 	return layout{schema: schema, replacer: strings.NewReplacer("{", quoted(schema)+".", "}", "")}
 }
 
-// complete puts the names of tables, in their schema, in place of those in braces. Braces
-// mean nothing else in our statements.
+// complete replaces the table names in braces with qualified names. Our statements use
+// braces for nothing else.
 func (l layout) complete(statement string) string { return l.replacer.Replace(statement) }
 
-// table is the full name of a table, also of one that another layout has.
+// table returns the qualified name of a table. The table need not be one of
+// ours.
 func (l layout) table(name string) string { return quoted(l.schema) + "." + quoted(l.prefix+name) }
 
 func (l layout) sameAs(other layout) bool {
@@ -37,13 +39,13 @@ func (l layout) sameAs(other layout) bool {
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// maxSchema is how many bytes of a name PostgreSQL keeps.
+// maxSchema is the maximum length of a name in PostgreSQL, in bytes.
 const maxSchema = 63
 
 var schemaForm = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
-// checkSchema refuses names that would have to be quoted when an operator types them, that
-// PostgreSQL would cut, and that belong to the databases themselves.
+// checkSchema refuses names that operators would have to quote, that PostgreSQL would
+// truncate, and that belong to the databases themselves.
 func checkSchema(schema string) error {
 	problem := ""
 	switch {

@@ -13,9 +13,9 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Charge implements storage.Limiter. Each bucket is one conditional statement. One
-// that refuses undoes the others, by rolling their transaction back, and is then
-// asked how long to wait: refusing costs no write, however many come.
+// Charge implements storage.Limiter. Each bucket is one conditional statement. If
+// one refuses, the transaction is rolled back, and a query finds out how long to
+// wait. So a refusal costs no write, however many there are.
 func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -38,9 +38,9 @@ func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
 	})
 }
 
-// eachBucket runs a statement for each charge: one is committed by itself, several
-// in one transaction and in the order of their names, which is the same for
-// everybody, so that no two wait for each other.
+// eachBucket runs a statement for each charge. A single one is committed by
+// itself; several run in one transaction, always in the order of their names, so
+// that two calls cannot deadlock.
 func (s *Store) eachBucket(
 	ctx context.Context, charges []storage.Charge, run func(engine.Queryer, storage.Charge) error,
 ) error {
@@ -63,7 +63,8 @@ func (s *Store) eachBucket(
 // errRefused is for a bucket that does not hold enough.
 var errRefused = errors.New("sqlstore: the bucket does not hold enough")
 
-// chargeBucket is gcra.Rate.Charge as a statement. A bucket without a row is full.
+// chargeBucket is gcra.Rate.Charge as an SQL statement. A bucket without a row is
+// full.
 func chargeBucket(ctx context.Context, q engine.Queryer, c storage.Charge, now int64) error {
 	step, size := rate(c).Step(c.Cost), rate(c).Size()
 	charged, err := changed(ctx, q, `

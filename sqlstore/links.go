@@ -23,17 +23,17 @@ func (t *tx) PutLink(ctx context.Context, l storage.Link) error {
 	return err
 }
 
-// linkHolds says, of a row of mail_links and its row of users, what a live link is. $1
-// is the digest, $2 the purpose, $3 the time. What a link proves is a mailbox, so one that
-// acts for the owner is live only while the account has the address that it was sent to: a
-// change of address voids also a link that is being made meanwhile.
+// linkHolds is the condition for a live link, on a row of mail_links and its row of users.
+// $1 is the digest, $2 the purpose, $3 the time. A link proves a mailbox, so one that acts
+// for the owner is live only while the account has the address that it was sent to: a
+// change of address also invalidates a link that is being made at the same time.
 const linkHolds = `l.digest = $1 AND l.purpose = $2 AND l.expires_at > $3
 	  AND u.disabled_at IS NULL AND (l.password_version IS NULL OR l.password_version = u.password_version)
 	  AND (l.purpose NOT IN ('reset_password', 'finish_recovery')
 	       OR EXISTS (SELECT 1 FROM {emails} e WHERE e.user_id = u.id AND e.address = l.address))`
 
-// TakeLink implements storage.MailTx. Under PostgreSQL, whoever comes second waits for
-// the row and then finds it gone.
+// TakeLink implements storage.MailTx. In PostgreSQL, a second caller waits for the row
+// and then finds it gone.
 func (t *tx) TakeLink(
 	ctx context.Context, digest storage.LinkDigest, purpose storage.LinkPurpose, now time.Time,
 ) (storage.Link, error) {

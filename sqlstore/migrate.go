@@ -18,14 +18,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// step is a migration. A database that has run it is at its version.
+// step is a migration. Running it brings the database to its version.
 type step struct {
 	version int
 	text    string
 }
 
-// migrate brings the schema up to date, in one transaction under a lock: one instance does
-// it while the others wait, and if it fails everything is as before.
+// migrate migrates the schema to the newest version, in one transaction under a lock: one
+// instance does it while the others wait, and if it fails nothing changes.
 func (s *Store) migrate(ctx context.Context) error {
 	steps, err := s.steps()
 	if err != nil {
@@ -73,8 +73,8 @@ func (t *tx) migrate(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// version is the version that the database is at. Before anything else it makes the schema
-// and the table that holds it, and moves what an earlier version of Stepkey kept elsewhere.
+// version returns the version of the database. It first creates the schema and the table of
+// versions, and moves tables that an earlier version of Stepkey kept elsewhere.
 func (t *tx) version(ctx context.Context, steps []step) (version int, err error) {
 	present, err := t.list(ctx, t.dialect.Tables, t.layout.schema)
 	if err != nil {
@@ -102,12 +102,13 @@ func (t *tx) version(ctx context.Context, steps []step) (version int, err error)
 	return old.version, t.moveGooseLayout(ctx, old)
 }
 
-// refuseOccupied fails if something else has a table that is to be Stepkey's.
+// refuseOccupied fails if another program has a table with the name of one of
+// Stepkey's.
 func (t *tx) refuseOccupied(present map[string]bool, steps []step) error {
 	for _, step := range steps {
 		for _, name := range step.creates() {
 			if present[t.layout.prefix+name] {
-				return fmt.Errorf("the database holds a table %s of something else, which stays as it is: "+
+				return fmt.Errorf("the database holds a table %s of another program, which was not changed: "+
 					"set Options.Schema to a name that nothing else uses", t.layout.table(name))
 			}
 		}
@@ -115,8 +116,9 @@ func (t *tx) refuseOccupied(present map[string]bool, steps []step) error {
 	return nil
 }
 
-// createSchema makes the schema, unless there is one, and in it the table of versions.
-// PostgreSQL asks for the right to create schemas even IF NOT EXISTS one.
+// createSchema creates the schema, unless it exists, and in it the table of versions.
+// It does not use IF NOT EXISTS, because PostgreSQL then requires the right to create
+// schemas even if the schema exists.
 func (t *tx) createSchema(ctx context.Context) error {
 	if t.dialect.CreateSchema != "" {
 		var exists bool
@@ -139,7 +141,7 @@ func (t *tx) recordVersion(ctx context.Context, version int) error {
 	return err
 }
 
-// list returns what a query of the catalogue lists.
+// list returns the set of names that a query of the catalogue returns.
 func (t *tx) list(ctx context.Context, query string, args ...any) (map[string]bool, error) {
 	rows, err := t.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -157,8 +159,8 @@ func (t *tx) list(ctx context.Context, query string, args ...any) (map[string]bo
 	return found, rows.Err()
 }
 
-// steps renders the migrations for this store, in their order. The name of a file begins
-// with the version.
+// steps renders the migrations for this store, in order. The name of a file begins with
+// its version.
 func (s *Store) steps() ([]step, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -195,7 +197,7 @@ func (s *Store) step(name string) (step, error) {
 
 var createTable = regexp.MustCompile(`CREATE TABLE \{(\w+)\}`)
 
-// creates lists the tables that a step makes.
+// creates returns the tables that a step creates.
 func (s step) creates() (tables []string) {
 	for _, match := range createTable.FindAllStringSubmatch(s.text, -1) {
 		tables = append(tables, match[1])

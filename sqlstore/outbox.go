@@ -9,36 +9,35 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// The states of a mail. Only those that are ready are in the index outbox_by_turn, so
-// that finding the next one passes over none that has to wait.
+// The states of a mail. Only ready mails are in the index outbox_by_turn, so that
+// finding the next one does not have to skip mails that must wait.
 const (
 	mailLater   = "later"   // until next_try_at
 	mailReady   = "ready"   // to be handed out
-	mailSending = "sending" // handed out; ready again if nothing is heard until next_try_at
+	mailSending = "sending" // handed out; ready again at next_try_at unless its fate is reported
 )
 
-// The ranks of mails. A mail that was tried before has the rank that follows.
+// The ranks of mails. A mail that was tried before has the next rank.
 const (
 	rankLink   = 0
 	rankNotice = 2
 )
 
 const (
-	// mailWindow is among how many more of the next mails a claim of several looks for
-	// different mailboxes. Mails of one mailbox have different turns, so others are soon
-	// found. A larger window has PostgreSQL sort all rows while it has no statistics.
+	// mailWindow is how many additional mails a claim of several searches for different
+	// mailboxes. Mails of one mailbox have different turns, so others are soon found.
+	// With a larger window, PostgreSQL sorts all rows as long as it has no statistics.
 	mailWindow = 16
 
 	// mailsMadeReady bounds how many mails whose wait is over one claim makes ready,
-	// besides as many as it may hand out.
+	// in addition to the number that it may hand out.
 	mailsMadeReady = 100
 )
 
 // QueueMail implements storage.MailTx. The turn of a mail follows that of the last one to
 // its mailbox, and is not before that of the mail that is next: this is start-time fair
 // queueing with the mailbox as the flow, in which each mail costs the same. It is
-// calculated from three index entries. A mail that takes the place of another keeps its
-// turn.
+// calculated from three index entries. A mail that replaces another keeps its turn.
 func (t *tx) QueueMail(ctx context.Context, m storage.QueuedMail) error {
 	state, rank := mailReady, rankNotice
 	if m.Later {
@@ -67,7 +66,8 @@ func (t *tx) QueueMail(ctx context.Context, m storage.QueuedMail) error {
 	return err
 }
 
-// orNoTopic is NULL, of which there may be any number, for mails that stay apart.
+// orNoTopic returns NULL for mails without a topic, because a unique index
+// allows any number of NULLs.
 func orNoTopic(topic string) any {
 	if topic == "" {
 		return nil
@@ -76,7 +76,7 @@ func orNoTopic(topic string) any {
 }
 
 // ClaimMail implements storage.MailStore. Rows that another instance is claiming at
-// this moment are left to it. MATERIALIZED has the rows chosen once.
+// the same time are skipped. MATERIALIZED makes the database choose the rows once.
 func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]storage.QueuedMail, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -117,7 +117,7 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 	return claimed, s.translate(rows.Err())
 }
 
-// readyMail makes ready what has waited for its time or for a sender that is gone.
+// readyMail makes mails ready whose time has come or whose sender is gone.
 func (s *Store) readyMail(ctx context.Context, now time.Time, limit int) error {
 	_, err := s.write.ExecContext(ctx, `
 		UPDATE {outbox} SET state = 'ready' WHERE id IN (

@@ -12,8 +12,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// UserRecords implements storage.Store. Two looks read a user and the passkeys of a
-// moment later.
+// UserRecords implements storage.Store. It reads users and passkeys in two queries,
+// so the passkeys may be slightly newer.
 func (s *Store) UserRecords(ctx context.Context, after uuid.UUID, limit int) ([]storage.UserRecord, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -35,7 +35,8 @@ func (s *Store) UserRecord(ctx context.Context, canonicalName string) (storage.U
 	return records[0], nil
 }
 
-// records reads the first limit users for whom the condition holds of arg, by id.
+// records reads the first limit users that meet the condition with arg, in the
+// order of their ids.
 func (s *Store) records(ctx context.Context, condition string, arg any, limit int) ([]storage.UserRecord, error) {
 	records, err := userPage(ctx, s.read, condition, arg, limit)
 	if err != nil {

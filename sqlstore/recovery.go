@@ -10,7 +10,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// recoveryRow is a recovery as the row of its user has it: all of it or nothing.
+// recoveryRow is the recovery in a user's row: both columns are NULL or
+// neither.
 type recoveryRow struct{ startedAt, readyAt *time.Time }
 
 func (r recoveryRow) pending() *storage.PendingRecovery {
@@ -20,8 +21,8 @@ func (r recoveryRow) pending() *storage.PendingRecovery {
 	return &storage.PendingRecovery{StartedAt: r.startedAt.UTC(), ReadyAt: r.readyAt.UTC()}
 }
 
-// RecoveryCodes implements storage.RecoveryStore. All codes of a user are of one time;
-// its maximum has no type under SQLite, so the count takes a look of its own.
+// RecoveryCodes implements storage.RecoveryStore. All codes of a user have the same
+// time. In SQLite a maximum has no column type, so the count is a separate query.
 func (s *Store) RecoveryCodes(ctx context.Context, userID uuid.UUID) (left int, createdAt *time.Time, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -58,7 +59,7 @@ func (t *tx) ReplaceRecoveryCodes(
 }
 
 // SpendRecoveryCode implements storage.RecoveryTx. It locks the user's row first: two
-// that spend different codes would otherwise wait for each other's.
+// transactions that spend different codes could otherwise deadlock.
 func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code storage.RecoveryCodeDigest) (bool, error) {
 	if _, err := t.ExecContext(ctx, `SELECT 1 FROM {users} WHERE id = $1`+t.dialect.RowLock, userID); err != nil {
 		return false, err

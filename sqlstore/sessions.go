@@ -10,13 +10,13 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// sessionColumns are what scanSession reads.
+// sessionColumns are the columns that scanSession reads.
 const sessionColumns = `s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
 	       s.created_at, s.last_seen_at, s.expires_at, s.refresh_mode, s.salt, s.generation, s.rotated_at,
 	       s.raised_generation, s.full_hardware, s.device, s.address, s.recovered_by`
 
-// live says, of a row of sessions and its row of users, what a live session is.
-// Every statement that asks says it with these words; $1 is the time.
+// live is the condition for a live session, on a row of sessions and its row of
+// users. Every statement that needs it uses this text; $1 is the time.
 const live = `s.ended_at IS NULL AND s.expires_at > $1
 	  AND u.disabled_at IS NULL AND u.password_version = s.password_version`
 
@@ -31,7 +31,7 @@ func sessionTargets(s *storage.Session) []any {
 	}
 }
 
-// inUTC drops the zone that a driver put on the times.
+// inUTC removes the zone that a driver added to the times.
 func inUTC(s *storage.Session) {
 	s.PasswordAt, s.CreatedAt, s.LastSeenAt = s.PasswordAt.UTC(), s.CreatedAt.UTC(), s.LastSeenAt.UTC()
 	s.ExpiresAt, s.RotatedAt, s.FullAt = s.ExpiresAt.UTC(), s.RotatedAt.UTC(), utc(s.FullAt)
@@ -73,8 +73,8 @@ func (s *Store) RefreshSession(ctx context.Context, id uuid.UUID) (storage.Sessi
 	return session, s.translate(err)
 }
 
-// RotateSession implements storage.Store. The statement compares and swaps the
-// generation; everything else that has to hold is asked in the same breath.
+// RotateSession implements storage.Store. One statement checks all conditions
+// and compares and swaps the generation.
 func (s *Store) RotateSession(ctx context.Context, r storage.Rotation) (storage.Rotated, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -158,8 +158,8 @@ func (t *tx) EndSessions(ctx context.Context, which storage.EndSessions) ([]uuid
 	return ids(rows)
 }
 
-// LowerSessions implements storage.Tx. The generation stays: a refresh reads the level in
-// the statement that rotates.
+// LowerSessions implements storage.Tx. The generation does not change, because a refresh
+// reads the level in the statement that rotates.
 func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error) {
 	rows, err := t.QueryContext(ctx, `
 		UPDATE {sessions} SET full_passkey_id = NULL, lowered_at = $3

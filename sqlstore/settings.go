@@ -13,7 +13,7 @@ import (
 )
 
 // PinSetting implements storage.Tx. The INSERT of a second transaction waits at
-// the unique index until the first one is done; only then does it read.
+// the unique index until the first one ends; only then does it read.
 func (t *tx) PinSetting(ctx context.Context, name, value string) (string, error) {
 	_, err := t.ExecContext(ctx,
 		`INSERT INTO {settings} (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, value)
@@ -104,7 +104,8 @@ func (t *tx) RecordEvents(ctx context.Context, events []storage.Event) error {
 	return nil
 }
 
-// noteSignIn keeps the time of a sign-in with the user, where it outlives the event.
+// noteSignIn stores the time of a sign-in in the user's row, where it outlives the
+// event.
 func (t *tx) noteSignIn(ctx context.Context, e storage.Event) error {
 	if e.Kind != storage.EventSignedIn {
 		return nil
@@ -115,7 +116,7 @@ func (t *tx) noteSignIn(ctx context.Context, e storage.Event) error {
 }
 
 // Events implements storage.Store. The first condition on the time is for the index, which
-// knows no ids; the second tells those of one time apart.
+// does not contain ids; the second one orders events of the same time.
 func (s *Store) Events(
 	ctx context.Context, userID uuid.UUID, before *storage.EventPlace, limit int,
 ) ([]storage.Event, error) {

@@ -15,11 +15,11 @@ import (
 // Timeout is the default of Options.Timeout.
 const Timeout = 2 * time.Second
 
-// maxAttempts bounds how often a transaction is run that the database rolled
+// maxAttempts bounds how often a transaction is run if the database rolls it
 // back for a deadlock.
 const maxAttempts = 3
 
-// Options change how a Store is opened.
+// Options configure a Store.
 type Options struct {
 	// Clock replaces the store's clock. The default is the PostgreSQL server's
 	// time, and time.Now for SQLite.
@@ -30,18 +30,18 @@ type Options struct {
 	// default is [Timeout]; a negative value is refused.
 	Timeout time.Duration
 
-	// Schema keeps Stepkey's tables apart from those of others in the database. PostgreSQL
-	// has them in a schema of this name. SQLite has no schemas: there it is what the names of
-	// tables begin with, before an underscore. The default is "stepkey". Opening a store creates it,
-	// and moves tables into it that an earlier version kept without.
+	// Schema keeps Stepkey's tables separate from other tables in the database. In PostgreSQL it is
+	// the schema of the tables. SQLite has no schemas: there, table names begin with it and an
+	// underscore. The default is "stepkey". Opening a store creates the schema, and moves tables of
+	// earlier versions into it.
 	Schema string
 
 	// KeepEvents is how long events are kept. The default is [KeepEvents]; a negative value
-	// keeps them without end.
+	// keeps them forever.
 	KeepEvents time.Duration
 }
 
-// DefaultSchema is where tables are unless Options say otherwise.
+// DefaultSchema is the default of Options.Schema.
 const DefaultSchema = "stepkey"
 
 // Store is a storage.Store, a storage.Challenges and a storage.Limiter. It is safe
@@ -49,13 +49,13 @@ const DefaultSchema = "stepkey"
 type Store struct {
 	db      engine.Database
 	write   pool // for statements that write
-	read    pool // for those that only read
+	read    pool // for statements that only read
 	dialect engine.Dialect
 	layout  layout
 	clock   clock
 	timeout time.Duration
 
-	keepEvents time.Duration // negative for ever
+	keepEvents time.Duration // negative means forever
 }
 
 var (
@@ -64,8 +64,8 @@ var (
 	_ storage.Limiter           = (*Store)(nil)
 )
 
-// New makes a Store of the database that open returns, and brings its schema up to date. It
-// is there for the packages that open a database: sqlstore/sqlite and sqlstore/postgres.
+// New makes a Store of the database that open returns, and migrates its schema. It is for
+// the packages that open a database: sqlstore/sqlite and sqlstore/postgres.
 func New(
 	ctx context.Context, options Options,
 	open func(ctx context.Context, timeout time.Duration) (engine.Database, error),
@@ -113,13 +113,14 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 	return nil
 }
 
-// Close ends what the Store opened. A pool that the caller gave it stays open.
+// Close closes everything that the Store opened. A pool passed by the caller
+// stays open.
 func (s *Store) Close() error {
 	s.clock.stop()
 	return s.db.Close()
 }
 
-// Now is the time by which the store decides. It costs no round trip.
+// Now returns the store's time. It needs no round trip.
 func (s *Store) Now() time.Time { return s.clock.now() }
 
 // Ping implements storage.Store.
@@ -134,9 +135,9 @@ func (s *Store) InTx(ctx context.Context, fn func(storage.Tx) error) error {
 	return s.inTx(ctx, func(t *tx) error { return fn(t) })
 }
 
-// Within runs fn with the caller's transaction, which has to be one in the store's database.
-// The caller commits it or rolls it back; if fn returns an error, it has to be rolled back. An
-// application uses it to change its own tables and Stepkey's together.
+// Within runs fn in the caller's transaction, which must be in the store's database. The
+// caller commits it or rolls it back; if fn returns an error, it must be rolled back. An
+// application uses Within to change its own tables and Stepkey's together.
 func (s *Store) Within(ctx context.Context, transaction *sql.Tx, fn func(storage.Tx) error) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -147,8 +148,8 @@ func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	return s.translate(s.retried(ctx, func(ctx context.Context) error { return s.inTxOnce(ctx, fn) }))
 }
 
-// retried runs a transaction, or a statement that locks several rows, again where the database
-// rolled it back for a deadlock. Each attempt is bounded.
+// retried runs a transaction, or a statement that locks several rows, and runs it again if the
+// database rolled it back for a deadlock. Each attempt is bounded.
 func (s *Store) retried(ctx context.Context, run func(context.Context) error) (err error) {
 	for range maxAttempts {
 		if err = s.attempt(ctx, run); err == nil || !s.db.Retry(err) {
@@ -171,7 +172,7 @@ func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	}
 	done := false
 	defer func() {
-		if !done { // fn panics: nobody else would end the transaction
+		if !done { // fn panicked: nothing else would end the transaction
 			_ = t.Rollback()
 		}
 	}()
@@ -183,8 +184,9 @@ func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
 	return t.Commit()
 }
 
-// bounded returns a context that ends by a deadline, its own or an earlier one of
-// ctx, and not because the client has gone: a half-known outcome helps nobody.
+// bounded returns a context that ends at a deadline, its own or an earlier one of
+// ctx, but not when ctx is cancelled because the client has gone: then nobody
+// would know the outcome.
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	end := time.Now().Add(s.timeout)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
@@ -193,7 +195,7 @@ func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
-// translate makes the project's kinds of errors of the database's.
+// translate turns the database's errors into the kinds of package storage.
 func (s *Store) translate(err error) error {
 	switch {
 	case err == nil:
@@ -207,7 +209,8 @@ func (s *Store) translate(err error) error {
 	}
 }
 
-// pool is an engine.Pool whose statements name tables as layout.complete wants them.
+// pool is an engine.Pool for statements with table names in braces; see
+// layout.complete.
 type pool struct {
 	engine.Pool
 	layout layout
@@ -234,7 +237,7 @@ func (s *Store) begin(ctx context.Context) (*tx, error) {
 	return &tx{Tx: t, ctx: ctx, dialect: s.dialect, layout: s.layout}, nil
 }
 
-// tx implements storage.Tx. Its methods leave translating errors to InTx.
+// tx implements storage.Tx. InTx translates the errors of its methods.
 type tx struct {
 	engine.Tx
 	ctx     context.Context // the transaction's own
@@ -242,7 +245,7 @@ type tx struct {
 	layout  layout
 }
 
-// A statement ends with its transaction and not with the caller's context, which does
+// A statement uses the transaction's context and not the caller's, which is cancelled
 // when the client goes.
 
 func (t *tx) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {

@@ -10,29 +10,30 @@ import (
 )
 
 const (
-	// keepEnded is how long the row of a session stays after its end, for those who look
-	// into what happened. It is longer than any token that names the session.
+	// keepEnded is how long the row of a session is kept after its end, for
+	// investigations. It is longer than the life of any token of the session.
 	keepEnded = 24 * time.Hour
 
-	// keepUnknown is how long attempts on an unknown name are counted. It ends the same
-	// waits as for a known name, and a month of guessing at an unknown name reveals less
-	// than a sign-up does at once.
+	// keepUnknown is how long attempts on an unknown name are counted. Until then
+	// the waits are the same as for a known name, and a month of guessing at an
+	// unknown name reveals less than a sign-up does at once.
 	keepUnknown = 30 * 24 * time.Hour
 
-	// keepUnsent is how long a mail stays after it expired. The outbox gives it up before
-	// that; the sweep is for services that no longer send mail.
+	// keepUnsent is how long a mail is kept after it expired. The outbox drops it
+	// earlier; the sweep is for services that no longer send mail.
 	keepUnsent = 24 * time.Hour
 
-	// keepKeys is how long a signing key stays after a newer one began to sign. No token of
-	// it has been valid for nearly as long.
+	// keepKeys is how long a signing key is kept after a newer one began to sign. Its
+	// tokens have expired long before that.
 	keepKeys = 365 * 24 * time.Hour
 
 	// KeepEvents is the default of Options.KeepEvents.
 	KeepEvents = 365 * 24 * time.Hour
 )
 
-// emptyExternal is the condition of external users of whom nothing needs to be kept. A user who
-// enters at the same moment changes last_sign_in_at, so that the row no longer fits.
+// emptyExternal is the condition for external users who have nothing that needs to be kept. A
+// user who enters at the same moment changes last_sign_in_at, so that the row no longer
+// matches.
 const emptyExternal = `external_key IS NOT NULL AND last_sign_in_at <= $1
 	AND NOT EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = o.id)
 	AND NOT EXISTS (SELECT 1 FROM {recovery_codes} c WHERE c.user_id = o.id)`
@@ -41,8 +42,8 @@ const emptyExternal = `external_key IS NOT NULL AND last_sign_in_at <= $1
 // would keep other writers waiting: SQLite has one writer.
 const sweepRows = 500
 
-// sweep deletes the rows of a table for which a condition holds of $1. The key identifies
-// a row; order is the column whose index finds the rows.
+// sweep deletes the rows of a table that meet a condition with $1. The key identifies a
+// row; order is the column whose index finds the rows.
 type sweep struct {
 	table, key, order, condition string
 	until                        any
@@ -77,8 +78,9 @@ func (s *Store) sweeps(now time.Time) []sweep {
 	return list
 }
 
-// statement deletes the oldest rows. Rows that another instance is deleting at this moment
-// are left to it; MATERIALIZED has them chosen once, as the limit wants it.
+// statement deletes the oldest rows. Rows that another instance is deleting at the same
+// time are skipped; MATERIALIZED makes the database choose the rows once, so that the
+// limit holds.
 func (w sweep) statement(d engine.Dialect) string {
 	return fmt.Sprintf(`
 		WITH old_rows AS MATERIALIZED (SELECT %[2]s FROM {%[1]s} o WHERE %[3]s ORDER BY %[4]s LIMIT %[5]d%[6]s)
@@ -86,10 +88,10 @@ func (w sweep) statement(d engine.Dialect) string {
 		w.table, w.key, w.condition, w.order, sweepRows, d.Skip)
 }
 
-// Sweep implements storage.Store. It deletes expired challenges, action tokens, links and
-// mails, rate limits that are full again, attempts that no longer count, old records of
-// refused ceremonies, events, consents and counts, empty external users, names whose quarantine is over, signing keys replaced long
-// ago, and sessions that ended a day ago.
+// Sweep implements storage.Store. It deletes expired challenges, action tokens, links and mails, full
+// rate-limit buckets, attempts that no longer count, old records of refused ceremonies, events, consents and
+// counts, empty external users, names whose quarantine is over, signing keys replaced long ago, and sessions
+// that ended a day ago.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, w := range s.sweeps(s.Now()) {
 		for {
@@ -121,7 +123,7 @@ func (s *Store) sweepOnce(ctx context.Context, w sweep) (int64, error) {
 // trimRows is how many of a user's oldest events one statement deletes.
 const trimRows = 1000
 
-// trims reports whether the events of a user are counted when e is recorded.
+// trims reports whether recording e counts the user's events.
 func trims(e storage.Event) bool { return e.ID[len(e.ID)-1] == 0 }
 
 // trimEvents deletes a user's events beyond the newest MaxKeptEvents. Counting them costs more

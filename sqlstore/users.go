@@ -39,7 +39,7 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, erro
 	return u, notFound(err)
 }
 
-// userColumns are what scanUser reads.
+// userColumns are the columns that scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.password_by_mail_at, u.password_stopped,
 	       u.recovery_started_at, u.recovery_ready_at, u.realm, u.external_key, u.display_name, u.allow_until`
@@ -52,7 +52,7 @@ func userTargets(u *storage.User, recovery *recoveryRow) []any {
 	}
 }
 
-// userInUTC drops the zone that a driver put on the times.
+// userInUTC removes the zone that a driver added to the times.
 func userInUTC(u *storage.User) {
 	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
 	u.PasswordByMailAt, u.AllowUntil = utc(u.PasswordByMailAt), utc(u.AllowUntil)
@@ -80,7 +80,8 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID uuid.UUID, old, 
 // hashes changes both.
 const oldHash = `substr(password_hash, 1, 31) <> '$argon2id$v=19$m=19456,t=2,p=1$' AND realm = ''`
 
-// nextOldHash is read from that index alone.
+// nextOldHash returns the statement of NextOldHash, which reads only that
+// index.
 func nextOldHash(d engine.Dialect) string {
 	return `SELECT password_hash FROM {users} WHERE ` + oldHash + ` AND password_hash` + d.ByteOrder + ` >= $1
 		ORDER BY password_hash` + d.ByteOrder + ` LIMIT 1`
@@ -94,9 +95,9 @@ func (s *Store) NextOldHash(ctx context.Context, from string) (hash string, err 
 	return hash, s.translate(err)
 }
 
-// DeleteUser implements storage.Tx. The row stays, so that its name is taken, and with
-// it the rows of the sessions, which other instances learn from that they have ended.
-// The handle has to be unique, and what devices know of the old one is worth nothing.
+// DeleteUser implements storage.Tx. The user's row stays, so that the name is taken,
+// and so do the rows of the sessions, from which other instances learn that they have
+// ended. The handle must be unique; the one that devices know no longer works.
 func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error {
 	deleted, err := changed(ctx, t, `
 		UPDATE {users} SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,

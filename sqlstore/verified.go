@@ -39,11 +39,12 @@ func (s *Store) Consent(ctx context.Context, v storage.Verified) error {
 	})
 }
 
-// storeVerified stores v in steps, each with its own error. hold makes sure that the session
-// stays live until the end of the transaction.
+// storeVerified stores v in steps, each with its own error. hold keeps the session live
+// until the end of the transaction.
 func (t *tx) storeVerified(ctx context.Context, v storage.Verified, hold func() error) error {
 	if v.Also != nil {
-		// First, as whatever else locks both rows does.
+		// Lock the user first, in the same order as every other transaction that
+		// locks both rows.
 		if _, err := t.LockUser(ctx, v.UserID); err != nil {
 			return err
 		}
@@ -85,8 +86,8 @@ func (t *tx) lockSession(ctx context.Context, v storage.Verified) error {
 		v.Use.At, v.SessionID, v.UserID).Scan(new(int))
 }
 
-// inOne reports whether verifyInOne can store v: it records one event, whose row is all that
-// follows from it.
+// inOne reports whether verifyInOne can store v: it has one event, and recording it only
+// adds a row.
 func (s *Store) inOne(v storage.Verified) bool {
 	return s.dialect.WritesInWith && v.Also == nil && len(v.Events) == 1 && !trims(v.Events[0])
 }
@@ -95,9 +96,9 @@ func (s *Store) inOne(v storage.Verified) bool {
 // nothing and returns sql.ErrNoRows. The statement does not tell which condition failed; the
 // transaction, which is tried next, does.
 //
-// A WITH that has changed one table does not undo that because another one turns out not to fit.
-// So the statement first locks the rows that it asks about, in the order of the transaction, and
-// changes them only once all conditions hold. A row that is locked stays as it was found.
+// A WITH that has changed one table is not undone if a condition on another table fails. So the
+// statement first locks the rows that it checks, in the order of the transaction, and changes
+// them only if all conditions hold. A locked row does not change in between.
 func (s *Store) verifyInOne(ctx context.Context, v storage.Verified, e *storage.Elevation) (generation int64, err error) {
 	statement, args := inOneStatement(v, e)
 	err = s.retried(ctx, func(ctx context.Context) error {

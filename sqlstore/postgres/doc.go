@@ -6,16 +6,17 @@
 //
 // # The caller's own pool
 //
-// The pool of [New] or [NewDB] needs no settings to be correct: every transaction of the
-// store brings its own bounds and ends with them, and tables are named with their schema,
-// whatever search_path says. Three settings of [Open] are then the caller's to choose:
+// The pool passed to [New] or [NewDB] needs no particular settings: every transaction of
+// the store sets its own time limits, and table names include their schema, so
+// search_path does not matter. The caller chooses three settings that [Open] chooses
+// otherwise:
 //
-//   - How many connections there are. Open takes 16. The store and the application share
-//     those of the pool, and a wait for one counts against Options.Timeout.
-//   - Whether statements are prepared by name, which pgx does unless told otherwise. Behind a
-//     pooler such as PgBouncer in transaction mode, set DefaultQueryExecMode to
-//     pgx.QueryExecModeCacheDescribe. Open finds that out by itself.
+//   - The number of connections. Open uses 16. The store and the application share the
+//     pool's connections, and waiting for one counts against Options.Timeout.
+//   - Whether statements are prepared by name, which is pgx's default. Behind a pooler such
+//     as PgBouncer in transaction mode, set DefaultQueryExecMode to
+//     pgx.QueryExecModeCacheDescribe. Open detects a pooler by itself.
 //   - Whether connections to a server that became read-only in a failover are closed. Open
-//     closes them; for a pool, OnPgError of pgconn.Config does so where it returns false for
-//     the code 25006.
+//     closes them; for your own pool, set OnPgError of pgconn.Config to return false for the
+//     code 25006.
 package postgres

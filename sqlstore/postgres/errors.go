@@ -14,24 +14,24 @@ import (
 // readOnly is the code of a refusal to write in a read-only transaction.
 const readOnly = "25006"
 
-// keepConnection lets go of connections that are of no more use: those that the
-// server ends, and those to a server that has become read-only in a fail-over. The
-// next one may lead to the new primary.
+// keepConnection reports false for connections that are useless: those that the
+// server ends, and those to a server that became read-only in a failover. The next
+// connection may lead to the new primary.
 func keepConnection(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 	return err.Code != readOnly && !strings.EqualFold(err.Severity, "FATAL")
 }
 
-// explainRights adds what to do where the role may not do what a migration does.
+// explainRights adds advice if the role lacks the rights for a migration.
 func explainRights(err error) error {
 	const insufficientPrivilege = "42501"
 	if code(err) == insufficientPrivilege {
-		return fmt.Errorf("%w: the role of the database URL needs CREATE on the database, or has to own the schema of "+
+		return fmt.Errorf("%w: the role of the database URL needs CREATE on the database, or must own the schema of "+
 			"Options.Schema and the tables in it; docs/operations.md says how", err)
 	}
 	return err
 }
 
-// retry reports whether the server rolled back for a reason that is gone
+// retry reports whether the server rolled back for a reason that will be gone
 // when the transaction is run again: a deadlock or a failed serialization.
 func retry(err error) bool {
 	c := code(err)
@@ -54,8 +54,8 @@ func transient(err error) bool {
 	}
 }
 
-// connectionLost reports whether the connection ended in the middle of a statement. The
-// statement may have taken effect or not.
+// connectionLost reports whether the connection ended in the middle of a statement,
+// which may or may not have taken effect.
 func connectionLost(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn)
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
 
-// bounds are statements that bound what the server does for a transaction, so that one of an
-// instance that is gone or frozen does not keep its locks. PgBouncer refuses such bounds as
-// parameters of the start-up, and hands those of a session to others.
+// bounds returns statements that bound a transaction's time on the server, so that a
+// transaction of a dead or frozen instance does not keep its locks. PgBouncer refuses such
+// settings as startup parameters, and leaks session settings to other clients.
 func bounds(timeout time.Duration) string {
 	return fmt.Sprintf("SET LOCAL statement_timeout = %[1]d; SET LOCAL idle_in_transaction_session_timeout = %[1]d",
 		max(1, timeout.Milliseconds())) // 0 would be no bound
 }
 
-// connector makes connections whose transactions start with the statement begin.
+// connector makes connections that start transactions with the statement begin.
 type connector struct {
 	driver.Connector
 	begin string
@@ -52,7 +52,7 @@ func (c connection) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx,
 	return transaction{ctx, tx}, nil
 }
 
-// transaction is a pgx.Tx as database/sql knows transactions.
+// transaction is a pgx.Tx as a transaction of database/sql/driver.
 type transaction struct {
 	ctx context.Context
 	tx  pgx.Tx
@@ -64,7 +64,7 @@ func (t transaction) Rollback() error { return t.tx.Rollback(t.ctx) }
 // pool is an engine.Pool on a sql.DB.
 type pool struct {
 	db     *sql.DB
-	bounds string // run after a transaction has begun, unless its connections do so themselves
+	bounds string // run after a transaction has begun; empty if the connections do so themselves
 }
 
 func (p pool) PingContext(ctx context.Context) error { return p.db.PingContext(ctx) }
@@ -96,8 +96,8 @@ func (p pool) Begin(ctx context.Context) (engine.Tx, error) {
 	return t, nil
 }
 
-// now asks the server for its time. The answer belongs to the middle of the time that
-// asking took.
+// now reads the server's time. The result is taken as the time at the middle of the
+// round trip.
 func (p pool) now(ctx context.Context) (server, local time.Time, err error) {
 	asked := time.Now()
 	err = p.db.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&server)

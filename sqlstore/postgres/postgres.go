@@ -17,16 +17,16 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Options are those of every SQL store.
+// Options are the options of every SQL store.
 type Options = sqlstore.Options
 
 // maxConnections bounds the pool of one instance, unless the URL says otherwise
 // (pool_max_conns).
 const maxConnections = 16
 
-// Open opens the database that url names, postgres://… or postgresql://…, and brings its
-// schema up to date. It fails, and changes nothing, where a newer version of Stepkey has
-// been at work. The caller closes the Store.
+// Open opens the database at url, postgres://… or postgresql://…, and migrates its
+// schema. It fails, and changes nothing, if a newer version of Stepkey has migrated the
+// database. The caller must close the Store.
 func Open(ctx context.Context, url string, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(ctx context.Context, timeout time.Duration) (engine.Database, error) {
 		connections, err := connect(ctx, url, timeout)
@@ -47,8 +47,8 @@ func Open(ctx context.Context, url string, options Options) (*sqlstore.Store, er
 	})
 }
 
-// New opens a store on the caller's pool and brings its schema up to date. The pool stays
-// open when the Store is closed. The package comment says what the pool should be set to.
+// New opens a store on the caller's pool and migrates its schema. The pool stays open
+// when the Store is closed. The package comment describes the pool's settings.
 func New(ctx context.Context, connections *pgxpool.Pool, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(_ context.Context, timeout time.Duration) (engine.Database, error) {
 		return onPool(connections, timeout), nil
@@ -56,16 +56,16 @@ func New(ctx context.Context, connections *pgxpool.Pool, options Options) (*sqls
 }
 
 // NewDB is like [New] for a pool of database/sql. A transaction takes one more round trip
-// than with New, for its bounds. The driver is that of pgx, or another one whose errors have
-// a method SQLState.
+// than with New, for its time limits. The driver must be pgx's or another one whose errors
+// have a method SQLState.
 func NewDB(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(_ context.Context, timeout time.Duration) (engine.Database, error) {
 		return database(pool{db, bounds(timeout)}, func() error { return nil }), nil
 	})
 }
 
-// onPool has database/sql on top of the pool. The native interface of pgx would save that;
-// nothing exported knows of it.
+// onPool uses database/sql on top of the pool. The native interface of pgx would avoid
+// that; nothing exported depends on it.
 func onPool(connections *pgxpool.Pool, timeout time.Duration) engine.Database {
 	db := sql.OpenDB(connector{stdlib.GetPoolConnector(connections), "BEGIN; " + bounds(timeout)})
 	db.SetMaxIdleConns(0) // the pool keeps them
@@ -89,7 +89,7 @@ func database(p pool, closeDB func() error) engine.Database {
 func connect(ctx context.Context, url string, timeout time.Duration) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		// pgx's own text may quote the URL, and with it the password.
+		// pgx's own error may quote the URL, and with it the password.
 		return nil, errors.New("postgres: the URL is not a PostgreSQL URL: " +
 			"write it like postgres://user:password@host:5432/name")
 	}
@@ -111,11 +111,11 @@ func connect(ctx context.Context, url string, timeout time.Duration) (*pgxpool.P
 	return connections, nil
 }
 
-// chooseQueryMode has statements prepared by name only on connections that keep them.
-// Behind a pooler such as PgBouncer the next statement may reach another server process,
-// which does not know the name. Then pgx remembers the types of a statement and sends its
-// text each time, also in one round trip. Poolers stay invisible but for this: the number
-// of the process that the connection was told of is not that of the process that answers.
+// chooseQueryMode prepares statements by name only on connections that keep them. Behind
+// a pooler such as PgBouncer the next statement may reach another server process, which
+// does not know the name. Then pgx caches the types of a statement and sends its text
+// each time, also in one round trip. A pooler is detected by the process id: the id
+// announced for the connection is not that of the process that answers.
 func chooseQueryMode(ctx context.Context, config *pgx.ConnConfig, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -132,7 +132,7 @@ func chooseQueryMode(ctx context.Context, config *pgx.ConnConfig, timeout time.D
 	return err
 }
 
-// explainStartup adds what to do where PgBouncer refuses a parameter of the URL.
+// explainStartup adds advice if PgBouncer refuses a parameter of the URL.
 func explainStartup(err error) error {
 	if code(err) == "08P01" && strings.Contains(err.Error(), "unsupported startup parameter") {
 		return fmt.Errorf("%w: remove that parameter from the database URL, "+

@@ -11,7 +11,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// check refuses a pool that is not set up as the package comment says.
+// check refuses a pool without the settings in the package comment.
 func check(ctx context.Context, db *sql.DB, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -38,7 +38,8 @@ func checkPool(ctx context.Context, db *sql.DB) (err error) {
 	if db.Stats().MaxOpenConnections == 1 {
 		return nil
 	}
-	// A second connection tells settings of the pool from those that a PRAGMA gave to one.
+	// A second connection shows whether settings apply to the whole pool or a PRAGMA set
+	// them on one connection only.
 	second, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("open SQLite: %w", err)
@@ -71,7 +72,8 @@ func checkSettings(ctx context.Context, conn *sql.Conn) error {
 	return errors.Join(problems...)
 }
 
-// checkDriver refuses a driver that mixes up arguments or times. It leaves nothing behind.
+// checkDriver refuses a driver that mixes up arguments or times. It leaves nothing in the
+// database.
 func checkDriver(ctx context.Context, conn *sql.Conn) (err error) {
 	var two, one int
 	if err := conn.QueryRowContext(ctx, numbered.Replace("SELECT $2, $1"), 1, 2).Scan(&two, &one); err != nil {
@@ -91,7 +93,8 @@ func checkDriver(ctx context.Context, conn *sql.Conn) (err error) {
 	if _, err := conn.ExecContext(ctx, "CREATE TEMP TABLE stepkey_check (at TIMESTAMP)"); err != nil {
 		return fmt.Errorf("try the driver: %w", err)
 	}
-	// The store also keeps the zero time. Drivers that guess a unit guess another one for it.
+	// The store also stores the zero time. Drivers that guess the unit of a time guess
+	// another one for it.
 	for _, want := range []time.Time{time.Date(2030, 5, 17, 9, 30, 0, 123456000, time.UTC), {}} {
 		if _, err := conn.ExecContext(ctx, "INSERT INTO temp.stepkey_check (at) VALUES (?1)", bound([]any{want})...); err != nil {
 			return fmt.Errorf("try the driver: %w", err)

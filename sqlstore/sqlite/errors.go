@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// faults are the primary result codes of https://sqlite.org/rescode.html that tell of the
-// file and not of the statement, with SQLite's texts for them.
+// faults are the primary result codes of https://sqlite.org/rescode.html that concern the
+// file and not the statement, with SQLite's texts for them.
 var faults = map[int]string{
 	5:  "database is locked",                   // SQLITE_BUSY
 	6:  "database table is locked",             // SQLITE_LOCKED
@@ -16,9 +16,9 @@ var faults = map[int]string{
 	14: "unable to open database file",         // SQLITE_CANTOPEN
 }
 
-// transient reports whether the file, and not the statement, is at fault: locked by somebody
-// else, on a full disk, unreadable. Most drivers tell the code of an error; for the others,
-// SQLite's own text has to do.
+// transient reports whether the file, and not the statement, is at fault: locked by another
+// process, on a full disk, unreadable. Most drivers expose the code of an error; for the
+// others, it compares SQLite's text.
 func transient(err error) bool {
 	if err == nil {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
 
-// turn is taken by whatever writes, so that writers of one store wait in line. SQLite itself
-// has them try again and again. A nil turn is always free.
+// turn is held by the current writer, so that the writers of one store wait in line. SQLite
+// itself would make them retry in a loop. A nil turn is always free.
 type turn chan struct{}
 
 func (t turn) take(ctx context.Context) error {
@@ -69,9 +69,9 @@ func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) en
 	}}
 }
 
-// Begin starts a transaction that is the writer from the start. One that came to write only
-// later would fail if another had written since. database/sql cannot ask for this, hence the
-// statements of our own.
+// Begin starts a transaction that is the writer from the start. A transaction that started
+// to write only later would fail if another had written since. database/sql has no option
+// for this, so we run the statements ourselves.
 func (p pool) Begin(ctx context.Context) (engine.Tx, error) {
 	if err := p.turn.take(ctx); err != nil {
 		return nil, err
@@ -83,9 +83,9 @@ func (p pool) Begin(ctx context.Context) (engine.Tx, error) {
 	}
 	t := &tx{conn: conn, ctx: ctx, turn: p.turn}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		// The deadline may have come when the transaction had begun.
+		// The deadline may have passed after the transaction had begun.
 		_, rollback := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		_ = rollback // fails where none has begun
+		_ = rollback // fails if none has begun
 		return nil, errors.Join(err, t.end(nil))
 	}
 	return t, nil
@@ -120,7 +120,7 @@ func (t *tx) Commit() error {
 	if err := t.ctx.Err(); err != nil {
 		return errors.Join(err, t.Rollback())
 	}
-	// From here on the outcome is to be known: no deadline interrupts it.
+	// No deadline interrupts the commit, so that its outcome is known.
 	if _, err := t.conn.ExecContext(context.WithoutCancel(t.ctx), "COMMIT"); err != nil {
 		return errors.Join(err, t.Rollback())
 	}
@@ -135,8 +135,8 @@ func (t *tx) Rollback() error {
 	return t.end(err)
 }
 
-// end gives the connection back, or closes it if the transaction in it could not be ended:
-// SQLite itself rolls back after some errors, and then a ROLLBACK fails.
+// end returns the connection to the pool, or closes it if the transaction could not be
+// ended: SQLite itself rolls back after some errors, and then a ROLLBACK fails.
 func (t *tx) end(failed error) error {
 	t.done = true
 	defer t.turn.give()
@@ -147,7 +147,7 @@ func (t *tx) end(failed error) error {
 	return t.conn.Close()
 }
 
-// adopted is an engine.Tx on a transaction of the caller's.
+// adopted is an engine.Tx on the caller's transaction.
 type adopted struct{ *sql.Tx }
 
 func (t adopted) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

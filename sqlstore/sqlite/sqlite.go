@@ -15,13 +15,13 @@ import (
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
 
-// Options are those of every SQL store.
+// Options are the options of every SQL store.
 type Options = sqlstore.Options
 
-// Open opens the database in the file at path, which it creates if need be, and brings its
-// schema up to date. It uses the driver that is registered with database/sql as "sqlite" or,
-// without one, as "sqlite3". It fails, and changes nothing, where a newer version of Stepkey
-// has been at work. The caller closes the Store.
+// Open opens the database in the file at path, which it creates if necessary, and migrates
+// its schema. It uses the driver that is registered with database/sql as "sqlite" or, if
+// there is none, as "sqlite3". It fails, and changes nothing, if a newer version of Stepkey
+// has migrated the database. The caller must close the Store.
 func Open(ctx context.Context, path string, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(ctx context.Context, timeout time.Duration) (engine.Database, error) {
 		driver, err := registeredDriver()
@@ -50,12 +50,12 @@ func Open(ctx context.Context, path string, options Options) (*sqlstore.Store, e
 	})
 }
 
-// New opens a store on the caller's pool and brings its schema up to date. The pool stays
-// open when the Store is closed. New refuses a pool whose connections are not set up as the
-// package comment says, and changes nothing then.
+// New opens a store on the caller's pool and migrates its schema. The pool stays open when
+// the Store is closed. New refuses a pool whose connections lack the settings in the
+// package comment, and then changes nothing.
 //
 // The store writes on one connection of the pool at a time, in transactions that begin as
-// writers, so that it and the application wait for each other as long as busy_timeout says.
+// writers, so that it and the application wait for each other for at most busy_timeout.
 func New(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(ctx context.Context, timeout time.Duration) (engine.Database, error) {
 		if err := check(ctx, db, timeout); err != nil {
@@ -78,8 +78,9 @@ func database(write, read *sql.DB, closeDB func() error) engine.Database {
 	}
 }
 
-// createFile creates the file unless it is there. SQLite gives its other files the mode of
-// the first: nobody else may read password hashes, whatever the umask says.
+// createFile creates the file unless it exists. SQLite gives its other files the same
+// mode. Other users of the machine must not be able to read password hashes, whatever the
+// umask.
 func createFile(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -88,7 +89,7 @@ func createFile(path string) error {
 	return file.Close()
 }
 
-// registeredDriver is the name of the driver that Open uses.
+// registeredDriver returns the name of the driver that Open uses.
 func registeredDriver() (string, error) {
 	registered := sql.Drivers()
 	for _, name := range []string{"sqlite", "sqlite3"} {
@@ -99,8 +100,8 @@ func registeredDriver() (string, error) {
 	return "", errors.New(`sqlite: no driver for SQLite is registered: import one, such as _ "modernc.org/sqlite"`)
 }
 
-// dsn names the file with settings for each connection. Drivers of Go spell settings in one
-// of two ways, and ignore the other.
+// dsn returns a data source name with settings for each connection. Go's drivers support
+// one of two spellings of settings and ignore the other.
 func dsn(path string, timeout time.Duration) string {
 	busy := fmt.Sprint(max(1, timeout.Milliseconds()))
 	settings := url.Values{

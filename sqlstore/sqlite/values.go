@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// numbered makes of $1 what SQLite calls a numbered parameter. To SQLite itself $1 is a name,
-// and drivers differ in whether they bind it by its number or by its place.
+// numbered turns $1 into a numbered parameter of SQLite. To SQLite itself $1 is a name, and
+// drivers differ in whether they bind it by its number or by its position.
 var numbered = strings.NewReplacer("$1", "?1", "$2", "?2", "$3", "?3", "$4", "?4", "$5", "?5",
 	"$6", "?6", "$7", "?7", "$8", "?8", "$9", "?9")
 
@@ -44,8 +44,8 @@ func readable(targets []any) []any {
 	return targets
 }
 
-// timeTarget is a sql.Scanner for a time. Some drivers return one that the type of the column
-// made them convert, others the integer.
+// timeTarget is a sql.Scanner for a time. Some drivers convert it to a time because of the
+// column's type, others return the integer.
 type timeTarget struct{ to *time.Time }
 
 func (t timeTarget) Scan(value any) error {

@@ -1,29 +1,30 @@
 package engine
 
-// Dialect is the text in which the two databases differ.
+// Dialect is the SQL in which the two databases differ.
 type Dialect struct {
-	RowLock string // ends a SELECT that locks its rows to the end of the transaction
-	Skip    string // the same for rows that nobody else has locked, leaving out the others
+	RowLock string // at the end of a SELECT, locks its rows until the end of the transaction
+	Skip    string // the same, leaving out rows that another transaction has locked
 
-	// WritesInWith says that a WITH may hold statements that write.
+	// WritesInWith says that a WITH may contain statements that write.
 	WritesInWith bool
 
 	// Prefixed says that the names of tables begin with the schema, in a database that has
 	// no schemas.
 	Prefixed bool
 
-	MigrationLock string // taken by a migration, to the end of its transaction
+	MigrationLock string // taken by a migration until the end of its transaction
 	CreateSchema  string // %s is the schema
-	MoveTable     string // the %s are a table and the schema, or the name, that it moves to
+	MoveTable     string // the %s are a table and its new schema or name
 
-	// Queries of the catalogue. SchemaOf names the schema that a statement finds the table
-	// $1 in; Tables lists those of the schema $1, Columns those of its table $2.
+	// Queries of the catalogue. SchemaOf returns the schema in which an unqualified table
+	// $1 is found; Tables lists the tables of the schema $1, Columns the columns of its
+	// table $2.
 	SchemaOf, Tables, Columns string
 
 	// The column types that migrations name.
 	UUID, Blob, Time string
 
-	// ByteOrder, after a column, has its text compared byte by byte.
+	// ByteOrder, after a column, makes its text compare byte by byte.
 	ByteOrder string
 }
 
@@ -32,8 +33,8 @@ var Postgres = Dialect{
 	RowLock: " FOR UPDATE", Skip: " FOR UPDATE SKIP LOCKED",
 	WritesInWith: true,
 
-	// The lock ends with the transaction: PgBouncer may give the next one another session. An
-	// instance waits for as long as another one takes, hence no timeout.
+	// The lock ends with the transaction, because PgBouncer may run the next one in another
+	// session. There is no timeout, because an instance waits as long as another one takes.
 	MigrationLock: `SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(5283917406213)`,
 	CreateSchema:  `CREATE SCHEMA %s`,
 	MoveTable:     `ALTER TABLE %s SET SCHEMA %s`,
@@ -48,7 +49,7 @@ var Postgres = Dialect{
 }
 
 // SQLite is the dialect of SQLite. It has one writer at a time, and a writing transaction is
-// that writer from its start: there is nothing left for a row lock to do.
+// that writer from its start, so row locks are not needed.
 var SQLite = Dialect{
 	Prefixed:  true,
 	MoveTable: `ALTER TABLE %s RENAME TO %s`,

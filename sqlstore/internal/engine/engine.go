@@ -1,7 +1,7 @@
-// Package engine is the seam between sqlstore, which has the statements, and the packages
-// that open a database, which have the driver. It is internal so that the seam may change,
-// for example to a pgx pool without database/sql on top, while the exported functions of
-// sqlstore/sqlite and sqlstore/postgres stay as they are.
+// Package engine is the interface between sqlstore, which has the statements, and the
+// packages that open a database, which have the driver. It is internal so that it can
+// change, for example to a pgx pool without database/sql on top, without changing the
+// exported functions of sqlstore/sqlite and sqlstore/postgres.
 package engine
 
 import (
@@ -17,29 +17,30 @@ type Database struct {
 	// Write runs statements that write, Read those that only read. They may be the same.
 	Write, Read Pool
 
-	// Adopt makes a Tx of a transaction of the caller's in this database.
+	// Adopt makes a Tx of the caller's transaction in this database.
 	Adopt func(*sql.Tx) Tx
 
-	// Close ends what the opener opened. A pool of the caller's stays open.
+	// Close closes everything that the opener opened. The caller's own pool stays
+	// open.
 	Close func() error
 
-	// Now asks the server for its time, and returns it with the local time at which it was
-	// true. Where it is nil, the time of this process is the time of the store.
+	// Now returns the server's time and the local time at that moment. If it is nil, the
+	// store uses this process's clock.
 	Now func(context.Context) (server, local time.Time, err error)
 
-	// Retry reports whether the server rolled back for a reason that is gone when the
-	// transaction is run again.
+	// Retry reports whether the transaction was rolled back for a reason that will be
+	// gone when it is run again.
 	Retry func(error) bool
 
 	// Transient reports whether the database is at fault and not the statement.
 	Transient func(error) bool
 
-	// Explain adds to an error of a migration what an operator can do about it.
+	// Explain adds advice for the operator to an error of a migration.
 	Explain func(error) error
 }
 
 // Queryer runs statements. Their placeholders are $1, $2 and so on. Arguments and targets
-// are what database/sql takes, with time.Time, *time.Time and uuid.UUID among them.
+// are those of database/sql, including time.Time, *time.Time and uuid.UUID.
 type Queryer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (Rows, error)
@@ -51,8 +52,8 @@ type Pool interface {
 	Queryer
 	PingContext(context.Context) error
 
-	// Begin starts a transaction that may write. It ends with Commit or Rollback, one of
-	// which the caller calls.
+	// Begin starts a transaction that may write. The caller ends it with Commit or
+	// Rollback.
 	Begin(context.Context) (Tx, error)
 }
 
@@ -61,11 +62,11 @@ type Tx interface {
 	Queryer
 	Commit() error
 
-	// Rollback after the end of the transaction does nothing.
+	// Rollback does nothing after the end of the transaction.
 	Rollback() error
 }
 
-// Rows is a sql.Rows, or does the same.
+// Rows is implemented by sql.Rows.
 type Rows interface {
 	Next() bool
 	Scan(targets ...any) error
@@ -73,7 +74,7 @@ type Rows interface {
 	Close() error
 }
 
-// Row is a sql.Row, or does the same. Scan is called once.
+// Row is implemented by sql.Row. Scan is called once.
 type Row interface {
 	Scan(targets ...any) error
 }
