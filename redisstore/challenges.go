@@ -10,12 +10,12 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// A session's challenges are one hash. Its entries are numbered, so that the order
-// in which they came does not depend on a clock, and hold their own expiry, since
-// only keys have a TTL; the key's is that of its last entry.
+// A session's challenges are one hash. Its entries are numbered, so that their
+// order does not depend on a clock, and contain their own expiry, since only keys
+// have a TTL. The key's TTL is that of the entry that expires last.
 
-// putScript adds an entry and then removes what has expired and what is too much. It
-// adds first: a server without memory refuses before anything is removed.
+// putScript adds an entry and then removes expired and excess ones. It adds first,
+// so that a server without memory refuses before anything is removed.
 //
 // KEYS: the session. ARGV: field, lifetime in microseconds, cap, state.
 const putScript = `
@@ -85,8 +85,8 @@ func sessionKey(key storage.ChallengeKey) []string {
 	return []string{"stepkey:challenges:" + key.SessionID.String()}
 }
 
-// field is everything but the session that has to agree: who asks with anything else
-// finds nothing, and removes nothing.
+// field contains everything except the session that must match. A request with other
+// values finds nothing and removes nothing.
 func field(key storage.ChallengeKey) string {
 	return string(key.Purpose) + " " + key.UserID.String() + " " + string(key.Digest[:])
 }

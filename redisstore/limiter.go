@@ -10,10 +10,10 @@ import (
 )
 
 // The arithmetic is that of package gcra. Numbers in Lua are exact up to 2^53, which
-// for microseconds since 1970 is the year 2255.
+// in microseconds since 1970 is in the year 2255.
 
 // chargeScript charges all buckets, or none, and returns how long to wait. A bucket's
-// key lives until it is full, and not a moment less.
+// key never expires before the bucket is full.
 //
 // KEYS: the buckets. ARGV: for each of them step and size.
 const chargeScript = `

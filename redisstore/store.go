@@ -12,32 +12,34 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Timeout is the default of Options.Timeout. Every login asks Redis first, so an
-// early refusal serves people better than a long wait.
+// Timeout is the default of Options.Timeout. Every login queries Redis first,
+// and an early refusal is better for people than a long wait.
 const Timeout = 250 * time.Millisecond
 
-// minTimeout keeps what hangs within rueidis' queue; see maxInFlight.
+// minTimeout keeps the number of hanging operations within rueidis' queue; see
+// maxInFlight.
 const minTimeout = 125 * time.Millisecond
 
-// giveUp is how long a connection may leave a command unanswered before it is
+// giveUp is how long a command may remain unanswered before its connection is
 // closed.
 const giveUp = time.Second
 
-// startTimeout bounds, unless Timeout is longer, the first connection and what is
-// asked on it: nobody waits for a server that starts, and it may be a busy moment.
+// startTimeout bounds the first connection and its commands, unless Timeout is
+// longer. At the start no client is waiting, and the machine may be busy.
 const startTimeout = 2 * time.Second
 
-// connections is how many there are, as a power of two: commands of many callers
-// share one.
+// connections is the number of connections, as the exponent of a power of two:
+// many callers share one.
 const connections = 1
 
-// maxInFlight bounds how many operations wait for the server at once. While it hangs,
-// those that were given up stay in rueidis' queues until it gives up the connection,
-// after two seconds; in a full queue the next would wait without looking at its
-// deadline. A queue takes 1024, and 64 every minTimeout never fill it.
+// maxInFlight bounds how many operations wait for the server at once. While the
+// server hangs, operations that timed out stay in rueidis' queues until it gives up
+// the connection, after two seconds; with a full queue the next one would wait
+// regardless of its deadline. A queue holds 1024 operations, and 64 every minTimeout
+// never fill it.
 const maxInFlight = 64
 
-// Options change how a Store is opened.
+// Options configure a Store.
 type Options struct {
 	// Timeout bounds every operation, the wait for a connection included. The
 	// default is [Timeout]; less than 125 ms is refused.
@@ -58,13 +60,13 @@ var (
 	_ storage.Limiter    = (*Store)(nil)
 )
 
-// Open connects to the server that url names and makes sure that it answers:
+// Open connects to the server at url and makes sure that it answers:
 //
 //	redis://user:password@host:6379/0
 //	rediss://user:password@host:6379/0  (TLS)
 //	unix:///run/redis/redis.sock?db=0
 //
-// The caller closes the Store.
+// The caller must close the Store.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Timeout == 0 {
 		options.Timeout = Timeout
@@ -104,14 +106,15 @@ func configure(option rueidis.ClientOption, timeout time.Duration) rueidis.Clien
 	option.ForceSingleClient = true
 	option.PipelineMultiplex = connections
 	option.ReadBufferEachConn, option.WriteBufferEachConn = 1<<16, 1<<16
-	option.DisableCache = true // nothing here may be answered from memory
-	// A command that may have been carried out is not sent again: a refund must not
-	// count twice.
+	option.DisableCache = true // nothing here may be cached
+	// Commands are not retried, because they may have been carried out: a refund
+	// must not count twice.
 	option.DisableRetry = true
-	// Connections that the server closed are noticed at once and not with the next
+	// Notice connections that the server closed at once, and not with the next
 	// command.
 	option.AlwaysPipelining = true
-	// One that does not answer for so long is given up, so that the next one can.
+	// Give up a connection that does not answer for that long, so that a new one
+	// can be made.
 	option.ConnWriteTimeout = max(giveUp, timeout)
 	option.Dialer.Timeout = max(startTimeout, timeout)
 	if option.ClientName == "" {
@@ -134,7 +137,7 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (s *Store) Close() { s.client.Close() }
 
 // Ping reports whether the server answers.
@@ -144,8 +147,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	}).Error()
 }
 
-// EvictionPolicy returns the server's maxmemory-policy, and whether it drops keys when
-// memory is full. Then limits can be reset by filling it.
+// EvictionPolicy returns the server's maxmemory-policy, and whether it evicts keys
+// when memory is full. If so, an attacker can reset limits by filling the memory.
 func (s *Store) EvictionPolicy(ctx context.Context) (policy string, evicts bool, err error) {
 	info, err := s.info(ctx, "memory")
 	if err != nil {
@@ -177,11 +180,12 @@ func (s *Store) run(ctx context.Context, script *rueidis.Lua, keys, args []strin
 	return s.do(ctx, func(ctx context.Context) rueidis.RedisResult { return script.Exec(ctx, s.client, keys, args) })
 }
 
-// do asks the server, by a deadline of its own and not until the client has gone: a
-// half-known outcome helps nobody. An error other than rueidis.Nil is ErrUnavailable.
+// do sends a command with its own deadline. It continues even if the client has gone,
+// because otherwise the outcome would be unknown. An error other than rueidis.Nil is
+// ErrUnavailable.
 //
-// The caller leaves at the deadline also if rueidis does not: closing a connection
-// whose handshake was not answered takes it a second.
+// do returns at the deadline even if rueidis does not, which takes a second to
+// close a connection whose handshake was not answered.
 func (s *Store) do(ctx context.Context, ask func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
