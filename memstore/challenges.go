@@ -1,6 +1,5 @@
-// Package memstore keeps outstanding challenges and counts attempts in memory, for
-// one process: for tests, and for an instance that is alone and may forget them at a
-// restart.
+// Package memstore keeps outstanding challenges and counts attempts in memory. It is
+// for tests, and for a single instance that may forget them at a restart.
 package memstore
 
 import (
@@ -13,8 +12,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// DefaultCapacity is how many challenges are kept at most. One takes about half a
-// kilobyte.
+// DefaultCapacity is the default maximum number of challenges. One takes about
+// half a kilobyte.
 const DefaultCapacity = 100_000
 
 // Challenges is a storage.Challenges. It is safe for concurrent use.
@@ -35,9 +34,9 @@ type entry struct {
 
 var _ storage.Challenges = (*Challenges)(nil)
 
-// NewChallenges returns an empty store that keeps up to capacity challenges, or
-// DefaultCapacity if that is zero, and tells the time by clock, or by time.Now if
-// that is nil.
+// NewChallenges returns an empty store for up to capacity challenges, or
+// DefaultCapacity if capacity is zero. It uses clock, or time.Now if clock is
+// nil.
 func NewChallenges(capacity int, clock func() time.Time) *Challenges {
 	if capacity == 0 {
 		capacity = DefaultCapacity
@@ -86,8 +85,8 @@ func (c *Challenges) Take(_ context.Context, key storage.ChallengeKey) ([]byte, 
 	return found.state, nil
 }
 
-// sweepEvery is how often expired challenges are looked for: often enough that
-// they never make up most of the store, seldom enough that looking costs nothing.
+// sweepEvery is how often expired challenges are removed: often enough that they
+// never make up most of the store, and seldom enough to cost almost nothing.
 const sweepEvery = 10 * time.Second
 
 func (c *Challenges) sweep(now time.Time) {

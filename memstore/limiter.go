@@ -9,8 +9,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// DefaultBuckets is how many buckets are kept at most that are not full. One takes
-// about 120 bytes.
+// DefaultBuckets is the default maximum number of buckets that are not full. One
+// takes about 120 bytes.
 const DefaultBuckets = 250_000
 
 // Limiter is a storage.Limiter. It is safe for concurrent use.
@@ -25,9 +25,9 @@ type Limiter struct {
 
 var _ storage.Limiter = (*Limiter)(nil)
 
-// NewLimiter returns a limiter whose buckets are all full, that keeps up to
-// capacity others, or DefaultBuckets if that is zero, and tells the time by clock,
-// or by time.Now if that is nil.
+// NewLimiter returns a limiter whose buckets are all full. It keeps up to capacity
+// buckets that are not, or DefaultBuckets if capacity is zero. It uses clock, or
+// time.Now if clock is nil.
 func NewLimiter(capacity int, clock func() time.Time) *Limiter {
 	if capacity == 0 {
 		capacity = DefaultBuckets
@@ -80,7 +80,7 @@ func (l *Limiter) Refund(_ context.Context, charges ...storage.Charge) error {
 
 func rate(c storage.Charge) gcra.Rate { return gcra.New(c.Limit.Burst, c.Limit.Every) }
 
-// sweep forgets the buckets that are full again.
+// sweep removes the buckets that are full again.
 func (l *Limiter) sweep(now time.Time) {
 	if now.Before(l.nextSweep) {
 		return
