@@ -11,8 +11,8 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// connecting says why there is no session with the server. Up to here no recipient has
-// been named, so that the network's own words can be passed on; the server's are not.
+// connecting returns the error for a failure to connect to the server. No recipient
+// was sent yet, so errors of the network can be passed on; the server's texts are not.
 func connecting(err error) error {
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
@@ -25,15 +25,16 @@ func connecting(err error) error {
 	return fmt.Errorf("smtpmail: cannot use the server: %w", err)
 }
 
-// sending says why the server did not take the mail. A permanent refusal of the recipient
-// will not change; one of anything else may, once somebody has seen to the server.
+// sending returns the error for a mail that the server did not accept. A permanent
+// refusal of the recipient will not change; any other refusal may, once somebody has
+// fixed the server.
 func sending(err error) error {
 	var failed *gomail.SendError
 	if !errors.As(err, &failed) {
-		return errors.New("smtpmail: the mail was not taken")
+		return errors.New("smtpmail: the mail was not accepted")
 	}
 	if failed.Reason == gomail.ErrSMTPRcptTo && failed.ErrorCode() >= 500 {
 		return fmt.Errorf("%w: the server answered %d", stepkey.ErrMailRefused, failed.ErrorCode())
 	}
-	return fmt.Errorf("smtpmail: the mail was not taken: %s, the server answered %d", failed.Reason, failed.ErrorCode())
+	return fmt.Errorf("smtpmail: the mail was not accepted: %s, the server answered %d", failed.Reason, failed.ErrorCode())
 }

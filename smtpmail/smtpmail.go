@@ -5,9 +5,9 @@
 //		From: "no-reply@example.com",
 //	})
 //
-// Each mail has a connection of its own: there are few of them, and a connection that is
-// kept is one that may be dead when it is needed. Encryption is demanded and the server's
-// certificate checked, except on this machine, or where the URL says otherwise.
+// Each mail uses its own connection: mails are few, and a kept connection may be dead
+// when it is needed. TLS is required and the server's certificate is checked, except on
+// this machine or if the URL says otherwise.
 package smtpmail
 
 import (
@@ -26,13 +26,13 @@ import (
 	"github.com/stepkey/stepkey/internal/mail"
 )
 
-// Timeout bounds the sending of one mail. The deadline of a caller's context, where it
-// is earlier, does so as well.
+// Timeout bounds the sending of one mail. An earlier deadline of the caller's context
+// applies too.
 const Timeout = 15 * time.Second
 
-// Config is what a [Mailer] is made of.
+// Config configures a [Mailer].
 type Config struct {
-	// URL names the server:
+	// URL is the URL of the server:
 	//
 	//	smtp://user:password@smtp.example.com:587    STARTTLS, or nothing is sent
 	//	smtps://user:password@smtp.example.com:465   TLS from the first byte
@@ -43,12 +43,12 @@ type Config struct {
 	// User and password may be left out, and so may the port.
 	URL string
 
-	// From is the address that mails come from, and Name, which may be empty, the name
-	// that is shown with it.
+	// From is the sender's address, and Name, which may be empty, the name that is
+	// shown with it.
 	From, Name string
 
-	// RootCAs are those that the server's certificate may come from. The default is the
-	// system's.
+	// RootCAs are the authorities that may have issued the server's certificate. The
+	// default is the system's.
 	RootCAs *x509.CertPool
 }
 
@@ -62,8 +62,9 @@ type Mailer struct {
 
 var _ stepkey.Mailer = (*Mailer)(nil)
 
-// New checks the config, and refuses one with an error that says what to do. It does not
-// ask the server: one that is away for now is no reason not to start.
+// New checks the config and returns an error that says what to do if it is invalid. It
+// does not contact the server: a server that is temporarily down must not prevent the
+// start.
 func New(c Config) (*Mailer, error) {
 	s, err := parseURL(c.URL)
 	if err != nil {
@@ -79,8 +80,8 @@ func New(c Config) (*Mailer, error) {
 	return &Mailer{server: s, from: c.From, name: c.Name, domain: domain, rootCAs: c.RootCAs}, nil
 }
 
-// Send implements stepkey.Mailer. Its errors name neither the address nor what the server
-// said about it, only the step that failed and the server's code.
+// Send implements stepkey.Mailer. Its errors contain the step that failed and the
+// server's code, but neither the address nor the server's text.
 func (m *Mailer) Send(ctx context.Context, letter stepkey.Mail) error {
 	message, err := m.message(letter)
 	if err != nil {
@@ -91,8 +92,8 @@ func (m *Mailer) Send(ctx context.Context, letter stepkey.Mail) error {
 	client, err := m.client(func(dialing context.Context, network, address string) (net.Conn, error) {
 		connection, err := m.dial(dialing, network, address)
 		if err == nil {
-			// go-mail knows no deadline but its own, and leaves the connection open where TLS
-			// or the password failed. When Send returns, ctx is over as well.
+			// go-mail uses only its own deadline, and leaves the connection open if TLS or
+			// authentication fails. When Send returns, ctx is done as well.
 			context.AfterFunc(ctx, func() { connection.Close() })
 		}
 		return connection, err
@@ -106,15 +107,16 @@ func (m *Mailer) Send(ctx context.Context, letter stepkey.Mail) error {
 	}
 	err = client.SendWithSMTPClient(session, message)
 	if message.IsDelivered() {
-		// What fails after the server has taken the mail is no reason to send it again.
+		// A failure after the server has accepted the mail is no reason to send it
+		// again.
 		_ = client.CloseWithSMTPClient(session)
 		return nil
 	}
 	return sending(err)
 }
 
-// message writes the mail. Addresses were checked when they came in, and are here once
-// more: this is the last place before they become headers and commands.
+// message builds the mail. Addresses were checked when they were entered, and are
+// checked again here, before they become headers and commands.
 func (m *Mailer) message(letter stepkey.Mail) (*gomail.Msg, error) {
 	if err := mail.CheckAddress(letter.To); err != nil {
 		return nil, fmt.Errorf("%w: %w", stepkey.ErrMailRefused, err)
@@ -129,7 +131,7 @@ func (m *Mailer) message(letter stepkey.Mail) (*gomail.Msg, error) {
 	message.Subject(letter.Subject)
 	message.SetMessageIDWithValue(letter.ID.String() + "@" + m.domain)
 	message.SetDate()
-	// RFC 3834 §5: nobody's vacation answers.
+	// RFC 3834 §5: suppress automatic replies.
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	message.SetBodyString(gomail.TypeTextPlain, letter.Text)
 	message.AddAlternativeString(gomail.TypeTextHTML, letter.HTML)

@@ -43,9 +43,9 @@ func TestURL(t *testing.T) {
 		"smtp://smtp.example.com:0":           "write it like",
 		"smtp://smtp.example.com:70000":       "write it like",
 		"smtp://smtp.example.com/path":        "write it like",
-		"smtp://smtp.example.com?tls=maybe":   "there are tls=on",
-		"smtp://smtp.example.com?verify=no":   "there are tls=on",
-		"smtps://smtp.example.com?tls=off":    "there are tls=on",
+		"smtp://smtp.example.com?tls=maybe":   "use tls=on",
+		"smtp://smtp.example.com?verify=no":   "use tls=on",
+		"smtps://smtp.example.com?tls=off":    "use tls=on",
 		"smtp://u:hunter2@mailpit?tls=off":    "remove one of the two",
 	} {
 		_, err := parseURL(text)

@@ -10,7 +10,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// server is what a URL says.
+// server is a parsed URL.
 type server struct {
 	host           string
 	port           int
@@ -21,13 +21,13 @@ type server struct {
 
 func (s server) policy() gomail.TLSPolicy {
 	if s.plain || s.implicit {
-		return gomail.NoTLS // by STARTTLS, which is what the policy is about
+		return gomail.NoTLS // no STARTTLS, which is what the policy is about
 	}
 	return gomail.TLSMandatory
 }
 
-// errURL is for what is no such URL at all. The parser's own text quotes it, and with it
-// the password.
+// errURL is for a malformed URL. The parser's own error quotes the URL, and with it the
+// password.
 var errURL = errors.New("smtpmail: Config.URL is not the URL of a mail server: write it like smtp://user:password@smtp.example.com:587, " +
 	"or smtps://…:465")
 
@@ -58,17 +58,17 @@ func parseURL(text string) (server, error) {
 	case len(options) == 1 && options.Get("tls") == "on":
 		s.plain = false
 	default:
-		return server{}, errors.New("smtpmail: Config.URL has options that are not known: there are tls=on, and tls=off with smtp://")
+		return server{}, errors.New("smtpmail: Config.URL has unknown options: use tls=on, or tls=off with smtp://")
 	}
 	if s.user != "" && s.plain && !isLocal(s.host) {
-		return server{}, errors.New("smtpmail: Config.URL has a password and tls=off, and would send it for everybody to read: " +
+		return server{}, errors.New("smtpmail: Config.URL has a password and tls=off, and would send the password unencrypted: " +
 			"remove one of the two")
 	}
 	return s, nil
 }
 
-// isLocal reports whether the server is on this machine, where nobody listens on the
-// way.
+// isLocal reports whether the server is on this machine, so that nobody can
+// eavesdrop.
 func isLocal(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()
