@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// errAnswer is for what is no range: the page of a proxy, say, which would otherwise
-// pass for a range that does not hold the password.
+// errAnswer is for an answer that is not a range, such as the page of a proxy, which
+// would otherwise count as a range without the password.
 var errAnswer = errors.New("hibp: the answer is not one of the range protocol")
 
 const suffixDigits = 40 - prefixDigits
 
-// listed reports whether suffix is in an answer, which is read to its end. A count of
-// zero is padding.
+// listed reports whether suffix is in an answer. It reads the whole answer. A count
+// of zero is padding.
 func listed(answer, suffix string) (bool, error) {
 	found := false
 	for line := range strings.Lines(answer) {

@@ -1,15 +1,15 @@
-// Package hibp asks whether a password is known from a data breach, by the range
-// protocol of Have I Been Pwned. Its [Client] is a stepkey.Breaches.
+// Package hibp checks whether a password is known from a data breach, with the
+// range protocol of Have I Been Pwned. Its [Client] is a stepkey.Breaches.
 //
 //	client, err := hibp.New(hibp.PublicURL)
 //
-// Neither the password nor its whole hash leaves the process: the service is told the
-// first 5 of the 40 hex digits of the SHA-1 and answers with all the hashes that it has
-// below them, some thousand (k-anonymity). Rows that it adds at random (Add-Padding)
-// keep who watches the connection from telling by the length which range it was.
+// Neither the password nor its whole hash leaves the process: the service gets the
+// first 5 of the 40 hex digits of the SHA-1 and answers with all its hashes that begin
+// with them, about a thousand (k-anonymity). Random extra rows (Add-Padding) hide from
+// eavesdroppers which range it was, which the length would reveal.
 //
-// A mirror of one's own serves as well: whatever answers GET URL/ABCDE with lines of 35
-// hex digits, a colon and a count.
+// Your own mirror works too: any server that answers GET URL/ABCDE with lines of 35 hex
+// digits, a colon and a count.
 package hibp
 
 import (
@@ -26,42 +26,45 @@ import (
 	"time"
 )
 
-// PublicURL is where Have I Been Pwned answers, for everybody and without a key.
+// PublicURL is the public URL of Have I Been Pwned, which needs no key.
 const PublicURL = "https://api.pwnedpasswords.com/range/"
 
 const (
-	// Timeout bounds one question, from waiting for a turn to the last byte: somebody
-	// is waiting for a password to be set.
+	// Timeout bounds one lookup, from waiting for a turn to the last byte, because
+	// somebody is waiting for a password to be set.
 	Timeout = 1500 * time.Millisecond
 
-	// maxQuestions is how many are asked at once. Each answer is some 40 KB for a
-	// question of 5 characters: so a flood of new passwords is none of answers.
+	// maxQuestions is how many lookups run at once. Each answer has about 40 KB
+	// for a request of 5 characters, so this keeps a flood of new passwords from
+	// causing a flood of answers.
 	maxQuestions = 8
 
-	// maxAnswer is ten times what a range has with its padding.
+	// maxAnswer is ten times the size of a range with its padding.
 	maxAnswer = 512 << 10
 
 	prefixDigits = 5
 )
 
-// Client asks one service. It is safe for concurrent use. Make one with [New].
+// Client is a client of one service. It is safe for concurrent use. Make one
+// with [New].
 type Client struct {
 	url    string
 	client http.Client
 	turns  chan struct{}
 }
 
-// New returns a client of the service whose ranges are below rawURL. It refuses one
-// that is not https, unless it is on this machine, and one with a user, a query or a
-// fragment. It asks nothing: a service that is away for now is no reason not to start.
+// New returns a client of the service whose ranges are below rawURL. It refuses a URL
+// that is not https, unless the host is this machine, and one with a user, a query or
+// a fragment. It sends no request: a service that is temporarily down must not prevent
+// the start.
 func New(rawURL string) (*Client, error) {
 	u, err := url.Parse(rawURL)
-	// The parser's own text quotes what may hold a password.
+	// The parser's own error quotes the URL, which may contain a password.
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("hibp: not the plain URL of a service: write it like " + PublicURL)
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && isLocal(u.Hostname())) {
-		return nil, errors.New("hibp: the URL is not https, and whoever listens would learn about passwords: " +
+		return nil, errors.New("hibp: the URL is not https, and eavesdroppers would learn about passwords: " +
 			"use https, or a service on localhost")
 	}
 	return &Client{
@@ -72,14 +75,14 @@ func New(rawURL string) (*Client, error) {
 				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
 				MaxIdleConnsPerHost: maxQuestions, IdleConnTimeout: time.Minute,
 			},
-			// The answer is the configured service's, or there is none.
+			// Accept only answers of the configured service.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
 }
 
-// isLocal reports whether the service is on this machine, where nobody listens on the
-// way.
+// isLocal reports whether the service is on this machine, so that nobody can
+// eavesdrop.
 func isLocal(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()
@@ -88,7 +91,7 @@ func isLocal(host string) bool {
 }
 
 // Breached reports whether the service knows password. It takes at most [Timeout]. Its
-// errors hold nothing of the password, nor of its hash.
+// errors contain nothing of the password or its hash.
 func (c *Client) Breached(ctx context.Context, password string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -96,9 +99,10 @@ func (c *Client) Breached(ctx context.Context, password string) (bool, error) {
 	case c.turns <- struct{}{}:
 		defer func() { <-c.turns }()
 	case <-ctx.Done():
-		return false, fmt.Errorf("hibp: too many questions at once: %w", ctx.Err())
+		return false, fmt.Errorf("hibp: too many lookups at once: %w", ctx.Err())
 	}
-	// SHA-1 is the protocol's. It protects nothing here: it only says where to look.
+	// The protocol uses SHA-1. It protects nothing here: it only selects the
+	// range.
 	sum := sha1.Sum([]byte(password))
 	digest := strings.ToUpper(hex.EncodeToString(sum[:]))
 	answer, err := c.ask(ctx, digest[:prefixDigits])
@@ -134,8 +138,8 @@ func (c *Client) ask(ctx context.Context, prefix string) (string, error) {
 	return string(body), nil
 }
 
-// withoutURL is what an error of the HTTP client says without the address that it
-// quotes, whose end is part of the password's hash.
+// withoutURL removes the URL from an error of the HTTP client, because its end is
+// part of the password's hash.
 func withoutURL(err error) error {
 	var quoting *url.Error
 	if errors.As(err, &quoting) {
