@@ -1,15 +1,17 @@
-// Package webui is Stepkey's web page: the demo at /, the account at /account, the readable API reference at /docs, the
-// pages behind links in mails, with their style sheets, scripts and icons, and the client for pages of others,
-// /stepkey.js; all embedded in the binary.
+// Package webui is Stepkey's web page: the demo at /, the account at /account, the readable API reference at
+// /docs, the pages for links in mails, with their style sheets, scripts and icons, and the client for other
+// pages, /stepkey.js; all embedded in the binary.
 //
-// The pages are plain HTML, CSS and ES modules, served as they are written, and nothing is loaded from elsewhere. They talk to the server only through its public HTTP API, so they hold no privilege and can be
-// left out. Scripts build the page with DOM methods alone, because the policy sent with it forbids everything that
-// parses strings as HTML or code. Icons are symbols inside the pages: an external sprite would be asked for again with each
-// new icon, and would come too late on a slow line.
+// The pages are plain HTML, CSS and ES modules, served unchanged, and nothing is loaded from other hosts.
+// They use only the server's public HTTP API, so they have no privileges and can be left out. Scripts build
+// the page only with DOM methods, because the policy sent with it forbids everything that parses strings as
+// HTML or code. Icons are symbols inside the pages: an external sprite would be loaded again with each new
+// icon, and would come too late on a slow connection.
 //
-// All that a page takes stays below 40 kB as browsers get it, compressed; a test holds that.
+// Everything that a page loads is below 40 kB, compressed as sent to browsers; a test checks
+// that.
 //
-// Below /assets/ each page has its folder or its file, and what several share stands beside them:
+// Below /assets/ each page has its own folder or file, and shared files are beside them:
 //
 //	stepkey.css  the look of every page
 //	words/       the English of all scripts: common.js for more than one page, the rest for a page each
@@ -26,10 +28,11 @@
 //	recover.js   /recover and /recover-by-link, for who has lost all passkeys
 //	docs.js      /docs, drawn from /openapi.json
 //
-// A page that needs somebody to be signed in imports the client from "/stepkey.js" and calls refresh once: the session
-// of another page or tab is taken up, or there is none. It sets confirm, to say why before a device is asked, and
-// onsession, since another tab may sign out. What rejects is a StepkeyError: explain of failures.js makes the words of a
-// notice from it. The page has a p#status for announce of dom.js, and the symbols of the icons it shows.
+// A page that needs a signed-in user imports the client from "/stepkey.js" and calls refresh once, which
+// continues the session of another page or tab, if there is one. It sets confirm, to explain why before the
+// device asks for a passkey, and onsession, since another tab may sign out. Promises reject with a
+// StepkeyError, from which explain in failures.js makes the words of a notice. The page has a p#status for
+// announce in dom.js, and the symbols of the icons that it shows.
 //
 // The client is one module without dependencies, below 4 kB compressed; a test holds that too. Its source is
 // client/stepkey.js, with client/ceremony.js, which asks the device. It alone is minified, since pages of others load it too:
@@ -50,9 +53,10 @@ import (
 //go:embed static
 var static embed.FS
 
-// policy is the Content-Security-Policy of every file. Nothing is allowed that the pages do not use; in particular no
-// inline script or style, so that markup that slips in through a mistake stays dead, and no Trusted Types policy, so
-// that strings cannot become markup at all. Framing is refused because a framed step-up is an invitation to trick.
+// policy is the Content-Security-Policy of every file. It allows only what the pages use: in particular no
+// inline script or style, so that markup injected through a mistake does nothing, and no Trusted Types
+// policy, so that strings cannot become markup at all. Framing is refused because a framed step-up invites
+// clickjacking.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
@@ -83,8 +87,8 @@ func Handler() http.Handler {
 	})
 }
 
-// load reads the embedded files by the URL path they are served at. It panics when the embedded tree is broken, which the
-// tests of this package rule out.
+// load reads the embedded files, by the URL path at which they are served. It panics if the embedded tree is
+// broken, which the tests of this package rule out.
 func load() map[string]content.Content {
 	files := map[string]content.Content{}
 	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
@@ -114,8 +118,8 @@ func load() map[string]content.Content {
 	return files
 }
 
-// contentType does not use the system's MIME tables: a script of the wrong type is not run under nosniff. A file of
-// another kind is a mistake of whoever added it, found by the first test that runs.
+// contentType does not use the system's MIME tables, because browsers do not run a script of the wrong type
+// under nosniff. It panics for any other kind of file, which the first test that runs detects.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
