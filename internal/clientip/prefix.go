@@ -2,13 +2,14 @@ package clientip
 
 import "net/netip"
 
-// Address is what counts as one client: an IPv4 address, or the /64 of an IPv6
-// address, in which a client can take any. It is invalid where addr is.
+// Address returns the range that counts as one client: an IPv4 address, or the
+// /64 of an IPv6 address, in which a client can use any address. It is invalid
+// if addr is.
 func Address(addr netip.Addr) netip.Prefix { return prefix(addr, 32, 64) }
 
-// Network is what counts as one neighbourhood: enough to tell home from abroad, and
-// not enough to point at one person. It is the /24 of an IPv4 address and the /48 of
-// an IPv6 address, and invalid where addr is.
+// Network returns the network around an address: enough to tell home from abroad,
+// and not enough to identify one person. It is the /24 of an IPv4 address and the
+// /48 of an IPv6 address, and invalid if addr is.
 func Network(addr netip.Addr) netip.Prefix { return prefix(addr, 24, 48) }
 
 func prefix(addr netip.Addr, bits4, bits6 int) netip.Prefix {
@@ -17,13 +18,13 @@ func prefix(addr netip.Addr, bits4, bits6 int) netip.Prefix {
 	if addr.Is4() {
 		bits = bits4
 	}
-	network, _ := addr.Prefix(bits) // an error is for bits that addr does not have
+	network, _ := addr.Prefix(bits) // fails only for more bits than addr has
 	return network
 }
 
-// canonical writes one client's address in one way: without a zone, and as IPv4
-// what is inside IPv6, be it mapped (RFC 4291 §2.5.5.2) or translated with the
-// well-known prefix 64:ff9b::/96 (RFC 6052 §2.1).
+// canonical returns the canonical form of an address: without a zone, and IPv4
+// inside IPv6 as IPv4, whether mapped (RFC 4291 §2.5.5.2) or translated with
+// the well-known prefix 64:ff9b::/96 (RFC 6052 §2.1).
 func canonical(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	raw := addr.As16()

@@ -1,5 +1,5 @@
 // Package content serves content that is fixed when the program starts, plain or
-// compressed, as the client asks for it.
+// compressed, depending on what the client accepts.
 package content
 
 import (
@@ -15,15 +15,15 @@ import (
 
 // Content is one resource. It answers GET and HEAD, and is safe for concurrent use.
 //
-// Nothing in it is secret: its length, which compression makes depend on what is in it,
-// may be seen by anybody.
+// It must contain no secrets: anyone can see its compressed length, which depends on
+// the content.
 type Content struct {
 	contentType    string
 	plain, gzipped coded
 }
 
-// coded is the resource in one coding. Each coding has a tag of its own (RFC 9110
-// §8.8.3).
+// coded is the resource in one coding. Each coding has its own entity tag (RFC
+// 9110 §8.8.3).
 type coded struct {
 	body []byte
 	etag string
@@ -50,10 +50,10 @@ func tagged(body []byte) coded {
 	return coded{body, `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}
 }
 
-// Body is the content without coding. It must not be changed.
+// Body returns the uncompressed content. It must not be changed.
 func (c Content) Body() []byte { return c.plain.body }
 
-// CompressedSize is how many bytes a browser gets.
+// CompressedSize returns how many bytes are sent to a browser.
 func (c Content) CompressedSize() int { return len(c.gzipped.body) }
 
 // ServeHTTP implements http.Handler. An unchanged resource is a 304.

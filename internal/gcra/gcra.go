@@ -1,12 +1,12 @@
 // Package gcra is the arithmetic of the generic cell rate algorithm (ITU-T I.371,
-// annex A): a rate limit that keeps one moment per bucket and nothing else.
+// annex A): a rate limit that stores only one time per bucket.
 //
-// The moment is the theoretical arrival time, here called full: when the bucket
-// will be full again if nobody takes anything. What is taken moves it on, and a
-// bucket that would be full later than its size allows does not hold enough. A
-// bucket that nobody knows, or whose moment is past, is full.
+// That time is the theoretical arrival time, here called full: when the bucket
+// will be full again if nothing more is taken. Taking moves it into the future,
+// and a bucket that would be full later than its size allows does not hold
+// enough. An unknown bucket, or one whose time is past, is full.
 //
-// Moments and lengths are whole microseconds, as stores keep them; a moment counts
+// Times and durations are whole microseconds, as stores keep them; times count
 // from the Unix epoch. The functions are pure: time is passed in.
 package gcra
 
@@ -15,23 +15,22 @@ import "time"
 // Rate is a limit. Make one with [New].
 type Rate struct{ every, size int64 }
 
-// New returns the rate of a bucket that holds burst and gets one back every
-// interval. An interval is rounded up to microseconds, to the stricter side. Both are
-// positive.
+// New returns the rate of a bucket that holds burst and regains one per interval. The
+// interval is rounded up to microseconds, which is stricter. Both must be positive.
 func New(burst int, every time.Duration) Rate {
 	us := int64((every + time.Microsecond - 1) / time.Microsecond)
 	return Rate{every: us, size: int64(burst) * us}
 }
 
-// Size is how long an empty bucket takes to be full.
+// Size returns how long an empty bucket takes to become full.
 func (r Rate) Size() int64 { return r.size }
 
-// Step is how long the bucket takes to get cost back.
+// Step returns how long the bucket takes to regain cost.
 func (r Rate) Step(cost int) int64 { return int64(cost) * r.every }
 
-// Charge takes cost, from one to burst, from a bucket that would be full at that
-// moment. It returns the bucket's new moment and zero; or, if the bucket does not
-// hold so much, how long it will be until it does, and full as it was.
+// Charge takes cost, from one to burst, from a bucket that would be full at full.
+// It returns the bucket's new time and zero or, if the bucket does not hold
+// enough, full unchanged and the time until it does.
 func (r Rate) Charge(full, now int64, cost int) (next, wait int64) {
 	next = max(full, now) + r.Step(cost)
 	if wait = next - now - r.size; wait > 0 {
@@ -40,6 +39,6 @@ func (r Rate) Charge(full, now int64, cost int) (next, wait int64) {
 	return next, 0
 }
 
-// Refund gives cost back and returns the bucket's new moment. It needs no bound: a
-// moment in the past is a full bucket, however long ago it is.
+// Refund gives cost back and returns the bucket's new time. It needs no bound: any
+// time in the past means a full bucket.
 func (r Rate) Refund(full int64, cost int) int64 { return full - r.Step(cost) }

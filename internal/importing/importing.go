@@ -1,5 +1,5 @@
-// Package importing adds users that come from elsewhere to a store. It checks every record,
-// leaves out what cannot be kept, and says why, with the problems of package storage.
+// Package importing adds users from another system to a store. It checks every record,
+// leaves out invalid ones, and says why, with the problems of package storage.
 package importing
 
 import (
@@ -14,21 +14,21 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Config is what an Importer works with.
+// Config configures an Importer.
 type Config struct {
 	Store       storage.Store
 	Random      io.Reader        // of ids and user handles
 	Now         func() time.Time // to the microsecond, as stores keep times
 	MaxPasskeys int              // how many a user may have
-	DryRun      bool             // makes an import that has the same outcomes and changes nothing
+	DryRun      bool             // reports the same outcomes and changes nothing
 }
 
-// Importer adds users. It is for one import, and for one goroutine.
+// Importer adds users. Use one Importer per import, from one goroutine.
 type Importer struct {
 	Config
 
-	// seen holds a digest of everything that has to be unique over the whole import. The store
-	// cannot tell: in a dry run, users of earlier batches are not in it.
+	// seen holds a digest of every value that must be unique in the whole import. The store
+	// cannot check that: in a dry run, users of earlier batches are not in it.
 	seen map[[16]byte]struct{}
 }
 
@@ -41,8 +41,9 @@ func New(c Config) *Importer {
 var errDryRun = errors.New("importing: dry run")
 
 // Import adds users in one transaction and returns the outcome of each, in the same order.
-// batch has at most storage.MaxImportBatch users. An error is the store's, or of randomness
-// that fails: then nobody of batch was added, and the Importer cannot be used any more.
+// batch has at most storage.MaxImportBatch users. After an error, of the store or the
+// source of randomness, no user of batch was added, and the Importer cannot be used any
+// more.
 func (im *Importer) Import(ctx context.Context, batch []storage.PortableUser) ([]storage.ImportResult, error) {
 	now := im.Now()
 	results := make([]storage.ImportResult, len(batch))
@@ -68,7 +69,7 @@ func (im *Importer) Import(ctx context.Context, batch []storage.PortableUser) ([
 	return results, nil
 }
 
-// pendingUser is a user who passed all checks but those of the store.
+// pendingUser is a user who passed all checks except the store's.
 type pendingUser struct {
 	position int // in the batch
 	record   storage.UserRecord
@@ -76,7 +77,7 @@ type pendingUser struct {
 	result   storage.ImportResult
 }
 
-// resultOf combines the outcome in the store with that of the checks before.
+// resultOf combines the outcome in the store with that of the earlier checks.
 func (p pendingUser) resultOf(o storage.UserOutcome) storage.ImportResult {
 	if o.Status != storage.ImportAdded {
 		return storage.ImportResult{Status: o.Status, Problem: o.Problem}

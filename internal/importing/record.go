@@ -19,8 +19,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// prepare checks a user and fills in what is missing. Problems with the user are in the result;
-// the error is of randomness that fails.
+// prepare checks a user and fills in missing values. Problems with the user are in the result;
+// the error is a failure of the source of randomness.
 func (im *Importer) prepare(sent storage.PortableUser, now time.Time) (pendingUser, error) {
 	canonical, problem := im.checkUser(sent)
 	if problem != "" {
@@ -33,11 +33,12 @@ func (im *Importer) prepare(sent storage.PortableUser, now time.Time) (pendingUs
 		CreatedAt: storedTime(sent.CreatedAt, now), DisabledAt: storedTimeOrNil(sent.DisabledAt),
 	}}}
 	if sent.PasswordByMail {
-		// An export does not say when it was set, so the cool-off starts again here.
+		// An export does not say when the password was set, so the cool-off starts
+		// again here.
 		p.record.User.PasswordByMailAt = &now
 	}
 	if len(sent.Handle) == 0 {
-		// The longest there may be, which WebAuthn Level 3 §14.6.1 recommends.
+		// The maximum length, which WebAuthn Level 3 §14.6.1 recommends.
 		p.record.User.Handle = make([]byte, ceremony.MaxUserHandle)
 		if _, err := io.ReadFull(im.Random, p.record.User.Handle); err != nil {
 			return pendingUser{}, fmt.Errorf("stepkey: draw a user handle: %w", err)
@@ -64,8 +65,9 @@ func (im *Importer) prepare(sent storage.PortableUser, now time.Time) (pendingUs
 	return p, nil
 }
 
-// checkUser checks everything but the passkeys. Uniqueness comes last: a user who is left out
-// for another reason takes no id, name or handle from the users that follow.
+// checkUser checks everything except the passkeys. It checks uniqueness last, so that a user
+// who is left out for another reason does not take an id, name or handle from the users that
+// follow.
 func (im *Importer) checkUser(u storage.PortableUser) (canonical string, problem storage.ImportProblem) {
 	if u.ID == uuid.Nil {
 		return "", storage.ProblemID
@@ -108,8 +110,8 @@ func hashProblem(hash string) storage.ImportProblem {
 	}
 }
 
-// checkEmail returns the address as it is stored. An address without the time of its
-// confirmation may be somebody else's, and whoever reads its mail could set a new password.
+// checkEmail returns the address in the form in which it is stored. An address without the
+// time of its confirmation may be somebody else's, who could then set a new password.
 func checkEmail(sent *storage.ConfirmedEmail) (*storage.ConfirmedEmail, storage.ImportProblem) {
 	if sent == nil {
 		return nil, ""
@@ -123,7 +125,7 @@ func checkEmail(sent *storage.ConfirmedEmail) (*storage.ConfirmedEmail, storage.
 	return &storage.ConfirmedEmail{Address: sent.Address, ConfirmedAt: storedTime(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
 }
 
-// checkPasskey checks a passkey of a user of whom so many passkeys passed before.
+// checkPasskey checks a passkey of a user who has before passkeys already.
 func (im *Importer) checkPasskey(sent storage.PortablePasskey, before int) (storage.Passkey, storage.ImportProblem) {
 	if before == im.MaxPasskeys {
 		return storage.Passkey{}, storage.ProblemTooManyPasskeys

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// MaxAddress is how long an address may be: the path of RFC 5321 §4.5.3.1.3 without its
-// brackets.
+// MaxAddress is the maximum length of an address: the path of RFC 5321 §4.5.3.1.3
+// without its brackets.
 const MaxAddress = 254
 
 const (
@@ -14,13 +14,13 @@ const (
 	maxLabel = 63 // RFC 1035 §2.3.4
 )
 
-// ErrAddress is for what CheckAddress does not take.
+// ErrAddress is returned by CheckAddress.
 var ErrAddress = errors.New("mail: not an address")
 
-// CheckAddress takes one plain address, as in RFC 5321: a dot-string, @, and a domain
-// name of two labels at least, all in ASCII. Quoted names, comments, address literals,
-// groups, display names and lists are valid elsewhere and refused here, because what
-// can hold them can hold a second recipient or another header. It is asked before any
+// CheckAddress returns nil for one plain address, as in RFC 5321: a dot-string, @, and
+// a domain name of at least two labels, all in ASCII. Quoted names, comments, address
+// literals, groups, display names and lists are valid elsewhere but refused here,
+// because they can hide a second recipient or another header. It is called before any
 // library sees an address.
 func CheckAddress(address string) error {
 	local, domain, ok := strings.Cut(address, "@")
@@ -45,7 +45,7 @@ func CheckAddress(address string) error {
 	return nil
 }
 
-// notAtext is for what RFC 5322 §3.2.3 keeps out of an atom.
+// notAtext reports whether r is not allowed in an atom (RFC 5322 §3.2.3).
 func notAtext(r rune) bool {
 	return !isLetter(r) && !isDigit(r) && !strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }

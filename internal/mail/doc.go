@@ -1,11 +1,12 @@
-// Package mail turns what is to be told into mails, and says what an address is.
+// Package mail writes mails and checks addresses.
 //
-// A [Letter] holds the facts, [Letters] the words. Each mail has a plain text and an
-// HTML part that say the same; neither refers to anything elsewhere, no picture and no
-// style sheet, so that opening one tells nobody. All the English is in words.go, what
-// surrounds it in the two templates.
+// A [Letter] has the facts, [Letters] has the words. Each mail has a plain text and an
+// HTML part with the same content; neither loads a picture or style sheet from
+// elsewhere, so that opening a mail notifies nobody. All English text is in words.go,
+// the layout in the two templates.
 //
-// What somebody typed is kept out, but for the account's name, without which nobody
-// could tell which account is meant: a notice is trusted, and must not carry a
-// stranger's words. Device and network are words of our own.
+// Mails contain nothing that somebody typed, because people trust notices and they
+// must not carry a stranger's words. The only exception is the account's name,
+// which says which account is meant. Device and network are described in our own
+// words.
 package mail

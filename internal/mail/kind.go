@@ -2,17 +2,17 @@ package mail
 
 import "github.com/stepkey/stepkey/storage"
 
-// Kind says what a mail is about.
+// Kind is the subject matter of a mail.
 type Kind = storage.MailKind
 
-// The mails that carry a link which changes something.
+// The mails with a link that changes something.
 const (
 	ConfirmEmail   Kind = "confirm_email"
 	ResetPassword  Kind = "reset_password"
 	FinishRecovery Kind = "finish_recovery"
 )
 
-// The notices: what happened in an account.
+// The notices of events in an account.
 const (
 	PasskeyAdded          Kind = "passkey_added"
 	PasskeyRemoved        Kind = "passkey_removed"
@@ -33,7 +33,7 @@ const (
 	AccountDeleted        Kind = "account_deleted"
 )
 
-// Kinds lists all kinds.
+// Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{
 		ConfirmEmail, ResetPassword, FinishRecovery,

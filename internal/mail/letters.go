@@ -9,35 +9,36 @@ import (
 	"time"
 )
 
-// Letter is what a mail is made of. Times are shown in UTC.
+// Letter has the facts for a mail. Times are shown in UTC.
 type Letter struct {
-	// Service is who writes, and Home its address.
+	// Service is the name of the sending service, and Home its URL.
 	Service, Home string
 
 	Username string
 	At       time.Time
 	Device   string // may be empty
 	Network  string // may be empty; never a whole address
-	Address  string // the new one, where one was changed
+	Address  string // the new address, if it was changed
 
-	// Times is how often it happened since the last mail about it. At, Device and Network
-	// are those of the last time.
+	// Times is how often the event happened since the last mail about it. At, Device and
+	// Network are those of the last one.
 	Times int
 
-	// Until is when a wait is over, or from when something is possible no more.
+	// Until is when a wait ends, or when something stops being possible.
 	Until time.Time
 
-	// ConfirmURL, ResetURL, RecoverURL and FreezeURL are the links for those mails that have one.
+	// ConfirmURL, ResetURL, RecoverURL and FreezeURL are the links of the mails that have one.
 	ConfirmURL, ResetURL, RecoverURL, FreezeURL string
 
-	// ResetPage is where a link for a new password is asked for. It carries none.
+	// ResetPage is the page for requesting a link for a new password. It contains
+	// no token.
 	ResetPage string
 }
 
-// Text is a mail as it is read.
+// Text is a finished mail.
 type Text struct{ Subject, Text, HTML string }
 
-// Letters holds the words of every kind, ready to be filled in. It is safe for
+// Letters has the parsed templates of every kind of mail. It is safe for
 // concurrent use. Make one with [New].
 type Letters struct {
 	kinds map[Kind]prepared
@@ -56,7 +57,7 @@ var textLayout string
 //go:embed letter.html.tmpl
 var htmlLayout string
 
-// New parses everything, so that what is wrong with a template is seen at the start.
+// New parses all templates, so that a broken one is detected at the start.
 func New() (*Letters, error) {
 	l := &Letters{kinds: map[Kind]prepared{}}
 	var err error
@@ -78,7 +79,7 @@ func New() (*Letters, error) {
 	return l, nil
 }
 
-// named gives each text of w a name to be executed by.
+// named returns the texts of w by the names of their templates.
 func (w wording) named() map[string]string {
 	names := map[string]string{"subject": w.subject, "before": w.before, "link": w.link}
 	for i, line := range w.lines {
@@ -90,7 +91,7 @@ func (w wording) named() map[string]string {
 	return names
 }
 
-// page is what the layouts show: words, no templates any more.
+// page is the data of the layouts: finished texts.
 type page struct {
 	Subject, Before, Link, Or, URL, Service string
 
@@ -100,7 +101,7 @@ type page struct {
 
 type fact struct{ Name, Value string }
 
-// Render writes the mail of that kind. One that has no words is an error.
+// Render writes the mail of that kind. It returns an error for an unknown kind.
 func (l *Letters) Render(kind Kind, letter Letter) (Text, error) {
 	p, ok := l.kinds[kind]
 	if !ok {
@@ -160,5 +161,5 @@ func (l Letter) facts() []fact {
 	return known
 }
 
-// oneLine is for the subject, which is a header.
+// oneLine joins words into one line, for the subject, which is a header.
 func oneLine(words string) string { return strings.Join(strings.Fields(words), " ") }

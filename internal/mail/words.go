@@ -1,13 +1,14 @@
 package mail
 
-// wording is what one kind of mail says. Each text is a template over [Letter].
+// wording is the text of one kind of mail. Each string is a template over
+// [Letter].
 type wording struct {
 	subject string
 	lines   []string
 	facts   bool // when, on which device and in which network follow
 
-	// action is what the mail asks for, if it asks for anything: the words above a link,
-	// those of the link, and where it leads.
+	// The action that the mail asks for, if any: the words above the link, those of the
+	// link, and its target.
 	before, link string
 	url          func(Letter) string
 
@@ -20,7 +21,8 @@ const (
 	tenMinutes = "The link works once, and for ten minutes."
 )
 
-// notice is a wording that ends with the way out for somebody who did not do it.
+// notice returns a wording that ends with the link for an owner who did not do
+// it.
 func notice(subject string, lines ...string) wording {
 	return wording{
 		subject: subject, lines: lines, facts: true,
@@ -30,7 +32,7 @@ func notice(subject string, lines ...string) wording {
 	}
 }
 
-// words holds all the English of the mails.
+// words returns all English text of the mails.
 func words() map[Kind]wording {
 	const account = "your account “{{.Username}}”"
 	const until = `{{.Until.Format "2 January 2006, 15:04"}} UTC`
@@ -85,7 +87,7 @@ func words() map[Kind]wording {
 			"That is possible from "+until+" on, with the password and a link sent to this address. "+
 				"A sign-in with any passkey stops it."),
 		RecoveryReady: notice("You can get back into your account",
-			"The wait is over: who knows the password of "+account+" at {{.Service}} and reads this mailbox can add a new passkey, until "+until+".",
+			"The wait is over: anyone who knows the password of "+account+" at {{.Service}} and reads this mailbox can add a new passkey, until "+until+".",
 			"If that is you, sign in at {{.RecoverURL}} and have a link sent."),
 		RecoveryByAdmin: notice("Someone made a way back into your account",
 			"Those who run {{.Service}} made a link by which a new passkey can be added to "+account+". They cannot see your password."),

@@ -1,15 +1,15 @@
-// Package nestjs reads users and passkeys out of the database of the NestJS demo whose
+// Package nestjs reads users and passkeys from the database of the NestJS demo whose
 // API Stepkey took over.
 //
 // Its two tables, users and passkey_credentials, are written by TypeORM: columns in
 // camel case, ids of type uuid, times without a zone, which are read as UTC. A fork may
-// have changed a column on the way; what is known of such changes is recognised by the
-// name and the type of the column, and everything that can be missing may be.
+// have changed columns; known changes are recognised by the name and the type of the
+// column, and optional columns may be missing.
 //
-// Two things are not taken at their word. The original stores transports {internal}
-// where a client reported none, so that list alone counts as not known: believing it
-// would keep security keys and phones from being asked for. And the WebAuthn user
-// handle is stored nowhere: it is the text of the user's id.
+// Two values need care. The original stores the transports {internal} if a client
+// reported none, so this list counts as unknown: otherwise browsers would not ask
+// for security keys and phones. And the WebAuthn user handle is not stored: it is
+// the text of the user's id.
 package nestjs
 
 import (
@@ -28,8 +28,8 @@ import (
 // connectTimeout bounds the wait for the server.
 const connectTimeout = 10 * time.Second
 
-// Source is the original's database at one moment, in a transaction that can only
-// read. It is for one goroutine.
+// Source is a snapshot of the original's database, in a read-only transaction. It
+// is for one goroutine.
 type Source struct {
 	conn  *pgx.Conn
 	tx    pgx.Tx
@@ -38,8 +38,8 @@ type Source struct {
 	text  passkeyText
 }
 
-// Open begins to read from the database that url names. The errors say what to do and
-// hold no password.
+// Open begins to read from the database at url. The errors say what to do and contain
+// no password.
 func Open(ctx context.Context, url string) (*Source, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -47,7 +47,7 @@ func Open(ctx context.Context, url string) (*Source, error) {
 	}
 	config.ConnectTimeout = connectTimeout
 	if !strings.Contains(url, "default_query_exec_mode") {
-		// Statements prepared by name do not work through every pooler.
+		// Statements prepared by name do not work with every pooler.
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	config.RuntimeParams["application_name"] = "stepkey import"
@@ -63,7 +63,8 @@ func Open(ctx context.Context, url string) (*Source, error) {
 }
 
 func (s *Source) begin(ctx context.Context) (err error) {
-	// One snapshot: what the original changes meanwhile is for the next run.
+	// Use one snapshot: changes that the original makes in the meantime are for
+	// the next run.
 	s.tx, err = s.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return err
@@ -82,8 +83,8 @@ func (s *Source) begin(ctx context.Context) (err error) {
 }
 
 // findUsers returns the first schema of the search path that has the original's users, and
-// the columns of that table. Another one before it may have a table of that name: Stepkey
-// itself, in the schema called like the role.
+// the columns of that table. An earlier schema may have another table of that name:
+// Stepkey's own, in a schema named after the role.
 func (s *Source) findUsers(ctx context.Context) (schema string, users columns, err error) {
 	rows, err := s.tx.Query(ctx, `SELECT unnest(current_schemas(false))::text`)
 	if err != nil {
@@ -100,7 +101,7 @@ func (s *Source) findUsers(ctx context.Context) (schema string, users columns, e
 		}
 	}
 	return "", nil, errors.New("there are no users of the original: " +
-		"a table users with id (uuid), username and passwordHash is not on the search path of that database")
+		"the search path of that database has no table users with id (uuid), username and passwordHash")
 }
 
 // Close ends the transaction and the connection.
@@ -134,10 +135,10 @@ func (s *Source) Count(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// Users calls yield for each user, the oldest first, and of one age by id. It ends with
-// the first error, of yield too. The rows come as they are asked for, so memory does not
-// depend on how many there are; the server sorts them, because no index would give
-// pages of this order.
+// Users calls yield for each user, the oldest first, and in the order of ids for equal
+// times. It ends with the first error, including one of yield. The rows are streamed, so
+// memory does not depend on their number; the server sorts them, because there is no
+// index for pages in this order.
 func (s *Source) Users(ctx context.Context, yield func(storage.PortableUser) error) error {
 	rows, err := s.tx.Query(ctx, s.query)
 	if err != nil {
@@ -200,7 +201,7 @@ func (r *row) user() storage.PortableUser {
 		u.CreatedAt = *r.createdAt
 	}
 	if !r.active {
-		// The last change is the best guess at when.
+		// The time of the last change is the best guess.
 		at := u.CreatedAt
 		if r.updatedAt != nil {
 			at = *r.updatedAt
@@ -255,7 +256,7 @@ func (c columns) or(otherwise, prefix string, names ...string) string {
 	return otherwise
 }
 
-// moment is an expression for a time, or NULL.
+// moment returns an expression for a time, or NULL.
 func (c columns) moment(prefix string, names ...string) string {
 	column, kind := c.firstColumn(prefix, names...)
 	switch {

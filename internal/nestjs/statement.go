@@ -8,19 +8,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// passkeyText says which columns hold base64url and no bytes.
+// passkeyText says which columns hold base64url instead of bytes.
 type passkeyText struct{ credentialID, publicKey bool }
 
-// areUsers reports whether these are the columns of the original's table users.
+// areUsers reports whether c are the columns of the original's table users.
 func (c columns) areUsers() bool {
 	hash, _ := c.firstColumn("", passwordHashes...)
 	return c["id"] == "uuid" && c["username"] != "" && hash != ""
 }
 
-// passwordHashes are the names that the column with the hash has.
+// passwordHashes are the possible names of the column with the hash.
 var passwordHashes = []string{"passwordHash", "password"}
 
-// statement returns the one query that reads everything, from the two tables in schema.
+// statement returns the query that reads everything from the two tables in schema.
 func statement(schema string, users, passkeys columns) (query string, text passkeyText, err error) {
 	hash, _ := users.firstColumn("u.", passwordHashes...)
 	from := "FROM " + pgx.Identifier{schema, "users"}.Sanitize() + " u "
@@ -50,7 +50,7 @@ func statement(schema string, users, passkeys columns) (query string, text passk
 	return query, text, nil
 }
 
-// bytes is an expression for the bytes of a column, or those of its text.
+// bytes returns an expression for the bytes of a column, or of its text.
 func bytes(column, kind string) string {
 	if kind == "bytea" {
 		return column
@@ -58,8 +58,8 @@ func bytes(column, kind string) string {
 	return "convert_to(" + column + "::text, 'UTF8')"
 }
 
-// transports is an expression for a list: an array, or TypeORM's simple-array, which is
-// text with commas.
+// transports returns an expression for a list: an array, or TypeORM's simple-array,
+// which is text with commas.
 func transports(passkeys columns) string {
 	column, kind := passkeys.firstColumn("p.", "transports")
 	switch {
@@ -72,8 +72,8 @@ func transports(passkeys columns) string {
 	}
 }
 
-// decode reads base64url, with padding or without. What is neither becomes nothing,
-// which no passkey can have.
+// decode decodes base64url, with or without padding. Invalid text becomes nil,
+// which is not valid for any passkey.
 func decode(text []byte) []byte {
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(string(text), "="))
 	if err != nil {

@@ -1,8 +1,9 @@
 // Package origin checks the origins from which passkeys are used: of pages, as a browser
 // writes them, and of apps, as Android does. Origins are compared byte by byte, so one that
-// is written differently would match none, and is refused with the remedy.
+// is written differently would never match, and is refused with an error that says what to
+// write.
 //
-// Errors begin with the setting that the caller names.
+// Errors begin with the name of the setting, which the caller passes.
 package origin
 
 import (
@@ -15,8 +16,8 @@ import (
 	"unicode"
 )
 
-// android is what the origin of an Android app begins with. Only Android vouches for it,
-// as only the browser does for the origin of a page.
+// android is the prefix of an Android app's origin. Android guarantees that it is true,
+// as the browser does for the origin of a page.
 const android = "android:apk-key-hash:"
 
 // Check returns an error unless origin is one that a page or an Android app can have.
@@ -28,9 +29,8 @@ func Check(setting, origin string) error {
 	return err
 }
 
-// CheckPage returns an error unless origin is one that a page can have and [Secure]. Pages
-// that may read answers with tokens in them have to be safe from a network that changes
-// them on the way.
+// CheckPage returns an error unless origin is one that a page can have and [Secure]. A
+// network must not be able to change pages that may read answers with tokens.
 func CheckPage(setting, origin string) error {
 	u, err := Parse(setting, origin)
 	if err != nil {
@@ -43,8 +43,8 @@ func CheckPage(setting, origin string) error {
 	return nil
 }
 
-// Parse accepts the origin of a page as a browser writes it: http or https, a host in
-// lower case and ASCII, and the port unless it is the scheme's own.
+// Parse parses the origin of a page as a browser writes it: http or https, a host in
+// lower case and ASCII, and the port unless it is the scheme's default.
 func Parse(setting, origin string) (*url.URL, error) {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -89,7 +89,7 @@ func checkAndroid(setting, origin string) error {
 	return nil
 }
 
-// canonical writes u as a browser serialises an origin.
+// canonical returns u as a browser serialises an origin.
 func canonical(u *url.URL) string {
 	host, port := strings.ToLower(u.Host), u.Port()
 	if port == "" || (u.Scheme == "https" && port == "443") || (u.Scheme == "http" && port == "80") {

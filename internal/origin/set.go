@@ -17,7 +17,8 @@ type Set struct {
 	AppOrigins     []string
 }
 
-// Check returns an error for everything that is wrong in the set, with the remedy.
+// Check returns an error with everything that is wrong in the set and how to fix
+// it.
 func (s Set) Check() error { return errors.Join(s.checkRPID(), s.checkOrigins()) }
 
 func (s Set) checkRPID() error {
@@ -68,8 +69,8 @@ func (s Set) checkOrigin(origin string) error {
 	return nil
 }
 
-// checkAppOrigin refuses the origin of a page as well: whether it gets cookies must not
-// depend on which of two lists is read.
+// checkAppOrigin also refuses an origin that is in Config.Origins: whether it gets
+// cookies must not depend on which of the two lists is read.
 func (s Set) checkAppOrigin(origin string) error {
 	switch {
 	case slices.Contains(s.Origins, origin):
@@ -123,8 +124,8 @@ func (s Set) Pages() []string {
 // All returns every origin from which passkeys work.
 func (s Set) All() []string { return slices.Concat(s.Origins, s.RelatedOrigins, s.AppOrigins) }
 
-// OnlyLocalhost reports whether only this machine can use the service. An app runs on
-// another device.
+// OnlyLocalhost reports whether only this machine can use the service. Apps run on
+// other devices.
 func (s Set) OnlyLocalhost() bool {
 	for _, origin := range slices.Concat(s.Origins, s.AppOrigins) {
 		if !isLocalhost(Host(origin)) {

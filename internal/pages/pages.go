@@ -3,7 +3,7 @@
 // mounted.
 package pages
 
-// The pages of everybody.
+// The pages that people open directly.
 const (
 	Demo    = "/"
 	Docs    = "/docs"

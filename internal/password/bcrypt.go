@@ -13,10 +13,10 @@ const (
 	// of salt, 31 of key.
 	bcryptLength = 60
 
-	// bcryptPasswordBytes is how much of a password bcrypt looks at. Node's
-	// bcrypt ignores the rest without a word, so a user of the original may
-	// have a longer one and has to get in with it; the remade hash covers all
-	// of it.
+	// bcryptPasswordBytes is how many bytes of a password bcrypt uses. Node's
+	// bcrypt silently ignores the rest, so a user of the original may have a
+	// longer one and must be able to sign in with it; the new hash covers all of
+	// it.
 	bcryptPasswordBytes = 72
 
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -32,8 +32,8 @@ type bcryptHash string
 // computation, so it is accepted. $2x$ marks hashes of a broken implementation
 // and $2$ an early one that left out the closing NUL; neither is.
 //
-// A NUL inside the password is a byte like another, as in the original's
-// library from version 5.0.0 on.
+// A NUL inside the password is an ordinary byte, as in the original's library
+// since version 5.0.0.
 func parseBcrypt(encoded string) (legacy, error) {
 	if err := checkBcrypt(encoded); err != nil {
 		return nil, err
@@ -60,9 +60,9 @@ func (h bcryptHash) effort() float64 { return math.Ldexp(1, bcryptCost(string(h)
 
 func (h bcryptHash) memoryKiB() uint64 { return 4 }
 
-// checkBcrypt refuses what the library would settle in its own way: it takes
-// any letter for the version and computes costs up to 31, which is days. Costs
-// under 4 it would refuse only when it computes.
+// checkBcrypt refuses hashes that the library would accept or refuse too late:
+// it accepts any letter as the version and computes costs up to 31, which takes
+// days. It would refuse costs under 4 only when it computes.
 func checkBcrypt(encoded string) error {
 	fields := strings.Split(encoded, "$")
 	if len(fields) != 4 {

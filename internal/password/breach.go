@@ -13,9 +13,9 @@ type Breaches interface {
 	Breached(ctx context.Context, password string) (bool, error)
 }
 
-// refuseBreached accepts the password if the lookup fails. It has passed the embedded list of
-// common passwords (NIST SP 800-63B-4 §3.1.1.2) in any case. To refuse would be the greater harm:
-// while the lookup service is down nobody could sign up or change a stolen password.
+// refuseBreached accepts the password if the lookup fails. It is not in the embedded list of
+// common passwords (NIST SP 800-63B-4 §3.1.1.2) in any case. Refusing would do more harm: while
+// the lookup service is down, nobody could sign up or change a stolen password.
 func (k *Keeper) refuseBreached(ctx context.Context, newPassword string) error {
 	breached, err := k.breaches.Breached(ctx, Normal(newPassword))
 	if err != nil {

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// MinFailureFloor is the least that FailureFloor returns for a hash that does not cost what
-// one of today does. bcrypt at cost 12, as the original makes it, takes some 200 to 350 ms,
+// MinFailureFloor is the minimum that FailureFloor returns for a hash whose cost differs
+// from today's. bcrypt at cost 12, as the original makes it, takes about 200 to 350 ms, and
 // PBKDF2 with a million rounds of SHA-256 about as long.
 const MinFailureFloor = 500 * time.Millisecond
 
 // FailureFloor returns a time in which a password can be compared with encoded on an
 // ordinary core, and 0 for a hash with the parameters of this Hasher. If failed logins are
-// answered no sooner, their time does not tell whose hash was made elsewhere, whether it
-// costs more or less. It is MinFailureFloor for the usual parameters and doubles until it
-// fits stronger ones: at the ceilings it is two seconds for bcrypt and one for the others.
+// answered no sooner, their timing does not reveal whose hash was made elsewhere. It is
+// MinFailureFloor for the usual parameters and doubles as often as stronger ones require:
+// at the ceilings it is two seconds for bcrypt and one second for the others.
 //
-// It is 0 for what Verify refuses: the caller compares with [Hasher.Decoy] instead.
+// It is 0 for a hash that Verify refuses, because the caller compares with
+// [Hasher.Decoy] instead.
 func (h *Hasher) FailureFloor(encoded string) time.Duration {
 	c, err := costOf(encoded)
 	if err != nil || c.params == h.params {
@@ -29,8 +30,8 @@ func (h *Hasher) FailureFloor(encoded string) time.Duration {
 	return floor
 }
 
-// sharedMemoryKiB is how much a hash may take of which several run at once: twice what one
-// of today takes.
+// sharedMemoryKiB is how much memory a hash may take if several run at once: twice the
+// amount of one made today.
 const sharedMemoryKiB = 2 * 19456
 
 // RunsAlone reports whether comparing a password with encoded takes so much memory or time
@@ -41,7 +42,7 @@ func RunsAlone(encoded string) bool {
 	return err == nil && (c.effort > 1 || c.memoryKiB > sharedMemoryKiB)
 }
 
-// cost is what it costs to compare a password with a hash.
+// cost is the cost of comparing a password with a hash.
 type cost struct {
 	params    Params // of argon2id
 	effort    float64
@@ -60,9 +61,9 @@ func costOf(encoded string) (cost, error) {
 	return cost{effort: h.effort(), memoryKiB: h.memoryKiB()}, nil
 }
 
-// AfterKind returns the least text that is greater, in byte order, than every hash of the
-// same kind and with the same parameters as encoded. So a reader of sorted hashes can skip
-// from one kind to the next.
+// AfterKind returns the least string that is greater, in byte order, than every hash of
+// the same kind and with the same parameters as encoded. So a reader of sorted hashes can
+// skip from one kind to the next.
 func AfterKind(encoded string) string {
 	end := kindLength(encoded)
 	if end == 0 {
@@ -71,8 +72,8 @@ func AfterKind(encoded string) string {
 	return encoded[:end-1] + string(rune(encoded[end-1]+1))
 }
 
-// kindLength is how many bytes of a hash come before salt and key, or zero for a text that
-// is no hash.
+// kindLength returns how many bytes of a hash come before salt and key, or zero if the
+// text is not a hash.
 func kindLength(encoded string) int {
 	const bcryptHeader, cryptHeader = len("$2b$12$"), len(cryptScryptPrefix) + 11
 	switch {
@@ -91,7 +92,7 @@ func kindLength(encoded string) int {
 	}
 }
 
-// afterDollars is how many bytes the text has up to its n-th dollar sign.
+// afterDollars returns how many bytes the text has up to its n-th dollar sign.
 func afterDollars(text string, n int) (length int) {
 	for range n {
 		length += strings.IndexByte(text[length:], '$') + 1

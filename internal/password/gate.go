@@ -9,15 +9,14 @@ import (
 	"time"
 )
 
-// ErrOverloaded is what a [Gate] refuses with, wrapped in an
+// ErrOverloaded is the kind of a [Gate]'s refusals, each of which is an
 // [*OverloadedError].
 var ErrOverloaded = errors.New("password: too many hashes at once")
 
-// OverloadedError says when to come back.
+// OverloadedError says when to try again.
 type OverloadedError struct {
-	// RetryAfter is a whole number of seconds from 1 to 5. Refusals that
-	// follow each other get different ones, so that a burst does not come back
-	// as a burst.
+	// RetryAfter is a whole number of seconds from 1 to 5. Consecutive refusals
+	// get different values, so that a burst does not come back as a burst.
 	RetryAfter time.Duration
 }
 
@@ -30,42 +29,41 @@ func (e *OverloadedError) Unwrap() error { return ErrOverloaded }
 const (
 	maxRetryAfter = 5 // seconds
 
-	// firstEstimate is taken for the duration of a hash until one has been
-	// measured.
+	// firstEstimate is the assumed duration of a hash until one has been measured.
 	firstEstimate = 50 * time.Millisecond
 
 	// averageOver is the weight of the past in the moving average of durations.
 	averageOver = 8
 )
 
-// DefaultSlots is how many hashes run at once where nothing else is set: one
-// less than the CPUs that the process may use, so that a flood of sign-ins
-// leaves one to everything that needs no hash, and at least one.
+// DefaultSlots returns the default number of hashes that run at once: at least
+// one, and one less than the CPUs that the process may use, so that a flood of
+// sign-ins leaves one CPU for everything else.
 func DefaultSlots() int { return max(1, runtime.GOMAXPROCS(0)-1) }
 
-// DefaultMaxWait bounds the queue where nothing else is set.
+// DefaultMaxWait is the default maximum wait.
 const DefaultMaxWait = 1500 * time.Millisecond
 
-// Lane is where a caller waits.
+// Lane is one of the gate's queues.
 type Lane int
 
-// The lanes. Who is in the reserved lane waits for others in it only: a flood of
-// strangers does not delay those we know. Of four turns the open lane still gets
-// one, so that nobody who signs in over and over shuts it.
+// The lanes. Callers in the reserved lane only wait for each other, so a flood
+// of strangers does not delay known users. The open lane still gets one of four
+// turns, so that somebody who keeps signing in cannot block it.
 const (
 	LaneOpen Lane = iota
 	LaneReserved
 
 	lanes         = 2
-	reservedTurns = 3 // that may follow each other while somebody waits in the open lane
+	reservedTurns = 3 // in a row while somebody waits in the open lane
 )
 
-// Gate bounds how many hashes run at once. Those that wait in one lane do so in the
-// order in which they came. It is safe for concurrent use.
+// Gate bounds how many hashes run at once. Each lane is first in, first out. It is
+// safe for concurrent use.
 //
-// Who needs other work done for a hash, such as a look-up, takes a [Place] before
-// that work with [Gate.Enter]: a flood is then refused before it costs anything, and
-// what comes before the hash is bounded as well.
+// A caller that does other work before the hash, such as a look-up, first takes a
+// [Place] with [Gate.Enter]: a flood is then refused before it costs anything, and
+// the other work is bounded as well.
 type Gate struct {
 	slots   int
 	maxWait time.Duration
@@ -77,21 +75,21 @@ type Gate struct {
 	reserved  int              // turns that went to the reserved lane in a row
 	held      map[string]int   // places of each key; see Share
 
-	alone    chan struct{} // holds one while a hash runs that runs alone
+	alone    chan struct{} // holds one element while a hash of DoAlone runs
 	average  time.Duration
 	refusals int
 }
 
-// NewGate returns a Gate that runs at most slots hashes at once and lets nobody
-// wait longer than maxWait. Fewer than one slot counts as one.
+// NewGate returns a Gate that runs at most slots hashes at once and lets no
+// caller wait longer than maxWait. Fewer than one slot counts as one.
 func NewGate(slots int, maxWait time.Duration) *Gate {
 	return &Gate{slots: max(1, slots), maxWait: maxWait, average: firstEstimate, held: make(map[string]int), alone: make(chan struct{}, 1)}
 }
 
 // Enter takes a place in a lane. It returns [ErrShareTaken] if one of shares is used up,
 // and an [*OverloadedError] if the lane already holds more than maxWait of work, as
-// measured on recent hashes. Callers wait in the order of [Place.Do]. The caller owes the
-// place a Leave.
+// measured on recent hashes. Callers wait in the order of [Place.Do]. The caller must
+// call Leave on the place.
 func (g *Gate) Enter(lane Lane, shares ...Share) (*Place, error) {
 	p := &Place{gate: g, lane: lane}
 	g.mu.Lock()
@@ -102,7 +100,8 @@ func (g *Gate) Enter(lane Lane, shares ...Share) (*Place, error) {
 	return p, nil
 }
 
-// enter is [Gate.Enter] for a place that holds nothing. The mutex is held.
+// enter is [Gate.Enter] for a place that holds nothing. The caller holds the
+// mutex.
 func (p *Place) enter(shares []Share) error {
 	if !p.gate.takeShares(shares) {
 		return ErrShareTaken
@@ -115,7 +114,8 @@ func (p *Place) enter(shares []Share) error {
 	return nil
 }
 
-// queue counts the place among those that are not ready. The mutex is held.
+// queue counts the place among those that are not ready. The caller holds the
+// mutex.
 func (p *Place) queue() error {
 	g := p.gate
 	if g.queued(p.lane) > g.maxWait {
@@ -126,7 +126,7 @@ func (p *Place) queue() error {
 	return nil
 }
 
-// Do is [Gate.Enter] and [Place.Do].
+// Do is [Gate.Enter] followed by [Place.Do].
 func (g *Gate) Do(ctx context.Context, lane Lane, work func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (g *Gate) Do(ctx context.Context, lane Lane, work func()) error {
 	return place.Do(ctx, work)
 }
 
-// Place is leave to run one hash. It is for one goroutine.
+// Place is permission to run one hash. It is for one goroutine.
 type Place struct {
 	gate      *Gate
 	lane      Lane
@@ -147,9 +147,9 @@ type Place struct {
 	shares    []Share // held until Leave
 }
 
-// Move gives the place up for one in that lane with those shares, if it is in another
-// lane. Where there is none, with the error of [Gate.Enter], nothing is left of the place.
-// It comes before Do.
+// Move exchanges the place for one in another lane with those shares. If there is none, it
+// returns the error of [Gate.Enter] and the place is lost. It does nothing if the place is
+// already in that lane. Call it before Do.
 func (p *Place) Move(lane Lane, shares ...Share) error {
 	if p.lane == lane {
 		return nil
@@ -161,15 +161,16 @@ func (p *Place) Move(lane Lane, shares ...Share) error {
 	return p.enter(shares)
 }
 
-// StepAside gives up the place in the lane and keeps the shares. A caller that waits for
-// something else before Do steps aside and returns, so that nobody waits for it.
+// StepAside gives up the place in the lane and keeps the shares. A caller that has to
+// wait for something else before Do calls StepAside and then Return, so that no one
+// waits for it.
 func (p *Place) StepAside() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
 	p.prepared()
 }
 
-// Return takes a place in the same lane again after StepAside, or none, with an
+// Return takes a place in the same lane again after StepAside, or returns an
 // [*OverloadedError].
 func (p *Place) Return() error {
 	p.gate.mu.Lock()
@@ -177,22 +178,23 @@ func (p *Place) Return() error {
 	return p.queue()
 }
 
-// Leave gives up the place, unless Do has used it, and the shares. They are held beyond Do
-// so that they do not tell how long the hash took: the caller leaves when it answers.
+// Leave gives up the shares, and the place unless Do has used it. The shares are held
+// beyond Do, so that they do not reveal how long the hash took: call Leave when answering.
 func (p *Place) Leave() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
 	p.leave()
 }
 
-// leave is Leave. The mutex is held.
+// leave is Leave for callers that hold the mutex.
 func (p *Place) leave() {
 	p.prepared()
 	p.gate.leaveShares(p.shares)
 	p.shares = nil
 }
 
-// prepared stops counting the place among those that are not ready. The mutex is held.
+// prepared stops counting the place among those that are not ready. The caller holds
+// the mutex.
 func (p *Place) prepared() {
 	if p.preparing {
 		p.gate.preparing[p.lane]--
@@ -206,15 +208,16 @@ func (p *Place) prepared() {
 //   - an [*OverloadedError]: the caller has waited for maxWait.
 //   - ctx.Err(): ctx was done before work began.
 //
-// ctx is not looked at once work runs. A hash cannot be stopped, so its slot is
-// taken until it ends, also if the client has left: otherwise opening and
-// dropping connections would start any number of them. A place is good for one Do.
+// ctx is ignored once work runs. A hash cannot be stopped, so its slot is taken
+// until it ends, even if the client has left: otherwise opening and dropping
+// connections would start any number of hashes. A place is valid for one Do.
 func (p *Place) Do(ctx context.Context, work func()) error {
 	return p.do(ctx, p.gate.maxWait, work)
 }
 
-// DoAlone is Do for a costly hash. Of those one runs at a time, however many slots there
-// are: together they take the memory of one, and leave the other slots to cheap ones.
+// DoAlone is Do for an expensive hash. Only one of those runs at a time, however many
+// slots there are: together they take the memory of one, and leave the other slots to
+// cheap hashes.
 func (p *Place) DoAlone(ctx context.Context, work func()) error {
 	began := time.Now()
 	timer := time.NewTimer(p.gate.maxWait)
@@ -263,7 +266,7 @@ func (p *Place) acquire(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// line takes a slot if one is free, and gets in line otherwise.
+// line takes a slot if one is free, and joins the queue otherwise.
 func (p *Place) line() *list.Element {
 	g := p.gate
 	g.mu.Lock()
@@ -276,8 +279,8 @@ func (p *Place) line() *list.Element {
 	return g.waiting[p.lane].PushBack(make(chan struct{}))
 }
 
-// quit gives up a place in the queue, because of cause or, where that is nil,
-// for having waited too long. If the turn came in the same moment, the slot is
+// quit gives up a place in the queue, because of cause or, if that is nil,
+// after too long a wait. If the turn came at the same moment, the slot is
 // handed on.
 func (g *Gate) quit(lane Lane, place *list.Element, cause error) error {
 	g.mu.Lock()
@@ -301,9 +304,8 @@ func (g *Gate) release(took time.Duration) {
 	g.handOn()
 }
 
-// handOn gives a slot that has become free to the first in a lane. The slot stays
-// counted as running while it changes hands, so that nobody who comes in between
-// overtakes those who wait.
+// handOn gives a free slot to the first in a lane. The slot counts as running
+// while it changes hands, so that no newcomer overtakes those who wait.
 func (g *Gate) handOn() {
 	lane := &g.waiting[g.nextLane()]
 	first := lane.Front()
@@ -314,7 +316,7 @@ func (g *Gate) handOn() {
 	close(lane.Remove(first).(chan struct{}))
 }
 
-// nextLane says whose turn it is.
+// nextLane returns the lane whose turn it is.
 func (g *Gate) nextLane() Lane {
 	open, reserved := g.waiting[LaneOpen].Len(), g.waiting[LaneReserved].Len()
 	if reserved == 0 || open > 0 && g.reserved >= reservedTurns {
@@ -325,7 +327,7 @@ func (g *Gate) nextLane() Lane {
 	return LaneReserved
 }
 
-// queued estimates how long one more would wait.
+// queued estimates how long another caller would wait.
 func (g *Gate) queued(lane Lane) time.Duration {
 	ahead := g.waiting[LaneReserved].Len() + g.preparing[LaneReserved]
 	if lane == LaneOpen {

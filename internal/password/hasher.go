@@ -24,10 +24,10 @@ var (
 	ErrExcessive = errors.New("password: parameters of the hash exceed the ceiling")
 )
 
-// The ceiling on what Verify computes for a stored hash, whose user makes us compute it
-// with every try. It is what systems that are in use make: RFC 9106's second recommendation
-// is 64 MiB and 3 passes, PHP has 4 passes, Django 100 MiB, 2 passes and 8 lanes; bcrypt has
-// a cost of 10 to 14. MaxArgon2KiB bounds passes times memory, to about a third of a second.
+// The ceilings on what Verify computes for a stored hash, which every login attempt makes us
+// compute. They cover what existing systems use: RFC 9106's second recommendation is 64 MiB
+// and 3 passes, PHP has 4 passes, Django 100 MiB, 2 passes and 8 lanes; bcrypt has a cost of
+// 10 to 14. MaxArgon2KiB bounds passes times memory, to about a third of a second.
 const (
 	MaxMemoryKiB  = 128 * 1024
 	MaxArgon2KiB  = 512 * 1024
@@ -49,12 +49,13 @@ type Params struct {
 }
 
 // DefaultParams returns 19 MiB, two passes, one lane: the smallest cost that
-// OWASP's Password Storage Cheat Sheet and ASVS 5.0 appendix C ask for.
+// OWASP's Password Storage Cheat Sheet and ASVS 5.0 appendix C allow.
 func DefaultParams() Params {
 	return Params{MemoryKiB: 19456, Passes: 2, Lanes: 1}
 }
 
-// check holds what RFC 9106 demands and what Verify would accept again.
+// check checks the requirements of RFC 9106, and that Verify would accept the
+// parameters.
 func (p Params) check() error {
 	if p.Passes < 1 || p.Lanes < 1 || p.MemoryKiB < 8*uint32(p.Lanes) {
 		return ErrMalformed
@@ -65,13 +66,13 @@ func (p Params) check() error {
 	return nil
 }
 
-// effort is that of [legacy]. Where the NFKC form of a password is another text, a
-// comparison hashes both; twice the effort is still within what a failed login takes.
+// effort is as in [legacy]. If the NFKC form of a password differs, a comparison
+// hashes both; twice the effort is still within the duration of a failed login.
 func (p Params) effort() float64 { return float64(p.MemoryKiB) * float64(p.Passes) / (256 * 1024) }
 
 // Hasher makes and verifies hashes. It is safe for concurrent use if its source
-// of randomness is, as crypto/rand.Reader is. Nothing in it bounds how many
-// hashes run at once; see [Gate].
+// of randomness is, as crypto/rand.Reader is. It does not bound how many hashes
+// run at once; see [Gate].
 type Hasher struct {
 	params Params
 	random io.Reader
@@ -99,7 +100,7 @@ func New(params Params, random io.Reader) (*Hasher, error) {
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>
 //
 // with salt and key in unpadded standard base64 (the PHC string format). Every
-// byte of the password counts. Bounding its length is the caller's part, with
+// byte of the password counts. The caller bounds its length, with
 // [Policy.Check]. The only error is a failing source of randomness.
 func (h *Hasher) Hash(password string) (string, error) {
 	salt := make([]byte, saltBytes)
@@ -111,18 +112,18 @@ func (h *Hasher) Hash(password string) (string, error) {
 	return hash.String(), nil
 }
 
-// Verify reports whether password belongs to the stored hash encoded and, if it
-// does, whether the hash should be remade: because it is not argon2id, or because
-// its parameters are not the ones of this Hasher.
+// Verify reports whether password matches the stored hash encoded and, if so,
+// whether the hash should be replaced: because it is not argon2id, or because its
+// parameters are not those of this Hasher.
 //
-// Accepted are argon2id version 19 in PHC form, bcrypt as $2a$, $2b$ or $2y$,
-// scrypt in PHC form and as crypt's $7$, and PBKDF2 with SHA-1, SHA-256 or SHA-512
-// in PHC form and as passlib or Django write it. An error is one of [ErrMalformed],
-// [ErrUnsupported] and [ErrExcessive], the same as of [Check]; it comes without a
-// hash being computed, and ok is false.
+// It accepts argon2id version 19 in PHC form, bcrypt as $2a$, $2b$ or $2y$, scrypt
+// in PHC form and as crypt's $7$, and PBKDF2 with SHA-1, SHA-256 or SHA-512 in PHC
+// form and as passlib or Django write it. An error is [ErrMalformed],
+// [ErrUnsupported] or [ErrExcessive], as returned by [Check]; then no hash is
+// computed and ok is false.
 //
-// A hash that was made with other parameters takes as long as those say, which is not what
-// [Hasher.Decoy] takes. The caller hides that difference, with [Hasher.FailureFloor].
+// A hash with other parameters does not take as long as [Hasher.Decoy]. The caller hides
+// that difference, with [Hasher.FailureFloor].
 func (h *Hasher) Verify(encoded, password string) (ok, rehash bool, err error) {
 	if strings.HasPrefix(encoded, argon2idPrefix) {
 		return h.verifyArgon2id(encoded, password)
@@ -142,8 +143,8 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 	}
 	normal := Normal(password)
 	if !stored.matches(normal) {
-		// A hash made elsewhere may be of the bytes as typed. That costs a second
-		// hash where the two differ, also for the decoy.
+		// A hash made by another system may be of the bytes as typed. If the two
+		// differ, that costs a second hash, also for the decoy.
 		ok := normal != password && stored.matches(password)
 		return ok, ok, nil
 	}
@@ -151,11 +152,11 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 	return true, !current, nil
 }
 
-// Decoy returns a hash that belongs to no password and takes as long to verify
-// as one made today. Verifying a password against it where a user is unknown
-// costs the same work as where one is known (OWASP Authentication Cheat Sheet).
-// Its key is random bytes and not a hash of anything: it was made with [New]
-// and is the same on each call. It must not be stored for anybody who is to sign in.
+// Decoy returns a hash that no password matches and that takes as long to verify as
+// one made today. Verify passwords of unknown users against it, so that they cost
+// the same work as those of known users (OWASP Authentication Cheat Sheet). Its key
+// is random bytes and not a hash; [New] draws it, and every call returns the same
+// one. It must not be stored for a user who should be able to sign in.
 func (h *Hasher) Decoy() string { return h.decoy }
 
 func (p phc) matches(password string) bool {

@@ -13,7 +13,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Hashes is where the users' hashes are stored. A storage.Store is one.
+// Hashes stores the users' hashes. A storage.Store implements it.
 type Hashes interface {
 	NextOldHash(ctx context.Context, from string) (string, error)
 	ReplacePasswordHash(ctx context.Context, id uuid.UUID, old, replacement string) (bool, error)
@@ -25,27 +25,27 @@ type KeeperConfig struct {
 	Random io.Reader // of salts; safe for concurrent use
 	Log    *slog.Logger
 
-	// Policy says which new passwords are accepted.
+	// Policy decides which new passwords are accepted.
 	Policy Policy
 
-	// Breaches is asked about every new password. Nil asks nobody.
+	// Breaches checks every new password. Nil means no check.
 	Breaches Breaches
 
-	// Slots and MaxWait are those of the [Gate]. Zero stands for DefaultSlots and
+	// Slots and MaxWait are those of the [Gate]. Zero means DefaultSlots and
 	// DefaultMaxWait.
 	Slots   int
 	MaxWait time.Duration
 
-	// Params is the cost of a new hash. Zero stands for DefaultParams.
+	// Params is the cost of a new hash. Zero means DefaultParams.
 	Params Params
 
-	// LookEvery is how often [Keeper.FollowOldHashes] looks. Zero stands for 15 seconds.
+	// LookEvery is how often [Keeper.FollowOldHashes] polls. Zero means 15 seconds.
 	LookEvery time.Duration
 }
 
-// Keeper sets and compares the passwords of users. It owns the [Gate] through which all hashing
-// goes, and keeps the time of a failed login from telling which names exist. It is safe for
-// concurrent use, apart from LookForOldHashes and FollowOldHashes.
+// Keeper sets and compares the passwords of users. It owns the [Gate] for all hashing, and
+// keeps the timing of failed logins from revealing which names exist. It is safe for concurrent
+// use, apart from LookForOldHashes and FollowOldHashes.
 type Keeper struct {
 	hasher   *Hasher
 	gate     *Gate
@@ -54,7 +54,7 @@ type Keeper struct {
 	hashes   Hashes
 	log      *slog.Logger
 
-	floor atomic.Int64 // nanoseconds that a failed login takes at least
+	floor atomic.Int64 // minimum duration of a failed login, in nanoseconds
 	look  look
 }
 
@@ -77,10 +77,10 @@ func NewKeeper(c KeeperConfig) (*Keeper, error) {
 	}, nil
 }
 
-// Gate is where callers take the places that HashNew and Compare use.
+// Gate returns the gate for the places that HashNew and Compare use.
 func (k *Keeper) Gate() *Gate { return k.gate }
 
-// MinLength is how many characters a new password has at least.
+// MinLength returns the minimum length of a new password, in characters.
 func (k *Keeper) MinLength() int { return k.policy.minLength() }
 
 // Decoy is [Hasher.Decoy].
@@ -116,17 +116,17 @@ type Comparison struct {
 	Matches bool
 
 	// Replacement is a new hash of the same password, for [Keeper.Replace]. It is empty unless
-	// the password matches a hash that should be remade.
+	// the password matches a hash that should be replaced.
 	Replacement string
 }
 
-// Compare waits for a slot of the gate and compares typed with the user's password. Where the
-// hash is of an old kind and the password is right, it makes a new hash in the same turn. Costly
+// Compare waits for a slot of the gate and compares typed with the user's password. If the hash
+// is of an old kind and the password is right, it makes a new hash in the same turn. Expensive
 // hashes run one at a time.
 //
-// A hash that Verify refuses, such as one beyond the ceilings that an earlier version accepted,
-// is answered like a wrong password and takes as long. Its user sets a new password by e-mail,
-// signs in with a passkey, or asks the operator.
+// A hash that Verify refuses, such as one that an earlier version with higher ceilings
+// accepted, is answered like a wrong password and takes as long. Its user has to set a new
+// password by e-mail, sign in with a passkey, or ask the operator.
 func (k *Keeper) Compare(ctx context.Context, place *Place, u storage.User, typed string) (Comparison, error) {
 	hash := k.comparable(ctx, u)
 	do := place.Do
@@ -148,29 +148,29 @@ func (k *Keeper) Compare(ctx context.Context, place *Place, u storage.User, type
 	return result, fault
 }
 
-// comparable is the user's hash, or the decoy if Verify would refuse that.
+// comparable returns the user's hash, or the decoy if Verify would refuse it.
 func (k *Keeper) comparable(ctx context.Context, u storage.User) string {
 	err := Check(u.PasswordHash)
 	if err == nil {
 		return u.PasswordHash
 	}
-	k.log.WarnContext(ctx, "password hash not compared; the user needs a new password", "user", u.ID, "reason", err)
+	k.log.WarnContext(ctx, "cannot compare a password hash; the user needs a new password", "user", u.ID, "reason", err)
 	return k.hasher.Decoy()
 }
 
 // Replace swaps the hash that was compared for its replacement, if there is one. If the password
-// was changed meanwhile, the old hash is gone and nothing happens. A failure is only logged: the
-// password was right.
+// was changed in the meantime, nothing happens. A failure is only logged: the password was
+// right.
 func (k *Keeper) Replace(ctx context.Context, u storage.User, result Comparison) {
 	if result.Replacement == "" {
 		return
 	}
 	replaced, err := k.hashes.ReplacePasswordHash(ctx, u.ID, u.PasswordHash, result.Replacement)
 	if err != nil {
-		k.log.WarnContext(ctx, "password hash not remade", "user", u.ID, "error", err)
+		k.log.WarnContext(ctx, "cannot replace an old password hash", "user", u.ID, "error", err)
 		return
 	}
 	if replaced {
-		k.log.InfoContext(ctx, "password hash remade", "user", u.ID)
+		k.log.InfoContext(ctx, "replaced an old password hash", "user", u.ID)
 	}
 }

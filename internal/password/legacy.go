@@ -2,22 +2,22 @@ package password
 
 import "strings"
 
-// legacy is a stored hash of a kind that is verified and never made, taken apart
-// and within the ceilings.
+// legacy is a parsed hash, within the ceilings, of a kind that is verified but
+// never made.
 type legacy interface {
 	// matches compares with the bytes of the password as received, because that is
 	// what other systems hash.
 	matches(password string) (bool, error)
 
-	// effort is how long a comparison takes: 1 is at most half a second on an ordinary
-	// core, and ten to fifteen hashes of today.
+	// effort returns how long a comparison takes: 1 is at most half a second on an
+	// ordinary core, or ten to fifteen of today's hashes.
 	effort() float64
 
-	// memoryKiB is how much memory it takes.
+	// memoryKiB returns how much memory it takes.
 	memoryKiB() uint64
 }
 
-// parseLegacy takes a hash of an old kind apart and computes nothing.
+// parseLegacy parses a hash of an old kind. It computes no hash.
 func parseLegacy(encoded string) (legacy, error) {
 	switch {
 	case strings.HasPrefix(encoded, "$2"):

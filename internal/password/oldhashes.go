@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// lookEvery is how soon an import by another process is noticed. Until then the first
-	// failed login at such an account raises the floor.
+	// lookEvery is how soon an import by another process is noticed. Until then, the
+	// first failed login at such an account raises the floor.
 	lookEvery = 15 * time.Second
 
-	// maxKindsAtOnce bounds the queries of one look. The next look continues from there.
+	// maxKindsAtOnce bounds the queries of one poll. The next poll continues from there.
 	maxKindsAtOnce = 200
 )
 
-// look is the state of reading which kinds of hashes the store has.
+// look is the state of polling the store for its kinds of hashes.
 type look struct {
 	every    time.Duration
 	from     string // the least hash that has not been read
 	reported bool   // that there are unusable ones
 }
 
-// LookForOldHashes raises the failure floor to what the hashes in the store need. It reads one
-// hash of each kind, and at most 200 kinds; the next call continues with the others. Calls must
-// not overlap.
+// LookForOldHashes raises the failure floor as required by the hashes in the store. It reads
+// one hash of each kind, and at most 200 kinds; the next call continues with the others. Calls
+// must not overlap.
 func (k *Keeper) LookForOldHashes(ctx context.Context) error {
 	for range maxKindsAtOnce {
 		hash, err := k.hashes.NextOldHash(ctx, k.look.from)
@@ -44,17 +44,19 @@ func (k *Keeper) LookForOldHashes(ctx context.Context) error {
 	return nil
 }
 
-// reportUnusable tells the operator, once, that an upgrade has left users behind.
+// reportUnusable tells the operator, once, that some users' hashes are no
+// longer accepted.
 func (k *Keeper) reportUnusable(ctx context.Context, hash string) {
 	err := Check(hash)
 	if err == nil || k.look.reported {
 		return
 	}
 	k.look.reported = true
-	k.log.WarnContext(ctx, "some users have a password hash that is not compared; they need a new password", "reason", err)
+	k.log.WarnContext(ctx, "some users have a password hash that is no longer accepted; they need a new password", "reason", err)
 }
 
-// FollowOldHashes calls LookForOldHashes regularly until ctx ends, and failed with its errors.
+// FollowOldHashes calls LookForOldHashes regularly until ctx is done, and calls failed with
+// its errors.
 func (k *Keeper) FollowOldHashes(ctx context.Context, failed func(error)) {
 	ticker := time.NewTicker(k.look.every)
 	defer ticker.Stop()

@@ -12,37 +12,37 @@ import (
 	"strings"
 )
 
-// MaxIterations is the ceiling on a PBKDF2 hash: iterations of SHA-1 or SHA-256,
-// over all blocks of the key. One of SHA-512 counts twice. It is about half a second of a
-// core. OWASP asks for 600,000 of SHA-256 and 1.4 million of SHA-1, Django 6 makes 1.2
-// million of SHA-256.
+// MaxIterations is the ceiling on a PBKDF2 hash: iterations of SHA-1 or SHA-256, over all
+// blocks of the key. One of SHA-512 counts twice. It takes about half a second of a core.
+// OWASP recommends 600,000 of SHA-256 and 1.4 million of SHA-1, Django 6 uses 1.2 million
+// of SHA-256.
 const MaxIterations = 2_000_000
 
-// maxLegacySalt bounds the salt of hashes made elsewhere. There is no lower bound
-// but that there is one: a bad salt is a reason to remake the hash, not to lock its
-// owner out.
+// maxLegacySalt bounds the salt of hashes made by other systems. Any salt that is
+// not empty is long enough: a bad salt is a reason to replace the hash, not to lock
+// its owner out.
 const maxLegacySalt = 64
 
-// adaptedBase64 is passlib's: a dot in the place of the plus, no padding.
+// adaptedBase64 is passlib's base64: a dot instead of the plus, no padding.
 var adaptedBase64 = base64.NewEncoding(
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./").WithPadding(base64.NoPadding)
 
-// pbkdf2Hash is a PBKDF2 hash (RFC 8018 §5.2) taken apart.
+// pbkdf2Hash is a parsed PBKDF2 hash (RFC 8018 §5.2).
 type pbkdf2Hash struct {
 	digest     pbkdf2Digest
 	iterations uint32
 	salt, key  []byte
 }
 
-// pbkdf2Digest is the hash function below HMAC.
+// pbkdf2Digest is the hash function of the HMAC.
 type pbkdf2Digest struct {
 	new    func() hash.Hash
 	size   int
 	weight int // iterations of SHA-256 that take as long as one
 }
 
-// pbkdf2DigestNamed finds the digest by its name in all of the formats. "pbkdf2"
-// alone is SHA-1.
+// pbkdf2DigestNamed returns the digest with that name, in any of the formats.
+// "pbkdf2" alone is SHA-1.
 func pbkdf2DigestNamed(name string) (pbkdf2Digest, error) {
 	switch name {
 	case "pbkdf2", "pbkdf2-sha1", "pbkdf2_sha1":
@@ -56,7 +56,7 @@ func pbkdf2DigestNamed(name string) (pbkdf2Digest, error) {
 	}
 }
 
-// parsePBKDF2 reads the form of PHC, as RustCrypto writes it, and passlib's:
+// parsePBKDF2 parses the PHC form, as RustCrypto writes it, and passlib's:
 //
 //	$pbkdf2-sha256$i=600000,l=32$<salt>$<key>    unpadded base64; l may be missing
 //	$pbkdf2-sha256$29000$<salt>$<key>            passlib's base64
@@ -93,7 +93,7 @@ func parsePBKDF2(encoded string) (legacy, error) {
 	return h, h.check()
 }
 
-// parseDjango reads Django's form, in which the salt is the text itself:
+// parseDjango parses Django's form, in which the salt is used as text:
 //
 //	pbkdf2_sha256$600000$<salt>$<key in padded base64>
 func parseDjango(encoded string) (legacy, error) {
@@ -125,8 +125,8 @@ func (h pbkdf2Hash) check() error {
 	return nil
 }
 
-// work is in iterations of SHA-256. A key longer than the digest is made of several
-// blocks, each with all iterations.
+// work returns the cost in iterations of SHA-256. A key longer than the digest has
+// several blocks, each with all iterations.
 func (h pbkdf2Hash) work() uint64 {
 	blocks := (len(h.key) + h.digest.size - 1) / h.digest.size
 	return uint64(h.iterations) * uint64(h.digest.weight) * uint64(blocks)
@@ -139,7 +139,7 @@ func (h pbkdf2Hash) effort() float64 { return float64(h.work()) / 1_000_000 }
 func (h pbkdf2Hash) matches(password string) (bool, error) {
 	key, err := pbkdf2.Key(h.digest.new, password, h.salt, int(h.iterations), len(h.key))
 	if err != nil {
-		return false, errors.Join(ErrUnsupported, err) // a FIPS 140 build takes no short salts
+		return false, errors.Join(ErrUnsupported, err) // a FIPS 140 build refuses short salts
 	}
 	return subtle.ConstantTimeCompare(key, h.key) == 1, nil
 }

@@ -12,13 +12,13 @@ import (
 const argon2idPrefix = "$argon2id$"
 
 // Lengths that the PHC string format allows argon2 (salt) and that a stored key
-// may have. A shorter key would make a match a matter of luck.
+// may have. A shorter key could match by chance.
 const (
 	minSaltBytes, maxSaltBytes = 8, 48
 	minKeyBytes, maxKeyBytes   = 16, 64
 )
 
-// phc is an argon2id hash taken apart.
+// phc is a parsed argon2id hash.
 type phc struct {
 	params    Params
 	salt, key []byte
@@ -31,9 +31,9 @@ func (p phc) String() string {
 		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.key))
 }
 
-// parsePHC reads the one canonical spelling of a hash and refuses parameters
-// that would not be computed. The optional keyid and data of the PHC format are
-// not accepted: Stepkey has no pepper.
+// parsePHC parses the canonical form of a hash and refuses parameters above the
+// ceilings. It does not accept the optional keyid and data of the PHC format,
+// because Stepkey has no pepper.
 func parsePHC(encoded string) (phc, error) {
 	rest, isArgon2id := strings.CutPrefix(encoded, argon2idPrefix)
 	if !isArgon2id {
@@ -96,8 +96,8 @@ func parseParams(field string) (Params, error) {
 	return params, params.check()
 }
 
-// parseNumber reads a decimal number without sign or leading zeros, as the PHC
-// format wants it. A number beyond 32 bits is excessive, not malformed.
+// parseNumber parses a decimal number without sign or leading zeros, as the PHC
+// format requires. A number beyond 32 bits is excessive, not malformed.
 func parseNumber(field, name string) (uint32, error) {
 	digits, named := strings.CutPrefix(field, name)
 	if !named || digits == "" || strings.Trim(digits, "0123456789") != "" || (digits[0] == '0' && len(digits) > 1) {
@@ -111,7 +111,7 @@ func parseNumber(field, name string) (uint32, error) {
 }
 
 func decodeBase64(encoding *base64.Encoding, text string, shortest, longest int) ([]byte, error) {
-	// The decoder skips line breaks, which are no part of the format.
+	// The decoder skips line breaks, which the format does not allow.
 	if strings.ContainsAny(text, "\r\n") || len(text) > encoding.EncodedLen(longest) {
 		return nil, ErrMalformed
 	}

@@ -18,50 +18,50 @@ var (
 )
 
 const (
-	// DefaultMinLength is the shortest password taken where nothing else is set: what
-	// NIST SP 800-63B-4 §3.1.1.2 asks for where there is a second factor. Where the
-	// password may be the only one it asks for 15.
+	// DefaultMinLength is the default minimum length: NIST SP 800-63B-4 §3.1.1.2
+	// requires it if there is a second factor, and 15 if the password may be the only
+	// factor.
 	DefaultMinLength = 8
 
-	// MaxBytes is the longest password taken. It bounds the work before the
-	// hash and is far beyond the 64 characters that have to be allowed (NIST
-	// SP 800-63B-4 §3.1.1.2). A longer password is refused, never cut.
+	// MaxBytes is the maximum length of a password. It bounds the work before the
+	// hash and is far beyond the 64 characters that must be allowed (NIST SP
+	// 800-63B-4 §3.1.1.2). A longer password is refused, never truncated.
 	MaxBytes = 1024
 
-	// substance is how many bytes have to be left of a password when what an
-	// attacker gets for nothing is taken out of it.
+	// substance is how many bytes of a password must remain after removing the
+	// parts that an attacker can guess for free.
 	substance = 8
 
-	// minName is the shortest name looked for in a password. Shorter ones are in
-	// ordinary words by chance.
+	// minName is the shortest name that is searched for in a password. Shorter
+	// ones occur in ordinary words by chance.
 	minName = 3
 )
 
-// Policy says which passwords are taken when one is set. The zero value is the
+// Policy decides which new passwords are accepted. The zero value is the
 // default policy.
 type Policy struct {
-	// MinLength is the shortest password taken, in code points of its NFKC form,
-	// which is what gets hashed. Zero means DefaultMinLength.
+	// MinLength is the minimum length, in code points of the NFKC form, which is
+	// the form that is hashed. Zero means DefaultMinLength.
 	MinLength int
 
-	// Service is the name of the service, which who guesses tries first.
+	// Service is the name of the service, which guessers try first.
 	Service string
 }
 
-// Check returns nil if password may be set by the user named username, and
-// otherwise the first of these that holds:
+// Check returns nil if the user named username may set password, and otherwise
+// the first of these errors that applies:
 //
 //   - [ErrTooLong]: over 1024 bytes as received.
 //   - [ErrTooShort]: under MinLength.
-//   - [ErrContainsUsername]: with the user name, or with the name of the service,
-//     taken out, fewer than 8 bytes are left.
-//   - [ErrCommon]: in the embedded list of common passwords, or so once a
-//     beginning that repeats is written a single time ("passwordpassword1",
+//   - [ErrContainsUsername]: fewer than 8 bytes remain without the user name or
+//     without the name of the service.
+//   - [ErrCommon]: it is in the embedded list of common passwords, or it would
+//     be if a repeated beginning were written only once ("passwordpassword1",
 //     "aaaaaaaaaa", "abcabcabc").
 //
-// Case and compatibility forms of letters make no difference to the last two.
-// The list is compared with the whole password and never with a part of it, as
-// NIST SP 800-63B-4 §3.1.1.2 wants.
+// The last two ignore case and compatibility forms of letters. The list is
+// compared with the whole password and never with a part of it, as NIST SP
+// 800-63B-4 §3.1.1.2 requires.
 func (p Policy) Check(password, username string) error {
 	if len(password) > MaxBytes {
 		return ErrTooLong
@@ -79,7 +79,7 @@ func (p Policy) Check(password, username string) error {
 	return nil
 }
 
-// Normal returns the form of a password that gets hashed, which is NFKC.
+// Normal returns the form of a password that is hashed, which is NFKC.
 func Normal(password string) string { return norm.NFKC.String(password) }
 
 func (p Policy) minLength() int {
@@ -95,15 +95,16 @@ func isLittleMoreThan(folded, name string) bool {
 		len(strings.ReplaceAll(folded, name, "")) < substance
 }
 
-// fold brings the spellings of a text that look or sound alike to one: NFKC,
+// fold maps spellings of a text that look or sound alike to one form: NFKC,
 // case folding, and NFKC again because folding can undo it.
 func fold(s string) string {
 	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 }
 
 // isRepetitionOfCommon tries every beginning that repeats over at least
-// substance bytes, with what is left when it is written once. Longer units than
-// the longest common password leave too much to be in the list.
+// substance bytes, and looks up the text in which it is written only once.
+// Units longer than the longest common password leave too much text to be in
+// the list.
 func isRepetitionOfCommon(folded string) bool {
 	for length := 1; length <= maxCommonBytes && 2*length <= len(folded); length++ {
 		unit, rest := folded[:length], folded

@@ -14,17 +14,17 @@ const (
 )
 
 // maxScryptBlocks is the ceiling on N·r·p. N·r is memory in units of 128 bytes, so
-// this is MaxMemoryKiB gone through once, or less memory several times: about half a
-// second of a core. It is what OWASP asks for: N = 2^17, r = 8, p = 1.
+// this is one pass over MaxMemoryKiB, or several passes over less memory: about half
+// a second of a core. It equals OWASP's recommendation: N = 2^17, r = 8, p = 1.
 const maxScryptBlocks = MaxMemoryKiB * 1024 / 128
 
-// scryptHash is a scrypt hash (RFC 7914) taken apart. N is 1<<logN.
+// scryptHash is a parsed scrypt hash (RFC 7914). N is 1<<logN.
 type scryptHash struct {
 	logN, r, p uint32
 	salt, key  []byte
 }
 
-// parseScrypt reads the form of PHC and passlib, in unpadded base64:
+// parseScrypt parses the form of PHC and passlib, in unpadded base64:
 //
 //	$scrypt$ln=16,r=8,p=1$<salt>$<key>
 func parseScrypt(encoded string) (legacy, error) {
@@ -56,7 +56,7 @@ func parseScrypt(encoded string) (legacy, error) {
 	return h, h.check()
 }
 
-// parseCryptScrypt reads the form of crypt(5), which libsodium writes too: one
+// parseCryptScrypt parses the form of crypt(5), which libsodium writes too: one
 // character for the logarithm of N, five each for r and p, the salt as text, and a
 // key of 32 bytes.
 //
@@ -86,8 +86,8 @@ func parseCryptScrypt(encoded string) (legacy, error) {
 	return h, h.check()
 }
 
-// check holds what RFC 7914 §2 demands of the parameters, and the ceiling. N and r
-// are bounded before they are multiplied.
+// check checks the parameters' requirements in RFC 7914 §2, and the ceiling. N and
+// r are bounded before they are multiplied.
 func (h scryptHash) check() error {
 	if h.logN < 1 || h.r < 1 || h.p < 1 {
 		return ErrMalformed
@@ -98,7 +98,8 @@ func (h scryptHash) check() error {
 	return nil
 }
 
-// blocks is N·r·p, or more than the ceiling where that would not fit in 64 bits.
+// blocks returns N·r·p, or more than the ceiling if that would not fit in 64
+// bits.
 func (h scryptHash) blocks() uint64 {
 	nr := uint64(h.r) << h.logN
 	if nr > maxScryptBlocks {
@@ -119,8 +120,8 @@ func (h scryptHash) matches(password string) (bool, error) {
 	return subtle.ConstantTimeCompare(key, h.key) == 1, nil
 }
 
-// itoa64 is the alphabet of crypt(5), which bcrypt has in another order. Numbers are
-// written with their lowest six bits first.
+// itoa64 is the alphabet of crypt(5), which bcrypt uses in another order. Numbers
+// are written with their lowest six bits first.
 const itoa64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // decodeItoa64 reads up to five characters.
@@ -151,7 +152,7 @@ func decodeCryptKey(text string) (key []byte, ok bool) {
 		if i < whole {
 			key = append(key, byte(group>>16))
 		} else if group>>16 != 0 {
-			return nil, false // another spelling
+			return nil, false // not canonical
 		}
 	}
 	return key, true

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// ErrShareTaken is returned by [Gate.Enter] for a key that has all its places already.
+// ErrShareTaken is returned by [Gate.Enter] for a key that already holds all its
+// places.
 var ErrShareTaken = errors.New("password: too many places at once for one key")
 
-// HalfLane is the Places of a [Share] that may hold half of what fits into a lane.
+// HalfLane as the Places of a [Share] allows half of a lane's capacity.
 const HalfLane = 0
 
 // Share bounds how many places one key holds at once, in both lanes together. The key is
@@ -41,8 +42,8 @@ func (g *Gate) leaveShares(shares []Share) {
 	}
 }
 
-// most is how many places a share has. Half a lane is at least two places: one that waits
-// and one that runs.
+// most returns how many places a share has. Half a lane is at least two places: one that
+// waits and one that runs.
 func (g *Gate) most(s Share) int {
 	if s.Places != HalfLane {
 		return s.Places

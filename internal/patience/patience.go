@@ -1,13 +1,14 @@
-// Package patience has the deadlines of tests whose subject is not a deadline.
+// Package patience has generous deadlines for tests that do not test deadlines.
 //
-// A busy machine makes everything late, and a test that fails for that reason tells
-// nobody anything. Tests of a deadline use the real one instead.
+// On a busy machine everything is slow, and a test that fails for that reason is
+// useless. Tests of a deadline use the real one instead.
 package patience
 
 import "time"
 
-// Long bounds waiting for something that is about to happen. It is no measure of
-// speed: no load that a machine still works under reaches it.
+// Long bounds the wait for something that is about to happen. It does not
+// measure speed: a machine that still works never needs that long, whatever its
+// load.
 const Long = 2 * time.Minute
 
 // Settings returns environment variables that give the service such deadlines.

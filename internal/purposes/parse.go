@@ -10,8 +10,8 @@
 // binds tighter than "or". Empty lines and what follows a "#" outside the title are
 // comments.
 //
-// The package knows only the text. What a purpose may require, and from when on, is
-// for its users to check.
+// The package knows only the text. Its callers check what a purpose may require,
+// and from when on.
 package purposes
 
 import (

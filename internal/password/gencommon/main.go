@@ -5,9 +5,9 @@
 //	tar -xzf zxcvbn-ts-language-common-4.1.3.tgz package/src/passwords.json
 //	go run ./internal/password/gencommon -out internal/password/common.txt package/src/passwords.json
 //
-// Entries are brought to the form in which passwords are compared (NFKC, case
-// folded), the ones under 8 bytes dropped because their length alone refuses
-// them, and the rest sorted by bytes.
+// Entries are converted to the form in which passwords are compared (NFKC, case
+// folded). Those under 8 bytes are dropped, because they are refused for their
+// length anyway, and the rest are sorted by bytes.
 package main
 
 import (
