@@ -85,7 +85,7 @@ func TestUserCommands(t *testing.T) {
 	if status, _ := post(t, address+"/auth/login", mira); status != 401 {
 		t.Errorf("login of a disabled user: %d", status)
 	}
-	wantCommand(t, 0, "may sign in", "user", "enable", "mira")
+	wantCommand(t, 0, "can sign in again", "user", "enable", "mira")
 	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
 		t.Errorf("login of an enabled user: %d", status)
 	}
@@ -95,11 +95,11 @@ func TestUserCommands(t *testing.T) {
 	if status, _ := post(t, address+"/auth/login", mira); status != 429 {
 		t.Errorf("login after ten failures: %d", status)
 	}
-	wantCommand(t, 0, "from zero", "user", "unlock", "mira")
+	wantCommand(t, 0, "failed-login count is reset", "user", "unlock", "mira")
 	if status, _ := post(t, address+"/auth/login", mira); status != 201 {
 		t.Errorf("login after unlocking: %d", status)
 	}
-	link, _, _ := strings.Cut(wantCommand(t, 0, "hand this to that person", "user", "recover", "mira"), "\n")
+	link, _, _ := strings.Cut(wantCommand(t, 0, "give this link only to them", "user", "recover", "mira"), "\n")
 	_, linkToken, ok := strings.Cut(link, address+"/recover-by-link#")
 	if status, body := post(t, address+"/recovery/link", `{"token":"`+linkToken+`"}`); !ok || status != 201 || !strings.Contains(body, `"authLevel":"recovery"`) {
 		t.Errorf("following %s: %d %s", link, status, body)
@@ -115,7 +115,7 @@ func TestUserCommands(t *testing.T) {
 	}
 	wantCommand(t, 1, "no such user", "user", "enable", "mira")
 	wantCommand(t, 1, "no such user", "user", "disable", "nobody")
-	wantCommand(t, 1, "no user name", "user", "disable", "a b")
+	wantCommand(t, 1, "not a valid user name", "user", "disable", "a b")
 }
 
 // One id in 64 begins like a flag.

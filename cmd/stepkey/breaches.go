@@ -7,7 +7,8 @@ import (
 	"github.com/stepkey/stepkey/hibp"
 )
 
-// breaches is who knows passwords from data breaches, or nil where nobody is asked.
+// breaches returns the configured lookup of passwords from data breaches, or nil if
+// it is off.
 func (s settings) breaches() (stepkey.Breaches, error) {
 	url := s.Breached
 	switch url {
@@ -18,7 +19,7 @@ func (s settings) breaches() (stepkey.Breaches, error) {
 	}
 	client, err := hibp.New(url)
 	if err != nil {
-		return nil, fmt.Errorf("STEPKEY_BREACHED_PASSWORDS is neither off, on nor the URL of a mirror: %w", err)
+		return nil, fmt.Errorf("STEPKEY_BREACHED_PASSWORDS is not off, on or the URL of a mirror: %w", err)
 	}
 	return client, nil
 }

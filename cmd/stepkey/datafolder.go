@@ -14,11 +14,11 @@ import (
 
 const secretFile = "secret"
 
-// openDataFolder makes the folder if there is none, for its owner only, and sees
-// that it can be used.
+// openDataFolder creates the folder if there is none, for its owner only, and
+// checks that it can be used.
 func openDataFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("the data folder %s cannot be made: create it, or set STEPKEY_DATA to another: %w", folder, err)
+		return fmt.Errorf("the data folder %s cannot be created: create it, or set STEPKEY_DATA to another: %w", folder, err)
 	}
 	probe, err := os.CreateTemp(folder, ".probe-*")
 	if err != nil {
@@ -29,7 +29,7 @@ func openDataFolder(folder string) error {
 }
 
 // rootSecret returns the configured secret, or the one in the data folder, which
-// is made on first use.
+// it generates on first use.
 func (s settings) rootSecret() (string, error) {
 	if s.Secret != "" {
 		_, err := secret.ParseRoot(s.Secret.Reveal())
@@ -49,7 +49,8 @@ func (s settings) rootSecret() (string, error) {
 	if err := makeSecret(path); err != nil {
 		return "", fmt.Errorf("the secret cannot be written: %w", err)
 	}
-	// Of several processes that start at once one has made it; all read that one.
+	// If several processes start at once, one of them has created the file, and
+	// all read it.
 	return readSecret(path)
 }
 
@@ -58,8 +59,8 @@ func readSecret(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The group is left alone: Kubernetes gives every file of a volume to the group in fsGroup, and OpenShift runs
-	// each container as a user of its own in group 0.
+	// Group access is allowed: Kubernetes gives every file of a volume to the group in fsGroup, and OpenShift
+	// runs each container as a separate user in group 0.
 	if info.Mode().Perm()&0o007 != 0 {
 		return "", fmt.Errorf("the secret in %s is accessible to all users: run chmod o-rwx %s", path, path)
 	}
@@ -72,13 +73,13 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf(errNotRandom, "the secret in "+path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("the file %s does not hold a secret: restore it from a backup", path)
+		return "", fmt.Errorf("the file %s does not contain a secret: restore it from a backup", path)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
 
-// makeSecret writes a new secret beside path and links it there, so that path
-// never holds half of one and the first of several processes wins.
+// makeSecret writes a new secret to a temporary file and links it to path, so
+// that path never holds half a secret and the first of several processes wins.
 func makeSecret(path string) error {
 	root, err := secret.NewRoot(rand.Reader)
 	if err != nil {

@@ -14,7 +14,7 @@ func TestUnusableDataFolderStopsTheStart(t *testing.T) {
 		if err := os.WriteFile("data", nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		wantRefused(t, "the data folder data cannot be made", "STEPKEY_DATA")
+		wantRefused(t, "the data folder data cannot be created", "STEPKEY_DATA")
 	})
 	t.Run("secret that others can read", func(t *testing.T) {
 		atHome(t)
@@ -24,7 +24,7 @@ func TestUnusableDataFolderStopsTheStart(t *testing.T) {
 	t.Run("secret that is none", func(t *testing.T) {
 		atHome(t)
 		writeSecretFile(t, "", 0o600)
-		wantRefused(t, "does not hold a secret", "backup")
+		wantRefused(t, "does not contain a secret", "backup")
 	})
 	t.Run("secret that is a pattern", func(t *testing.T) {
 		atHome(t)

@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// warnOfReadableFiles names the files of an SQLite database that every user of the machine can read or write: they hold password
-// hashes and e-mail addresses. New ones are made for their owner alone; copies and files of old backups may not be.
+// warnOfReadableFiles logs the files of an SQLite database that every user of the machine can read or write:
+// they contain password hashes and e-mail addresses. New files are only accessible to their owner; copies and
+// restored backups may not be.
 //
-// As with the secret, the group is left alone: Kubernetes gives every file of a volume to the group in fsGroup, and OpenShift
-// runs each container as a user of its own in group 0. The service does not stop: on a volume of a network the mode may say
-// little, and nobody is to be kept from signing in for it.
+// As with the secret, group access is allowed: Kubernetes gives every file of a volume to the group in
+// fsGroup, and OpenShift runs each container as a separate user in group 0. The service starts anyway: on a
+// network volume the mode may mean little, and that must not keep people from signing in.
 func warnOfReadableFiles(log *slog.Logger, dsn string) {
 	path, isSQLite := strings.CutPrefix(dsn, "sqlite:")
 	if !isSQLite || runtime.GOOS == "windows" {
@@ -26,7 +27,7 @@ func warnOfReadableFiles(log *slog.Logger, dsn string) {
 			continue
 		}
 		if err != nil {
-			log.Warn("the mode of a database file is not known", "file", file, "error", err)
+			log.Warn("cannot read the mode of a database file", "file", file, "error", err)
 			continue
 		}
 		if mode := info.Mode().Perm(); mode&0o007 != 0 {

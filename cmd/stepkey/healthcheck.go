@@ -17,13 +17,13 @@ type healthcheckCommand struct {
 	Timeout time.Duration `name:"request-timeout" env:"STEPKEY_REQUEST_TIMEOUT" default:"5s" help:"Longest time to wait for the answer."`
 }
 
-// Run asks /livez.
+// Run requests /livez.
 func (c *healthcheckCommand) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	host := c.Host
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		// An empty container may have no /etc/hosts to find localhost in.
+		// An empty container may have no /etc/hosts to resolve localhost.
 		host = "127.0.0.1"
 	}
 	address := "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port)) + "/livez"

@@ -8,11 +8,12 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// ignoredSetting is a setting that has no effect beside the others, and the reason in the words that follow its name.
+// ignoredSetting is a setting that has no effect with the other settings. The reason is the text that follows
+// its name.
 type ignoredSetting struct{ name, reason string }
 
-// Settings that the environment has by default in the container image, such as STEPKEY_DATA, are not looked at: there nobody has
-// set them. Neither are settings that have their default.
+// Settings that the container image has by default, such as STEPKEY_DATA, are not checked, because the
+// operator has not set them. Neither are settings that have their default value.
 const (
 	defaultDBPort         = 5432
 	defaultKeyLifetime    = 2160 * time.Hour
@@ -20,8 +21,8 @@ const (
 	defaultAttackFailures = 300
 )
 
-// ignored lists the settings that have no effect, so that nobody relies on one that is ignored. Those that would be dangerous stop
-// the start elsewhere.
+// ignored lists the settings that have no effect, so that nobody relies on them. Dangerous combinations are
+// errors elsewhere.
 func (s settings) ignored(now time.Time) (list []ignoredSetting) {
 	hs256 := s.JWTSecret != "" && (s.TokenAlgorithm == "" || s.TokenAlgorithm == string(token.HS256))
 	database := "without DB_HOST, and the database is SQLite: set DB_HOST, or remove it"
@@ -53,7 +54,7 @@ func (s settings) ignored(now time.Time) (list []ignoredSetting) {
 	return list
 }
 
-// checkNumbers refuses numbers that would be taken for "not set".
+// checkNumbers refuses numbers that would count as "not set".
 func (s settings) checkNumbers() error {
 	for _, setting := range []struct {
 		name  string

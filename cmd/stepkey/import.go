@@ -11,22 +11,22 @@ import (
 )
 
 type importCommands struct {
-	NestJS importNestJSCommand `cmd:"" name:"nestjs" help:"Take users and passkeys over from the database of the NestJS original. Without --yes it only reports."`
+	NestJS importNestJSCommand `cmd:"" name:"nestjs" help:"Import users and passkeys from the database of the NestJS original. Without --yes it only reports."`
 }
 
 type importNestJSCommand struct {
 	settings
 	takeoverFlags
-	From secret.Text `name:"from" env:"STEPKEY_IMPORT_FROM" placeholder:"postgres://…" help:"The original's database. It is only read. In the environment the password does not show in the list of processes. Default: the one that DB_HOST or DATABASE_URL names."`
+	From secret.Text `name:"from" env:"STEPKEY_IMPORT_FROM" placeholder:"postgres://…" help:"The original's database. It is only read. Set in the environment, the password is not visible in the list of processes. Default: the database of DB_HOST or DATABASE_URL."`
 }
 
-// takeoverFlags are those of every command that takes users over.
+// takeoverFlags are the flags of every command that imports users.
 type takeoverFlags struct {
-	Yes    bool `help:"Do it. Otherwise it is a dry run: the same report, and nothing changes." xor:"mode"`
+	Yes    bool `help:"Really import. Otherwise it is a dry run: the same report, and nothing changes." xor:"mode"`
 	DryRun bool `help:"Only report, which is the default." xor:"mode"`
 }
 
-// from is the URL of the original's database. Stepkey's tables may be beside the original's.
+// from returns the URL of the original's database. It may also contain Stepkey's tables.
 func (c *importNestJSCommand) from() (string, error) {
 	if c.From != "" {
 		return c.From.Reveal(), nil
@@ -41,7 +41,7 @@ func (c *importNestJSCommand) from() (string, error) {
 	return dsn, nil
 }
 
-// Run takes everybody over. Run again it takes those who have come since.
+// Run imports all users. Another run imports the users who signed up since.
 func (c *importNestJSCommand) Run(ctx context.Context, out output) error {
 	from, err := c.from()
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *importNestJSCommand) Run(ctx context.Context, out output) error {
 			return t.add(ctx, candidate{where: "user " + u.ID.String(), user: u})
 		})
 		if ctx.Err() != nil {
-			return errInterrupted // however the reading took it
+			return errInterrupted // whatever error reading returned
 		}
 		if err != nil {
 			return err

@@ -249,7 +249,7 @@ func TestImportNestJS(t *testing.T) {
 		report := wantCommand(t, 0, "11 users read: 9 can be taken over, 0 are here already, 2 left out.\n4 passkeys can be taken over, 1 left out.", from...)
 		for _, part := range []string{
 			`"PERSON0": another one to be imported has the user name`, `"two words": the user name is outside`,
-			`passkey 1 of "lost": the signature counter`, "lose the only passkeys they have: 1.", "run the same with --yes", "11 of 11 users read",
+			`passkey 1 of "lost": the signature counter`, "lose all their passkeys: 1.", "run the same command with --yes", "11 of 11 users read",
 		} {
 			if !strings.Contains(report, part) {
 				t.Errorf("the report lacks %q:\n%s", part, report)
@@ -372,7 +372,7 @@ func TestImportNestJSGoesOn(t *testing.T) {
 		}
 		return stderr.Write(p)
 	}))
-	if code != 1 || !strings.Contains(stderr.String(), "it goes on where it stopped") {
+	if code != 1 || !strings.Contains(stderr.String(), "it continues where it stopped") {
 		t.Fatalf("interrupted: %d %s", code, stderr.String())
 	}
 	if n := one[int](t, "", `SELECT count(*) FROM users`); n != 200 {

@@ -17,7 +17,8 @@ import (
 	"github.com/stepkey/stepkey/webauthn"
 )
 
-// maxLine bounds a line of an import. A user with twenty passkeys has some 20 KiB.
+// maxLine bounds a line of an import. A user with twenty passkeys takes about 20
+// KiB.
 const maxLine = 1 << 20
 
 // userLine is a user as a line of JSON. docs/moving-in.md describes the members.
@@ -132,7 +133,7 @@ type userImportCommand struct {
 	File string `arg:"" optional:"" default:"-" help:"JSON lines as user export writes them, or - for standard input, the default."`
 }
 
-// Run takes over everybody in the file.
+// Run imports all users in the file.
 func (c *userImportCommand) Run(ctx context.Context, out output) error {
 	file := os.Stdin
 	if c.File != "-" {
@@ -151,7 +152,7 @@ func (c *userImportCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
-// readLines calls yield for each line but empty ones.
+// readLines calls yield for each line that is not empty.
 func readLines(r io.Reader, yield func(candidate) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
@@ -166,13 +167,13 @@ func readLines(r io.Reader, yield func(candidate) error) error {
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("line %d is longer than %d bytes; nobody from there on was read", n+1, maxLine)
+		return fmt.Errorf("line %d is longer than %d bytes; no user from there on was read", n+1, maxLine)
 	}
 	return lines.Err()
 }
 
-// readLine reads strictly: a member that nobody knows is a misspelt one, and what it
-// was meant to say would be lost.
+// readLine reads strictly: an unknown member is probably misspelt, and ignoring it
+// would lose its value.
 func readLine(n int, text []byte) candidate {
 	c := candidate{where: fmt.Sprintf("line %d", n)}
 	var l userLine
@@ -184,7 +185,8 @@ func readLine(n int, text []byte) candidate {
 	return c
 }
 
-// whatIsWrong names the member and the rule, and never a value: the line holds a hash.
+// whatIsWrong names the member and the rule, and never a value: the line contains a
+// hash.
 func whatIsWrong(err error) string {
 	var meaning *json.SemanticError
 	if !errors.As(err, &meaning) {
@@ -193,7 +195,7 @@ func whatIsWrong(err error) string {
 	where := string(meaning.JSONPointer)
 	switch {
 	case where == "":
-		return "it is no object"
+		return "it is not an object"
 	case errors.Is(err, json.ErrUnknownName):
 		return "unknown member " + where
 	default:

@@ -139,7 +139,7 @@ func TestImportReportsLines(t *testing.T) {
 		{user(1, "mira", ""), ""},
 		{"", ""},
 		{"{", "line 3: not a user in JSON: the syntax is wrong"},
-		{"[]", "line 4: not a user in JSON: it is no object"},
+		{"[]", "line 4: not a user in JSON: it is not an object"},
 		{user(5, "a", `,"password":"secret"`), "line 5: not a user in JSON: unknown member /password"},
 		{user(6, "b", `,"UserHandle":"AAAA"`), "line 6: not a user in JSON: unknown member /UserHandle"},
 		{user(7, "c", `,"username":"c"`), "line 7: not a user in JSON: the syntax is wrong, or a member comes twice"},

@@ -40,8 +40,8 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the service."`
 	Key         keyCommands        `cmd:"" help:"List, rotate or revoke signing keys."`
 	User        userCommands       `cmd:"" help:"List, show, disable, enable, unlock or delete users; export or import all."`
-	Import      importCommands     `cmd:"" help:"Take users over from another system."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running service on this machine whether it is alive."`
+	Import      importCommands     `cmd:"" help:"Import users from another system."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Check whether a running service on this machine is alive."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
@@ -92,14 +92,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// loadEnvFile adds the settings in .env to the environment. Where both set one, the environment wins.
+// loadEnvFile adds the settings in .env to the environment. If both have a setting, the environment
+// wins.
 func loadEnvFile() error {
 	values, err := godotenv.Read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		// The parser's own text quotes the line, which may hold a secret.
+		// The parser's own error quotes the line, which may contain a secret.
 		return errors.New("the file .env cannot be read: it takes lines like NAME=value")
 	}
 	for name, value := range values {
@@ -113,8 +114,8 @@ func loadEnvFile() error {
 	return nil
 }
 
-// unknownSettings returns the variables in environ that are named like settings of ours
-// and set nothing, in order. A misspelt setting must not be taken for one that holds.
+// unknownSettings returns, in order, the variables in environ that are named like our
+// settings but are not settings, so that operators notice misspelt ones.
 func unknownSettings(app *kong.Application, environ []string) (unknown []string) {
 	known := map[string]bool{}
 	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
@@ -134,8 +135,8 @@ func unknownSettings(app *kong.Application, environ []string) (unknown []string)
 	return unknown
 }
 
-// unsetEmpty removes settings without a value from the environment, so that each has its default. A line such as NAME= in
-// .env, and compose.yaml for a variable that is not set, mean that.
+// unsetEmpty removes settings without a value from the environment, so that each has its default. That is
+// what a line such as NAME= in .env means, and an unset variable in compose.yaml.
 func unsetEmpty(app *kong.Application) error {
 	return kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
 		flag, ok := node.(*kong.Flag)
@@ -156,7 +157,7 @@ func unsetEmpty(app *kong.Application) error {
 
 type versionCommand struct{}
 
-// Run prints module version and revision, as the Go tool recorded them.
+// Run prints the module version and revision, as recorded by the Go tool.
 func (versionCommand) Run(out output) error {
 	version := "development"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

@@ -4,6 +4,6 @@ package main
 
 import "math"
 
-// openFiles is how many files and connections the system lets this process have
-// open.
+// openFiles returns how many open files and connections the system allows this
+// process.
 func openFiles() int { return math.MaxInt }

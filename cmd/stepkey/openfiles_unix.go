@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// openFiles is how many files and connections the system lets this process have
-// open. Go has raised it as far as it may be.
+// openFiles returns how many open files and connections the system allows this
+// process. Go has already raised the limit to its maximum.
 func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

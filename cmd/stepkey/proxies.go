@@ -8,7 +8,7 @@ import (
 	"github.com/stepkey/stepkey/httpapi"
 )
 
-// clientIP is how to find the address of a request.
+// clientIP returns a function that finds the address of a request.
 func (s settings) clientIP() (func(*http.Request) netip.Addr, error) {
 	var trusted []netip.Prefix
 	for _, text := range trimAll(s.TrustedProxies) {
@@ -25,14 +25,14 @@ func (s settings) clientIP() (func(*http.Request) netip.Addr, error) {
 	return find, nil
 }
 
-// parseNetwork reads a network, or one address.
+// parseNetwork parses a network or a single address.
 func parseNetwork(text string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	network, err := netip.ParsePrefix(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("STEPKEY_TRUSTED_PROXIES has %q, which is no network: "+
+		return netip.Prefix{}, fmt.Errorf("STEPKEY_TRUSTED_PROXIES has %q, which is not a network: "+
 			"write it like 10.0.0.0/8, or 192.0.2.7 for one address", text)
 	}
 	return network, nil

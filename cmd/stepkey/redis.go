@@ -9,8 +9,8 @@ import (
 	"github.com/stepkey/stepkey/redisstore"
 )
 
-// openRedis has challenges and counts kept in Redis where there is one. The caller
-// calls close at the end.
+// openRedis stores challenges and counts in Redis if it is configured. The caller
+// must call close at the end.
 func (c *serveCommand) openRedis(ctx context.Context, log *slog.Logger, config *stepkey.Config) (closeRedis func(), err error) {
 	if c.RedisURL == "" {
 		return func() {}, nil
@@ -22,9 +22,9 @@ func (c *serveCommand) openRedis(ctx context.Context, log *slog.Logger, config *
 	policy, evicts, err := store.EvictionPolicy(ctx)
 	switch {
 	case err != nil:
-		log.Warn("Redis does not say what it does when its memory is full. It has to be noeviction", "error", err)
+		log.Warn("cannot read maxmemory-policy from Redis. It must be noeviction", "error", err)
 	case evicts:
-		log.Warn("Redis drops keys when its memory is full, and with them the counts of wrong passwords: "+
+		log.Warn("Redis evicts keys when its memory is full, and with them the counts of wrong passwords: "+
 			"set maxmemory-policy to noeviction", "policy", policy)
 	}
 	config.Challenges, config.Limiter = store, store

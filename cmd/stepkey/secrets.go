@@ -10,11 +10,12 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// errNotRandom is what is wrong with a secret that has no entropy.
+// errNotRandom is the error for a secret without entropy.
 const errNotRandom = "%s can be guessed from its pattern: make a random one with openssl rand -base64 32"
 
-// checkSecrets refuses a weak introspection secret, and one secret for two purposes: a service that is given it for the one
-// could use it for the other. The root is the setting or what the data folder has. [stepkey.New] checks the other secrets.
+// checkSecrets refuses a weak introspection secret, and one secret for two purposes: a service that gets it
+// for one purpose could use it for the other. root is the configured root secret or the one in the data
+// folder. [stepkey.New] checks the other secrets.
 func (s settings) checkSecrets(root string) error {
 	if n := len(s.Introspection); n > 0 && n < token.MinSecretBytes {
 		return fmt.Errorf("STEPKEY_INTROSPECTION_SECRET has %d bytes: use at least %d random ones (openssl rand -base64 32)",
@@ -44,7 +45,7 @@ func (s settings) checkSecrets(root string) error {
 	var faults []error
 	for i, one := range own {
 		for _, other := range slices.Concat(own[i+1:], others) {
-			// Changing JWT_SECRET back and forth is one purpose.
+			// JWT_SECRET and JWT_SECRET_PREVIOUS have the same purpose.
 			if secret.Same(one.value, other.value) && (one.name != "JWT_SECRET" || other.name != "JWT_SECRET_PREVIOUS") {
 				faults = append(faults, fmt.Errorf("%s is the same as %s: make one for each with openssl rand -base64 32", one.name, other.name))
 			}
@@ -53,7 +54,8 @@ func (s settings) checkSecrets(root string) error {
 	return errors.Join(faults...)
 }
 
-// passwordIn returns the password in a URL, or nothing where it cannot be read: another check says so.
+// passwordIn returns the password in a URL, or an empty string if the URL is malformed, which another
+// check reports.
 func passwordIn(text secret.Text) string {
 	u, err := url.Parse(text.Reveal())
 	if err != nil {

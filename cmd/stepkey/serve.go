@@ -19,15 +19,17 @@ import (
 	"github.com/stepkey/stepkey/webui"
 )
 
-// drain is how long requests under way may take once the service is told to stop.
+// drain is how long running requests may take after the service was told to
+// stop.
 const drain = 20 * time.Second
 
 type serveCommand struct {
 	settings
 }
 
-// Run serves until ctx ends. Then it says at /readyz that it is not ready, goes on
-// for ShutdownDelay, and lets the requests under way finish.
+// Run serves until ctx is done. Then /readyz answers that the service is not
+// ready, Run continues to serve for ShutdownDelay, and lets running requests
+// finish.
 func (c *serveCommand) Run(ctx context.Context, out output) error {
 	log := c.logger(out)
 	clientIP, err := c.clientIP()
@@ -53,8 +55,8 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if config.WeakSharedSecret() {
-		log.Warn("JWT_SECRET is shorter than 32 bytes. Whoever guesses it signs in as anybody. " +
-			"This is for trying out on localhost only: before you go on, set one with openssl rand -base64 32")
+		log.Warn("JWT_SECRET is shorter than 32 bytes. Anyone who guesses it can sign in as anybody. " +
+			"This is only for trying out on localhost: for anything else, set one made with openssl rand -base64 32")
 	}
 	listener, err := net.Listen("tcp", c.address())
 	if err != nil {
@@ -72,10 +74,10 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	}
 	fmt.Fprintf(out.stdout, "Stepkey is ready at %s (%s)\n", c.origins()[0], described)
 
-	// What the service does by itself goes on for as long as there are requests.
+	// Background work continues as long as there are requests.
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	defer running.Wait() // a mail that is being sent is sent
+	defer running.Wait() // lets mails that are being sent finish
 	defer end()
 	running.Go(func() { service.Run(background) })
 	return serve(ctx, httpapi.NewServer(handler, httpapi.ServerOptions{
@@ -83,7 +85,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 	}), listener, c.ShutdownDelay)
 }
 
-// open opens what the service stands on.
+// open opens the store and makes the service.
 func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store, stepkey.Config, error) {
 	if err := errors.Join(c.checkTimeouts(), c.checkNumbers()); err != nil {
 		return nil, stepkey.Config{}, err
@@ -148,8 +150,9 @@ func revealAll(secrets []secret.Text) []string {
 	return list
 }
 
-// serve runs server until ctx ends and delay has passed: so long the handler, which
-// says that it is not ready any more, still answers whoever has not noticed.
+// serve runs server until ctx is done and delay has passed. During the delay the
+// handler reports that it is not ready, but still answers clients that have not
+// noticed.
 func serve(ctx context.Context, server *http.Server, listener net.Listener, delay time.Duration) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -162,7 +165,7 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener, dela
 	stopping, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if err := server.Shutdown(stopping); err != nil {
-		return errors.Join(fmt.Errorf("requests were still under way after %s: %w", drain, err), server.Close())
+		return errors.Join(fmt.Errorf("requests were still running after %s: %w", drain, err), server.Close())
 	}
 	return nil
 }

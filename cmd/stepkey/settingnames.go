@@ -2,8 +2,8 @@ package main
 
 import "strings"
 
-// settingNames makes the names of settings out of those of fields: the library's errors name the fields of its configs and
-// the URLs that it is given, which people who run the service do not know.
+// settingNames replaces the names of fields by those of settings: the library's errors name Config fields and
+// the URLs passed to it, which operators do not know.
 var settingNames = strings.NewReplacer(
 	"Config.RPID", "RP_ID",
 	"Config.Origins", "RP_ORIGIN",

@@ -25,9 +25,9 @@ func TestOperatorAndTheMailbox(t *testing.T) {
 	if text := wantCommand(t, 0, "", "user", "export"); !strings.Contains(text, `"passwordStopped":true`) {
 		t.Errorf("the export forgets it: %s", text)
 	}
-	wantCommand(t, 0, "The password signs in again.", "user", "unlock", "mira", "--allow-password")
+	wantCommand(t, 0, "The password works again.", "user", "unlock", "mira", "--allow-password")
 	stopped("lifted", false)
-	if text := wantCommand(t, 0, "from zero", "user", "unlock", "mira", "--allow-password"); strings.Contains(text, "password") {
+	if text := wantCommand(t, 0, "failed-login count is reset", "user", "unlock", "mira", "--allow-password"); strings.Contains(text, "password") {
 		t.Errorf("nothing to lift: %s", text)
 	}
 
@@ -38,5 +38,5 @@ func TestOperatorAndTheMailbox(t *testing.T) {
 	}
 	wantCommand(t, 0, "has no e-mail address", "user", "remove-email", "mira")
 	wantCommand(t, 1, "no such user", "user", "remove-email", "nobody")
-	wantCommand(t, 1, "no user name", "user", "remove-email", "a b")
+	wantCommand(t, 1, "not a valid user name", "user", "remove-email", "a b")
 }

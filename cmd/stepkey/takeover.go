@@ -13,20 +13,20 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-var errInterrupted = errors.New("interrupted: run it again, it goes on where it stopped")
+var errInterrupted = errors.New("interrupted: run it again, it continues where it stopped")
 
-// candidate is somebody to be taken over.
+// candidate is a user to be imported.
 type candidate struct {
 	where   string // how to find the user again, such as "line 12"
 	user    stepkey.PortableUser
-	problem string // why the user cannot even be read
+	problem string // why the user cannot be read
 }
 
-// takeover brings users into the service, batch by batch, and reports.
+// takeover imports users into the service, batch by batch, and reports.
 type takeover struct {
 	importer *stepkey.Importer
 	out      output
-	total    int // 0 where it is not known
+	total    int // 0 if it is not known
 	dryRun   bool
 
 	batch    []candidate
@@ -35,7 +35,7 @@ type takeover struct {
 	read, added, present, leftOut int
 	passkeys, passkeysLeftOut     int
 	emails, emailsLeftOut         int
-	withoutPasskey                int // were added and lost all that they had
+	withoutPasskey                int // users who were added without any of their passkeys
 }
 
 func newTakeover(admin *stepkey.Admin, out output, total int, yes bool) *takeover {
@@ -45,7 +45,7 @@ func newTakeover(admin *stepkey.Admin, out output, total int, yes bool) *takeove
 	}
 }
 
-// add takes one more.
+// add adds one user to the batch.
 func (t *takeover) add(ctx context.Context, c candidate) error {
 	t.batch = append(t.batch, c)
 	if len(t.batch) < stepkey.MaxImportBatch {
@@ -67,7 +67,7 @@ func (t *takeover) flush(ctx context.Context) error {
 	}
 	results, err := t.importer.Import(ctx, users)
 	if err != nil {
-		return fmt.Errorf("%w\nnobody of the last %d was taken over: run it again, it goes on where it stopped", err, len(t.batch))
+		return fmt.Errorf("%w\nnone of the last %d users were imported: run it again, it continues where it stopped", err, len(t.batch))
 	}
 	all := make([]stepkey.ImportResult, len(t.batch))
 	for i, place := range places {
@@ -83,8 +83,8 @@ func (t *takeover) flush(ctx context.Context) error {
 	return nil
 }
 
-// count counts one, and says what is left out. Names are quoted: they may hold what
-// would do something to a terminal.
+// count counts one user and prints what was left out. Names are quoted, because
+// they may contain control characters for the terminal.
 func (t *takeover) count(c candidate, r stepkey.ImportResult) error {
 	t.read++
 	t.passkeys += r.Passkeys
@@ -123,7 +123,8 @@ func (t *takeover) count(c candidate, r stepkey.ImportResult) error {
 	return err
 }
 
-// quoted bounds what is shown of a name: the original takes ones of any length.
+// quoted returns a quoted name of bounded length: the original accepts names of
+// any length.
 func quoted(name string) string {
 	const longest = 80
 	if runes := []rune(name); len(runes) > longest {
@@ -132,7 +133,7 @@ func quoted(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-// finish takes the last ones and writes the report.
+// finish imports the last batch and writes the report.
 func (t *takeover) finish(ctx context.Context) error {
 	if err := t.flush(ctx); err != nil {
 		return err
@@ -149,17 +150,17 @@ func (t *takeover) finish(ctx context.Context) error {
 		fmt.Fprintf(&b, "%d e-mail addresses %s, %d left out.\n", t.emails, did, t.emailsLeftOut)
 	}
 	if t.withoutPasskey > 0 {
-		fmt.Fprintf(&b, "Users who lose the only passkeys they have: %d. Their passwords are enough to add a new one.\n", t.withoutPasskey)
+		fmt.Fprintf(&b, "Users who lose all their passkeys: %d. They can add a new one with the password alone.\n", t.withoutPasskey)
 	}
 	if t.dryRun {
-		fmt.Fprintln(&b, "This was a dry run, nothing has changed. To do it, run the same with --yes.")
+		fmt.Fprintln(&b, "This was a dry run, nothing has changed. To import, run the same command with --yes.")
 	}
 	_, err := io.WriteString(t.out.stdout, b.String())
 	return err
 }
 
-// progress says on stderr how far it is: as a bar that is drawn over on a terminal, as
-// a line for every tenth part otherwise.
+// progress shows the progress on stderr: as a bar on a terminal, and otherwise as a
+// line for every tenth.
 type progress struct {
 	w        io.Writer
 	terminal bool

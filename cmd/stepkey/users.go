@@ -25,7 +25,7 @@ type userListCommand struct {
 	JSON bool `name:"json" help:"Print a line of JSON for each user."`
 }
 
-// listedUser is a user as user list prints one. docs/operations.md describes the members.
+// listedUser is a user as printed by user list. docs/operations.md describes the members.
 type listedUser struct {
 	ID           uuid.UUID  `json:"id"`
 	Username     string     `json:"username"`
@@ -35,8 +35,9 @@ type listedUser struct {
 	LastSignInAt *time.Time `json:"lastSignInAt,omitzero"`
 }
 
-// Run prints a line for each user who is not deleted, by id, batch by batch: there may
-// be many. The name comes last, so that columns are in line whatever its length.
+// Run prints a line for each user who is not deleted, in the order of ids, batch by
+// batch, because there may be many. The name comes last, so that the columns are
+// aligned whatever its length.
 func (c *userListCommand) Run(ctx context.Context, out output) error {
 	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
 		w := bufio.NewWriter(out.stdout)
@@ -99,7 +100,7 @@ func state(u stepkey.User) string {
 	}
 }
 
-// moment is a time to the second, or a dash where there is none.
+// moment returns a time to the second, or a dash for nil.
 func moment(t *time.Time) string {
 	if t == nil {
 		return "-"
@@ -107,8 +108,8 @@ func moment(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// printable is a text without what would do something to a terminal. What comes in is
-// bounded already; who runs the command should not have to rely on that.
+// printable returns text without characters that control a terminal. Input is checked
+// when it is stored, but operators should not have to rely on that.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -123,8 +124,8 @@ type userShowCommand struct {
 	Username string `arg:"" help:"The user's name."`
 }
 
-// Run prints what is known of a user, apart from secrets. The address is printed whole:
-// who runs the command can read the database as well, and has to reach the owner.
+// Run prints everything stored about a user, without secrets. The address is printed in
+// full: operators can read the database anyway, and need to reach the owner.
 func (c *userShowCommand) Run(ctx context.Context, out output) error {
 	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
 		d, err := admin.InspectUser(ctx, c.Username, shownEvents)
@@ -133,7 +134,7 @@ func (c *userShowCommand) Run(ctx context.Context, out output) error {
 		}
 		if d.User.DeletedAt != nil {
 			free := d.User.DeletedAt.Add(stepkey.NameQuarantine)
-			_, err := fmt.Fprintf(out.stdout, "The user was deleted at %s. Nobody gets the name before %s.\n",
+			_, err := fmt.Fprintf(out.stdout, "The user was deleted at %s. The name cannot be used before %s.\n",
 				moment(d.User.DeletedAt), moment(&free))
 			return err
 		}
@@ -193,9 +194,10 @@ func showSessions(w io.Writer, sessions []stepkey.Session) {
 	}
 }
 
-// showRefused prints the request of the newest refusal, by which it is found in the log.
+// showRefused prints refused ceremonies, each with the request id of the newest one,
+// which identifies it in the log.
 func showRefused(w io.Writer, refused []stepkey.RefusedCeremony) {
-	fmt.Fprintf(w, "\nRefused ceremonies, of the last %d days:\n", int(storage.KeepRefusedCeremonies.Hours()/24))
+	fmt.Fprintf(w, "\nRefused ceremonies of the last %d days:\n", int(storage.KeepRefusedCeremonies.Hours()/24))
 	if len(refused) > 0 {
 		fmt.Fprintln(w, "LAST\tTIMES\tCEREMONY\tREASON\tREQUEST")
 	}
@@ -205,7 +207,7 @@ func showRefused(w io.Writer, refused []stepkey.RefusedCeremony) {
 }
 
 func showEvents(w io.Writer, events []stepkey.Event) {
-	fmt.Fprintf(w, "\nEvents, the newest %d at most:\n", shownEvents)
+	fmt.Fprintf(w, "\nThe newest events, at most %d:\n", shownEvents)
 	for _, e := range events {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", moment(&e.At), e.Kind, printable(e.Reason))
 	}

@@ -146,7 +146,7 @@ func TestUserShow(t *testing.T) {
 	wantNoSecrets(t, text)
 
 	text = wantCommand(t, 0, "olga", "user", "show", "olga")
-	wantLines(t, text, "Passkeys: 0", "Live sessions: 1", "Refused ceremonies, of the last 30 days:")
+	wantLines(t, text, "Passkeys: 0", "Live sessions: 1", "Refused ceremonies of the last 30 days:")
 	if !regexp.MustCompile(`(?m)^20\S+Z +2 +registration +invalid_request +`+requests[1][1]+`$`).MatchString(text) || strings.Contains(text, "what a client sent") {
 		t.Errorf("no refused ceremony of request %s in\n%s", requests[1][1], text)
 	}
@@ -159,9 +159,9 @@ func TestUserShow(t *testing.T) {
 		t.Errorf("a disabled user:\n%s", text)
 	}
 	wantCommand(t, 0, "deleted", "user", "delete", "olga", "--yes")
-	wantCommand(t, 0, "Nobody gets the name before", "user", "show", "olga")
+	wantCommand(t, 0, "The name cannot be used before", "user", "show", "olga")
 	wantCommand(t, 1, "no such user", "user", "show", "nobody")
-	wantCommand(t, 1, "no user name", "user", "show", "a b")
+	wantCommand(t, 1, "not a valid user name", "user", "show", "a b")
 }
 
 func TestPrintable(t *testing.T) {
