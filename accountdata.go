@@ -25,9 +25,9 @@ type AccountData struct {
 	RefusedCeremonies []RefusedCeremony
 }
 
-// ExportAccount returns what is known of the caller (GDPR Article 15 and 20). On an account
-// with a passkey that works it takes a passkey verification not older than FullWindow
-// (StepUpRequiredError): one call copies everything.
+// ExportAccount returns everything stored about the caller (GDPR Article 15 and 20). On an
+// account with a working passkey it requires a passkey verification not older than
+// FullWindow (StepUpRequiredError), because one call copies everything.
 func (s *Service) ExportAccount(ctx context.Context, c Caller) (AccountData, error) {
 	return s.accountData(ctx, c, func(userID uuid.UUID) ([]Event, error) {
 		return s.store.Events(ctx, userID, nil, MaxExportedEvents)
@@ -75,8 +75,8 @@ func (s *Service) accountData(
 // exportPage is how many events EventPages holds in memory at once.
 const exportPage = 200
 
-// ExportAccountWithoutEvents is ExportAccount for callers that write it out piece by piece, and take the
-// events from EventPages.
+// ExportAccountWithoutEvents is ExportAccount for callers that stream it: they get the events from
+// EventPages.
 func (s *Service) ExportAccountWithoutEvents(ctx context.Context, c Caller) (AccountData, error) {
 	return s.accountData(ctx, c, nil)
 }
@@ -106,8 +106,8 @@ const MaxEvents = 100
 // meantime do not shift later pages.
 //
 // Any session may read the newest ones, so that people without their passkey at hand see
-// whether somebody else was there. To read on, page by page, is to export the whole
-// history, and takes what ExportAccount takes (StepUpRequiredError).
+// whether somebody else signed in. Reading further pages exports the whole history, and
+// requires the same as ExportAccount (StepUpRequiredError).
 func (s *Service) Events(
 	ctx context.Context, c Caller, before *EventPlace, limit int,
 ) (events []Event, next *EventPlace, err error) {

@@ -14,8 +14,8 @@ type UserSummary struct {
 	LastSignInAt *time.Time
 }
 
-// UserDetails is what [Admin.InspectUser] returns of a user. It has neither the hash of the
-// password nor anything else that signs in.
+// UserDetails is the result of [Admin.InspectUser]. It contains neither the hash of the
+// password nor anything else that can be used to sign in.
 type UserDetails struct {
 	User     User
 	Email    *ConfirmedEmail // nil for none
@@ -72,9 +72,9 @@ func (a *Admin) Users(ctx context.Context, after uuid.UUID, limit int) ([]UserSu
 	return users, nil
 }
 
-// InspectUser returns what is kept of the user of that name, with up to events events. The
-// errors are those of FindUser, but a deleted user is returned for as long as nobody else gets
-// the name (NameQuarantine): User.DeletedAt is set, and there is nothing else.
+// InspectUser returns everything stored about the user with that name, with up to events
+// events. Its errors are those of FindUser, except that a deleted user is returned as long as
+// the name is quarantined (NameQuarantine), with User.DeletedAt set and nothing else.
 func (a *Admin) InspectUser(ctx context.Context, username string, events int) (UserDetails, error) {
 	canonical, err := CanonicalUsername(username)
 	if err != nil {

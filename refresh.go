@@ -95,8 +95,8 @@ func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now t
 	}
 }
 
-// sessionOf returns the session, live or not, whose refresh token this is or was, and nil if the
-// service did not make the token.
+// sessionOf returns the session, live or not, to which the refresh token belongs or belonged,
+// and nil if the service did not make the token.
 func (s *Service) sessionOf(ctx context.Context, refreshToken string) (*Session, error) {
 	p, ok := tokens.ParseRefreshToken(refreshToken)
 	if !ok {
@@ -131,8 +131,8 @@ func (s *Service) giveAgain(ctx context.Context, session Session, now time.Time)
 
 func rotatedWithin(s Session, d time.Duration, now time.Time) bool { return now.Sub(s.RotatedAt) <= d }
 
-// steppedUpFrom reports whether the session's last move was a step-up from that
-// generation.
+// steppedUpFrom reports whether the session's last change was a step-up from
+// that generation.
 func steppedUpFrom(s Session, generation int64) bool {
 	return generation == s.Generation-2 && s.Generation == s.StepUpGeneration
 }

@@ -21,7 +21,7 @@ func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken
 	}
 	session, err := s.sessionOf(ctx, refreshToken)
 	if err != nil || session == nil || session.Refresh != RefreshCookie {
-		return nil, err // no session for a cookie of something else
+		return nil, err // no session if the cookie is not ours
 	}
 	return session, nil
 }

@@ -43,8 +43,9 @@ func (s *Service) sweep(ctx context.Context, failed func(error)) {
 	}
 }
 
-// warnNowAndThen returns a function that logs what failed, at most every ten seconds: what
-// is tried twice a second would drown the rest. It may be called by several goroutines.
+// warnNowAndThen returns a function that logs errors, at most one every ten seconds: a
+// failure that repeats twice a second would drown other messages. It may be called by
+// several goroutines.
 func warnNowAndThen(log *slog.Logger, message string) func(error) {
 	var mu sync.Mutex
 	var until time.Time

@@ -22,8 +22,8 @@ const (
 	FullLifetime = 12 * time.Hour
 	FullIdle     = time.Hour
 
-	// NoStepUpLifetime is how long a session lasts in which no passkey was verified although
-	// its user has one. Its holder may be somebody who has only found out the password.
+	// NoStepUpLifetime limits a session in which no passkey was verified although the user
+	// has one: it may belong to somebody who merely knows the password.
 	NoStepUpLifetime = 15 * time.Minute
 )
 
