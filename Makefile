@@ -36,7 +36,7 @@ check: ## format, vet and staticcheck in all modules
 containers: ## run compose.yaml in a Docker engine of its own, or say why this machine cannot
 	go -C e2e test -count=1 -tags containers -v -timeout 40m $(TESTFLAGS) ./containers
 
-faults: ## break what the service stands on, a few seconds for each fault
+faults: ## break the service's dependencies, a few seconds for each fault
 	tools/setup
 	go -C e2e test -timeout 20m $(TESTFLAGS) ./faults
 
