@@ -25,8 +25,8 @@
 //	account/     /account: page.js is the page and its sign-in, ui.js what its sections share, the rest a section or some each
 //	card.js      what pages with one card share: notice, fields, forms
 //	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
-//	recover.js   /recover and /recover-by-link, for who has lost all passkeys
-//	docs.js      /docs, drawn from /openapi.json
+//	recover.js   /recover and /recover-by-link, for users who have lost all passkeys
+//	docs.js      /docs, rendered from /openapi.json
 //
 // A page that needs a signed-in user imports the client from "/stepkey.js" and calls refresh once, which
 // continues the session of another page or tab, if there is one. It sets confirm, to explain why before the
@@ -34,9 +34,10 @@
 // StepkeyError, from which explain in failures.js makes the words of a notice. The page has a p#status for
 // announce in dom.js, and the symbols of the icons that it shows.
 //
-// The client is one module without dependencies, below 4 kB compressed; a test holds that too. Its source is
-// client/stepkey.js, with client/ceremony.js, which asks the device. It alone is minified, since pages of others load it too:
-// `make generate` writes static/stepkey.js, and a test in tools/webscripts compares the two. Its contract is in its types, /stepkey.d.ts.
+// The client is one module without dependencies, below 4 kB compressed; a test checks that too. Its source is
+// client/stepkey.js, with client/ceremony.js, which runs ceremonies. Only the client is minified, since other
+// pages load it too: `make generate` writes static/stepkey.js, and a test in tools/webscripts compares the
+// two. Its contract is in its types, /stepkey.d.ts.
 package webui
 
 import (
