@@ -81,8 +81,8 @@ func attemptsStartOver(t *testing.T, s storage.Store) {
 	}
 }
 
-// attemptsOutOfOrder: of attempts made at once one is sometimes earlier and counted
-// later. It waits for nothing.
+// attemptsOutOfOrder checks that of concurrent attempts, one that is earlier but
+// counted later does not have to wait.
 func attemptsOutOfOrder(t *testing.T, s storage.Store) {
 	late := attempt("mira", epoch)
 	for i := range storage.FreeAttempts - 2 {

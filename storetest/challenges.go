@@ -87,7 +87,7 @@ func challengeTakenByNobodyElse(t *testing.T, c storage.Challenges, _ Time) {
 	for _, other := range []storage.ChallengeKey{otherPurpose, otherUser, otherSession, sibling(key)} {
 		wantGone(t, c, other)
 	}
-	// Nor does somebody else's try use it up.
+	// Another user's attempt does not use it up either.
 	wantTaken(t, c, key, "state")
 }
 

@@ -40,7 +40,8 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock returns a clock at a moment that is nobody's epoch.
+// NewClock returns a clock at an arbitrary time that is not the epoch of any
+// system.
 func NewClock() *Clock {
 	return &Clock{now: time.Date(2030, 5, 17, 9, 30, 0, 123_000, time.UTC)}
 }

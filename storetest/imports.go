@@ -92,7 +92,7 @@ func importing(t *testing.T, s storage.Store) {
 		t.Errorf("mira is active, %v", err)
 	}
 
-	// Those who are there stay as they are, whatever comes.
+	// Existing users are not changed, whatever is imported.
 	again := newRecord("mira", 3)
 	again.User.ID = mira.User.ID
 	again.Email.Address = "mallory@example.com"
@@ -103,7 +103,7 @@ func importing(t *testing.T, s storage.Store) {
 	wantOutcomes(t, "second import", importUsers(t, s, olga, again, pia, noor), present(), present(), added(), present())
 	wantRecords(t, s, mira, noor, olga, pia)
 
-	// Names, handles and credential ids are one person's.
+	// Names, handles and credential ids are unique.
 	name, handle, both := newRecord("mira", 1), newRecord("quin", 1), newRecord("rosa", 3)
 	handle.User.Handle = mira.User.Handle
 	both.Passkeys[0].Credential.ID = mira.Passkeys[1].Credential.ID
@@ -142,7 +142,7 @@ func importingMany(t *testing.T, s storage.Store) {
 	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.RecordEvents(ctx, nil) })
 }
 
-// Of imports of the same users at once each user is added by one.
+// Of concurrent imports of the same users, one adds each user.
 func importsAtOnce(t *testing.T, s storage.Store) {
 	batch := []storage.UserRecord{newRecord("mira", 1), newRecord("noor", 1), newRecord("olga", 1)}
 	backwards := slices.Clone(batch)

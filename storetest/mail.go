@@ -200,7 +200,7 @@ func linkIsTakenOnce(t *testing.T, s storage.Store) {
 	}
 }
 
-// What voids a link voids it for whoever looks and whoever takes.
+// An invalid link is invalid for LinkOwner and for TakeLink.
 func linkThatIsVoid(t *testing.T, s storage.Store) {
 	for i, test := range []struct {
 		name    string

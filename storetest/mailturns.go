@@ -129,7 +129,7 @@ func topical(to string, user uuid.UUID) storage.QueuedMail {
 	return m
 }
 
-// Of one user, mailbox and topic one mail waits: the newest.
+// At most one mail of a user, mailbox and topic is pending: the newest.
 func equalMailsAreOne(t *testing.T, s storage.Store) {
 	mira, noor := uuid.New(), uuid.New()
 	lease := epoch.Add(time.Minute)
@@ -147,7 +147,8 @@ func equalMailsAreOne(t *testing.T, s storage.Store) {
 		t.Fatalf("three that are one: %v, -want +got:\n%s", err, diff)
 	}
 
-	// One more while it is being sent is told of apart: what is being sent knows nothing of it.
+	// Another one that is queued during sending stays separate, because the mail that is being
+	// sent does not count it.
 	fourth := topical("mira@example.com", mira)
 	queue(t, s, fourth)
 	if removeMail(t, s, third.ID) {
@@ -161,7 +162,7 @@ func equalMailsAreOne(t *testing.T, s storage.Store) {
 		t.Fatalf("queued while another was sent: %+v, %v", got, err)
 	}
 
-	// One that was put off still waits.
+	// A postponed mail is still pending.
 	if err := s.PutOffMail(t.Context(), fourth.ID, 1, epoch.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}

@@ -101,8 +101,8 @@ func signatureCounter(t *testing.T, s storage.Store) {
 	}
 }
 
-// A passkey that changed whether it can be synced is never again what its maker said
-// of it, whatever it claims later.
+// A passkey whose backup eligibility changed is never again counted as attested,
+// whatever it claims later.
 func backupChange(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 2)
 	use := func(p storage.Passkey, count uint32, changed bool) bool {

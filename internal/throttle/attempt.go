@@ -180,8 +180,8 @@ func (a *Attempt) Failed(ctx context.Context) { a.throttle.countFailure(ctx, a.c
 func (a *Attempt) Succeeded(ctx context.Context) { a.throttle.refund(ctx, a.failure) }
 
 // Forget resets the counts of consecutive failures, in the transaction that starts the
-// session. On a known device that ends the hundred of the account as well, but not its waits:
-// somebody else may be guessing at it at this moment.
+// session. On a known device that also resets the account's 100-failure cap, but not its
+// waits: somebody else may be guessing at that moment.
 func (a *Attempt) Forget(ctx context.Context, tx storage.Tx) error {
 	t := a.throttle
 	if t.limiter == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// CreateWith is Create with a departure from honesty. The passkey is kept.
+// CreateWith is Create with a deliberate fault. The passkey is kept.
 func (a *Authenticator) CreateWith(origin string, optionsJSON []byte, h Hostile) ([]byte, error) {
 	var o creationOptions
 	if err := parseOptions(optionsJSON, &o, &o.Challenge); err != nil {
@@ -59,8 +59,8 @@ func (a *Authenticator) CreateWith(origin string, optionsJSON []byte, h Hostile)
 	return answer(c.id, response, results, h)
 }
 
-// GetWith is Get with a departure from honesty. The signature counter moves on
-// as it does for an honest assertion.
+// GetWith is Get with a deliberate fault. The signature counter increases as
+// for a correct assertion.
 func (a *Authenticator) GetWith(origin string, optionsJSON []byte, h Hostile) ([]byte, error) {
 	var o requestOptions
 	if err := parseOptions(optionsJSON, &o, &o.Challenge); err != nil {
@@ -109,7 +109,8 @@ func (a *Authenticator) GetWith(origin string, optionsJSON []byte, h Hostile) ([
 	return answer(c.id, response, map[string]any{}, h)
 }
 
-// checkCreate does what §6.3.2 has an authenticator check before it creates.
+// checkCreate makes the checks that §6.3.2 requires of an authenticator before
+// it creates a credential.
 func (a *Authenticator) checkCreate(o creationOptions, rpID string) error {
 	for _, c := range a.credentials {
 		if c.rpID == rpID && lists(o.ExcludeCredentials, c.id) {

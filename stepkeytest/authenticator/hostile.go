@@ -1,14 +1,13 @@
 package authenticator
 
-// Hostile says where an answer departs from an honest one. Each hook gets what
-// would have been sent and changes it in place or returns something else; a nil
-// hook leaves it alone. They run in the order of the fields, and what comes
-// later is computed from what came before: an edited origin is in the client
-// data that is signed, and only the hooks after Sign spoil the signature.
+// Hostile says how an answer differs from a correct one. Each hook gets the
+// correct value and changes it in place or returns another one; a nil hook
+// changes nothing. The hooks run in the order of the fields, and later values
+// are computed from earlier ones: an edited origin is in the client data that
+// is signed, and only the hooks after Sign make the signature invalid.
 type Hostile struct {
-	// IgnoreOptions makes the client forget the rules of its own side: the
-	// relying party id, excludeCredentials, allowCredentials and required
-	// user verification.
+	// IgnoreOptions makes the client ignore its own rules: the relying party id,
+	// excludeCredentials, allowCredentials and required user verification.
 	IgnoreOptions bool
 
 	// CredentialID names the credential that answers a request.

@@ -48,7 +48,7 @@ func newSigner(alg int64, random io.Reader) (crypto.Signer, error) {
 }
 
 // newP256 draws scalars until one is below the order of the group, which the
-// first one all but always is.
+// first one almost always is.
 func newP256(random io.Reader) (crypto.Signer, error) {
 	scalar := make([]byte, 32)
 	for {
@@ -61,7 +61,7 @@ func newP256(random io.Reader) (crypto.Signer, error) {
 	}
 }
 
-// cose returns the public key as WebAuthn Level 3 §6.5.1.1 wants it.
+// cose returns the public key as WebAuthn Level 3 §6.5.1.1 requires.
 func (k key) cose() COSEKey {
 	switch public := k.signer.Public().(type) {
 	case ed25519.PublicKey:
@@ -79,7 +79,7 @@ func (k key) cose() COSEKey {
 	}
 }
 
-// sign signs as WebAuthn Level 3 §6.5.5 wants it: Ed25519 over the message,
+// sign signs as WebAuthn Level 3 §6.5.5 requires: Ed25519 over the message,
 // ASN.1 ECDSA and PKCS #1 v1.5 over its SHA-256.
 func (k key) sign(message []byte) ([]byte, error) {
 	if k.alg == EdDSA {
