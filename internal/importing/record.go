@@ -125,7 +125,8 @@ func checkEmail(sent *storage.ConfirmedEmail) (*storage.ConfirmedEmail, storage.
 	return &storage.ConfirmedEmail{Address: sent.Address, ConfirmedAt: storedTime(sent.ConfirmedAt, sent.ConfirmedAt)}, ""
 }
 
-// checkPasskey checks a passkey of a user who has before passkeys already.
+// checkPasskey checks a passkey of a user; before is how many passkeys the user has
+// already.
 func (im *Importer) checkPasskey(sent storage.PortablePasskey, before int) (storage.Passkey, storage.ImportProblem) {
 	if before == im.MaxPasskeys {
 		return storage.Passkey{}, storage.ProblemTooManyPasskeys
