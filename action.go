@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// An action is something that a user consents to with a passkey: this payment to
-// that account. The proof is a token of its own for that action and nothing else;
-// the session stays at the level that it has.
+// An action is something that a user confirms with a passkey, such as a payment to an account.
+// The proof is a separate token that is valid for that action only; the level of the session
+// does not change.
 
-// consent stores that the passkey was used and makes the action token.
+// consent stores the use of the passkey and returns the action token.
 func (s *Service) consent(
 	ctx context.Context, d decidedStepUp, now time.Time,
 ) (Grant, error) {
@@ -20,8 +20,8 @@ func (s *Service) consent(
 	return Grant{ActionToken: signed, ActionClaims: claims}, err
 }
 
-// Spend remembers that an action token was used, and reports whether that was the
-// first time. It implements guard.ActionSpender for all instances on one store.
+// Spend records the use of an action token and reports whether it is the first. It implements
+// guard.ActionSpender for all instances on one store.
 func (s *Service) Spend(ctx context.Context, id string, until time.Time) (first bool, err error) {
 	return s.store.SpendAction(ctx, id, until)
 }

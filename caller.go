@@ -11,8 +11,8 @@ import (
 
 // Caller is the user and the session on whose behalf a use-case acts. It is opaque, because it
 // is what authorizes: only verification makes one, and the zero Caller is nobody
-// ([ErrUnauthorized]). It is good until its token expires. Besides a [Service], a [Realm] makes one of what its
-// application says.
+// ([ErrUnauthorized]). It is valid until its token expires. A [Realm] makes one from the [Visit] that its
+// application describes.
 type Caller struct {
 	userID, sessionID uuid.UUID
 	claims            token.Claims
@@ -49,7 +49,7 @@ func (s *Service) CallerOf(ctx context.Context, accessToken string) (Caller, err
 	return s.Caller(v)
 }
 
-// Claims returns what the caller's token says.
+// Claims returns the claims of the caller's token. They are zero for a caller of a Realm.
 func (c Caller) Claims() token.Claims { return c.claims }
 
 // external reports whether the caller signed in to an application of its own.

@@ -22,7 +22,7 @@ func challengeKey(challenge []byte, purpose Purpose, userID, sessionID uuid.UUID
 	}
 }
 
-// answered is what the answer to a challenge leads to: whose it is, and what was kept of the
+// answered is a challenge that was taken: the account that it was made for, and the state of the
 // ceremony.
 type answered struct {
 	storage.Account
@@ -30,9 +30,9 @@ type answered struct {
 	state []byte
 }
 
-// takeChallenge uses up the challenge that a response answers, and returns the account of the
-// session that it was made for. That is final before anything about the response is verified. A
-// session at level recovery answers no challenge of a step-up.
+// takeChallenge uses up the challenge of a response and returns the account that it was made for.
+// That is committed before the response is verified, so an invalid response burns the challenge
+// too. A session at level recovery cannot answer the challenge of a step-up.
 func (s *Service) takeChallenge(
 	ctx context.Context, c Caller, clientDataJSON []byte, purpose Purpose, now time.Time,
 ) (got answered, err error) {
@@ -56,9 +56,9 @@ func (s *Service) takeChallenge(
 	return got, unauthorizedIfMissing(err)
 }
 
-// spent is the challenge of key for the transaction to which it leads, which happens once. Where
-// challenges are kept apart, a fail-over or a restored snapshot may bring back one that was taken.
-// It is nil where they are not.
+// spent returns the challenge of key as the transaction that it authorizes records it. If another
+// store keeps the challenges, a failover or a restored snapshot may bring back one that was
+// taken. It is nil if the store keeps them itself.
 func (s *Service) spent(key storage.ChallengeKey, now time.Time) *storage.SpentChallenge {
 	if !s.challengesApart {
 		return nil

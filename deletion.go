@@ -11,14 +11,12 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// DeleteAccount deletes the account of who asks, for good: passkeys, sessions, and all
-// that is known of the user. Nobody gets the name for NameQuarantine, and nobody ever
-// the id.
+// DeleteAccount permanently deletes the caller's account with its passkeys, sessions and personal
+// data. The name stays taken for NameQuarantine, and the id is never reused.
 //
-// It takes what adding a passkey takes: a fresh passkey verification where there are
-// passkeys (StepUpRequiredError), a fresh password where there are none
-// (ErrReauthenticationRequired). Shortly after a reset of the password it is a
-// ResetTooRecentError; see restsOnMailbox.
+// It requires the same as adding a passkey: a fresh passkey verification if the account has
+// passkeys (StepUpRequiredError), otherwise a fresh password (ErrReauthenticationRequired).
+// Shortly after a reset of the password it returns a ResetTooRecentError.
 func (s *Service) DeleteAccount(ctx context.Context, c Caller) error {
 	now := s.now()
 	if err := s.check(c, now); err != nil {
@@ -36,8 +34,8 @@ func (s *Service) DeleteAccount(ctx context.Context, c Caller) error {
 	})
 }
 
-// deleteIn locks the user, so that no login slips in, and ends the sessions first: ending
-// them asks whether they are live, and those of a deleted user are not.
+// deleteIn deletes a user. It locks the user's row, so that no login succeeds in between, and ends
+// the sessions first: only live sessions can be ended, and a deleted user has none.
 func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
 	u, err := tx.LockUser(ctx, userID)
 	if err != nil {
@@ -47,14 +45,14 @@ func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID,
 	if err != nil {
 		return nil, err
 	}
-	// Told first: the address goes with the account.
+	// Notify first, because the address is deleted with the account.
 	if err := s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.AccountDeleted, UserID: userID, At: now}); err != nil {
 		return nil, err
 	}
 	if err := tx.DeleteUser(ctx, userID, s.passwords.Decoy(), now); err != nil {
 		return nil, err
 	}
-	// The count of attempts lasts as long as the account.
+	// The count of failed attempts is kept as long as the account.
 	if err := tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false); err != nil {
 		return nil, err
 	}

@@ -6,21 +6,22 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// A password that was set by a link in a mail proves the mailbox and nothing else. On an
-// account without a passkey that works, it could go from there to level full at once, by way
-// of a first passkey, and the mailbox alone would open what a passkey is meant to protect. So:
+// A password that was set through a link in a mail proves access to the mailbox and nothing else.
+// On an account without a usable passkey, the next step could be a first passkey and with it level
+// full, so access to the mailbox alone would defeat the passkey. Therefore:
 //
-//   - a first passkey waits as one gained by recovery does (Config.RecoveryCoolOff), and the
-//     owner is told with a link that takes it away again;
-//   - for as long after the reset, the address stays as it is, so that the notices and that
-//     link reach the owner, and the account is not deleted.
+//   - a first passkey waits like one added through recovery (Config.RecoveryCoolOff), and the
+//     owner is notified with a link that removes it;
+//   - during the same time after the reset, the address cannot be changed, so that the notices
+//     reach the owner, and the account cannot be deleted.
 //
-// Changing the password again ends neither: whoever set it knows it. Nor does a sign-in on a
-// device from before the reset: the cookie may be on a shared computer, and a second reset
-// would turn one from after the first into such a one. A verified passkey ends both. A new
-// reset begins a new cool-off.
+// Another password change ends neither, because the person who set the password knows it. A
+// sign-in on a device known from before the reset does not either: its cookie may be on a shared
+// computer, and after a second reset a device from after the first one would count as known. A
+// verified passkey ends both. A new reset starts a new cool-off.
 
-// restsOnMailbox reports whether the account stands on its mailbox alone, and until when.
+// restsOnMailbox reports whether the account is protected by its mailbox alone, and until when
+// the restrictions apply.
 func (s *Service) restsOnMailbox(a storage.Account, now time.Time) (until time.Time, rests bool) {
 	if a.User.PasswordByMailAt == nil || len(usable(a.Passkeys, now)) > 0 {
 		return time.Time{}, false
@@ -29,8 +30,8 @@ func (s *Service) restsOnMailbox(a storage.Account, now time.Time) (until time.T
 	return until, now.Before(until)
 }
 
-// mayChangeAccount is mayChangePasskeys for changing or removing the address and for deleting
-// the account, which an account that rests on its mailbox has to wait for.
+// mayChangeAccount decides whether a session may change or remove the address or delete the
+// account: by the rule of mayChangePasskeys, and not while the account rests on its mailbox.
 func (s *Service) mayChangeAccount(a storage.Account, c Caller, now time.Time) error {
 	if until, rests := s.restsOnMailbox(a, now); rests {
 		return &ResetTooRecentError{Until: until}
@@ -38,7 +39,7 @@ func (s *Service) mayChangeAccount(a storage.Account, c Caller, now time.Time) e
 	return mayChangePasskeys(a, c, now)
 }
 
-// waitOf is from when a passkey works that is added now for that reason, or nil for at once.
+// waitOf returns from when a passkey works that is added now for a reason, or nil if at once.
 func (s *Service) waitOf(a storage.Account, reason enrolment, now time.Time) *time.Time {
 	firstByMail := a.User.PasswordByMail && len(usable(a.Passkeys, now)) == 0
 	if !firstByMail && reason != byRecovery && reason != byAllowance {

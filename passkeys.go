@@ -14,15 +14,15 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// PasskeyList is what a user has, and what the user's browser is told about it.
+// PasskeyList holds a user's passkeys and the names that the browser's Signal API takes.
 type PasskeyList struct {
 	Passkeys []Passkey // oldest first
 	Names    SignalNames
 }
 
-// SignalNames are by what passkey providers know the account (WebAuthn Level 3 §5.1.10,
-// the Signal API). They are zero below level full: who knows only the password must not
-// be able to have a provider drop passkeys (§14.6.3).
+// SignalNames identify the account to passkey providers (WebAuthn Level 3 §5.1.10, the Signal
+// API). They are zero below level full: somebody who knows only the password must not be able to
+// make a provider delete passkeys (§14.6.3).
 type SignalNames struct {
 	RPID       string
 	UserHandle []byte
@@ -46,11 +46,11 @@ func (s *Service) signalNames(u User) SignalNames {
 	return SignalNames{RPID: s.origins.RPID, UserHandle: u.Handle, Username: u.Username}
 }
 
-// RenamePasskey gives one of the user's own passkeys another name, by the rule for new
-// ones; an empty one is ErrInvalidRequest. Any other passkey is ErrNotFound. It takes a
-// passkey verification not older than FullWindow (StepUpRequiredError), as a deletion
-// does: names are how an owner recognises a passkey that somebody else added, and who
-// could change them could hide it.
+// RenamePasskey changes the name of one of the user's passkeys. The rule for names is that of
+// FinishRegistration; an empty name is ErrInvalidRequest. A passkey that the user does not have
+// is ErrNotFound. Like a deletion, it requires a passkey verified within FullWindow
+// (StepUpRequiredError): owners recognise a foreign passkey by its name, so an attacker who can
+// rename it can hide it.
 func (s *Service) RenamePasskey(
 	ctx context.Context, c Caller, passkeyID uuid.UUID, newName string,
 ) (Passkey, SignalNames, error) {
@@ -84,16 +84,16 @@ func (s *Service) RenamePasskey(
 	return renamed, names, err
 }
 
-// DeletePasskey deletes one of the user's own passkeys and returns those that are left.
-// Any other passkey is ErrNotFound. After sixty changes of passkeys in an hour there is a
-// RateLimitedError. It takes a passkey verification not older than
-// FullWindow (StepUpRequiredError), and the last passkey besides lastToo
-// (ErrLastPasskey): after that the password alone opens all that the account has.
+// DeletePasskey deletes one of the user's passkeys and returns the remaining ones. A passkey that
+// the user does not have is ErrNotFound. More than sixty changes of passkeys in an hour are a
+// RateLimitedError. It requires a passkey verified within FullWindow (StepUpRequiredError). To
+// delete the last passkey, lastToo has to be set (ErrLastPasskey): afterwards the password alone
+// gives access to everything in the account.
 //
-// Sessions that rest on it end, for whoever holds the passkey may hold them; see
-// [EndSessions]. This one is the owner's and goes on at level password. Its tokens that say
-// full are refused where level full is needed: at once by this instance, within a second by the
-// others, and by those who check tokens offline when they expire.
+// Sessions that rest on the passkey end, because its holder may hold them as well; see
+// [storage.EndSessions]. The caller's own session continues at level password. Guards refuse its
+// tokens at level full: this instance at once, other instances within a second, and services
+// that verify offline when the tokens expire.
 func (s *Service) DeletePasskey(
 	ctx context.Context, c Caller, passkeyID uuid.UUID, lastToo bool,
 ) (PasskeyList, error) {
@@ -137,7 +137,7 @@ func (s *Service) deletePasskeyIn(
 	if err := tx.DeletePasskey(ctx, a.User.ID, passkeyID); err != nil {
 		return nil, nil, err
 	}
-	// Sessions of an application are its own: they lose their proof below and go on.
+	// A realm does not end sessions of its application. LowerSessions below removes their proof.
 	if a.User.Realm == "" {
 		ended, err = s.endIn(ctx, tx, storage.EndSessions{
 			UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: storage.EndedByPasskey,
@@ -157,7 +157,7 @@ func (s *Service) deletePasskeyIn(
 	}, now)
 }
 
-// lockOwn returns the account under its lock, and where in it the passkey is.
+// lockOwn locks the account and returns it with the index of the passkey.
 func (s *Service) lockOwn(
 	ctx context.Context, tx storage.Tx, c Caller, passkeyID uuid.UUID, now time.Time,
 ) (storage.Account, int, error) {
@@ -169,8 +169,8 @@ func (s *Service) lockOwn(
 	return a, i, err
 }
 
-// findOwn returns where in the account the passkey is, for somebody who may change it.
-// Level before ownership: who may change nothing learns nothing of which ids there are.
+// findOwn returns the index of a passkey that the caller may change. It checks the level before
+// the passkey, so that a caller who may not change passkeys does not learn which ids exist.
 func findOwn(a storage.Account, c Caller, passkeyID uuid.UUID, now time.Time) (int, error) {
 	if err := freshlyFull(a, c, now); err != nil {
 		return 0, err

@@ -11,13 +11,13 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// counterRefusal is for a passkey that another response used that far, or that was deleted, since
-// its own response was verified. It is passed to refuseResponse or refuseLogIn, like a refusal of
-// the ceremony: those record it, count it, and return all other errors as they are.
+// counterRefusal refuses a response whose passkey was deleted, or whose signature counter another
+// response has reached, since the response was verified. Like a refusal by the ceremony, it is
+// passed to refuseResponse or refuseLogIn, which record and count it.
 var counterRefusal = &ceremony.Error{Kind: ceremony.Refused, Reason: ceremony.ReasonCounter}
 
-// verified returns all that a verified response in the session of a changes, for the step of the
-// store that stores it. kind is the event, empty if the caller records one.
+// verified returns the changes that a valid response leads to, for the store to apply in one step.
+// kind is the event to record, or empty if the caller records one.
 func (s *Service) verified(
 	ctx context.Context, a answered, p Passkey, asserted ceremony.Asserted, kind EventKind, now time.Time,
 ) (storage.Verified, error) {
@@ -61,8 +61,8 @@ func (s *Service) tellAll(ctx context.Context, tx storage.Tx, events []Event) er
 	return nil
 }
 
-// notVerified returns the error of a step that did not store a verified response as refuseResponse
-// takes it.
+// notVerified converts the error of a store that could not apply a verified response to one that
+// refuseResponse understands.
 func notVerified(err error) error {
 	if errors.Is(err, storage.ErrPasskeyStale) {
 		return counterRefusal
@@ -78,9 +78,9 @@ func backupReason(asserted ceremony.Asserted) string {
 	return "cannot_be_synced"
 }
 
-// afterPasskeyProof does what a verified passkey has as a consequence in every use-case. It
-// cancels a pending recovery, whoever began it. In a session that began with the password it
-// also shows that today's password is the owner's, even if it was set by mail.
+// afterPasskeyProof applies the consequences that a verified passkey has in every use-case. It
+// cancels a pending recovery, whoever started it. In a session that began with the password, it
+// also confirms that the current password is the owner's, even if it was set by mail.
 func (s *Service) afterPasskeyProof(ctx context.Context, tx storage.Tx, u User, session Session, now time.Time) error {
 	if u.PasswordByMail && !session.PasswordAt.IsZero() {
 		if err := tx.TrustPassword(ctx, u.ID); err != nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// RealmConfig is what a [Realm] is made of. Name, Store, Challenges, Limiter, Secret and Origins
-// have to be given.
+// RealmConfig configures a [Realm]. Name, Store, Challenges, Limiter, Secret and Origins are
+// required.
 type RealmConfig struct {
 	// Name is the application among those that share the store: 1 to 32 of a-z, 0-9, '-' and
-	// '_'. It is part of what identifies a user, so it must not change.
+	// '_'. Users are identified by it, so it must not change.
 	Name string
 
 	// The following are as in Config. A store belongs to one Secret and one RPID per realm.
@@ -52,10 +52,10 @@ type RealmEvent struct {
 	At      time.Time
 }
 
-// Realm holds the use-cases for users who sign in to an application and not here: the
-// application says who is signed in, in which session and since when, and a Realm keeps their
-// passkeys and verifies them. It makes no tokens and knows no passwords. The rules are those of
-// [Service]. It is safe for concurrent use, and several, in one process or many, can share a
+// Realm holds the use-cases for users of an application that has a login of its own. The
+// application authenticates its users and describes each request by a [Visit]; the Realm keeps
+// and verifies their passkeys. It issues no tokens and stores no passwords. The rules are those of
+// [Service]. A Realm is safe for concurrent use, and several, in one process or many, can share a
 // store.
 type Realm struct {
 	service *Service
@@ -68,9 +68,9 @@ const realmEventLifetime = 72 * time.Hour
 
 var realmName = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
-// NewRealm makes a Realm. It refuses a config that would be unsafe, with an error that names the
-// field and says what to do, and a secret or RPID other than those that the realm was first used
-// with: its passkeys and sessions would be lost.
+// NewRealm makes a Realm. It returns an error for an unsafe config, which names the field and says
+// what to do, and ErrOtherSecret or ErrOtherRPID if the realm was first used with another secret
+// or RPID: its passkeys and sessions would be lost.
 func NewRealm(ctx context.Context, config RealmConfig) (*Realm, error) {
 	if !realmName.MatchString(config.Name) {
 		return nil, errors.New("stepkey: RealmConfig.Name has to be 1 to 32 of a-z, 0-9, '-' and '_'")
@@ -123,8 +123,7 @@ func (r *Realm) pin(ctx context.Context, rpID string) error {
 var ErrOtherRPID = errors.New("stepkey: the realm was set up with another RPID, and its passkeys work for no other: " +
 	"set RPID to the domain that it was first used with, or choose another realm")
 
-// Run does what a Realm does by itself, until ctx ends: it calls Notify and has the store delete
-// what has expired.
+// Run calls Notify and deletes expired rows in the background until ctx ends.
 func (r *Realm) Run(ctx context.Context) {
 	s := r.service
 	var wg sync.WaitGroup
@@ -136,7 +135,7 @@ func (r *Realm) Run(ctx context.Context) {
 // Now is the time by which the realm decides.
 func (r *Realm) Now() time.Time { return r.service.Now() }
 
-// queue queues an event for the application, in the transaction of what it reports.
+// queue queues an event for the application in the transaction that records it.
 func (r *Realm) queue(ctx context.Context, tx storage.Tx, task outbox.Task, e Event) error {
 	u, err := tx.LockUser(ctx, e.UserID)
 	if err != nil {
@@ -160,7 +159,7 @@ func queuedEvent(e RealmEvent) queuedEventJSON {
 	return queuedEventJSON{Kind: e.Kind, User: []byte(e.User), Passkey: e.Passkey, Reason: e.Reason, At: e.At}
 }
 
-// deliverTo returns what hands a queued event to the application.
+// deliverTo returns the task that passes a queued event to the application.
 func deliverTo(notify func(context.Context, RealmEvent) error) outbox.Call {
 	return func(ctx context.Context, id uuid.UUID, content []byte) error {
 		e, err := readQueuedEvent(content)

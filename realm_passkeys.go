@@ -10,7 +10,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// consentLifetime is how long after a verification the application has to do what it was for.
+// consentLifetime is how long a consent is valid.
 const consentLifetime = time.Minute
 
 // Proof is a passkey verified in a session.
@@ -19,9 +19,9 @@ type Proof struct {
 	At      time.Time
 }
 
-// BeginStepUp is [Service.BeginStepUp] for a purpose, which the event names as its reason. consent is the digest of what the application is about to
-// do; with it, the verification is consent to that alone, once, and leaves the session as it is.
-// It is nil for the session itself.
+// BeginStepUp is [Service.BeginStepUp] for a purpose, which becomes the reason of the event. consent
+// is the digest of an action of the application, or nil. With it, the verification is consent to
+// that action only, once, and leaves the session unchanged.
 func (r *Realm) BeginStepUp(ctx context.Context, c Caller, purpose string, consent *[sha256.Size]byte) (RequestOptions, error) {
 	begun := stepUpState{Purpose: purpose}
 	if consent != nil {
@@ -50,7 +50,7 @@ func (r *Realm) FinishStepUp(ctx context.Context, c Caller, response AssertionRe
 	return proof, nil
 }
 
-// withConsent is what d changes, with the consent that it was begun for.
+// withConsent returns the changes of d with the consent that it was begun for.
 func withConsent(ctx context.Context, d decidedStepUp, now time.Time) storage.Verified {
 	v := d.verified
 	v.Also = func(tx storage.Tx) error {
@@ -64,8 +64,8 @@ func withConsent(ctx context.Context, d decidedStepUp, now time.Time) storage.Ve
 	return v
 }
 
-// TakeConsent reports whether a passkey was verified in the session of v for what has this
-// digest, not longer than a minute ago, and has not been told so before.
+// TakeConsent reports whether a passkey confirmed the action with this digest in the session of v
+// within the last minute, and uses the consent up.
 func (r *Realm) TakeConsent(ctx context.Context, v Visit, digest [sha256.Size]byte) (bool, error) {
 	return r.service.store.TakeConsent(ctx, r.sessionID(v), digest, r.service.now())
 }

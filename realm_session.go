@@ -52,8 +52,8 @@ type Visit struct {
 // maxVisitName is how long an e-mail address can be, which many applications show as the name.
 const maxVisitName = 254
 
-// Standing is what a user of a realm has, and has proved in one session. The zero Standing is
-// that of a user who never came here.
+// Standing holds which passkeys a user of a realm has, and the proof in one session. The zero
+// Standing belongs to a user whom the realm does not know.
 type Standing = storage.Standing
 
 // ErrSessionOver is returned for a session of an application that has ended here: it signed out,
@@ -81,8 +81,7 @@ func (r *Realm) sessionID(v Visit) uuid.UUID {
 	return uuid.UUID(mac.Sum(nil)[:16])
 }
 
-// Standing returns what the user has and has proved in the session of v, in one look at the
-// store. Nothing is stored.
+// Standing returns the user's standing in the session of v, in one query. Nothing is stored.
 func (r *Realm) Standing(ctx context.Context, v Visit) (Standing, error) {
 	s := r.service
 	standing, err := s.store.Standing(ctx, r.userOf(v.User), r.sessionID(v), s.now())
@@ -134,7 +133,7 @@ func (r *Realm) entry(v Visit) (User, Session, error) {
 	}, nil
 }
 
-// Caller returns the caller for a visit that was entered before. One who was not is
+// Caller returns the caller for a visit whose session was entered before. Otherwise it returns
 // ErrUnauthorized.
 func (r *Realm) Caller(ctx context.Context, v Visit) (Caller, error) {
 	standing, err := r.Standing(ctx, v)

@@ -21,11 +21,11 @@ type (
 	RegistrationResponse = webauthn.RegistrationResponse
 )
 
-// BeginRegistration begins to add a passkey. The first one needs a password not
-// older than FirstPasskeyWindow (ErrReauthenticationRequired), every further one
-// a passkey verification not older than FullWindow (StepUpRequiredError). A session at
-// level recovery needs neither, and its passkey works only after Config.RecoveryCoolOff.
-// So does a first passkey where the password was set by mail; see waitOf.
+// BeginRegistration begins to add a passkey. The first one requires a password verified within
+// FirstPasskeyWindow (ErrReauthenticationRequired), each further one a passkey verified within
+// FullWindow (StepUpRequiredError). A session at level recovery requires neither, but its
+// passkey works only after Config.RecoveryCoolOff. The same wait applies to a first passkey if
+// the password was set by mail.
 func (s *Service) BeginRegistration(ctx context.Context, c Caller) (CreationOptions, error) {
 	now := s.now()
 	a, err := s.enrollingAccount(ctx, c, now)
@@ -50,11 +50,11 @@ func (s *Service) BeginRegistration(ctx context.Context, c Caller) (CreationOpti
 	return options, s.challenges.Put(ctx, key, stored, ChallengeLifetime)
 }
 
-// FinishRegistration adds the passkey that the device made. What deviceName says
-// becomes its name, or else what its provider is called, or else the browser and system of
-// the session; with a number, if the user has one of that name. The rule of BeginRegistration is asked again under the lock
-// on the user's row: of several first passkeys that race, one wins and the others
-// need a step-up.
+// FinishRegistration adds the passkey that the device made. Its name is deviceName or, if that
+// is empty, the name of its provider, or else the browser and system of the session. A name that
+// the user has already gets a number. The rule of BeginRegistration is checked again under the
+// lock on the user's row, so of several concurrent first passkeys one is added and the others
+// require a step-up.
 func (s *Service) FinishRegistration(
 	ctx context.Context, c Caller, response RegistrationResponse, deviceName string,
 ) (Passkey, error) {

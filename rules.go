@@ -8,9 +8,9 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// The rules that several use-cases share: who may change what. A use-case asks before it does
-// any work, and again under the lock on the user's row, because the account may have changed
-// meanwhile. The rules for an account that rests on its mailbox are in footing.go.
+// Rules of authorization that several use-cases share. A use-case checks its rule before it does
+// any work, and again under the lock on the user's row, because the account may have changed in
+// the meantime. The rules for an account that rests on its mailbox are in footing.go.
 
 // The age of a proof that still allows a change of passkeys.
 const (
@@ -26,8 +26,8 @@ const (
 // alone, nobody must be able to add a passkey to an account that has one: the password would
 // then suffice for level full (NIST SP 800-63B-4 §4.1.2.1).
 //
-// Token and session both count. The token says what this caller has proved; the session may
-// have been raised since by another holder of its tokens.
+// Both the token and the session have to qualify. The token says what this caller has proved;
+// another holder of the session's tokens may have stepped up since.
 func mayChangePasskeys(a storage.Account, c Caller, now time.Time) error {
 	if a.Session.Level() == token.LevelRecovery {
 		return ErrUnauthorized
@@ -41,7 +41,7 @@ func mayChangePasskeys(a storage.Account, c Caller, now time.Time) error {
 	return freshlyFull(a, c, now)
 }
 
-// enrolment is the reason for which a session may add a passkey.
+// enrolment is the reason why a session may add a passkey.
 type enrolment int
 
 const (
@@ -51,8 +51,8 @@ const (
 	byAllowance                  // see Realm.Allow
 )
 
-// mayAddPasskey is mayChangePasskeys, except that it also allows a session at level recovery,
-// whose only purpose that is, and a user whom the support of an application allowed it.
+// mayAddPasskey decides whether a session may add a passkey, and for which reason: by the rule of
+// mayChangePasskeys, at level recovery, or by an allowance of the application's support.
 func mayAddPasskey(a storage.Account, c Caller, now time.Time) (enrolment, error) {
 	reason, err := enrolmentOf(a, c, now)
 	if err == nil && len(a.Passkeys) >= MaxPasskeys {
@@ -89,8 +89,8 @@ func freshlyFull(a storage.Account, c Caller, now time.Time) error {
 	return nil
 }
 
-// fullWithin reports whether a passkey was verified in a session at most age before now. A
-// proof from the future does not count: after a clock was set back, it would stay fresh for too
+// fullWithin reports whether a passkey was verified in a session at most age before now. A proof
+// dated in the future does not count: after a clock was set back, it would remain fresh for too
 // long.
 func fullWithin(s Session, age time.Duration, now time.Time) bool {
 	if s.Level() != token.LevelFull {
@@ -111,8 +111,8 @@ func mayChangePassword(a storage.Account, c Caller, change ChangePasswordRequest
 	return nil
 }
 
-// mayRecover requires a fresh password, like mayChangePasskeys for the first passkey: a session
-// that was left open somewhere does not prove the password.
+// mayRecover requires a fresh password, like mayChangePasskeys for the first passkey: an
+// unattended session does not prove the password.
 func mayRecover(a storage.Account, now time.Time) error {
 	if now.Sub(a.Session.PasswordAt) > FirstPasskeyWindow {
 		return ErrReauthenticationRequired
@@ -133,7 +133,7 @@ func asOwner(a storage.Account, c Caller, now time.Time) error {
 	return freshlyFull(a, c, now)
 }
 
-// owner returns the account of a caller who passes asOwner.
+// owner returns the caller's account if the rule of asOwner allows the call.
 func (s *Service) owner(ctx context.Context, c Caller) (storage.Account, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)

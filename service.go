@@ -29,8 +29,8 @@ type Service struct {
 	store      Store
 	challenges storage.AccountChallenges
 
-	// challengesApart is set where the store does not keep the challenges itself. Then
-	// they can be restored without it, and one that was used come back.
+	// challengesApart reports whether another store keeps the challenges. A backup of that store
+	// may bring a used challenge back.
 	challengesApart bool
 
 	clock  func() time.Time
@@ -67,15 +67,15 @@ type Service struct {
 	tell func(ctx context.Context, tx storage.Tx, e Event) error
 }
 
-// New makes a Service, and a signing key in the store if it needs one and none
-// is there. It refuses a config that would be unsafe, with an error that says
-// what to do, and a secret other than the one the store was first used with.
+// New makes a Service, and creates a signing key in the store if one is needed and there is none.
+// It returns an error for an unsafe config, which says what to do, and ErrOtherSecret if the
+// store was first used with another secret.
 func New(ctx context.Context, config Config) (*Service, error) {
 	return open(ctx, config, password.KeeperConfig{})
 }
 
-// open is New with what hashing holds beside config: the cost of hashes and how often their kinds
-// are looked for.
+// open is New with settings of password hashing that Config does not have: the cost of hashes, and
+// how often the store is searched for old kinds of them.
 func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*Service, error) {
 	c, err := config.withDefaults()
 	if err != nil {
@@ -91,7 +91,7 @@ func open(ctx context.Context, config Config, hashing password.KeeperConfig) (*S
 	return s, nil
 }
 
-// assemble joins the parts that need nothing from the store.
+// assemble builds the parts that do not read the store.
 func assemble(c Config, hashing password.KeeperConfig) (*Service, error) {
 	s, err := assembleCore(c)
 	if err != nil {
@@ -118,7 +118,7 @@ func assemble(c Config, hashing password.KeeperConfig) (*Service, error) {
 	return s, nil
 }
 
-// assembleCore joins the parts that a [Realm] has as well: without passwords and tokens.
+// assembleCore builds the parts that a [Realm] shares: all but passwords and tokens.
 func assembleCore(c Config) (s *Service, err error) {
 	s = &Service{
 		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
@@ -140,7 +140,7 @@ func assembleCore(c Config) (s *Service, err error) {
 	return s, nil
 }
 
-// limitBy makes the throttle. gate is that of password hashes, nil where there are none.
+// limitBy builds the throttle. gate is the gate of password hashing, nil without passwords.
 func (s *Service) limitBy(c Config, gate *password.Gate) {
 	limiter := c.Limiter
 	if limiter != nil {
@@ -152,8 +152,8 @@ func (s *Service) limitBy(c Config, gate *password.Gate) {
 	})
 }
 
-// load reads what the service keeps in memory of its store, and completes the parts that need
-// the signing keys.
+// load reads what the service caches of its store, and builds the parts that need the signing
+// keys.
 func (s *Service) load(ctx context.Context, c Config) (err error) {
 	if err := pinSetting(ctx, s.store, settingFingerprint, s.root.Fingerprint(), ErrOtherSecret); err != nil {
 		return err
@@ -203,7 +203,7 @@ func pinSetting(ctx context.Context, store Store, name, value string, other erro
 	return nil
 }
 
-// openKeys opens the signing keys that c asks for.
+// openKeys opens the signing keys according to c.
 func openKeys(ctx context.Context, c Config, store Store, root secret.Root) (*tokens.SigningKeys, error) {
 	keys := tokens.KeyConfig{
 		Store: store, Root: root, Random: c.Random, Now: func() time.Time { return storedNow(c.Clock) },
@@ -234,17 +234,17 @@ func (s *Service) Origins() []string { return s.origins.Pages() }
 // RelatedOrigins returns those of Config.RelatedOrigins.
 func (s *Service) RelatedOrigins() []string { return slices.Clone(s.origins.RelatedOrigins) }
 
-// PublicURL returns Config.PublicURL, or what it is by default.
+// PublicURL returns Config.PublicURL or its default.
 func (s *Service) PublicURL() string { return s.outbox.PublicURL() }
 
 // PublicKeys returns the keys that others need to check tokens. It is empty
 // where tokens are signed with a shared secret.
 func (s *Service) PublicKeys() token.JWKS { return s.keys.Ring().JWKS() }
 
-// Ready returns nil if requests should come here rather than to another instance: the
-// store answers. It does not ask the Challenges and the Limiter where they are apart, nor
-// whether the store takes writes. All instances share those, and without them much goes
-// on that would end if every instance called itself unready.
+// Ready returns nil if a load balancer should send requests to this instance: the store answers.
+// It does not check separate Challenges and Limiter, nor whether the store accepts writes. All
+// instances share those, and if every instance reported itself unready, requests that do not need
+// them would fail as well.
 func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
 
 // MinPasswordLength is how many characters a new password has at least.
@@ -281,8 +281,8 @@ func (s *Service) record(ctx context.Context, tx storage.Tx, e Event, now time.T
 	return s.tell(ctx, tx, e)
 }
 
-// account is who is asking, at level password or better. A session at level recovery is
-// for nothing but enrolment, whoever lets its token through.
+// account returns the caller's account. A session at level recovery is ErrUnauthorized: it may only
+// add a passkey, even if a guard lets its token through.
 func (s *Service) account(ctx context.Context, c Caller, now time.Time) (storage.Account, error) {
 	a, err := s.enrollingAccount(ctx, c, now)
 	if err == nil && a.Session.Level() == token.LevelRecovery {
@@ -291,7 +291,7 @@ func (s *Service) account(ctx context.Context, c Caller, now time.Time) (storage
 	return a, err
 }
 
-// enrollingAccount is account for adding a passkey, for which level recovery will do.
+// enrollingAccount is account for adding a passkey, which level recovery allows.
 func (s *Service) enrollingAccount(ctx context.Context, c Caller, now time.Time) (storage.Account, error) {
 	if err := s.check(c, now); err != nil {
 		return storage.Account{}, err

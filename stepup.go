@@ -19,16 +19,16 @@ type (
 	AssertionResponse = webauthn.AuthenticationResponse
 )
 
-// stepUpState is what is kept of a step-up between its two halves.
+// stepUpState is the state of a step-up between Begin and Finish.
 type stepUpState struct {
 	Assertion []byte        `json:"assertion"`
 	Action    *token.Action `json:"action,omitempty"`
 
-	// Consent is the digest of what the passkey is verified for in a [Realm], empty for the
-	// session itself.
+	// Consent is the digest of the action that the passkey confirms in a [Realm], empty if the
+	// verification is for the session.
 	Consent []byte `json:"consent,omitempty"`
 
-	// Purpose is the application's name for what the verification is for, empty for none.
+	// Purpose is the name of the application's purpose, or empty.
 	Purpose string `json:"purpose,omitempty"`
 }
 
@@ -42,15 +42,13 @@ func (s *stepUpState) unmarshal(stored []byte) (ceremony.AssertionState, error) 
 	return assertion, assertion.UnmarshalBinary(s.Assertion)
 }
 
-// BeginStepUp begins a passkey verification. A user without passkeys gets
-// ErrNoPasskeys, and never an empty list of allowed ones, which devices take to
-// mean any. One whose passkeys all wait, since they were added through recovery, gets a
-// PasskeyWaitsError.
+// BeginStepUp begins a passkey verification. It returns ErrNoPasskeys for a user without
+// passkeys, because devices read an empty list of allowed passkeys as any passkey, and a
+// PasskeyWaitsError if all passkeys are still waiting after a recovery.
 //
-// With an action the verification is consent to that and to nothing else: it will
-// yield an action token and leave the session as it is. An action that its Check
-// refuses is ErrInvalidRequest. One session may begin thirty in five minutes
-// (RateLimitedError).
+// With an action, the verification is consent to that action only: it yields an action token and
+// leaves the session unchanged. An action that fails its Check is ErrInvalidRequest. A session
+// may begin thirty step-ups in five minutes (RateLimitedError).
 func (s *Service) BeginStepUp(ctx context.Context, c Caller, action *token.Action) (RequestOptions, error) {
 	if action != nil && action.Check() != nil {
 		return RequestOptions{}, ErrInvalidRequest
@@ -58,7 +56,7 @@ func (s *Service) BeginStepUp(ctx context.Context, c Caller, action *token.Actio
 	return s.beginStepUp(ctx, c, stepUpState{Action: action})
 }
 
-// beginStepUp begins a verification for what begun says.
+// beginStepUp begins a verification and keeps begun until it is finished.
 func (s *Service) beginStepUp(ctx context.Context, c Caller, begun stepUpState) (RequestOptions, error) {
 	now := s.now()
 	a, err := s.account(ctx, c, now)
@@ -89,14 +87,14 @@ func (s *Service) beginStepUp(ctx context.Context, c Caller, begun stepUpState) 
 	return options, s.challenges.Put(ctx, key, stored, ChallengeLifetime)
 }
 
-// FinishStepUp raises the session to level full if the response holds, and
-// returns tokens that say so. It is the only way there. If the step-up was begun
-// for an action, it returns an action token instead.
+// FinishStepUp moves the session to level full if the response is valid, and returns tokens at
+// that level. No other call does. If the step-up was begun for an action, it returns an action
+// token instead.
 //
-// Whatever is wrong with the response, the challenge is used up and the answer
-// is ErrVerificationFailed; a response that is no assertion at all is
-// ErrInvalidRequest. A signature counter that does not grow is refused: it is
-// the sign of a copied key.
+// An invalid response is ErrVerificationFailed, whatever the reason, and uses up the challenge.
+// A response that is not an assertion is ErrInvalidRequest. A signature counter that does not
+// increase is refused, because it indicates a cloned authenticator (WebAuthn Level 3 §7.2,
+// step 22).
 func (s *Service) FinishStepUp(
 	ctx context.Context, c Caller, response AssertionResponse,
 ) (Grant, error) {
@@ -116,7 +114,7 @@ func (s *Service) FinishStepUp(
 	return s.grant(d.User, session, true, now)
 }
 
-// decidedStepUp is a step-up whose response holds, before anything of it is stored.
+// decidedStepUp is a step-up with a valid response of which nothing is stored yet.
 type decidedStepUp struct {
 	storage.Account
 	begun    stepUpState
@@ -155,8 +153,8 @@ func (s *Service) decideStepUp(
 	return d, nil
 }
 
-// elevate stores what the verification changes, all of it or nothing, and returns the session at
-// level full.
+// elevate stores the result of the verification atomically and returns the session at level
+// full.
 func (s *Service) elevate(ctx context.Context, d decidedStepUp, now time.Time) (Session, error) {
 	session, p := d.Session, d.passkey
 	session.FullAt, session.FullPasskeyID = &now, &p.ID
@@ -172,9 +170,9 @@ func (s *Service) elevate(ctx context.Context, d decidedStepUp, now time.Time) (
 	return session, nil
 }
 
-// raisedExpiry is when a session ends that was raised now. One of an application keeps its proof
-// for as long as a rule can ask for. One without a refresh token goes on as long as the token that
-// it is about to get.
+// raisedExpiry returns when a session expires after a step-up. A session of a realm lives as long
+// as the oldest proof that a rule may accept. A session without a refresh token lives as long as
+// its new access token.
 func raisedExpiry(u User, session Session, now time.Time) time.Time {
 	if u.Realm != "" {
 		return now.Add(realmProofLifetime)
