@@ -16,14 +16,14 @@ import (
 func openStore(ctx context.Context, db *sql.DB, schema string, clock func() time.Time) (*sqlstore.Store, error) {
 	options := sqlstore.Options{Schema: schema, Clock: clock}
 	var version string
-	// Only SQLite has this function. Elsewhere the statement fails and changes nothing.
-	if err := db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err == nil {
-		return sqlite.New(ctx, db, options)
+	// SQLite has no such function. PostgreSQL is asked first: it would log a function that it lacks as an error.
+	if err := db.QueryRowContext(ctx, `SELECT version()`).Scan(&version); err == nil {
+		return postgres.NewDB(ctx, db, options)
 	}
-	if err := db.QueryRowContext(ctx, `SELECT version()`).Scan(&version); err != nil {
+	if err := db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
 		return nil, fmt.Errorf("stepup: Config.DB cannot be reached: %w", err)
 	}
-	return postgres.NewDB(ctx, db, options)
+	return sqlite.New(ctx, db, options)
 }
 
 // within runs fn in the application's transaction, or with nil if there is none.
