@@ -15,22 +15,27 @@ generate: ## build the minified browser scripts, and assemble openapi.json
 	go -C tools run ./webscripts
 	go test ./httpapi -count=1 -run TestDocumentIsCurrent -args -update
 
+# The modules below examples/, one after the other.
+EXAMPLES = $(dir $(wildcard examples/*/go.mod))
+
 # Packages of e2e drive servers, databases and a browser: one at a time, or the machine is busy with the tests.
-test: ## set up what the tests need and run them: unit, store, API and browser tests
+test: ## set up what the tests need and run them: unit, store, API and browser tests, and those of the examples
 	tools/setup
 	go test $(TESTFLAGS) ./...
 	go -C tools test $(TESTFLAGS) ./...
 	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./ceremony ./drivers ./inbox ./proxy
+	for example in $(EXAMPLES); do go -C $$example test -p 1 $(TESTFLAGS) ./... || exit 1; done
 
 race: ## the unit and store tests again, with the race detector and ten times as many games of the model
 	tools/setup
 	go test -race -p 1 -timeout 30m $(TESTFLAGS) ./...
 	go test -race -run RefreshModel -timeout 30m $(TESTFLAGS) . -args -rapid.checks=300
 
-check: ## format, vet and staticcheck in all modules
+check: ## format and vet in all modules, and staticcheck in all but the examples
 	go -C tools build -o ../bin/ tool
 	@unformatted=$$(bin/gofumpt -l .); [ -z "$$unformatted" ] || { echo "not in gofumpt's format (bin/gofumpt -w .):"; echo "$$unformatted"; exit 1; }
 	go vet ./... && go -C tools vet ./... && go -C e2e vet -tags containers ./...
+	for example in $(EXAMPLES); do go -C $$example vet ./... || exit 1; done
 	bin/staticcheck ./... && cd tools && ../bin/staticcheck ./... && cd ../e2e && ../bin/staticcheck -tags containers ./...
 
 containers: ## run compose.yaml in a Docker engine of its own, or say why this machine cannot
