@@ -154,6 +154,25 @@ func TestProgramInREADMERuns(t *testing.T) {
 	}
 }
 
+// README.md shows the diff that gives an application passkeys, as it is, and counts its lines.
+func TestDiffInREADME(t *testing.T) {
+	want, err := os.ReadFile("examples/existing-app/stepup.diff")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := blocks(t, "README.md", "diff"); !slices.Equal(shown, []string{string(want)}) {
+		t.Errorf("README.md does not show examples/existing-app/stepup.diff, but %q", shown)
+	}
+	changed := len(regexp.MustCompile(`(?m)^[+-]`).FindAll(want, -1)) - 2 // the names of the files
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count := fmt.Sprintf("%d changed lines:", changed); !strings.Contains(string(text), count) {
+		t.Errorf("README.md does not say %q", count)
+	}
+}
+
 // Links to files of ours, and to headings in them, lead somewhere.
 func TestLinksInDocuments(t *testing.T) {
 	documents := []string{"README.md", "SECURITY.md", "CHANGELOG.md"}
