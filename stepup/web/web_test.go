@@ -84,6 +84,13 @@ func TestEachStateHasItsSentenceAndItsButtons(t *testing.T) {
 	}
 }
 
+// Turbo would put the page into the one before it, whose script has run already.
+func TestTurboLoadsThePageAfresh(t *testing.T) {
+	if text := verify(t, full(StateVerify)); !strings.Contains(text, `<meta name="turbo-visit-control" content="reload">`) {
+		t.Errorf("Turbo is not told to load the page: %s", text)
+	}
+}
+
 func TestARecoveryCodeLeadsToANewPasskey(t *testing.T) {
 	page := full(StateVerify)
 	for _, want := range []string{`<form data-recover`, `data-step="add" hidden`, `data-do="add"`} {
