@@ -35,6 +35,8 @@ type app struct {
 	kit   *stepup.Kit
 	clock *storetest.Clock
 
+	handler http.Handler
+
 	mu       sync.Mutex
 	sessions map[string]*stepup.Identity // by the value of the cookie
 	paid     []string                    // bodies of payments
@@ -69,8 +71,7 @@ func onBoth(t *testing.T, change func(*stepup.Config), test func(a *app)) {
 func newApp(t testing.TB, db *sql.DB, change func(*stepup.Config)) *app {
 	t.Helper()
 	a := &app{TB: t, db: db, clock: storetest.NewClock(), sessions: make(map[string]*stepup.Identity)}
-	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	a.url = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 	config := stepup.Config{
@@ -87,9 +88,14 @@ func newApp(t testing.TB, db *sql.DB, change func(*stepup.Config)) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.kit = kit
-	handler = a.routes()
+	a.replace(kit)
 	return a
+}
+
+// replace has the application use another Kit from now on.
+func (a *app) replace(kit *stepup.Kit) {
+	a.kit = kit
+	a.handler = a.routes()
 }
 
 func (a *app) routes() http.Handler {
