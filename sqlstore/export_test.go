@@ -5,8 +5,12 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // NewestVersion is the version of a database that is up to date.
@@ -59,11 +63,26 @@ var MigrationLock = engine.Postgres.MigrationLock
 
 // ExplainNextOldHash is the plan of the query of NextOldHash, from that hash on.
 func ExplainNextOldHash(ctx context.Context, s *Store, from string) (plan string, err error) {
-	explain, skipped := "EXPLAIN ", 0
+	return explain(ctx, s, nextOldHash(s.dialect), from)
+}
+
+// ExplainStanding is the plan of the query of Standing.
+func ExplainStanding(ctx context.Context, s *Store, u storage.ExternalUser, sessionID uuid.UUID, now time.Time) (plan string, err error) {
+	return explain(ctx, s, standing, now, u.Realm, []byte(u.Key), sessionID)
+}
+
+// Exec runs a statement that names tables as the store's own do.
+func Exec(ctx context.Context, s *Store, statement string) error {
+	_, err := s.write.ExecContext(ctx, statement)
+	return err
+}
+
+func explain(ctx context.Context, s *Store, query string, args ...any) (plan string, err error) {
+	prefix, skipped := "EXPLAIN ", 0
 	if s.dialect.Prefixed {
-		explain, skipped = "EXPLAIN QUERY PLAN ", 3 // of SQLite's columns
+		prefix, skipped = "EXPLAIN QUERY PLAN ", 3 // of SQLite's columns
 	}
-	rows, err := s.read.QueryContext(ctx, explain+nextOldHash(s.dialect), from)
+	rows, err := s.read.QueryContext(ctx, prefix+query, args...)
 	if err != nil {
 		return "", err
 	}

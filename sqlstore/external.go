@@ -36,27 +36,30 @@ func (k *keyColumn) Scan(value any) error {
 	return nil
 }
 
+// standing runs for every guarded request of an application, so each table is read by an index. Its
+// parameters are the time, the realm, the key and the session.
+const standing = `
+	SELECT u.id, u.allow_until, u.offer_declined_at, s.full_at, s.full_passkey_id,
+	       EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = u.id),
+	       EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = u.id AND (p.usable_from IS NULL OR p.usable_from <= $1))
+	FROM {users} u
+	LEFT JOIN {sessions} s ON s.id = $4 AND s.user_id = u.id AND s.full_passkey_id IS NOT NULL AND ` + live + `
+	WHERE u.realm = $2 AND u.external_key = $3`
+
 // Standing implements storage.Store.
 func (s *Store) Standing(
 	ctx context.Context, u storage.ExternalUser, sessionID uuid.UUID, now time.Time,
 ) (storage.Standing, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var standing storage.Standing
+	var found storage.Standing
 	var fullPasskeyID uuid.NullUUID
-	err := s.read.QueryRowContext(ctx, `
-		SELECT u.id, u.allow_until, u.offer_declined_at, s.full_at, s.full_passkey_id,
-		       EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = u.id),
-		       EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = u.id AND (p.usable_from IS NULL OR p.usable_from <= $1))
-		FROM {users} u
-		LEFT JOIN {sessions} s ON s.id = $4 AND s.user_id = u.id AND s.full_passkey_id IS NOT NULL AND `+live+`
-		WHERE u.realm = $2 AND u.external_key = $3`,
-		now, u.Realm, []byte(u.Key), sessionID).Scan(
-		&standing.UserID, &standing.AllowUntil, &standing.OfferDeclinedAt, &standing.FullAt, &fullPasskeyID,
-		&standing.HasPasskeys, &standing.UsablePasskeys)
-	standing.AllowUntil, standing.OfferDeclinedAt = utc(standing.AllowUntil), utc(standing.OfferDeclinedAt)
-	standing.FullAt, standing.FullPasskeyID = utc(standing.FullAt), fullPasskeyID.UUID
-	return standing, s.translate(err)
+	err := s.read.QueryRowContext(ctx, standing, now, u.Realm, []byte(u.Key), sessionID).Scan(
+		&found.UserID, &found.AllowUntil, &found.OfferDeclinedAt, &found.FullAt, &fullPasskeyID,
+		&found.HasPasskeys, &found.UsablePasskeys)
+	found.AllowUntil, found.OfferDeclinedAt = utc(found.AllowUntil), utc(found.OfferDeclinedAt)
+	found.FullAt, found.FullPasskeyID = utc(found.FullAt), fullPasskeyID.UUID
+	return found, s.translate(err)
 }
 
 // ExternalPasskeys implements storage.Store.

@@ -49,23 +49,29 @@ func TestNextOldHashReadsAnIndexAlone(t *testing.T) {
 // addUsers adds users of whom one in so many has an old hash.
 func addUsers(ctx context.Context, tx storage.Tx, every int) error {
 	for batch := range 20 {
-		var users []storage.UserRecord
-		for i := range storage.MaxImportBatch {
-			hash := "$argon2id$v=19$m=19456,t=2,p=1$"
-			if i%every == 0 {
-				hash = "$argon2id$v=19$m=8,t=1,p=1$"
-			}
-			name := fmt.Sprintf("user%d-%d", batch, i)
-			users = append(users, storage.UserRecord{User: storage.User{
-				ID: uuid.New(), Username: name, CanonicalName: name, Handle: []byte(name), CreatedAt: epoch, PasswordVersion: 1,
-				PasswordHash: hash + name,
-			}})
-		}
-		if _, err := tx.ImportUsers(ctx, users); err != nil {
+		if err := addBatch(ctx, tx, batch, every); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addBatch adds as many users as fit into one import.
+func addBatch(ctx context.Context, tx storage.Tx, batch, every int) error {
+	var users []storage.UserRecord
+	for i := range storage.MaxImportBatch {
+		hash := "$argon2id$v=19$m=19456,t=2,p=1$"
+		if i%every == 0 {
+			hash = "$argon2id$v=19$m=8,t=1,p=1$"
+		}
+		name := fmt.Sprintf("user%d-%d", batch, i)
+		users = append(users, storage.UserRecord{User: storage.User{
+			ID: uuid.New(), Username: name, CanonicalName: name, Handle: []byte(name), CreatedAt: epoch, PasswordVersion: 1,
+			PasswordHash: hash + name,
+		}})
+	}
+	_, err := tx.ImportUsers(ctx, users)
+	return err
 }
 
 // wantByteOrder sees that the index is in the order in which kinds are skipped, whatever the
