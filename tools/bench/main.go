@@ -17,21 +17,30 @@ func main() {
 		playBare()
 		return
 	}
+	if os.Getenv(shopEnv) != "" {
+		playShop()
+		return
+	}
 	rounds := flag.Int("rounds", 7, "rounds to take medians of, 1 to 50")
+	kit := flag.Bool("stepup", false, "measure package stepup in an application, and nothing else")
 	flag.Parse()
-	if err := bounded(min(max(*rounds, 1), 50)); err != nil {
+	measure := run
+	if *kit {
+		measure = func(ctx context.Context, rounds int) error { return measureKit(ctx, os.Stdout, rounds) }
+	}
+	if err := bounded(min(max(*rounds, 1), 50), measure); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // bounded measures until it is done, interrupted, or 20 minutes old.
-func bounded(rounds int) error {
+func bounded(rounds int, measure func(context.Context, int) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	return run(ctx, rounds)
+	return measure(ctx, rounds)
 }
 
 // run measures everything and prints the report.

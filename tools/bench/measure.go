@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -54,7 +55,7 @@ func (l load) round(ctx context.Context) (time.Duration, error) {
 func firstCause(failures []error) error {
 	var first error
 	for _, err := range failures {
-		if err != nil && (first == nil || first == context.Canceled) {
+		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
 			first = err
 		}
 	}
