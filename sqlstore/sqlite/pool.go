@@ -31,10 +31,12 @@ func (t turn) give() {
 	}
 }
 
-// pool is an engine.Pool on a sql.DB.
+// pool is an engine.Pool on a sql.DB. With questions it prepares those that have one row for an
+// answer.
 type pool struct {
-	db   *sql.DB
-	turn turn
+	db        *sql.DB
+	turn      turn
+	questions *prepared
 }
 
 func (p pool) PingContext(ctx context.Context) error { return p.db.PingContext(ctx) }
@@ -61,6 +63,9 @@ func (p pool) QueryContext(ctx context.Context, query string, args ...any) (engi
 
 func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) engine.Row {
 	return row{func(targets []any) error {
+		if p.questions != nil {
+			return p.questions.row(ctx, query, bound(args), targets)
+		}
 		if err := p.turn.take(ctx); err != nil {
 			return err
 		}

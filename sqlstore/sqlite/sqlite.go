@@ -66,12 +66,13 @@ func New(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, err
 }
 
 func database(write, read *sql.DB, closeDB func() error) engine.Database {
+	questions := prepare(read)
 	return engine.Database{
 		Dialect:   engine.SQLite,
-		Write:     pool{write, make(turn, 1)},
-		Read:      pool{read, nil},
+		Write:     pool{db: write, turn: make(turn, 1)},
+		Read:      pool{db: read, questions: questions},
 		Adopt:     func(t *sql.Tx) engine.Tx { return adopted{t} },
-		Close:     closeDB,
+		Close:     func() error { return errors.Join(questions.close(), closeDB()) },
 		Retry:     func(error) bool { return false },
 		Transient: transient,
 		Explain:   func(err error) error { return err },
