@@ -388,3 +388,27 @@ func FuzzParseForm(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkSealForm keeps the largest form, and opens it again.
+func BenchmarkSealForm(b *testing.B) {
+	form := keptForm{at: time.Now(), uri: "/payouts", contentType: urlencoded, body: bytes.Repeat([]byte("a"), maxBody)}
+	owner, key := formOwner{realm: "app", user: "42", session: []byte("s")}, [32]byte{1}
+	sealed, err := form.seal(key, owner, rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("seal", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := form.seal(key, owner, rand.Reader); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := openForm(key, owner, sealed, form.at); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

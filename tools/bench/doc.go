@@ -13,6 +13,9 @@
 // its speed changes it for both; figures are medians of the rounds, and ratios
 // are taken within a round.
 //
+// With -stepup it measures package stepup instead, in an application that this program plays, beside
+// what the application does anyway.
+//
 // Number of requests, connections and time are bounded, and everything runs on
 // 127.0.0.1. It needs Linux, for the CPU clocks of other processes, and the
 // PostgreSQL server programs.
