@@ -13,6 +13,9 @@ import (
 // consentLifetime is how long a consent is valid.
 const consentLifetime = time.Minute
 
+// maxClockAhead is how far the clocks of two instances may differ.
+const maxClockAhead = 5 * time.Second
+
 // Proof is a passkey verified in a session.
 type Proof struct {
 	Passkey uuid.UUID
@@ -65,9 +68,13 @@ func withConsent(ctx context.Context, d decidedStepUp, now time.Time) storage.Ve
 }
 
 // TakeConsent reports whether a passkey confirmed the action with this digest in the session of v
-// within the last minute, and uses the consent up.
+// within the last minute, and uses the consent up. A consent ends with the proofs of its session:
+// see [Realm.SignOut], [Realm.EndProofs] and [Realm.DeletePasskey].
 func (r *Realm) TakeConsent(ctx context.Context, v Visit, digest [sha256.Size]byte) (bool, error) {
-	return r.service.store.TakeConsent(ctx, r.sessionID(v), digest, r.service.now())
+	now := r.service.now()
+	// After the clock was set back, a consent would be good for longer than its lifetime.
+	latest := now.Add(consentLifetime + maxClockAhead)
+	return r.service.store.TakeConsent(ctx, r.sessionID(v), digest, now, latest)
 }
 
 // BeginRegistration is [Service.BeginRegistration].

@@ -545,6 +545,27 @@ func TestRealmConsent(t *testing.T) {
 		if take(v, digest) {
 			s.Error("it is good after a minute")
 		}
+		consent()
+		s.clock.Advance(-time.Hour)
+		if take(v, digest) {
+			s.Error("it is good an hour before it was given")
+		}
+		s.clock.Advance(time.Hour)
+		consent()
+		if err := s.realm.EndProofs(s.Context(), nil, "42"); err != nil {
+			s.Fatal(err)
+		}
+		s.enter(v) // which anybody with the cookie can do
+		if take(v, digest) {
+			s.Error("it is good after EndProofs")
+		}
+		consent()
+		if err := s.realm.SignOut(s.Context(), v); err != nil {
+			s.Fatal(err)
+		}
+		if take(v, digest) {
+			s.Error("it is good after SignOut")
+		}
 	})
 }
 

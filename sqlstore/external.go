@@ -127,11 +127,19 @@ func (t *tx) EnterExternal(ctx context.Context, u storage.User, s storage.Sessio
 	return userID, err
 }
 
-// EndExternalProofs implements storage.Tx. Sessions of an earlier version are not live.
+// EndExternalProofs implements storage.Tx. Sessions of an earlier version are not live. Consents
+// are deleted, because EnterExternal brings the session back to life.
 func (t *tx) EndExternalProofs(ctx context.Context, u storage.ExternalUser) error {
-	_, err := t.ExecContext(ctx, `UPDATE {users} SET password_version = password_version + 1
-		WHERE realm = $1 AND external_key = $2`, u.Realm, []byte(u.Key))
-	return err
+	var userID uuid.UUID
+	err := t.QueryRowContext(ctx, `UPDATE {users} SET password_version = password_version + 1
+		WHERE realm = $1 AND external_key = $2 RETURNING id`, u.Realm, []byte(u.Key)).Scan(&userID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.deleteConsents(ctx, userID)
 }
 
 // ForgetExternal implements storage.Tx. It does not rely on ON DELETE CASCADE, which SQLite
@@ -178,7 +186,10 @@ func (t *tx) RecoverExternal(
 	}
 	_, err = t.ExecContext(ctx, `UPDATE {sessions} SET full_passkey_id = NULL, lowered_at = $1
 		WHERE user_id = $2 AND full_passkey_id IS NOT NULL AND ended_at IS NULL`, at, userID)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.deleteConsents(ctx, userID)
 }
 
 // EndExternalRecovery implements storage.Tx.
@@ -215,13 +226,22 @@ func (t *tx) AddConsent(ctx context.Context, sessionID uuid.UUID, digest [sha256
 
 // TakeConsent implements storage.Store.
 func (s *Store) TakeConsent(
-	ctx context.Context, sessionID uuid.UUID, digest [sha256.Size]byte, now time.Time,
+	ctx context.Context, sessionID uuid.UUID, digest [sha256.Size]byte, now, latest time.Time,
 ) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	taken, err := changed(ctx, s.write, `DELETE FROM {consents} WHERE session_id = $1 AND digest = $2 AND expires_at > $3`,
-		sessionID, digest[:], now)
+	taken, err := changed(ctx, s.write, `
+		DELETE FROM {consents} WHERE session_id = $2 AND digest = $3 AND expires_at > $1 AND expires_at <= $4
+		AND EXISTS (SELECT 1 FROM {sessions} s JOIN {users} u ON u.id = s.user_id WHERE s.id = $2 AND `+live+`)`,
+		now, sessionID, digest[:], latest)
 	return taken, s.translate(err)
+}
+
+// deleteConsents deletes what a user has consented to. The caller has locked the user's row, and
+// so has every transaction that adds a consent: none is added meanwhile.
+func (t *tx) deleteConsents(ctx context.Context, userID uuid.UUID) error {
+	_, err := t.ExecContext(ctx, `DELETE FROM {consents} WHERE session_id IN (SELECT id FROM {sessions} WHERE user_id = $1)`, userID)
+	return err
 }
 
 // AddPurposeCounts implements storage.Store.

@@ -168,7 +168,11 @@ func (t *tx) LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at 
 	if err != nil {
 		return nil, err
 	}
-	return ids(rows)
+	lowered, err := ids(rows)
+	if err != nil {
+		return nil, err
+	}
+	return lowered, t.deleteConsents(ctx, userID)
 }
 
 // LoweredSessions implements storage.Store.

@@ -59,9 +59,9 @@ type ExternalStore interface {
 	// ExternalPasskeys returns the passkeys of u, the oldest first, none for an unknown user.
 	ExternalPasskeys(ctx context.Context, u ExternalUser) ([]Passkey, error)
 
-	// TakeConsent removes a consent that has not expired, and reports whether there was one. Of
-	// any number of callers, one is told so.
-	TakeConsent(ctx context.Context, sessionID uuid.UUID, digest [sha256.Size]byte, now time.Time) (bool, error)
+	// TakeConsent removes a consent in a live session that has not expired and expires at latest
+	// at the latest, and reports whether there was one. Of any number of callers, one is told so.
+	TakeConsent(ctx context.Context, sessionID uuid.UUID, digest [sha256.Size]byte, now, latest time.Time) (bool, error)
 
 	// AddPurposeCounts adds to the counts of a realm.
 	AddPurposeCounts(ctx context.Context, realm string, counts []PurposeCount) error
@@ -85,8 +85,8 @@ type ExternalTx interface {
 	// the time.
 	EnterExternal(ctx context.Context, u User, s Session) (userID uuid.UUID, err error)
 
-	// EndExternalProofs ends all sessions of u with their proofs, those of verifications under
-	// way included. An unknown user is no error.
+	// EndExternalProofs ends all sessions of u with their proofs and consents, those of
+	// verifications under way included. An unknown user is no error.
 	EndExternalProofs(ctx context.Context, u ExternalUser) error
 
 	// ForgetExternal deletes u and everything about u. The same key is then a new user. An
@@ -94,8 +94,8 @@ type ExternalTx interface {
 	ForgetExternal(ctx context.Context, u ExternalUser) error
 
 	// RecoverExternal moves a session that is live at that time to level recovery, until it
-	// expires at until, and takes the proofs of the user's other sessions. It returns
-	// ErrNotFound if the session is not live.
+	// expires at until, and takes the proofs of the user's other sessions and all
+	// consents. It returns ErrNotFound if the session is not live.
 	RecoverExternal(ctx context.Context, userID, sessionID uuid.UUID, by RecoveryProof, at, until time.Time) error
 
 	// EndExternalRecovery moves a session back to level password, until it expires at until.
@@ -113,6 +113,6 @@ type ExternalTx interface {
 	DeclineExternalOffer(ctx context.Context, userID uuid.UUID, at time.Time) error
 
 	// AddConsent stores that a passkey was verified in a session for what has this digest. An
-	// equal consent is replaced.
+	// equal consent is replaced. The caller has locked the user.
 	AddConsent(ctx context.Context, sessionID uuid.UUID, digest [sha256.Size]byte, until time.Time) error
 }

@@ -261,6 +261,7 @@ type SessionTx interface {
 	EndSessions(ctx context.Context, which EndSessions) ([]uuid.UUID, error)
 
 	// LowerSessions moves the user's sessions that were stepped up with a passkey and have not
-	// ended back to level password, stores the time, and returns their ids.
+	// ended back to level password, stores the time, and returns their ids. It deletes all
+	// consents of the user. The caller has locked the user.
 	LowerSessions(ctx context.Context, userID, passkeyID uuid.UUID, at time.Time) ([]uuid.UUID, error)
 }

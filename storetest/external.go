@@ -253,7 +253,7 @@ func externalForgotten(t *testing.T, s storage.Store) {
 	if _, err := s.PasskeyOwner(t.Context(), p.Credential.ID); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("PasskeyOwner: %v, want ErrNotFound", err)
 	}
-	if taken, err := s.TakeConsent(t.Context(), session.ID, sha256.Sum256([]byte("a")), epoch); taken || err != nil {
+	if taken, err := s.TakeConsent(t.Context(), session.ID, sha256.Sum256([]byte("a")), epoch, epoch.Add(time.Minute)); taken || err != nil {
 		t.Errorf("a consent is left: %v, %v", taken, err)
 	}
 	if err := prove(t, s, session, p, 17); !errors.Is(err, storage.ErrPasskeyStale) {
@@ -361,12 +361,16 @@ func externalAllowance(t *testing.T, s storage.Store) {
 }
 
 func consents(t *testing.T, s storage.Store) {
-	session, digest, until := uuid.New(), sha256.Sum256([]byte("pay 100")), epoch.Add(time.Minute)
-	for range 2 {
+	u, row, p := entered(t, s, "shop", "42")
+	session, digest, until := row.ID, sha256.Sum256([]byte("pay 100")), epoch.Add(time.Minute)
+	add := func() {
+		t.Helper()
 		inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.AddConsent(ctx, session, digest, until) })
 	}
+	add()
+	add()
 	take := func(session uuid.UUID, digest [sha256.Size]byte, now time.Time) bool {
-		taken, err := s.TakeConsent(t.Context(), session, digest, now)
+		taken, err := s.TakeConsent(t.Context(), session, digest, now, now.Add(time.Minute))
 		if err != nil {
 			t.Errorf("TakeConsent: %v", err)
 		}
@@ -377,6 +381,34 @@ func consents(t *testing.T, s storage.Store) {
 	}
 	if n := race(32, func(int) bool { return take(session, digest, epoch) }); n != 1 {
 		t.Errorf("it was taken %d times, want once", n)
+	}
+	add()
+	if take(session, digest, epoch.Add(-time.Microsecond)) {
+		t.Error("it was taken before it can have been given")
+	}
+	for _, end := range []struct {
+		name string
+		do   func(ctx context.Context, tx storage.Tx) error
+	}{
+		{"the passkey removed", func(ctx context.Context, tx storage.Tx) error {
+			_, err := tx.LowerSessions(ctx, row.UserID, p.ID, epoch)
+			return err
+		}},
+		{"recovery", func(ctx context.Context, tx storage.Tx) error {
+			return tx.RecoverExternal(ctx, row.UserID, session, storage.RecoveredByCode, epoch, epoch.Add(time.Hour))
+		}},
+		{"all proofs ended", func(ctx context.Context, tx storage.Tx) error { return tx.EndExternalProofs(ctx, named(u)) }},
+		{"the session ended", func(ctx context.Context, tx storage.Tx) error {
+			_, err := tx.EndSessions(ctx, storage.EndSessions{UserID: row.UserID, At: epoch, Only: session, Reason: storage.EndedByLogout})
+			return err
+		}},
+	} {
+		add()
+		inTx(t, s, end.do)
+		_, _ = enter(t, s, u, row) // anybody with the cookie can do that
+		if take(session, digest, epoch) {
+			t.Errorf("%s: a consent from before was taken", end.name)
+		}
 	}
 }
 
