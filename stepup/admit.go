@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/passkeyname"
 	"github.com/stepkey/stepkey/internal/useragent"
 )
 
@@ -77,14 +78,15 @@ func (k *Kit) admit(w http.ResponseWriter, r *http.Request, p Purpose, fields []
 		k.unavailable(w, r, err)
 		return false
 	}
+	mode := p.modeAt(now)
 	var act *action
 	if isAction && !d.nobody() {
-		if act, err = k.confirmed(r, p, fields, &d, now); err != nil {
+		if act, err = k.confirmed(r, p, fields, &d, now); err != nil && !(isFault(err) && d.isSpared(mode)) {
 			k.refuseBody(w, r, err)
 			return false
 		}
 	}
-	passes, outcome := k.outcome(r, p.modeAt(now), d, now)
+	passes, outcome := k.outcome(r, mode, d, now)
 	k.counts.add(now, p.Name, r.Pattern, outcome, 1)
 	if !passes {
 		k.refuse(w, r, v, p, d, act)
@@ -94,7 +96,8 @@ func (k *Kit) admit(w http.ResponseWriter, r *http.Request, p Purpose, fields []
 
 // Check reports whether an identity meets a purpose, for what is no HTTP request of a browser, such
 // as a gRPC method. It returns nil, a [*NeededError], stepkey.ErrUnauthorized if nobody is signed
-// in, or stepkey.ErrUnavailable if the database cannot be asked. An unknown purpose panics.
+// in, stepkey.ErrUnavailable if the database cannot be asked, or an error that names what is wrong
+// with id. An unknown purpose panics.
 func (k *Kit) Check(ctx context.Context, id Identity, purpose string) error {
 	p := k.purpose(purpose)
 	if err := id.check(); err != nil {
@@ -109,7 +112,7 @@ func (k *Kit) Check(ctx context.Context, id Identity, purpose string) error {
 		return stepkey.ErrUnauthorized
 	}
 	mode := p.modeAt(now)
-	passes, outcome := d.meets || mode == Shadow || mode == Offered && !d.standing.UsablePasskeys, outcomePass
+	passes, outcome := d.meets || d.isSpared(mode), outcomePass
 	switch {
 	case !d.meets && mode == Shadow:
 		outcome = d.wouldBe()
@@ -124,17 +127,22 @@ func (k *Kit) Check(ctx context.Context, id Identity, purpose string) error {
 }
 
 // Proof returns the proof of a passkey in the session of r, of any age up to 12 hours, and false
-// if there is none.
+// if there is none. One that is more than 5 s ahead of the clock is none.
 func (k *Kit) Proof(r *http.Request) (Proof, bool) {
 	v, err := k.visitor(r)
 	if err != nil || v.nobody() || v.Session == "" {
 		return Proof{}, false
 	}
-	standing, err := k.standing(r.Context(), v.Identity, k.realm.Now())
-	if err != nil || standing.FullAt == nil {
+	now := k.realm.Now()
+	standing, err := k.standing(r.Context(), v.Identity, now)
+	if err != nil {
 		return Proof{}, false
 	}
-	return Proof{Factor: Passkey, At: *standing.FullAt, Passkey: standing.FullPasskeyID.String()}, true
+	proof := passkeyProof(standing)
+	if !countsAt(proof.At, now) {
+		return Proof{}, false
+	}
+	return proof, true
 }
 
 // visitor is who makes a request, and on which device.
@@ -157,6 +165,12 @@ func (k *Kit) visitor(r *http.Request) (v visitor, err error) {
 	}
 	return v, v.check()
 }
+
+// maxAccount is how many characters of an Identity's Name are shown: an e-mail address fits.
+const maxAccount = 254
+
+// account is the name of the user as it can be shown.
+func (v visitor) account() string { return passkeyname.Shown(v.Name, maxAccount) }
 
 // visit is v as the engine takes it.
 func (v visitor) visit(now time.Time) stepkey.Visit {
@@ -181,6 +195,11 @@ type decision struct {
 }
 
 func (d decision) nobody() bool { return d.id.nobody() }
+
+// isSpared reports whether a mode lets the user pass without meeting the purpose.
+func (d decision) isSpared(mode Mode) bool {
+	return !d.nobody() && (mode == Shadow || mode == Offered && !d.standing.UsablePasskeys)
+}
 
 // wouldBe is the outcome that Shadow counts for a request that does not meet the purpose.
 func (d decision) wouldBe() string {
@@ -227,6 +246,7 @@ func (k *Kit) standing(ctx context.Context, id Identity, now time.Time) (stepkey
 	if standing, ok := k.proofs.get(id, now); ok {
 		return standing, nil
 	}
+	moment := k.proofs.moment()
 	standing, err := k.realm.Standing(ctx, visitor{Identity: id}.visit(now))
 	if err != nil {
 		return stepkey.Standing{}, fmt.Errorf("%w: %w", stepkey.ErrUnavailable, err)
@@ -234,18 +254,19 @@ func (k *Kit) standing(ctx context.Context, id Identity, now time.Time) (stepkey
 	if id.Session == "" {
 		standing.FullAt = nil
 	}
-	k.proofs.put(id, standing, now)
+	k.proofs.put(id, standing, now, moment)
 	return standing, nil
 }
 
 // confirmed reads the action of a request and decides d by the consent to it. The consent is used
 // up only if all else that the rule asks for is there.
 func (k *Kit) confirmed(r *http.Request, p Purpose, fields []string, d *decision, now time.Time) (*action, error) {
+	rule := withPasskey(p.Rule)
 	act, err := readAction(r, p.Name, k.config.Prefix+r.URL.RequestURI(), fields)
 	if err != nil {
+		d.evaluate(p, rule, now, Proof{})
 		return nil, err
 	}
-	rule := withPasskey(p.Rule)
 	d.evaluate(p, rule, now, Proof{Factor: Passkey, At: now})
 	if !d.meets || d.id.Session == "" {
 		return &act, nil
@@ -284,6 +305,9 @@ func (k *Kit) outcome(r *http.Request, mode Mode, d decision, now time.Time) (pa
 func (k *Kit) offers(r *http.Request, d decision, now time.Time) bool {
 	if classify(r) != documentGet || d.id.Session == "" || d.standing.HasPasskeys {
 		return false
+	}
+	if !k.mayEnrol(visitor{Identity: d.id}, now) {
+		return false // the page could only ask for a new sign-in, which nobody has to make yet
 	}
 	declined := d.standing.OfferDeclinedAt
 	if declined == nil {

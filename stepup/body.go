@@ -37,11 +37,16 @@ const (
 	faultValue     bodyFault = "a field of the action is a file, a list or an object"
 )
 
+func isFault(err error) bool {
+	var fault bodyFault
+	return errors.As(err, &fault)
+}
+
 // Error returns the fault, for logs.
 func (f bodyFault) Error() string { return "stepup: " + string(f) }
 
 // readBody reads the body of r, never more than maxBody and one byte of it, and nothing
-// of one that is announced as larger.
+// of one that is announced as larger. The handler can read all of it once more.
 func readBody(r *http.Request) ([]byte, error) {
 	// ParseForm leaves an empty PostForm when the body is no form, and does not read it.
 	if len(r.PostForm) > 0 || r.MultipartForm != nil {
@@ -54,6 +59,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	r.Body = restoredBody{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
 	var limit *http.MaxBytesError
 	switch {
 	case errors.As(err, &limit) || len(body) > maxBody:
@@ -65,6 +71,12 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, faultConsumed
 	}
 	return body, nil
+}
+
+// restoredBody gives a body once more and closes the original.
+type restoredBody struct {
+	io.Reader
+	io.Closer
 }
 
 // formField is one entry of a form's data set.

@@ -18,6 +18,7 @@ type proofCache struct {
 
 	mu    sync.RWMutex
 	known map[proofKey]cachedProof
+	ended uint64 // calls of forget
 }
 
 // proofKey names a session as the application does.
@@ -54,13 +55,27 @@ func (c *proofCache) get(id Identity, now time.Time) (stepkey.Standing, bool) {
 	return held.standing, true
 }
 
-// put remembers standing if it holds a proof. A full cache drops any other one.
-func (c *proofCache) put(id Identity, standing stepkey.Standing, now time.Time) {
+// moment returns what put is given, to be taken before the database is asked.
+func (c *proofCache) moment() uint64 {
+	if c == nil {
+		return 0
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.ended
+}
+
+// put remembers standing if it holds a proof, unless one was ended here since the moment: it may
+// have been read before. A full cache drops any other one.
+func (c *proofCache) put(id Identity, standing stepkey.Standing, now time.Time, moment uint64) {
 	if c == nil || standing.FullAt == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended != moment {
+		return
+	}
 	key := keyOf(id)
 	if _, present := c.known[key]; !present && len(c.known) >= maxCachedProofs {
 		for other := range c.known {
@@ -78,6 +93,7 @@ func (c *proofCache) forget(user string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended++
 	for key := range c.known {
 		if key.user == user {
 			delete(c.known, key)

@@ -36,7 +36,8 @@ func (k *Kit) within(ctx context.Context, tx *sql.Tx, fn func(storage.Tx) error)
 
 // EndProofs ends all proofs of a user, and verifications under way, for example after the
 // application changed the password. It runs in the application's transaction tx, or in one of its
-// own if tx is nil. An unknown user is no error.
+// own if tx is nil. An unknown user is no error. Until tx is committed, a proof can still be read
+// into memory and works for Config.Staleness after that.
 func (k *Kit) EndProofs(ctx context.Context, tx *sql.Tx, user string) error {
 	defer k.proofs.forget(user)
 	return k.within(ctx, tx, func(t storage.Tx) error { return k.realm.EndProofs(ctx, t, user) })

@@ -88,21 +88,9 @@ func fillFields(r *http.Request, fields []actionField) error {
 	}
 	contentType := r.Header.Get("Content-Type")
 	if isJSON(contentType) {
-		err = fillFromJSON(body, fields)
-	} else {
-		err = fillFromForm(contentType, body, fields)
+		return fillFromJSON(body, fields)
 	}
-	if err != nil {
-		return err
-	}
-	r.Body = restoredBody{bytes.NewReader(body), r.Body}
-	return nil
-}
-
-// restoredBody gives a body once more and closes the original.
-type restoredBody struct {
-	io.Reader
-	io.Closer
+	return fillFromForm(contentType, body, fields)
 }
 
 // checkQuery refuses fields in the query: Request.FormValue looks there as well.

@@ -73,7 +73,7 @@ func (k *Kit) verify(w http.ResponseWriter, r *http.Request) {
 func (k *Kit) verifyPage(r *http.Request, v visitor, p Purpose, d decision) (web.VerifyPage, error) {
 	now := k.realm.Now()
 	page := web.VerifyPage{
-		Service: k.service(), Title: titleOf(p), Account: v.Name, Device: v.device, Purpose: p.Name, Nonce: k.nonce(r),
+		Service: k.service(), Title: titleOf(p), Account: v.account(), Device: v.device, Purpose: p.Name, Nonce: k.nonce(r),
 		Reason: k.expired(d),
 	}
 	page.State = k.stateOf(p, d, now)
@@ -206,15 +206,12 @@ func (k *Kit) writePage(w http.ResponseWriter, r *http.Request, status int, page
 		page.Service = k.service()
 	}
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication"`)
 	}
 	if k.config.Layout == nil {
+		isolate(h)
 		h.Set("Content-Security-Policy", k.pages.Policy())
 		w.WriteHeader(status)
 		_ = k.pages.Verify(w, page) // a client that is gone needs no page
@@ -225,11 +222,22 @@ func (k *Kit) writePage(w http.ResponseWriter, r *http.Request, status int, page
 		k.unavailable(w, r, err)
 		return
 	}
-	h.Add("Content-Security-Policy", "frame-ancestors 'none'")
-	k.config.Layout(&statusWriter{ResponseWriter: w, status: status}, r, page.Title, body)
+	layout := &statusWriter{ResponseWriter: w, status: status}
+	k.config.Layout(layout, r, page.Title, body)
+	layout.WriteHeader(status) // unless it has written anything
 }
 
-// statusWriter has the page of a layout sent with the status of a refusal.
+// isolate sets what all pages have in common.
+func isolate(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// statusWriter has the page of a layout sent with the status of a refusal, and with the headers
+// of our pages, whatever the layout sets. Another Content-Security-Policy of the application's
+// holds as well: browsers apply each.
 type statusWriter struct {
 	http.ResponseWriter
 	status  int
@@ -240,6 +248,8 @@ type statusWriter struct {
 func (s *statusWriter) WriteHeader(int) {
 	if !s.written {
 		s.written = true
+		isolate(s.Header())
+		s.Header().Add("Content-Security-Policy", "frame-ancestors 'none'")
 		s.ResponseWriter.WriteHeader(s.status)
 	}
 }
@@ -277,7 +287,7 @@ func (k *Kit) Manage(r *http.Request) template.HTML {
 	if err != nil {
 		return k.manageFailed(r, err)
 	}
-	page := web.ManagePage{Service: k.service(), Account: v.Name, Nonce: k.nonce(r)}
+	page := web.ManagePage{Service: k.service(), Account: v.account(), Nonce: k.nonce(r)}
 	for _, p := range passkeys {
 		page.Passkeys = append(page.Passkeys, rowOf(p))
 	}

@@ -46,11 +46,7 @@ func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, v visitor, p Purpos
 	case framed:
 		k.refuseFrame(w, r, p)
 	case htmx:
-		next, ok := pathFrom(r.Header.Get("HX-Current-URL"), r.Host, k.config.Origins)
-		if !ok {
-			next = "/"
-		}
-		w.Header().Set("HX-Redirect", k.verifyURL(p, next))
+		w.Header().Set("HX-Redirect", k.verifyURL(p, k.pageOf(r)))
 		k.failStepUp(w, r, v, p, d, act)
 	case inertia:
 		w.Header().Set("X-Inertia-Location", k.verifyURL(p, k.pageOf(r)))
@@ -68,11 +64,18 @@ func (k *Kit) verifyURL(p Purpose, next string) string {
 	return k.config.Path + "verify?p=" + p.Name + "&next=" + url.QueryEscape(next)
 }
 
-// pageOf is the page from which a request came: itself for a navigation, else its Referer, else
-// the root.
+// pageOf is the page from which a request came: itself for a navigation, else what htmx or the
+// Referer says, else the root. What a script fetches is no page.
 func (k *Kit) pageOf(r *http.Request) string {
-	if r.Method == http.MethodGet && isReturnPath(k.config.Prefix+r.URL.RequestURI()) {
-		return k.config.Prefix + r.URL.RequestURI()
+	switch kind := classify(r); {
+	case kind == documentGet || kind == turboGet || kind == inertia && r.Method == http.MethodGet:
+		if itself := k.config.Prefix + r.URL.RequestURI(); isReturnPath(itself) {
+			return itself
+		}
+	case kind == htmx:
+		if path, ok := pathFrom(r.Header.Get("HX-Current-URL"), r.Host, k.config.Origins); ok {
+			return path
+		}
 	}
 	if path, ok := pathFrom(r.Referer(), r.Host, k.config.Origins); ok {
 		return path
@@ -106,7 +109,7 @@ func (k *Kit) failStepUp(w http.ResponseWriter, r *http.Request, v visitor, p Pu
 		answer.maxAge = passkeyAge(p.Rule)
 	}
 	if act != nil {
-		sealed, err := k.sealAction(v, act)
+		sealed, err := k.sealAction(v, p, act)
 		if err != nil {
 			k.unavailable(w, r, err)
 			return
@@ -159,6 +162,10 @@ func (k *Kit) refusePost(w http.ResponseWriter, r *http.Request, v visitor, p Pu
 
 // showRefusal answers with the page for the purpose itself.
 func (k *Kit) showRefusal(w http.ResponseWriter, r *http.Request, v visitor, p Purpose, d decision, act *action, form string) {
+	if !slices.Contains(k.hosts, r.Host) {
+		k.wrongHost(w, r)
+		return
+	}
 	page, err := k.verifyPage(r, v, p, d)
 	if err != nil {
 		k.unavailable(w, r, err)
@@ -168,7 +175,7 @@ func (k *Kit) showRefusal(w http.ResponseWriter, r *http.Request, v visitor, p P
 	// A form that somebody posted here began on a page of the application: others are not kept.
 	page.Auto = form != "" || returnsAlone(r)
 	if act != nil {
-		if page.Action, err = k.sealAction(v, act); err != nil {
+		if page.Action, err = k.sealAction(v, p, act); err != nil {
 			k.unavailable(w, r, err)
 			return
 		}
@@ -218,17 +225,20 @@ func (k *Kit) ownerOf(id Identity) formOwner {
 // actionType marks a sealed action, which is no form.
 const actionType = "action"
 
-func (k *Kit) sealAction(v visitor, act *action) (string, error) {
-	form := keptForm{at: k.realm.Now(), contentType: actionType, body: act.digest[:]}
+// sealAction seals the digest of an action, with the purpose in the place of a form's URI.
+func (k *Kit) sealAction(v visitor, p Purpose, act *action) (string, error) {
+	form := keptForm{at: k.realm.Now(), uri: p.Name, contentType: actionType, body: act.digest[:]}
 	return form.seal(k.key, k.ownerOf(v.Identity), rand.Reader)
 }
 
-func (k *Kit) openAction(id Identity, sealed string) (digest [sha256.Size]byte, err error) {
+// openAction opens what sealAction sealed for this purpose: the page and the event of the
+// verification name no other one.
+func (k *Kit) openAction(id Identity, p Purpose, sealed string) (digest [sha256.Size]byte, err error) {
 	form, err := openForm(k.key, k.ownerOf(id), sealed, k.realm.Now())
 	if err != nil {
 		return digest, err
 	}
-	if form.contentType != actionType || len(form.body) != len(digest) {
+	if form.contentType != actionType || form.uri != p.Name || len(form.body) != len(digest) {
 		return digest, errFormSealed
 	}
 	return [sha256.Size]byte(form.body), nil

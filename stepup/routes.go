@@ -168,7 +168,7 @@ func (k *Kit) begin(_ http.ResponseWriter, r *http.Request, v visitor, body []by
 		return nil, stepkey.ErrNotFound
 	}
 	now := k.realm.Now()
-	answer := begun{Title: titleOf(p), Account: v.Name, User: k.tag(v.Identity)}
+	answer := begun{Title: titleOf(p), Account: v.account(), User: k.tag(v.Identity)}
 	if ask.Ensure && ask.Action == "" {
 		d, err := k.decide(r.Context(), v.Identity, p, now)
 		if err != nil {
@@ -188,7 +188,7 @@ func (k *Kit) begin(_ http.ResponseWriter, r *http.Request, v visitor, body []by
 		answer.Options = &options
 		return answer, err
 	}
-	digest, err := k.openAction(v.Identity, ask.Action)
+	digest, err := k.openAction(v.Identity, p, ask.Action)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func (k *Kit) finish(w http.ResponseWriter, r *http.Request, v visitor, body []b
 		return nil, err
 	}
 	k.proofs.forget(v.User)
-	if err := k.renew(w, r); err != nil {
+	if err := k.renew(w, r, v); err != nil {
 		return nil, err
 	}
 	return finished{User: k.tag(v.Identity), Form: form}, nil
@@ -270,8 +270,9 @@ func (k *Kit) releaseForm(v visitor, sealed string) (*postedForm, error) {
 }
 
 // renew has the application give the session a new token. If that fails, the proof is taken back:
-// a copy of the old token would share it.
-func (k *Kit) renew(w http.ResponseWriter, r *http.Request) error {
+// a copy of the old token would share it. That also has to happen where the client is gone, and
+// where the session is by now.
+func (k *Kit) renew(w http.ResponseWriter, r *http.Request, v visitor) error {
 	if k.config.Renew == nil {
 		return nil
 	}
@@ -279,11 +280,7 @@ func (k *Kit) renew(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		return nil
 	}
-	v, identified := k.visitor(r)
-	if identified == nil {
-		identified = k.EndProofs(r.Context(), nil, v.User)
-	}
-	return errors.Join(stepkey.ErrUnavailable, err, identified)
+	return errors.Join(stepkey.ErrUnavailable, err, k.EndProofs(context.WithoutCancel(r.Context()), nil, v.User))
 }
 
 func (k *Kit) addBegin(_ http.ResponseWriter, r *http.Request, v visitor, _ []byte) (any, error) {
