@@ -267,8 +267,12 @@ func (k *Kit) confirmed(r *http.Request, p Purpose, fields []string, d *decision
 		d.evaluate(p, rule, now, Proof{})
 		return nil, err
 	}
+	if d.id.Session == "" {
+		d.evaluate(p, rule, now, Proof{}) // nothing can be confirmed without a session
+		return &act, nil
+	}
 	d.evaluate(p, rule, now, Proof{Factor: Passkey, At: now})
-	if !d.meets || d.id.Session == "" {
+	if !d.meets {
 		return &act, nil
 	}
 	taken, err := k.realm.TakeConsent(r.Context(), visitor{Identity: d.id}.visit(now), act.digest)

@@ -73,7 +73,7 @@ func (k *Kit) verify(w http.ResponseWriter, r *http.Request) {
 func (k *Kit) verifyPage(r *http.Request, v visitor, p Purpose, d decision) (web.VerifyPage, error) {
 	now := k.realm.Now()
 	page := web.VerifyPage{
-		Service: k.service(), Title: titleOf(p), Account: v.account(), Device: v.device, Purpose: p.Name, Nonce: k.nonce(r),
+		Service: k.service(), Title: titleOf(p), Account: v.account(), Device: v.device, Purpose: p.Name,
 		Reason: k.expired(d),
 	}
 	page.State = k.stateOf(p, d, now)
@@ -205,6 +205,7 @@ func (k *Kit) writePage(w http.ResponseWriter, r *http.Request, status int, page
 	if page.Service == "" {
 		page.Service = k.service()
 	}
+	page.Nonce = k.nonce(r)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if status == http.StatusUnauthorized {

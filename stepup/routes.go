@@ -385,7 +385,8 @@ func (k *Kit) changePasskey(_ http.ResponseWriter, r *http.Request, v visitor, b
 		return nil, stepkey.ErrNotFound
 	}
 	now := k.realm.Now()
-	c, err := k.realm.Caller(r.Context(), v.visit(now))
+	// Nothing need have begun in the session: it may be the user's first call in it.
+	c, err := k.realm.Enter(r.Context(), v.visit(now))
 	if err != nil {
 		return nil, err
 	}
@@ -409,7 +410,7 @@ func (k *Kit) changePasskey(_ http.ResponseWriter, r *http.Request, v visitor, b
 }
 
 func (k *Kit) replaceCodes(_ http.ResponseWriter, r *http.Request, v visitor, _ []byte) (any, error) {
-	c, err := k.realm.Caller(r.Context(), v.visit(k.realm.Now()))
+	c, err := k.realm.Enter(r.Context(), v.visit(k.realm.Now())) // see changePasskey
 	if err != nil {
 		return nil, err
 	}
