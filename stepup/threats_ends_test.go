@@ -31,7 +31,17 @@ var ends = []struct {
 	}},
 }
 
+// inTx runs fn in a transaction of the application's, which begins it again if SQLite finds that
+// somebody wrote between its first read and its first write.
 func inTx(a *app, fn func(*sql.Tx) error) error {
+	for {
+		if err := once(a, fn); err == nil || !strings.Contains(err.Error(), "database is locked") {
+			return err
+		}
+	}
+}
+
+func once(a *app, fn func(*sql.Tx) error) error {
 	tx, err := a.db.BeginTx(a.Context(), nil)
 	if err != nil {
 		return err

@@ -123,7 +123,11 @@ func TestThreatFormOfAnother(t *testing.T) {
 			a.Helper()
 			a.wantCode(what, p.Client, p.finish(withForm(p.asserted(""), sealed)), http.StatusConflict, "form_expired")
 		}
-		refused("another user", a.owner("43"), form)
+		another := a.owner("43")
+		session := a.identity(another.cookie)
+		session.Session = a.identity(mira.cookie).Session
+		a.setIdentity(another.cookie, &session)
+		refused("another user", another, form)
 		refused("another session", mira.elsewhere(), form)
 		refused("another realm", reader, form)
 		refused("changed", mira, flip(form, len(form)/2))
