@@ -123,6 +123,9 @@ type Config struct {
 	// Nil, the default, skips the check.
 	Breaches Breaches
 
+	// SignUp is who may sign up. The default is SignUpOpen. Imports are not affected.
+	SignUp SignUpMode
+
 	// NoPasskeyLogIn turns off signing in with a passkey alone. Passkeys are then only
 	// used after the password.
 	NoPasskeyLogIn bool
@@ -178,6 +181,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.RPID = cmp.Or(c.RPID, origin.Host(c.Origins[0]))
 	c.RPName = cmp.Or(c.RPName, "Stepkey")
+	c.SignUp = cmp.Or(c.SignUp, SignUpOpen)
 	c.Issuer = cmp.Or(c.Issuer, c.Origins[0])
 	c.Audience = cmp.Or(c.Audience, c.Issuer)
 	c.PublicURL = cmp.Or(c.PublicURL, c.Origins[0])
@@ -205,7 +209,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w: make one with openssl rand -base64 32", err)
 	}
 	return c, errors.Join(c.originSet().Check(), c.checkSharedSecrets(), c.checkKeys(),
-		c.checkLimits(), c.checkPublicURL())
+		c.checkLimits(), c.checkPublicURL(), c.SignUp.check())
 }
 
 // originSet returns a copy of the origins in c.

@@ -54,6 +54,10 @@ var (
 	// ErrPasskeyLogInOff is returned if Config.NoPasskeyLogIn is set.
 	ErrPasskeyLogInOff = errors.New("stepkey: signing in with a passkey alone is off")
 
+	// ErrSignUpClosed is returned for a sign-up, and for an invitation, if Config.SignUp is
+	// SignUpClosed.
+	ErrSignUpClosed = errors.New("stepkey: sign-up is closed")
+
 	// ErrUsernameInvalid is for a name that CanonicalUsername rejects.
 	ErrUsernameInvalid = errors.New("stepkey: invalid username")
 

@@ -56,6 +56,7 @@ type Service struct {
 	origins       origin.Set
 
 	noPasskeyLogIn bool
+	signUpMode     SignUpMode
 	reserved       username.Reserved
 
 	outbox *outbox.Outbox
@@ -122,7 +123,7 @@ func assemble(c Config, hashing password.KeeperConfig) (*Service, error) {
 func assembleCore(c Config) (s *Service, err error) {
 	s = &Service{
 		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
-		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn,
+		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn, signUpMode: c.SignUp,
 	}
 	s.turns = throttle.NewTurns(refuse)
 	s.store = s.turns.Store(c.Store)

@@ -14,6 +14,28 @@ import (
 // userHandleBytes is the length that WebAuthn Level 3 §14.6.1 recommends.
 const userHandleBytes = 64
 
+// SignUpMode says who may sign up.
+type SignUpMode string
+
+// The modes.
+const (
+	// SignUpOpen lets everybody sign up.
+	SignUpOpen SignUpMode = "open"
+
+	// SignUpClosed lets nobody sign up. Users come by import only.
+	SignUpClosed SignUpMode = "closed"
+)
+
+func (m SignUpMode) check() error {
+	if m != SignUpOpen && m != SignUpClosed {
+		return errors.New("Config.SignUp is none of open and closed")
+	}
+	return nil
+}
+
+// SignUpMode returns Config.SignUp, or its default.
+func (s *Service) SignUpMode() SignUpMode { return s.signUpMode }
+
 // SignUpRequest is a request to add a user.
 type SignUpRequest struct {
 	Username, Password string
@@ -23,8 +45,11 @@ type SignUpRequest struct {
 // SignUp adds a user. The name must be valid and free in its canonical form (ErrUsernameInvalid,
 // ErrUsernameTaken) and not reserved (ErrUsernameReserved), and the password must pass the policy
 // (ErrPasswordTooShort and its siblings, ErrPasswordBreached). An address is limited to a few sign-ups an
-// hour (RateLimitedError). SignUp does not sign the user in.
+// hour (RateLimitedError). If Config.SignUp is SignUpClosed, the error is ErrSignUpClosed. SignUp does not sign the user in.
 func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
+	if s.signUpMode == SignUpClosed {
+		return User{}, ErrSignUpClosed
+	}
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
 		return User{}, err

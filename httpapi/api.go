@@ -28,9 +28,9 @@ type Options struct {
 	// [stepkey.Config.PublicURL] instead, which must then have the same path.
 	Prefix string
 
-	// NoSignUp leaves out POST /auth/signup, for an application that imports its users. Routes
-	// that an option leaves out answer 404 and are missing from /openapi.json. The pages of webui
-	// still offer sign-up.
+	// NoSignUp leaves out POST /auth/signup, for an application that imports its users, as
+	// [stepkey.SignUpClosed] does. Routes that an option leaves out answer 404 and are missing
+	// from /openapi.json; this one's code is sign_up_closed. Tell the pages as well: webui.Options.
 	NoSignUp bool
 
 	// NoEmail leaves out everything that needs a mailer: the address of an account,
@@ -112,7 +112,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 		options.ClientIP = peerIP
 	}
 	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping, pages: options.Pages}
-	a.without = parts{signUp: options.NoSignUp, email: options.NoEmail, demo: options.NoDemo}
+	a.without = parts{signUp: options.NoSignUp || service.SignUpMode() == stepkey.SignUpClosed, email: options.NoEmail, demo: options.NoDemo}
 	a.cookies = cookiesFor(service.Origins())
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
@@ -128,6 +128,9 @@ func New(service *stepkey.Service, options Options) http.Handler {
 		for _, path := range route.paths {
 			mux.Handle(path, route.methods)
 		}
+	}
+	if a.without.signUp {
+		mux.Handle(signUpPath, http.HandlerFunc(signUpClosed))
 	}
 	a.mountPages(mux)
 	mux.Handle("/", http.HandlerFunc(notFound))
@@ -176,6 +179,10 @@ func (a *api) mountPages(mux *http.ServeMux) {
 		mux.Handle(path, a.pages)
 	}
 }
+
+// signUpClosed answers in place of the route, in no document, so that clients that were made for an
+// open sign-up read why there is none.
+func signUpClosed(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, problemSignUpClosed) }
 
 func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, problemNotFound) }
 

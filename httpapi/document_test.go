@@ -218,6 +218,7 @@ func allProblems() []problem {
 		problemResetTooRecent,
 		problemRecoveryOnly,
 		problemPasskeyLogInOff,
+		problemSignUpClosed,
 		problemLastPasskey,
 		problemPasskeyUnknown,
 	}

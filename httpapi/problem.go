@@ -180,6 +180,11 @@ var (
 		title:  "This service sends no e-mail",
 		detail: "This service is not set up to send e-mail. Ask its operator.",
 	}
+	problemSignUpClosed = problem{
+		status: 404, code: "sign_up_closed",
+		title:  "Nobody can sign up",
+		detail: "New accounts cannot be created here. Ask those who run this service for one.",
+	}
 	problemPasskeyLogInOff = problem{
 		status: 404, code: "passkey_login_off",
 		title:  "Signing in with a passkey alone is turned off",
@@ -301,6 +306,7 @@ func problemOf(err error) problem {
 		{stepkey.ErrPasskeyExists, problemPasskeyExists},
 		{stepkey.ErrTooManyPasskeys, problemTooManyPasskeys},
 		{stepkey.ErrLastPasskey, problemLastPasskey},
+		{stepkey.ErrSignUpClosed, problemSignUpClosed},
 		{stepkey.ErrPasskeyLogInOff, problemPasskeyLogInOff},
 		{stepkey.ErrUsernameReserved, problemUsernameReserved},
 		{stepkey.ErrUsernameInvalid, problemUsernameInvalid},

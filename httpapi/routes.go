@@ -16,6 +16,8 @@ type route struct {
 	methods methods
 }
 
+const signUpPath = "/auth/signup"
+
 // routes lists everything that the API serves.
 func (a *api) routes() []route {
 	routes := a.coreRoutes()
@@ -23,7 +25,7 @@ func (a *api) routes() []route {
 		routes = append(routes, a.routesToPages()...)
 	}
 	if !a.without.signUp {
-		routes = append(routes, route{[]string{"/auth/signup"}, methods{"POST": a.anonymous(a.signUp)}})
+		routes = append(routes, route{[]string{signUpPath}, methods{"POST": a.anonymous(a.signUp)}})
 	}
 	if !a.without.email {
 		routes = append(routes, a.emailRoutes()...)
