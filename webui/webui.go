@@ -41,10 +41,12 @@
 package webui
 
 import (
+	"cmp"
 	"embed"
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/stepkey/stepkey/internal/content"
@@ -62,13 +64,23 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// Handler serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link and
+// Options leave out of the pages what a service does not offer.
+type Options struct {
+	// SignUp is who may sign up: what stepkey.Config.SignUp says, and "closed" with
+	// httpapi.Options.NoSignUp. The pages offer it only where it is "open" or empty.
+	SignUp string
+}
+
+// Handler serves all the pages, as [New] does without options.
+func Handler() http.Handler { return New(Options{}) }
+
+// New serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link and
 // /account, the files below /assets/, /favicon.ico, and the client with its types at /stepkey.js and /stepkey.d.ts. It
 // answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use by a strong
 // entity tag, so a new version of the binary is seen at once and an unchanged file costs a 304. The handler is safe for
 // concurrent use.
-func Handler() http.Handler {
-	files := load()
+func New(options Options) http.Handler {
+	files := load(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path]
 		if !ok {
@@ -90,7 +102,7 @@ func Handler() http.Handler {
 
 // load reads the embedded files, by the URL path at which they are served. It panics if the embedded tree is
 // broken, which the tests of this package rule out.
-func load() map[string]content.Content {
+func load(options Options) map[string]content.Content {
 	files := map[string]content.Content{}
 	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -99,6 +111,9 @@ func load() map[string]content.Content {
 		body, err := static.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if path.Ext(name) == ".html" {
+			body = options.cut(body)
 		}
 		files[strings.TrimPrefix(name, "static")], err = content.New(contentType(name), body)
 		return err
@@ -117,6 +132,20 @@ func load() map[string]content.Content {
 	files[pages.RecoverByLink] = files[pages.Recover]
 	files["/favicon.ico"] = files["/assets/favicon.svg"]
 	return files
+}
+
+// section is a part of a page that is served only where sign-up is as it says.
+var section = regexp.MustCompile(`(?s)<!--if (\w+)-->(.*?)<!--end-->`)
+
+// cut returns a page without the sections for other services.
+func (o Options) cut(page []byte) []byte {
+	return section.ReplaceAllFunc(page, func(found []byte) []byte {
+		parts := section.FindSubmatch(found)
+		if string(parts[1]) != cmp.Or(o.SignUp, "open") {
+			return nil
+		}
+		return parts[2]
+	})
 }
 
 // contentType does not use the system's MIME tables, because browsers do not run a script of the wrong type

@@ -32,7 +32,7 @@ var twice = map[string]string{"/favicon.ico": "/assets/favicon.svg", "/recover-b
 func served(t *testing.T) map[string]string {
 	t.Helper()
 	contents := map[string]string{}
-	for url, f := range load() {
+	for url, f := range load(Options{}) {
 		contents[url] = string(f.Body())
 	}
 	return contents
@@ -202,7 +202,7 @@ func references(t *testing.T, url string) []string {
 
 func TestPagesAreWholeAndLight(t *testing.T) {
 	const limit = 40_000 // bytes, as browsers get them
-	contents, files := served(t), load()
+	contents, files := served(t), load(Options{})
 	used := []string{"/favicon.ico", "/stepkey.js", "/stepkey.d.ts"}
 	for _, page := range pagePaths {
 		weight := 0
@@ -225,7 +225,7 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 // The client is light enough to be used where there are no passkeys yet.
 func TestClientIsLight(t *testing.T) {
 	const limit = 4_000 // bytes, as gzip makes it
-	script, compressed := served(t)["/stepkey.js"], load()["/stepkey.js"].CompressedSize()
+	script, compressed := served(t)["/stepkey.js"], load(Options{})["/stepkey.js"].CompressedSize()
 	t.Logf("/stepkey.js weighs %d bytes, compressed %d", len(script), compressed)
 	if compressed >= limit {
 		t.Errorf("/stepkey.js weighs %d bytes compressed, want less than %d", compressed, limit)
@@ -303,7 +303,27 @@ func TestEmbeddedTreeHasNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(load()) - len(twice); got != count {
+	if got := len(load(Options{})) - len(twice); got != count {
 		t.Errorf("%d files are embedded and %d served", count, got)
+	}
+}
+
+// Where sign-up is not open, no page offers it, and the demo begins with signing in.
+func TestPagesOfferSignUpWhereItIsOpen(t *testing.T) {
+	for _, test := range []struct {
+		options Options
+		offered bool
+	}{{Options{}, true}, {Options{SignUp: "open"}, true}, {Options{SignUp: "closed"}, false}} {
+		handler := New(test.options)
+		for _, page := range pagePaths {
+			body := get(t, handler, http.MethodGet, page).Body.String()
+			wanted := test.offered && (page == "/" || page == "/account")
+			if page != "/" && strings.Contains(body, "Create an account") != wanted || page == "/" && strings.Contains(body, `id="signup"`) != wanted {
+				t.Errorf("%+v, %s: offered is %t", test.options, page, !wanted)
+			}
+			if strings.Contains(body, "<!--") {
+				t.Errorf("%+v, %s has a comment", test.options, page)
+			}
+		}
 	}
 }

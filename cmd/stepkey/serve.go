@@ -63,7 +63,7 @@ func (c *serveCommand) Run(ctx context.Context, out output) error {
 		return fmt.Errorf("cannot listen on %s: set PORT to a free port: %w", c.address(), err)
 	}
 	handler := httpapi.New(service, httpapi.Options{
-		Pages: webui.Handler(), CORSOrigins: corsOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
+		Pages: webui.New(webui.Options{SignUp: c.SignUp}), CORSOrigins: corsOrigins, HSTS: anyHTTPS(c.origins()), Log: log,
 		IntrospectionSecret: c.Introspection.Reveal(), ClientIP: clientIP, Stopping: ctx.Done(),
 		RequestTimeout: c.RequestTimeout,
 	})
@@ -132,7 +132,7 @@ func (c *settings) open(ctx context.Context, log *slog.Logger) (*sqlstore.Store,
 	}
 	return store, stepkey.Config{
 		Store: store, Challenges: store, Limiter: store, Clock: store.Now, Log: log,
-		NoPasskeyLogIn: c.PasskeyLogin == "off",
+		SignUp: stepkey.SignUpMode(c.SignUp), NoPasskeyLogIn: c.PasskeyLogin == "off",
 		DangerNoLimits: c.Limits == "off", AttackFailures: c.AttackFailures, RecoveryCoolOff: c.RecoveryCoolOff, MinPasswordLength: c.MinPassword,
 		Secret: root, SharedSecret: c.JWTSecret.Reveal(), PreviousSharedSecrets: revealAll(c.JWTSecretPrevious),
 		SharedSecretUntil: c.JWTSecretUntil, Algorithm: token.Algorithm(c.TokenAlgorithm), KeyLifetime: c.KeyLifetime,

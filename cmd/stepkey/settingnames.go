@@ -18,6 +18,7 @@ var settingNames = strings.NewReplacer(
 	"Config.KeyLifetime", "STEPKEY_KEY_LIFETIME",
 	"Config.MinPasswordLength", "STEPKEY_MIN_PASSWORD_LENGTH",
 	"Config.RecoveryCoolOff", "STEPKEY_RECOVERY_COOL_OFF",
+	"Config.SignUp", "STEPKEY_SIGNUP",
 	"Config.HashWait", "STEPKEY_HASH_WAIT",
 	"Config.ReservedNames", "STEPKEY_RESERVED_NAMES",
 	"Config.DangerNoLimits", "STEPKEY_LIMITS=off",

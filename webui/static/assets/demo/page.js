@@ -17,7 +17,7 @@ const STALE = 240000;
 
 /** Where the person is. None of it outlives the page. */
 const here = {
-	form: "signup", // open while signed out
+	form: steps.names[0], // open while signed out
 	name: "",
 	session: null,
 	passkey: "",    // a line about it, if there is one
@@ -299,7 +299,8 @@ const onSubmit = (step, act) => steps.form(step).addEventListener("submit", even
 	if (!byId(step).ariaBusy) act();
 });
 
-onSubmit("signup", signup);
+if (here.form === "signup") onSubmit("signup", signup);
+else steps.show(here.form, {});
 onSubmit("signin", signin);
 onPress(byId("by-passkey"), signinWithPasskey);
 for (const event of ["focus", "pointerenter"]) byId("by-passkey").addEventListener(event, prepare);

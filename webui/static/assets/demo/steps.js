@@ -6,13 +6,14 @@ import { wait } from "../wait.js";
 import { actions, busy, title } from "../words/common.js";
 import { busyIn } from "../words/demo.js";
 
-const names = ["signup", "signin", "add", "verify", "open"];
+/** Without the first one where sign-up is not open. */
+export const names = ["signup", "signin", "add", "verify", "open"].filter(byId);
 const find = (step, what) => byId(step).querySelector(what);
 
 export const form = step => find(step, "form");
 export const main = step => find(step, ".body .btn:not(.small)");
 
-let current = "signup";
+let current = names[0];
 
 const retitle = failed => { document.title = title(find(current, "h3").textContent, failed); };
 
