@@ -55,6 +55,7 @@ func (s *Store) sweeps(now time.Time) []sweep {
 		{"used_challenges", "digest", "expires_at", `expires_at <= $1`, now},
 		{"spent_actions", "id", "expires_at", `expires_at <= $1`, now},
 		{"mail_links", "digest", "expires_at", `expires_at <= $1`, now},
+		{"invitations", "id", "expires_at", `expires_at <= $1`, now},
 		{"outbox", "id", "expires_at", `expires_at <= $1`, now.Add(-keepUnsent)},
 		{"rate_limits", "bucket", "full_at", `full_at <= $1`, now.UnixMicro()},
 		{"login_attempts", "key", "forget_at", `forget_at <= $1`, now.UnixMicro()},

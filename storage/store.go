@@ -28,6 +28,7 @@ type Store interface {
 	AttemptStore
 	ActionStore
 	LinkStore
+	InvitationStore
 	MailStore
 	RecoveryStore
 	KeyStore
@@ -44,6 +45,7 @@ type Tx interface {
 	EventTx
 	AttemptTx
 	LinkTx
+	InvitationTx
 	MailTx
 	RecoveryTx
 	KeyTx

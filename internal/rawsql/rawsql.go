@@ -30,7 +30,7 @@ func Open(url string) (*DB, error) {
 	return &DB{db, func(statement string) string { return statement }}, err
 }
 
-var tables = regexp.MustCompile(`\b(FROM|UPDATE|INTO|JOIN) (challenges|emails|events|login_attempts|mail_links|outbox|` +
+var tables = regexp.MustCompile(`\b(FROM|UPDATE|INTO|JOIN) (challenges|emails|events|invitations|login_attempts|mail_links|outbox|` +
 	`passkeys|rate_limits|recovery_codes|refused_ceremonies|schema_versions|sessions|settings|signing_keys|spent_actions|used_challenges|users|consents|purpose_counts)\b`)
 
 func addPrefix(statement string) string {
