@@ -58,6 +58,13 @@ var (
 	// SignUpClosed.
 	ErrSignUpClosed = errors.New("stepkey: sign-up is closed")
 
+	// ErrInvitationRequired is for a sign-up without an invitation where Config.SignUp is
+	// SignUpInvite.
+	ErrInvitationRequired = errors.New("stepkey: an invitation is required")
+
+	// ErrInvitationInvalid is for an invitation that is unknown, used, revoked or too old.
+	ErrInvitationInvalid = errors.New("stepkey: invalid invitation")
+
 	// ErrUsernameInvalid is for a name that CanonicalUsername rejects.
 	ErrUsernameInvalid = errors.New("stepkey: invalid username")
 

@@ -18,6 +18,7 @@ type (
 	EmailState      = storage.EmailState
 	PendingRecovery = storage.PendingRecovery
 	Purpose         = storage.Purpose
+	Invitation      = storage.Invitation
 	ImportStatus    = storage.ImportStatus
 	ImportProblem   = storage.ImportProblem
 	ImportResult    = storage.ImportResult

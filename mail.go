@@ -53,7 +53,7 @@ const (
 )
 
 // The paths, below Config.PublicURL, of the pages that links in mails and from operators
-// (PathRecoverByLink) lead to. The token follows the #. Package webui has these pages; an
+// (PathRecoverByLink, PathInvitation) lead to. The token follows the #. Package webui has these pages; an
 // application with pages of its own serves them at these paths.
 const (
 	PathConfirmEmail  = pages.ConfirmEmail
@@ -61,6 +61,7 @@ const (
 	PathNotMe         = pages.NotMe
 	PathRecover       = pages.Recover
 	PathRecoverByLink = pages.RecoverByLink
+	PathInvitation    = pages.Invitation
 )
 
 // DeliverMail sends the mails that are due, at most a few, and returns how many it tried.

@@ -22,15 +22,20 @@ const (
 	// SignUpOpen lets everybody sign up.
 	SignUpOpen SignUpMode = "open"
 
-	// SignUpClosed lets nobody sign up. Users come by import only.
+	// SignUpInvite lets those sign up who have an invitation; see [Admin.Invite].
+	SignUpInvite SignUpMode = "invite"
+
+	// SignUpClosed lets nobody sign up, not even with an invitation. Users come by import only.
 	SignUpClosed SignUpMode = "closed"
 )
 
 func (m SignUpMode) check() error {
-	if m != SignUpOpen && m != SignUpClosed {
-		return errors.New("Config.SignUp is none of open and closed")
+	switch m {
+	case SignUpOpen, SignUpInvite, SignUpClosed:
+		return nil
+	default:
+		return errors.New("Config.SignUp is none of open, invite and closed")
 	}
-	return nil
 }
 
 // SignUpMode returns Config.SignUp, or its default.
@@ -40,15 +45,26 @@ func (s *Service) SignUpMode() SignUpMode { return s.signUpMode }
 type SignUpRequest struct {
 	Username, Password string
 	Client             Client
+
+	// Invitation is the token of an invitation, empty for none.
+	Invitation string
 }
 
 // SignUp adds a user. The name must be valid and free in its canonical form (ErrUsernameInvalid,
 // ErrUsernameTaken) and not reserved (ErrUsernameReserved), and the password must pass the policy
 // (ErrPasswordTooShort and its siblings, ErrPasswordBreached). An address is limited to a few sign-ups an
-// hour (RateLimitedError). If Config.SignUp is SignUpClosed, the error is ErrSignUpClosed. SignUp does not sign the user in.
+// hour (RateLimitedError). SignUp does not sign the user in.
+//
+// If Config.SignUp is SignUpClosed, the error is ErrSignUpClosed. If it is SignUpInvite, a request without an
+// invitation is ErrInvitationRequired. In any other mode an invitation is optional. One that is not valid is
+// ErrInvitationInvalid; a valid one is used up together with the creation of the user, and confirms the address that
+// it was made for.
 func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if s.signUpMode == SignUpClosed {
 		return User{}, ErrSignUpClosed
+	}
+	if s.signUpMode == SignUpInvite && try.Invitation == "" {
+		return User{}, ErrInvitationRequired
 	}
 	canonical, err := CanonicalUsername(try.Username)
 	if err != nil {
@@ -69,6 +85,10 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	// First, so that nobody without an invitation learns which names are taken.
+	if err := s.requireInvitation(ctx, try.Invitation, s.now()); err != nil {
+		return User{}, err
+	}
 	if err := s.requireFreeName(ctx, canonical); err != nil {
 		return User{}, err
 	}
@@ -86,10 +106,21 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	}
 	u.Username, u.CanonicalName, u.PasswordHash = strings.TrimSpace(try.Username), canonical, hash
 	return u, s.store.InTx(ctx, func(tx storage.Tx) error {
+		invitation, err := s.takeInvitation(ctx, tx, try.Invitation, u.CreatedAt)
+		if err != nil {
+			return err
+		}
 		if err := tx.CreateUser(ctx, u); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, Event{Kind: storage.EventSignedUp, UserID: u.ID}, u.CreatedAt)
+		e := Event{Kind: storage.EventSignedUp, UserID: u.ID}
+		if try.Invitation != "" {
+			e.Reason = reasonInvitation
+		}
+		if err := s.record(ctx, tx, e, u.CreatedAt); err != nil {
+			return err
+		}
+		return s.confirmInvited(ctx, tx, u, invitation.Address, try.Client)
 	})
 }
 

@@ -89,7 +89,8 @@ func (w sweep) statement(d engine.Dialect) string {
 		w.table, w.key, w.condition, w.order, sweepRows, d.Skip)
 }
 
-// Sweep implements storage.Store. It deletes expired challenges, action tokens, links and mails, full
+// Sweep implements storage.Store. It deletes expired challenges, action tokens, links, invitations and
+// mails, full
 // rate-limit buckets, attempts that no longer count, old records of refused ceremonies, events, consents and
 // counts, empty external users, names whose quarantine is over, signing keys replaced long ago, and sessions
 // that ended a day ago.

@@ -10,6 +10,7 @@ const (
 	ConfirmEmail   Kind = "confirm_email"
 	ResetPassword  Kind = "reset_password"
 	FinishRecovery Kind = "finish_recovery"
+	Invitation     Kind = "invitation"
 )
 
 // The notices of events in an account.
@@ -36,7 +37,7 @@ const (
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		ConfirmEmail, ResetPassword, FinishRecovery,
+		ConfirmEmail, ResetPassword, FinishRecovery, Invitation,
 		PasskeyAdded, PasskeyRemoved, PasskeyFailed, PasswordChanged, PasswordReset, EmailChanged, EmailRemoved, EmailRemovedByAdmin,
 		SessionReused, RecoveryStarted, RecoveryReady, RecoveryByAdmin, RecoveryUsed, RecoveryCancelled, RecoveryCodesReplaced, AccountFrozen, AccountDeleted,
 	}

@@ -27,8 +27,8 @@ type Letter struct {
 	// Until is when a wait ends, or when something stops being possible.
 	Until time.Time
 
-	// ConfirmURL, ResetURL, RecoverURL and FreezeURL are the links of the mails that have one.
-	ConfirmURL, ResetURL, RecoverURL, FreezeURL string
+	// The links, for those mails that have one.
+	ConfirmURL, ResetURL, RecoverURL, FreezeURL, InvitationURL string
 
 	// ResetPage is the page for requesting a link for a new password. It contains
 	// no token.

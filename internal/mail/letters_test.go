@@ -14,7 +14,7 @@ func full() Letter {
 		Device: "Firefox on Linux", Network: "203.0.113.0/24", Address: "new@example.com",
 		ConfirmURL: "https://app.example.com/confirm-email#c", ResetURL: "https://app.example.com/reset-password#r",
 		Until: time.Date(2030, 5, 20, 9, 5, 0, 0, time.UTC), RecoverURL: "https://app.example.com/recover#r",
-		FreezeURL: "https://app.example.com/not-me#f",
+		FreezeURL: "https://app.example.com/not-me#f", InvitationURL: "https://app.example.com/invitation#i",
 	}
 }
 
@@ -39,6 +39,9 @@ func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 		FinishRecovery: full().RecoverURL, AccountDeleted: full().Home, EmailRemovedByAdmin: full().Home,
 	}
 	for _, kind := range Kinds() {
+		if kind == Invitation {
+			continue // it concerns no account
+		}
 		text := render(t, kind, full())
 		link := links[kind]
 		if link == "" {
@@ -69,11 +72,23 @@ func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 	}
 }
 
+func TestInvitation(t *testing.T) {
+	text := render(t, Invitation, full())
+	for _, wanted := range []string{"invite you", "until 20 May 2030, 09:05 UTC", full().InvitationURL, "do nothing"} {
+		if !strings.Contains(text.Text, wanted) || !strings.Contains(text.HTML, wanted) {
+			t.Errorf("no %q in\n%s", wanted, text.Text)
+		}
+	}
+	if text.Subject != "Stepkey: You are invited" || strings.Contains(text.Text+text.HTML, "Mira") || strings.Contains(text.Text+text.HTML, "{{") {
+		t.Errorf("%s\n%s", text.Subject, text.Text)
+	}
+}
+
 // Only the mail that a link is for carries it.
 func TestLinksStayInTheirMail(t *testing.T) {
 	for _, kind := range Kinds() {
 		text := render(t, kind, full())
-		for link, only := range map[string]Kind{full().ConfirmURL: ConfirmEmail, full().ResetURL: ResetPassword, full().RecoverURL + "\"": FinishRecovery} {
+		for link, only := range map[string]Kind{full().ConfirmURL: ConfirmEmail, full().ResetURL: ResetPassword, full().RecoverURL + "\"": FinishRecovery, full().InvitationURL: Invitation} {
 			if strings.Contains(text.Text+text.HTML, link) != (kind == only) {
 				t.Errorf("%s: %s", kind, link)
 			}

@@ -65,6 +65,16 @@ func words() map[Kind]wording {
 			after: []string{tenMinutes, unasked},
 		},
 
+		Invitation: {
+			subject: "You are invited",
+			lines:   []string{"Those who run {{.Service}} invite you to create an account."},
+			before:  "Choose a username and a password here:", link: "Create an account",
+			url: func(l Letter) string { return l.InvitationURL },
+			after: []string{
+				"The link works once, until " + until + ". This address will belong to the account.",
+				"You did not expect this? Then do nothing: no account is created without you.",
+			},
+		},
 		PasskeyAdded: notice("A passkey was added", "A passkey was added to "+account+" at {{.Service}}."+
 			"{{if not .Until.IsZero}} It works from "+until+". Until then, the link below takes it away again.{{end}}"),
 		PasskeyRemoved: notice("A passkey was removed", "A passkey was removed from "+account+" at {{.Service}}."),

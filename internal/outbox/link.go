@@ -84,3 +84,18 @@ func (o *Outbox) SendLink(ctx context.Context, tx storage.Tx, m LinkMail) error 
 		Username: m.To.Username, At: m.At, Device: m.From.Device, Network: m.From.Network, Address: m.To.Address, Link: linkToken,
 	})
 }
+
+// InvitationMail is a mail with an invitation to sign up.
+type InvitationMail struct {
+	To            string
+	Token         string // of the link
+	At, ExpiresAt time.Time
+}
+
+// SendInvitation queues the mail of an invitation that the caller puts into the store. It concerns
+// no user yet, and is not urgent: the link is good for days.
+func (o *Outbox) SendInvitation(ctx context.Context, tx storage.Tx, m InvitationMail) error {
+	return o.put(ctx, tx, storage.QueuedMail{
+		To: m.To, Kind: mail.Invitation, CreatedAt: m.At, ExpiresAt: m.ExpiresAt,
+	}, letter{At: m.At, Until: m.ExpiresAt, Link: m.Token})
+}

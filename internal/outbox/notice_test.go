@@ -26,7 +26,7 @@ func TestLinkOfANotice(t *testing.T) {
 				}
 				return
 			}
-			if kind == mail.ConfirmEmail || kind == mail.ResetPassword || kind == mail.FinishRecovery {
+			if kind == mail.ConfirmEmail || kind == mail.ResetPassword || kind == mail.FinishRecovery || kind == mail.Invitation {
 				return // no notice
 			}
 			linkToken := tokenIn(f.one(mirasAt, ""), pages.NotMe)

@@ -75,6 +75,7 @@ func (o *Outbox) mailLetter(l letter) mail.Letter {
 	if l.Link != "" {
 		p.ConfirmURL = o.LinkTo(pages.ConfirmEmail, l.Link)
 		p.ResetURL = o.LinkTo(pages.ResetPassword, l.Link)
+		p.InvitationURL = o.LinkTo(pages.Invitation, l.Link)
 	}
 	return p
 }

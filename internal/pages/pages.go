@@ -17,4 +17,5 @@ const (
 	NotMe         = "/not-me"
 	Recover       = "/recover"
 	RecoverByLink = "/recover-by-link"
+	Invitation    = "/invitation"
 )
