@@ -153,6 +153,9 @@ func (a *api) pagePaths() []string {
 	if !a.without.demo {
 		paths = append(paths, pages.Demo)
 	}
+	if !a.without.signUp {
+		paths = append(paths, pages.Invitation)
+	}
 	if !a.without.email {
 		paths = append(paths, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe)
 	}

@@ -7,8 +7,14 @@ import (
 	"github.com/stepkey/stepkey/token"
 )
 
-// credentials is the body of sign-up and sign-in. Pointers distinguish a missing
-// member from an empty one. Refresh is for sign-in only.
+// newAccount is the body of sign-up.
+type newAccount struct {
+	Username   *string `json:"username"`
+	Password   *string `json:"password"`
+	Invitation string  `json:"invitation"`
+}
+
+// credentials is the body of sign-in. Pointers distinguish a missing member from an empty one.
 type credentials struct {
 	Username *string             `json:"username"`
 	Password *string             `json:"password"`
@@ -46,24 +52,31 @@ func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 // decodeCredentials checks only the form of the body, before any user is looked
 // up, so that the answer to a malformed body reveals nothing about users.
 func decodeCredentials(w http.ResponseWriter, r *http.Request) (credentials, error) {
-	// Passwords in a URL end up in logs, so a query is refused before anything else.
-	if r.URL.RawQuery != "" {
-		return credentials{}, stepkey.ErrInvalidRequest
-	}
-	body, err := decode[credentials](w, r, maxCredentialsBody)
+	body, err := decodeWithPassword[credentials](w, r)
 	if err == nil && (body.Username == nil || body.Password == nil) {
 		err = stepkey.ErrInvalidRequest
 	}
 	return body, err
 }
 
+// decodeWithPassword refuses a query before anything else: passwords in a URL end up in logs.
+func decodeWithPassword[T any](w http.ResponseWriter, r *http.Request) (body T, err error) {
+	if r.URL.RawQuery != "" {
+		return body, stepkey.ErrInvalidRequest
+	}
+	return decode[T](w, r, maxCredentialsBody)
+}
+
 func (a *api) signUp(w http.ResponseWriter, r *http.Request) error {
-	body, err := decodeCredentials(w, r)
+	body, err := decodeWithPassword[newAccount](w, r)
 	if err != nil {
 		return err
 	}
+	if body.Username == nil || body.Password == nil {
+		return stepkey.ErrInvalidRequest
+	}
 	_, err = a.service.SignUp(r.Context(), stepkey.SignUpRequest{
-		Username: *body.Username, Password: *body.Password, Client: a.clientOf(r),
+		Username: *body.Username, Password: *body.Password, Invitation: body.Invitation, Client: a.clientOf(r),
 	})
 	if err != nil {
 		return err

@@ -219,6 +219,8 @@ func allProblems() []problem {
 		problemRecoveryOnly,
 		problemPasskeyLogInOff,
 		problemSignUpClosed,
+		problemInvitationRequired,
+		problemInvitationInvalid,
 		problemLastPasskey,
 		problemPasskeyUnknown,
 	}

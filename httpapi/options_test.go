@@ -43,7 +43,7 @@ func TestPartsThatAreLeftOut(t *testing.T) {
 		options Options
 		without []string
 	}{
-		{"sign-up", Options{Pages: page, NoSignUp: true}, []string{"POST /auth/signup"}},
+		{"sign-up", Options{Pages: page, NoSignUp: true}, []string{"POST /auth/signup", "GET /invitation"}},
 		{"demo", Options{Pages: page, NoDemo: true}, []string{"GET /users/profile", "GET /users/histories", "GET /"}},
 		{"e-mail", Options{Pages: page, NoEmail: true}, []string{
 			"GET /account/email", "POST /account/email", "DELETE /account/email", "POST /account/email/verify",
@@ -51,7 +51,7 @@ func TestPartsThatAreLeftOut(t *testing.T) {
 			"POST /recovery/freeze", "GET /confirm-email", "GET /reset-password", "GET /not-me",
 		}},
 		{"pages", Options{}, []string{
-			"GET /", "GET /docs", "GET /account", "GET /confirm-email", "GET /reset-password", "GET /not-me", "GET /recover", "GET /recover-by-link",
+			"GET /", "GET /docs", "GET /account", "GET /confirm-email", "GET /reset-password", "GET /not-me", "GET /recover", "GET /recover-by-link", "GET /invitation",
 			"GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 		}},
 	} {

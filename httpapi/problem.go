@@ -100,6 +100,11 @@ var (
 		title:  "The link is invalid or has expired",
 		detail: "This link was used, is too old, or was replaced by a newer one. Ask for another.",
 	}
+	problemInvitationInvalid = problem{
+		status: 400, code: "invitation_invalid",
+		title:  "The invitation does not work, or no longer",
+		detail: "This invitation was used, is too old, or was withdrawn. Ask for another.",
+	}
 	problemUnauthorized = problem{
 		status: 401, code: "unauthorized", message: "Unauthorized",
 		title:  "Not signed in",
@@ -154,6 +159,11 @@ var (
 		status: 403, code: "reset_too_recent",
 		title:  "The password was reset by e-mail a short while ago",
 		detail: "The password was reset by e-mail a short while ago, and until the time in possibleFrom it proves no more than the mailbox. Try again then.",
+	}
+	problemInvitationRequired = problem{
+		status: 403, code: "invitation_required",
+		title:  "Signing up takes an invitation",
+		detail: "New accounts are by invitation. Follow the link of yours, or ask those who run this service for one.",
 	}
 	problemWrongPassword = problem{
 		status: 403, code: "wrong_password",
@@ -306,6 +316,8 @@ func problemOf(err error) problem {
 		{stepkey.ErrPasskeyExists, problemPasskeyExists},
 		{stepkey.ErrTooManyPasskeys, problemTooManyPasskeys},
 		{stepkey.ErrLastPasskey, problemLastPasskey},
+		{stepkey.ErrInvitationRequired, problemInvitationRequired},
+		{stepkey.ErrInvitationInvalid, problemInvitationInvalid},
 		{stepkey.ErrSignUpClosed, problemSignUpClosed},
 		{stepkey.ErrPasskeyLogInOff, problemPasskeyLogInOff},
 		{stepkey.ErrUsernameReserved, problemUsernameReserved},

@@ -3,7 +3,9 @@ package httpapi
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stepkey/stepkey"
 )
@@ -29,4 +31,25 @@ func TestClosedSignUp(t *testing.T) {
 			wantStatus(t, "sign-in", send(test.h, "POST", "/auth/login", mira), 401, "unauthorized")
 		})
 	}
+}
+
+// Without an invitation nobody signs up, and with one it is answered as ever.
+func TestSignUpByInvitation(t *testing.T) {
+	service := newServiceWith(t, func(c *stepkey.Config) { c.SignUp = stepkey.SignUpInvite })
+	_, link, err := service.Admin().Invite(t.Context(), "", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, invitation, _ := strings.Cut(link, "#")
+	h := newHandler(service, Options{})
+	const mira = `{"username":"mira","password":"correct horse battery"`
+	wantStatus(t, "none", send(h, "POST", "/auth/signup", mira+`}`), 403, "invitation_required")
+	wantStatus(t, "empty", send(h, "POST", "/auth/signup", mira+`,"invitation":""}`), 403, "invitation_required")
+	wantStatus(t, "a number", send(h, "POST", "/auth/signup", mira+`,"invitation":1}`), 400, "invalid_request")
+	wantStatus(t, "unknown", send(h, "POST", "/auth/signup", mira+`,"invitation":"nothing"}`), 400, "invitation_invalid")
+	if status := send(h, "POST", "/auth/signup", mira+`,"invitation":"`+invitation+`"}`).StatusCode; status != http.StatusCreated {
+		t.Errorf("with an invitation: %d", status)
+	}
+	noor := strings.Replace(mira, "mira", "noor", 1)
+	wantStatus(t, "used", send(h, "POST", "/auth/signup", noor+`,"invitation":"`+invitation+`"}`), 400, "invitation_invalid")
 }
