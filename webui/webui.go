@@ -24,7 +24,7 @@
 //	             now, stand.js "Where you stand", log.js "Behind the scenes": every call of /stepkey.js, taken apart and masked
 //	account/     /account: page.js is the page and its sign-in, ui.js what its sections share, the rest a section or some each
 //	card.js      what pages with one card share: notice, fields, forms
-//	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
+//	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me, /invitation
 //	recover.js   /recover and /recover-by-link, for users who have lost all passkeys
 //	docs.js      /docs, rendered from /openapi.json
 //
@@ -74,7 +74,7 @@ type Options struct {
 // Handler serves all the pages, as [New] does without options.
 func Handler() http.Handler { return New(Options{}) }
 
-// New serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link and
+// New serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link, /invitation and
 // /account, the files below /assets/, /favicon.ico, and the client with its types at /stepkey.js and /stepkey.d.ts. It
 // answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use by a strong
 // entity tag, so a new version of the binary is seen at once and an unchanged file costs a 304. The handler is safe for
@@ -122,7 +122,7 @@ func load(options Options) map[string]content.Content {
 		panic(err)
 	}
 	for _, page := range []string{
-		pages.Docs, pages.Account, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe, pages.Recover,
+		pages.Docs, pages.Account, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe, pages.Recover, pages.Invitation,
 	} {
 		files[page] = files[page+".html"]
 		delete(files, page+".html")
@@ -130,6 +130,9 @@ func load(options Options) map[string]content.Content {
 	files[pages.Demo] = files["/index.html"]
 	delete(files, "/index.html")
 	files[pages.RecoverByLink] = files[pages.Recover]
+	if options.SignUp == "closed" {
+		delete(files, pages.Invitation)
+	}
 	files["/favicon.ico"] = files["/assets/favicon.svg"]
 	return files
 }

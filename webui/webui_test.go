@@ -12,7 +12,7 @@ import (
 )
 
 // pagePaths are the URL paths of the HTML.
-var pagePaths = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/account"}
+var pagePaths = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/invitation", "/account"}
 
 func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -70,6 +70,7 @@ func TestPagesAreWhereTheyBelong(t *testing.T) {
 		"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey", "/confirm-email": "Confirm your e-mail address – Stepkey",
 		"/reset-password": "Set a new password – Stepkey", "/not-me": "This was not me – Stepkey",
 		"/recover": "Get back into your account – Stepkey", "/recover-by-link": "Get back into your account – Stepkey", "/account": "Your account – Stepkey",
+		"/invitation": "Create an account – Stepkey",
 	} {
 		if body := get(t, handler, http.MethodGet, url).Body.String(); !strings.Contains(body, "<title>"+title+"</title>") {
 			t.Errorf("GET %s lacks the title %q", url, title)
@@ -308,21 +309,28 @@ func TestEmbeddedTreeHasNothingElse(t *testing.T) {
 	}
 }
 
-// Where sign-up is not open, no page offers it, and the demo begins with signing in.
+// Where sign-up is not open, no page offers it, and the demo begins with signing in. An invitation works unless it is closed.
 func TestPagesOfferSignUpWhereItIsOpen(t *testing.T) {
 	for _, test := range []struct {
-		options Options
-		offered bool
-	}{{Options{}, true}, {Options{SignUp: "open"}, true}, {Options{SignUp: "closed"}, false}} {
-		handler := New(test.options)
+		mode             string
+		offered, invited bool
+	}{{"", true, true}, {"open", true, true}, {"invite", false, true}, {"closed", false, false}} {
+		handler := New(Options{SignUp: test.mode})
 		for _, page := range pagePaths {
-			body := get(t, handler, http.MethodGet, page).Body.String()
-			wanted := test.offered && (page == "/" || page == "/account")
-			if page != "/" && strings.Contains(body, "Create an account") != wanted || page == "/" && strings.Contains(body, `id="signup"`) != wanted {
-				t.Errorf("%+v, %s: offered is %t", test.options, page, !wanted)
+			response := get(t, handler, http.MethodGet, page)
+			body := response.Body.String()
+			if page == "/invitation" {
+				if (response.Code == http.StatusOK) != test.invited {
+					t.Errorf("%q, %s: %d", test.mode, page, response.Code)
+				}
+				continue
 			}
-			if strings.Contains(body, "<!--") {
-				t.Errorf("%+v, %s has a comment", test.options, page)
+			wanted := test.offered && (page == "/" || page == "/account")
+			if strings.Contains(body, "Create an account") != wanted || strings.Contains(body, `id="signup"`) != (wanted && page == "/") {
+				t.Errorf("%q, %s: offered is %t", test.mode, page, !wanted)
+			}
+			if strings.Contains(body, "<!--") || strings.Contains(body, "<title> ") {
+				t.Errorf("%q, %s is not cut", test.mode, page)
 			}
 		}
 	}

@@ -4,6 +4,7 @@
 //	stepkey serve          run the service; with no settings, on SQLite at http://localhost:3000
 //	stepkey key            list, rotate or revoke signing keys
 //	stepkey user           list, show, disable, enable, unlock or delete users, remove an address; export or import all
+//	stepkey invite         make, list or revoke invitations to sign up
 //	stepkey import         take users over from the NestJS original
 //	stepkey healthcheck    ask a running service whether it is alive
 //	stepkey version        print the version
@@ -40,6 +41,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the service."`
 	Key         keyCommands        `cmd:"" help:"List, rotate or revoke signing keys."`
 	User        userCommands       `cmd:"" help:"List, show, disable, enable, unlock or delete users; export or import all."`
+	Invite      inviteCommands     `cmd:"" help:"Make, list or revoke invitations to sign up."`
 	Import      importCommands     `cmd:"" help:"Import users from another system."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Check whether a running service on this machine is alive."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -63,7 +63,7 @@ type settings struct {
 	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Minimum length of a new password, in characters. Set 15 if a password may be the only factor."`
 	ReservedNames  []string    `name:"reserved-names" env:"STEPKEY_RESERVED_NAMES" sep:"," default:"default" help:"User names that cannot be used to sign up, separated by commas, or none. The word default stands for admin, root, support and the like: default,acme adds one."`
 	Breached       string      `name:"breached-passwords" env:"STEPKEY_BREACHED_PASSWORDS" default:"off" help:"Whether new passwords are looked up among those from data breaches: off, on (at api.pwnedpasswords.com, which gets five digits of a hash), or the https URL of a mirror."`
-	SignUp         string      `name:"signup" env:"STEPKEY_SIGNUP" enum:"open,closed" default:"open" help:"Who may sign up: open for everybody, closed for nobody."`
+	SignUp         string      `name:"signup" env:"STEPKEY_SIGNUP" enum:"open,invite,closed" default:"open" help:"Who may sign up: open for everybody, invite for people with an invitation (stepkey invite), closed for nobody."`
 	PasskeyLogin   string      `name:"passkey-login" env:"STEPKEY_PASSKEY_LOGIN" enum:"on,off" default:"on" help:"Whether users can sign in with a passkey alone, at level full: on or off."`
 	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether rate limits apply: on, or off for load tests on localhost."`
 	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, of all clients together, above which an attack is assumed and the limit per address is tightened."`
