@@ -90,8 +90,7 @@ func (w sweep) statement(d engine.Dialect) string {
 }
 
 // Sweep implements storage.Store. It deletes expired challenges, action tokens, links, invitations and
-// mails, full
-// rate-limit buckets, attempts that no longer count, old records of refused ceremonies, events, consents and
+// mails, full rate-limit buckets, attempts that no longer count, old records of refused ceremonies, events, consents and
 // counts, empty external users, names whose quarantine is over, signing keys replaced long ago, and sessions
 // that ended a day ago.
 func (s *Store) Sweep(ctx context.Context) error {
