@@ -118,8 +118,8 @@ func writeModule(t *testing.T, folder, program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, content := range map[string]string{"go.mod": text, "go.sum": string(sums), "main.go": program} {
-		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o600); err != nil {
+	for _, file := range []struct{ name, content string }{{"go.mod", text}, {"go.sum", string(sums)}, {"main.go", program}} {
+		if err := os.WriteFile(filepath.Join(folder, file.name), []byte(file.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
