@@ -19,6 +19,7 @@
 //	dom.js       making elements, announcing, copying
 //	notice.js    what happened, and what can be done about it
 //	wait.js      waiting for the device, with a way out
+//	signout.js   signing out, also while the server is away
 //	failures.js  how a StepkeyError looks: its notice, or the field it belongs to
 //	demo/        /: page.js is the flow, steps.js the five steps as they look, offer.js who has refused a first passkey for
 //	             now, stand.js "Where you stand", log.js "Behind the scenes": every call of /stepkey.js, taken apart and masked

@@ -60,6 +60,8 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 	const storageKey = `stepkey:${base}`;
 	const tokenOrigins = [location.origin, new URL(base, location).origin, ...origins];
 	let session = null;
+	// A session that was signed out of here while the server does not know of it yet.
+	let leaving;
 	let refreshing;
 	let steppingUp;
 
@@ -78,6 +80,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 
 	function setSession(next) {
 		session = next;
+		if (next) leaving = null;
 		self.onsession?.(next);
 		return next;
 	}
@@ -173,10 +176,37 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 	}
 
 	async function startSession(path, body) {
+		// Otherwise the session before would live on with nobody to end it.
+		if (isLeaving()) await tellSignOut().catch(() => {});
 		return shareSession(await postWithoutToken(path, { ...body, refresh: mode || undefined }));
 	}
 
+	const isLeaving = () => !!leaving || sessionFlag() === "out";
+
+	// Signs out on the server. Only what the server says counts, so a failure leaves the sign-out to be told again.
+	async function tellSignOut() {
+		let { accessToken, expiresAt, refreshToken } = leaving ?? {};
+		const withToken = (input, init) => {
+			const request = new Request(input, init);
+			if (accessToken) request.headers.set("Authorization", `Bearer ${accessToken}`);
+			return send(request);
+		};
+		try {
+			if (expiresAt < Date.now() + 5e3) {
+				accessToken = refreshToken && (await postWithoutToken("/auth/refresh", { refreshToken })).accessToken;
+			}
+			await call("POST", "/auth/logout", {}, {}, withToken);
+		} catch (error) {
+			if (error.status !== 401) throw error;
+			// The cookie may be good where the token no longer is.
+			if (accessToken && usesCookie) return tellSignOut(leaving = {});
+		}
+		leaving = null;
+		if (usesCookie && !session) sessionFlag("");
+	}
+
 	function refresh() {
+		if (isLeaving()) return tellSignOut().then(() => session);
 		refreshing ??= refreshInTurn(session).finally(() => { refreshing = null; });
 		return refreshing;
 	}
@@ -292,14 +322,13 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			await callIfPresent("signalCurrentUserDetails", { rpId, userId, name, displayName: name });
 		},
 
-		async signOut() {
-			try {
-				await postWithoutStepUp("/auth/logout", {});
-			} catch (error) {
-				if (error.status !== 401) throw error;
-			} finally {
-				shareSession(null);
-			}
+		get signingOut() { return isLeaving(); },
+
+		signOut() {
+			leaving = session ?? leaving ?? {};
+			shareSession(null);
+			if (usesCookie) sessionFlag("out");
+			return tellSignOut();
 		},
 	};
 	return self;

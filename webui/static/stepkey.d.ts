@@ -145,12 +145,18 @@ export interface Stepkey {
 	stepUp(how: Ceremony & { action: Action }): Promise<ActionToken>;
 	stepUp(how?: Ceremony): Promise<Session>;
 	/**
-	 * Gets a new access token. Tabs that ask at once share one rotation. Yields the session, unchanged where there is nothing
+	 * Gets a new access token. Completes a sign-out instead where one is still to come, and rejects while it cannot. Tabs that ask at once share one rotation. Yields the session, unchanged where there is nothing
 	 * to refresh it with, and null when it has ended.
 	 */
 	refresh(): Promise<Session | null>;
-	/** Forgets the session here in any case; rejects when the server could not be told. */
+	/**
+	 * Ends the session. `session` is null at once, in every tab. The promise is fulfilled when the server has ended the session;
+	 * it rejects when the server could not be told. Then the sign-out is still to come: `signingOut` is true, after a reload too,
+	 * and the next call of signOut or refresh tells the server again.
+	 */
 	signOut(): Promise<void>;
+	/** Whether somebody has signed out here and the server does not know of it yet. */
+	readonly signingOut: boolean;
 	/**
 	 * Posts to a route of the service and yields its answer. If the answer is a session, it becomes the current one. Recovery
 	 * after the loss of all passkeys works so: it yields level recovery, which is good for registerPasskey only.

@@ -5,6 +5,7 @@ import { stepkey } from "../client.js";
 import { passkeyList } from "../autofill.js";
 import { announce, byId, el, icon, settled } from "../dom.js";
 import { explain } from "../failures.js";
+import { signOut } from "../signout.js";
 import { wait } from "../wait.js";
 import { fields, levels, notices, status, title } from "../words/common.js";
 import { said, titles, who } from "../words/account.js";
@@ -38,9 +39,7 @@ function changed(session) {
 	const before = name, verified = session?.claims.passkey_time > proof;
 	name = session?.claims.username ?? "";
 	proof = session?.claims.passkey_time ?? 0;
-	const level = session?.authLevel in levels ? session.authLevel : "out";
-	byId("badge").dataset.level = level;
-	byId("level").textContent = levels[level];
+	badge(session);
 	line();
 	if (!session) return leave(before && !quiet ? notices.unauthorized : null, before);
 	if (shown !== "account" || before !== name) enter();
@@ -48,6 +47,12 @@ function changed(session) {
 		sessions.show();
 		if (verified) passkeys.renew();
 	}
+}
+
+function badge(session) {
+	const level = session?.authLevel in levels ? session.authLevel : "out";
+	byId("badge").dataset.level = level;
+	byId("level").textContent = levels[!session && stepkey.signingOut ? "leaving" : level];
 }
 
 async function enter() {
@@ -154,17 +159,26 @@ form.querySelector(".secret button").addEventListener("click", ({ currentTarget:
 	show.ariaPressed = hidden;
 });
 
-/** Leaves without a word of being signed out. */
-async function goodbye(end) {
+/** Leaves by one's own wish: nobody needs to be told of being signed out. */
+async function goodbye() {
 	quiet = true;
-	await end().catch(() => {});
+	const left = signOut({
+		waits() {
+			tell("gate", { ...notices.leaving, actions: [] });
+			document.title = title(titles.gate);
+		},
+		done(waited) {
+			if (stepkey.session) return;
+			badge(null);
+			announce(status.signedOut);
+			if (waited) tell("gate", notices.left);
+		},
+	});
 	quiet = false;
+	await left;
 }
 
-onPress("signout", async () => {
-	await goodbye(stepkey.signOut);
-	announce(status.signedOut);
-});
+onPress("signout", goodbye);
 
 // The section in view is marked in the list at the side.
 const links = [...document.querySelectorAll(".side a")];
@@ -180,7 +194,10 @@ passkeys.start(line);
 sessions.start();
 recovery.start(backed);
 settings.start(async () => {
-	await goodbye(stepkey.signOut); // so that other tabs learn of it
+	quiet = true;
+	const told = stepkey.signOut().catch(() => {}); // so that other tabs learn of it; the server knows already
+	quiet = false;
+	await told;
 	form.elements.username.value = "";
 	tell("gate", said.deleted);
 });
@@ -191,4 +208,9 @@ addEventListener("pageshow", event => {
 	// A page that the browser kept for the back button has not heard what other tabs said.
 	if (event.persisted && stepkey.session) stepkey.refresh().catch(() => {});
 });
-stepkey.refresh().catch(() => {}).then(() => { if (!shown) stepkey.session ? enter() : leave(); });
+stepkey.refresh().catch(() => {}).then(() => {
+	if (shown) return;
+	if (stepkey.session) return enter();
+	leave();
+	if (stepkey.signingOut) goodbye();
+});

@@ -6,6 +6,7 @@ import { announce, byId, clock, copy, settled } from "../dom.js";
 import { passkeyList } from "../autofill.js";
 import { atFields, explain } from "../failures.js";
 import { notice } from "../notice.js";
+import { signOut } from "../signout.js";
 import { actions, fields, levels, notices, passkey, status } from "../words/common.js";
 import { inspect, observe, startLog } from "./log.js";
 import * as offer from "./offer.js";
@@ -314,13 +315,23 @@ onPress(byId("not-now"), () => {
 	here.later = true;
 	show();
 });
-onPress(byId("signout"), () => {
-	// Gone from here in any case; a server that is away lets the session run out.
+
+/** Signs out. The page forgets the session at once, and says so where the server does not know of it yet. */
+function goodbye() {
 	here.session = null;
-	here.leaving = stepkey.signOut().catch(() => {});
+	here.leaving = signOut({
+		waits: () => steps.tell("signin", { ...notices.leaving, actions: [] }),
+		done(waited) {
+			if (here.session) return;
+			stand.show(null);
+			announce(status.signedOut);
+			if (waited) steps.tell("signin", { ...notices.left, actions: [] });
+		},
+	});
 	leave();
-	announce(status.signedOut);
-});
+}
+
+onPress(byId("signout"), goodbye);
 onPress(byId("copy-token"), button => copy(here.session.accessToken, button, status));
 for (const link of document.querySelectorAll("[data-form]")) onPress(link, () => { here.form = link.dataset.form; show(); });
 for (const show of document.querySelectorAll(".secret button")) {
@@ -347,7 +358,8 @@ stepkey.refresh().then(async session => {
 }).catch(() => {}).finally(() => {
 	here.working = false;
 	settled();
-	if (here.session) show();
+	if (stepkey.signingOut) goodbye();
+	else if (here.session) show();
 	else if (here.form === "signin") list();
 });
 

@@ -1,5 +1,6 @@
 // Where you stand: the stair, the time left, and what the token says.
 
+import { stepkey } from "../client.js";
 import { announce, byId, clock, el } from "../dom.js";
 import { levels, status } from "../words/common.js";
 import { claims as meanings, factors, left, stairs, stand } from "../words/demo.js";
@@ -13,7 +14,7 @@ let timer = 0;
 export function show(session, ended, end) {
 	const level = session?.level ?? "out";
 	byId("badge").dataset.level = byId("stair").dataset.level = level;
-	byId("level").textContent = levels[level];
+	byId("level").textContent = levels[!session && stepkey.signingOut ? "leaving" : level];
 	byId("stair").ariaLabel = stairs[level];
 	byId("signout").hidden = byId("token").hidden = !session;
 	byId("no-token").hidden = !!session;

@@ -37,6 +37,8 @@ export const notices = {
 	second: ok("1 of 2 is done.", "2 of 2: make the new one.", "make"),
 	reauthentication_required: lock("Sign in once more.", "A first passkey needs a password from the last few minutes.", "signin"),
 	unauthorized: lock("", "Sign in to go on where you were.", "signin"),
+	leaving: warn("You are not signed out yet.", "We can’t reach the server. Keep this page open: it signs you out as soon as the server is back."),
+	left: ok("Now you are signed out.", "The server is back and has ended your session."),
 	closedOut: lock("Sign in first.", "This page opens at full level, and you are signed out."),
 	closed: shut("This page needs full level.", "Verify your passkey, then it opens.", "verify"),
 	closedNone: shut("This page needs full level.", "Add a passkey, verify it, then try again.", "again"),
@@ -83,7 +85,7 @@ export const fields = {
 
 export const busy = "One moment…";
 
-export const levels = { out: "Signed out", password: "Password level", full: "Full level", recovery: "Recovery level" };
+export const levels = { out: "Signed out", password: "Password level", full: "Full level", recovery: "Recovery level", leaving: "Signing out…" };
 
 /** Said once, politely, after something went well. */
 export const status = {
