@@ -71,10 +71,14 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 }
 
 // dropWaitingPasskeys deletes the passkeys that were added through recovery and do
-// not work yet.
+// not work yet, and the recovery codes, one of which may have led to them.
 func (s *Service) dropWaitingPasskeys(ctx context.Context, tx storage.Tx, userID uuid.UUID, now time.Time) error {
 	dropped, err := tx.DropWaitingPasskeys(ctx, userID, now)
-	if err != nil {
+	if err != nil || len(dropped) == 0 {
+		return err
+	}
+	// If one recovery code was seen, so were the others of its set.
+	if err := tx.ReplaceRecoveryCodes(ctx, userID, nil, now); err != nil {
 		return err
 	}
 	for _, id := range dropped {

@@ -120,8 +120,9 @@ func (s *Service) codeDigest(userID uuid.UUID, raw []byte) storage.RecoveryCodeD
 // UseRecoveryCode takes a code of somebody who has given the password, in this session,
 // not longer than FirstPasskeyWindow ago (ErrReauthenticationRequired), and returns
 // tokens of a session at level recovery. The code is one factor and the password the
-// other (NIST SP 800-63B-4 §4.2.2.2). All sessions from before end, and the whole set of
-// codes is used up: if one was seen, so were the others.
+// other (NIST SP 800-63B-4 §4.2.2.2). All sessions from before end. The code is used up, and
+// the others stay: somebody who has just lost a device must not lose the other ways back too. They
+// open no more than this one did, a passkey that waits, and [Service.Freeze] takes them away with it.
 //
 // Where the password was set by a link to the user's mailbox, it and the code prove no
 // more than mailbox and code. Then a recovery begins to wait instead, and that is what

@@ -138,7 +138,7 @@ var (
 	problemWrongRecoveryCode = problem{
 		status: 403, code: "wrong_recovery_code",
 		title:  "The recovery code is wrong or was used",
-		detail: "This code is wrong, or one of its set was already used. Try again, or recover in another way.",
+		detail: "This code is wrong or was already used. Try again, or recover in another way.",
 	}
 	problemPasswordByMail = problem{
 		status: 403, code: "password_by_mail",

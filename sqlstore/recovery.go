@@ -58,18 +58,9 @@ func (t *tx) ReplaceRecoveryCodes(
 	return nil
 }
 
-// SpendRecoveryCode implements storage.RecoveryTx. It locks the user's row first: two
-// transactions that spend different codes could otherwise deadlock.
+// SpendRecoveryCode implements storage.RecoveryTx.
 func (t *tx) SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code storage.RecoveryCodeDigest) (bool, error) {
-	if _, err := t.ExecContext(ctx, `SELECT 1 FROM {users} WHERE id = $1`+t.dialect.RowLock, userID); err != nil {
-		return false, err
-	}
-	spent, err := changed(ctx, t, `DELETE FROM {recovery_codes} WHERE user_id = $1 AND digest = $2`, userID, code[:])
-	if err != nil || !spent {
-		return false, err
-	}
-	_, err = t.ExecContext(ctx, `DELETE FROM {recovery_codes} WHERE user_id = $1`, userID)
-	return true, err
+	return changed(ctx, t, `DELETE FROM {recovery_codes} WHERE user_id = $1 AND digest = $2`, userID, code[:])
 }
 
 // BeginRecovery implements storage.RecoveryTx.

@@ -39,9 +39,9 @@ type RecoveryTx interface {
 	// ReplaceRecoveryCodes replaces all codes of the user.
 	ReplaceRecoveryCodes(ctx context.Context, userID uuid.UUID, codes []RecoveryCodeDigest, at time.Time) error
 
-	// SpendRecoveryCode removes all of the user's codes if code is one of them, which one
-	// conditional statement decides, and reports whether it was. Of several transactions that
-	// commit, one is told so.
+	// SpendRecoveryCode removes the code from the user's, in one conditional statement, and
+	// reports whether it was one of them. The others stay. Of several transactions that commit,
+	// one is told so.
 	SpendRecoveryCode(ctx context.Context, userID uuid.UUID, code RecoveryCodeDigest) (bool, error)
 
 	// BeginRecovery stores p as the user's pending recovery, replacing any earlier one.
