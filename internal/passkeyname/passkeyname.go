@@ -85,12 +85,27 @@ func Distinct(name string, taken []storage.Passkey) string {
 	return candidate
 }
 
-// withoutInvisible returns a text without control and invisible formatting characters, trimmed.
+// withoutInvisible returns a text without control and invisible formatting characters, trimmed. A joiner that
+// stands between two emoji is what makes them one, and stays (Unicode Technical Standard 51, ED-16).
 func withoutInvisible(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
+	runes := []rune(text)
+	var kept []rune
+	for i, r := range runes {
+		joins := r == zeroWidthJoiner && len(kept) > 0 && endsEmoji(kept[len(kept)-1]) && i+1 < len(runes) && unicode.Is(unicode.So, runes[i+1])
+		if joins || !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r) {
+			kept = append(kept, r)
 		}
-		return r
-	}, text))
+	}
+	return strings.TrimSpace(string(kept))
+}
+
+const (
+	zeroWidthJoiner   = '\u200d'
+	emojiPresentation = '\ufe0f'
+)
+
+// endsEmoji reports whether an emoji can end with r: a symbol, a tone of skin, or the sign that asks for
+// the colourful form.
+func endsEmoji(r rune) bool {
+	return unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) || r == emojiPresentation
 }

@@ -20,6 +20,9 @@ func TestClean(t *testing.T) {
 		{"Lap\u202etop\x00\n", "Laptop", true},
 		{strings.Repeat("ä", 64), strings.Repeat("ä", 64), true},
 		{strings.Repeat("ä", 65), "", false},
+		{"👩\u200d👩\u200d👧’s phone", "👩\u200d👩\u200d👧’s phone", true},
+		{"👩🏽\u200d🚀 and ❤\ufe0f\u200d🔥", "👩🏽\u200d🚀 and ❤\ufe0f\u200d🔥", true},
+		{"Lap\u200dtop \u200d👩\u200d", "Laptop 👩", true},
 		{"\xff", "", false},
 	} {
 		if got, ok := passkeyname.Clean(test.sent); got != test.want || ok != test.ok {
