@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/stepkey/stepkey"
@@ -133,7 +134,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 		mux.Handle(signUpPath, http.HandlerFunc(signUpClosed))
 	}
 	a.mountPages(mux)
-	mux.Handle("/", http.HandlerFunc(notFound))
+	mux.Handle("/", http.HandlerFunc(a.notFound))
 
 	var handler http.Handler = mux
 	handler = allowOrigins(options.CORSOrigins, handler)
@@ -187,7 +188,18 @@ func (a *api) mountPages(mux *http.ServeMux) {
 // open sign-up read why there is none.
 func signUpClosed(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, problemSignUpClosed) }
 
-func notFound(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, problemNotFound) }
+// notFound answers a person, whose browser asks for HTML, with a page, and everybody else with a problem document.
+func (a *api) notFound(w http.ResponseWriter, r *http.Request) {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if a.pages != nil && reads && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		// A page that is left out has a path that the pages know. The last element goes, the depth stays.
+		missing := r.Clone(r.Context())
+		missing.URL.Path = r.URL.Path[:strings.LastIndex(r.URL.Path, "/")+1] + "404"
+		a.pages.ServeHTTP(w, missing)
+		return
+	}
+	writeProblem(w, r, problemNotFound)
+}
 
 // refuse writes the guard's refusals as problem documents.
 func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -91,4 +92,32 @@ func operationsOf(d document) (operations []string) {
 		}
 	}
 	return operations
+}
+
+// A person gets a page for a path where nothing is, also where a page was left out. Programs get a problem document.
+func TestNotFoundForPeople(t *testing.T) {
+	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte(r.URL.Path))
+	})
+	h := newHandler(newService(t), Options{Pages: pages, NoEmail: true})
+	for _, test := range []struct {
+		path, accept string
+		status       int
+		answer       string
+	}{
+		{"/nothing", "text/html,application/xhtml+xml", http.StatusTeapot, "/404"},
+		{"/nothing/at/all", "text/html", http.StatusTeapot, "/nothing/at/404"},
+		{"/reset-password", "text/html", http.StatusTeapot, "/404"},
+		{"/nothing", "*/*", http.StatusNotFound, `"not_found"`},
+		{"/nothing", "", http.StatusNotFound, `"not_found"`},
+	} {
+		request := httptest.NewRequest(http.MethodGet, test.path, nil)
+		request.Header.Set("Accept", test.accept)
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, request)
+		if body := recorder.Body.String(); recorder.Code != test.status || !strings.Contains(body, test.answer) {
+			t.Errorf("GET %s for %q: %d %s, want %d and %s", test.path, test.accept, recorder.Code, body, test.status, test.answer)
+		}
+	}
 }

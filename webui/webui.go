@@ -17,6 +17,7 @@
 //	words/       the English of all scripts: common.js for more than one page, the rest for a page each
 //	autofill.js  passkeys in the list of a username field
 //	dom.js       making elements, announcing, copying
+//	dates.js     moments, as the visitor's browser writes them
 //	notice.js    what happened, and what can be done about it
 //	wait.js      waiting for the device, with a way out
 //	signout.js   signing out, also while the server is away
@@ -44,6 +45,7 @@ package webui
 import (
 	"cmp"
 	"embed"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -56,6 +58,11 @@ import (
 
 //go:embed static
 var static embed.FS
+
+// notFound is the page at every other path. Its links are relative to the root of the pages.
+//
+//go:embed notfound.html
+var notFound string
 
 // policy is the Content-Security-Policy of every file. It allows only what the pages use: in particular no
 // inline script or style, so that markup injected through a mistake does nothing, and no Trusted Types
@@ -77,7 +84,7 @@ func Handler() http.Handler { return New(Options{}) }
 
 // New serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link, /invitation and
 // /account, the files below /assets/, /favicon.ico, and the client with its types at /stepkey.js and /stepkey.d.ts. It
-// answers GET and HEAD, other methods with 405 and other paths with 404. Files are revalidated on each use by a strong
+// answers GET and HEAD, other methods with 405 and other paths with a page and 404. Files are revalidated on each use by a strong
 // entity tag, so a new version of the binary is seen at once and an unchanged file costs a 304. The handler is safe for
 // concurrent use.
 func New(options Options) http.Handler {
@@ -85,7 +92,7 @@ func New(options Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path]
 		if !ok {
-			http.NotFound(w, r)
+			writeNotFound(w, r)
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -99,6 +106,19 @@ func New(options Options) http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		f.ServeHTTP(w, r)
 	})
+}
+
+// writeNotFound answers with the page for paths where nothing is. It is shown at any depth, so its links climb first.
+func writeNotFound(w http.ResponseWriter, r *http.Request) {
+	up := strings.Repeat("../", max(strings.Count(r.URL.Path, "/")-1, 0))
+	page := strings.NewReplacer(`href="./"`, `href="./`+up+`"`, `href="#`, `href="#`, `href="`, `href="`+up).Replace(notFound)
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", contentType(".html"))
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = io.WriteString(w, page) // a browser that is gone needs no page
 }
 
 // load reads the embedded files, by the URL path at which they are served. It panics if the embedded tree is
