@@ -83,6 +83,25 @@ func TestPagesAreWhereTheyBelong(t *testing.T) {
 	}
 }
 
+// The page for paths where nothing is finds its style sheet from any depth.
+func TestNotFound(t *testing.T) {
+	handler := Handler()
+	for _, test := range []struct{ url, up string }{{"/nothing", ""}, {"/nothing/at/all", "../../"}} {
+		response := get(t, handler, http.MethodGet, test.url)
+		body := response.Body.String()
+		if response.Code != http.StatusNotFound || response.Header().Get("Content-Security-Policy") != policy {
+			t.Errorf("GET %s: %d, %v", test.url, response.Code, response.Header())
+		}
+		for _, want := range []string{
+			"<title>This page does not exist – Stepkey</title>", `href="` + test.up + `assets/stepkey.css"`, `href="./` + test.up + `"`, `href="#main"`,
+		} {
+			if !strings.Contains(body, want) {
+				t.Errorf("GET %s lacks %s:\n%s", test.url, want, body)
+			}
+		}
+	}
+}
+
 func TestMethods(t *testing.T) {
 	handler := Handler()
 	head := get(t, handler, http.MethodHead, "/")
@@ -219,6 +238,24 @@ func TestPagesAreWholeAndLight(t *testing.T) {
 	for url := range contents {
 		if !slices.Contains(used, url) {
 			t.Errorf("%s is on no page", url)
+		}
+	}
+}
+
+// A browser learns of all modules from the page itself, so that no module waits for another one to name it.
+func TestModulesArePreloaded(t *testing.T) {
+	for _, page := range pagePaths {
+		html := served(t)[page]
+		for _, url := range references(t, page) {
+			link := `<link rel="modulepreload" href="` + url[1:] + `">`
+			if path.Ext(url) == ".js" && !strings.Contains(html, link) && !strings.Contains(html, `src="`+url[1:]+`"`) {
+				t.Errorf("%s lacks %s", page, link)
+			}
+		}
+		for _, link := range regexp.MustCompile(`rel="modulepreload" href="([^"]+)"`).FindAllStringSubmatch(html, -1) {
+			if !slices.Contains(references(t, page), "/"+link[1]) {
+				t.Errorf("%s preloads %s, which it does not use", page, link[1])
+			}
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (p *tab) list(section string) []string {
 	p.t.Helper()
 	return Eval[[]string](p.Page, `[...document.querySelectorAll("#`+section+` li .text")].map(row => [...row.children].map(line =>
-		line.innerText.replace(/today, \d\d:\d\d/g, "today")).join(" | "))`)
+		line.innerText.replace(/today, \d?\d:\d\d(\s[AP]M)?/g, "today")).join(" | "))`)
 }
 
 // rows waits until a section of /account lists what want says.
@@ -111,7 +111,7 @@ func TestAccountShowsPasskeyThatWaits(t *testing.T) {
 	p.load()
 	p.run(`await s.signIn(` + credentials + `);`)
 	p.Go(p.server.URL() + "/account")
-	p.See("passkeys", "Works from ")
+	p.See("passkeys", "You can sign in with your password now; this passkey works tomorrow, ")
 	p.See("passkeys", ", since it came by recovery")
 }
 

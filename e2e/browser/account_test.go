@@ -62,7 +62,7 @@ func TestAccountSignIn(t *testing.T) {
 	p.See("who", "Changes ask for your passkey first.")
 	device.Present(true) // before the list asks: a request that found nobody there stays unanswered
 	p.Press("top", "Sign out")
-	p.See("who", "Changes stay open for 5 min.")
+	p.See("who", "For 5 min you can make changes.")
 }
 
 func TestAccountPasskeys(t *testing.T) {

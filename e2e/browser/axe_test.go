@@ -129,7 +129,7 @@ func TestAccessible(t *testing.T) {
 	device.Present(true)
 	device.Verified(false)
 	p.Press("add", "Add a passkey")
-	p.See("add", "No passkey was used.")
+	p.See("add", "No passkey was made.")
 	p.accessible(source, "cancelled")
 	device.Verified(true)
 	p.Press("add", "Try again")

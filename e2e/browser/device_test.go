@@ -12,7 +12,7 @@ func TestAuthenticatorThatCannotVerify(t *testing.T) {
 	p.Authenticator(false)
 	p.signIn("mira")
 	p.Press("add", "Add a passkey")
-	p.See("add", "No passkey was used.")
+	p.See("add", "No passkey was made.")
 	p.See("add", "Try again")
 }
 
@@ -62,7 +62,7 @@ func TestStopAndCancel(t *testing.T) {
 	device.Present(true)
 	device.Verified(false)
 	p.Press("add", "Add a passkey")
-	p.See("add", "No passkey was used.")
+	p.See("add", "No passkey was made.")
 	if title := Eval[string](p.Page, "document.title"); title != "Error: Add a passkey – Stepkey" {
 		t.Errorf("title = %q", title)
 	}
@@ -96,7 +96,7 @@ func TestDeviceFailures(t *testing.T) {
 	p.Go(p.server.URL())
 	p.signIn("mira")
 	for _, c := range [][2]string{
-		{"NotAllowedError", "No passkey was used."},
+		{"NotAllowedError", "No passkey was made."},
 		{"InvalidStateError", "This device is ready."},
 		{"NotSupportedError", "This device cannot make a passkey we accept."},
 		{"ConstraintError", "This device cannot check it is you."},

@@ -178,13 +178,13 @@ func TestAccountTabOrder(t *testing.T) {
 }
 
 // Nothing that has been seen moves while a page loads, also when it finds a session (Layout Instability API). The pages wait
-// 300 ms before they show grey rows instead, and a second before they show what may still change; here they have all the time
+// two seconds before they show grey rows instead, and four before they show what may still change; here they have all the time
 // they need.
 func TestNothingJumps(t *testing.T) {
 	p := client(t)
 	p.Authenticator(true)
 	p.run(enter + `await s.registerPasskey(); await s.stepUp();`)
-	p.Before(`const soon = setTimeout; window.setTimeout = (act, ms, ...more) => soon(act, ms === 300 ? 60000 : ms, ...more);
+	p.Before(`const soon = setTimeout; window.setTimeout = (act, ms, ...more) => soon(act, ms === 2000 ? 60000 : ms, ...more);
 		const still = new CSSStyleSheet(); still.replaceSync(".unsettled { animation: none !important; }"); document.adoptedStyleSheets = [still];
 		window.shifts = []; new PerformanceObserver(list => { for (const { value, sources } of list.getEntries())
 			shifts.push(value.toFixed(3) + " " + sources.map(({ node }) => node?.id || node?.className || node?.nodeName)); }).observe({ type: "layout-shift", buffered: true });`)

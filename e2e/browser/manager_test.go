@@ -101,7 +101,7 @@ func TestNoAnswerIsACancellationOnThePage(t *testing.T) {
 	p.Go(p.server.URL())
 	p.signIn("mira")
 	p.Press("add", "Add a passkey")
-	p.See("add", "No passkey was used.")
+	p.See("add", "No passkey was made.")
 }
 
 // Whatever a manager rejects with, or throws, comes as an error of the client's.

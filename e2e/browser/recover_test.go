@@ -29,14 +29,14 @@ func (p *tab) signInToRecover(password string) {
 	p.See("main", "Get back into your account")
 	p.Type("username", "mira")
 	p.Type("password", password)
-	p.Press("signin", "Go on")
+	p.Press("signin", "Continue")
 }
 
 func TestRecoverByCode(t *testing.T) {
 	p, device, codes := withCodes(t)
 	p.expect("401 /auth/login", "403 /recovery/code")
 	p.Go(p.server.URL() + "/recover")
-	p.Press("signin", "Go on")
+	p.Press("signin", "Continue")
 	p.See("signin", "Type your username.")
 	p.signInToRecover("something else")
 	p.See("signin", "Username or password is not right.")
@@ -61,7 +61,11 @@ func TestRecoverByCode(t *testing.T) {
 	p.Authenticator(true)
 	p.Press("add", "Add a new passkey")
 	p.See("notice", "Passkey added.")
-	p.See("notice", "It works from ")
+	p.See("notice", "You can sign in with your password now; your new passkey works tomorrow, ")
+	if to := Eval[string](p.Page, `document.querySelector("#notice a").pathname`); to != "/account" {
+		t.Errorf("the way to sign in leads to %s, want /account", to)
+	}
+	p.accessible(axe(t), "a passkey that waits")
 }
 
 func TestRecoverByMail(t *testing.T) {
@@ -81,7 +85,7 @@ func TestRecoverByMail(t *testing.T) {
 		p.Go("about:blank")
 		p.Go(url + "/recover")
 		p.signInToRecover(password)
-		p.Press("mail", "Go on by e-mail")
+		p.Press("mail", "Continue by e-mail")
 	}
 	begin()
 	p.See("notice", "There is no address to write to.")
@@ -132,13 +136,13 @@ func TestRecoverByAnOperatorsLink(t *testing.T) {
 	link, _, _ := strings.Cut(printed, "\n")
 	p.Go("about:blank")
 	p.Go(link)
-	p.Press("link", "Go on")
+	p.Press("link", "Continue")
 	p.See("notice", "You are in, for a quarter of an hour.")
 	if hash := Eval[string](p.Page, "location.hash"); hash != "" {
 		t.Errorf("the token is still in the address: %s", hash)
 	}
 	p.Go("about:blank")
 	p.Go(link)
-	p.Press("link", "Go on")
+	p.Press("link", "Continue")
 	p.See("notice", "This link no longer works.")
 }

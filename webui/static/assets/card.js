@@ -30,7 +30,7 @@ function clear(form) {
 /** Has each form of the page do something when it is sent, once at a time. */
 export function onSubmit(act) {
 	for (const form of document.forms) {
-		const button = form.querySelector(".btn"), words = button.textContent;
+		const button = form.querySelector(".btn:not([type=button])"), words = button.textContent;
 		form.addEventListener("submit", async event => {
 			event.preventDefault();
 			if (form.ariaBusy) return;

@@ -29,9 +29,9 @@ function draw(api) {
 		groups.set(tag, [...groups.get(tag) ?? [], operation]);
 	}
 	for (const [tag, list] of groups) {
-		const title = el("h2", { id: slug(tag) }, tag);
+		const group = `group-${slug(tag)}`, title = el("h2", { id: group }, tag);
 		const about = api.tags?.find(({ name }) => name === tag)?.description;
-		byId("operations").append(el("section", { "aria-labelledby": slug(tag) }, ...(tag ? [title] : []), ...prose(about),
+		byId("operations").append(el("section", { "aria-labelledby": group }, ...(tag ? [title] : []), ...prose(about),
 			...list.map(operation => article(operation, api))));
 		const links = list.map(({ id, method, path }) => el("li", {}, el("a", { href: `#${id}` }, `${method.toUpperCase()} `, ...breakable(path))));
 		byId("toc-problems").before(...(tag ? [el("li", { class: "group" }, tag)] : []), ...links);
@@ -53,7 +53,7 @@ function article(operation, api) {
 	const box = el("article", { class: "card operation", id, "aria-label": `${method.toUpperCase()} ${path}` }, title);
 	if (summary) box.append(el("p", {}, ...inline(summary)));
 	box.append(...prose(description).map(p => { p.className = "fine"; return p; }));
-	box.append(el("p", { class: "fine" }, `${words.needs}: ${needs(operation, api)}`));
+	box.append(el("p", { class: "fine" }, `${words.needs}: `, ...inline(needs(operation, api))));
 	const asked = parameters.map(parameter => resolve(parameter, api));
 	if (asked.length) {
 		const list = asked.map(({ name, schema, required, description }) => [name, { description, ...resolve(schema, api) }, required]);

@@ -40,6 +40,17 @@ export function clock(seconds, exact) {
 	return new Intl.DateTimeFormat(undefined, { timeStyle: exact ? "medium" : "short" }).format(seconds * 1000);
 }
 
+/** Has the buttons beside password fields show what was typed, and hide it again. */
+export function showable(root = document) {
+	for (const button of root.querySelectorAll(".secret button")) {
+		button.addEventListener("click", () => {
+			const input = button.previousElementSibling, hidden = input.type === "password";
+			input.type = hidden ? "text" : "password";
+			button.ariaPressed = hidden;
+		});
+	}
+}
+
 /** Shows what was kept back until it is known how the page begins, so that nothing jumps. */
 export function settled() {
 	for (const node of document.querySelectorAll(".unsettled")) node.classList.remove("unsettled");

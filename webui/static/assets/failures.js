@@ -1,5 +1,6 @@
 // How a StepkeyError looks: the notice, or the fields it belongs to. A browser's own text is never shown.
 
+import { moment } from "./dates.js";
 import { fields, later, notices, reference } from "./words/common.js";
 
 /** Names of the fields a refusal belongs to, and the words; null for other refusals. */
@@ -10,12 +11,13 @@ export function atFields(error, step) {
 	return text ? [[kind.startsWith("username") ? "username" : "password"], text] : null;
 }
 
-const moment = text => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
-
 /** The notice for the rest. Without words of its own, it says what the error says. */
 export function explain(error, step) {
 	const { kind, retryAfter, problem } = error;
-	if (retryAfter) return { ...(error.status === 429 ? notices.rate_limited : notices.overloaded), wait: retryAfter };
+	// Guessing is about the password: a passkey signs in all the same.
+	const guessing = error.status === 429 && /auth\/login$/.test(error.response?.url);
+	if (retryAfter) return { ...(guessing ? notices.locked : error.status === 429 ? notices.rate_limited : notices.overloaded), wait: retryAfter };
+	if (kind === "cancelled" && step === "add") return notices.unmade;
 	if (later[kind]) return later[kind](moment(problem.usableFrom ?? problem.possibleFrom));
 	if (kind === "verification_failed" && step === "add") return notices.unproven;
 	if (kind === "cross_site") return notices.address;

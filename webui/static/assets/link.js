@@ -2,8 +2,9 @@
 // opening the page uses nothing up. Pressing the button does.
 
 import { onSubmit, refuse, tell } from "./card.js";
+import { showable } from "./dom.js";
 import { dead, deadInvitation, deadReset, done, off, wrong } from "./words/links.js";
-import { fields, notices, waitFor } from "./words/common.js";
+import { fields, notices } from "./words/common.js";
 
 const token = location.hash.slice(1);
 const { act, ask } = document.forms;
@@ -11,7 +12,7 @@ const { act, ask } = document.forms;
 /** What the form sends, or the words that say what is missing. */
 function bodyOf(form) {
 	const { who, username, password } = form.elements;
-	if (username) {
+	if (signsUp(form)) {
 		if (!username.value.trim()) return fields.needName;
 		return password.value ? { invitation: token, username: username.value, password: password.value } : fields.needPassword;
 	}
@@ -20,10 +21,14 @@ function bodyOf(form) {
 	return { token };
 }
 
+/** Whether the form makes an account. */
+const signsUp = form => form.dataset.done === "created";
+
 /** The field that a refusal is about: the last one, or the name. */
 function inputOf(form, words, code) {
-	const { username, password } = form.elements;
-	return username && password && (code?.startsWith("password_") || words === fields.needPassword) ? password : form.querySelector("input");
+	const { password } = form.elements;
+	const isAboutPassword = code?.startsWith("password_") || words === fields.needPassword;
+	return signsUp(form) && isAboutPassword ? password : form.querySelector("input:not(.vh)");
 }
 
 async function send(form, body) {
@@ -39,7 +44,8 @@ async function send(form, body) {
 		return;
 	}
 	if (response.ok) {
-		form.hidden = true;
+		form.hidden = document.querySelector(".intro").hidden = true;
+		remember(form);
 		history.replaceState(null, "", location.pathname); // nobody needs the token any more
 		tell(done[form.dataset.done]);
 		return;
@@ -49,14 +55,33 @@ async function send(form, body) {
 	if (words && input) refuse(input, words);
 	else if (answer.code === "link_expired" || answer.code === "invitation_invalid") end();
 	else if (answer.code === "email_off") tell(off);
-	else if (wait) tell({ ...(response.status === 429 ? notices.rate_limited : notices.overloaded), text: waitFor(wait) });
+	else if (wait) tell({ ...(response.status === 429 ? notices.rate_limited : notices.overloaded), wait });
 	else tell(notices.internal);
+}
+
+/** Keeps who asked for a link, so that the password manager learns whose the new password is, where the link is opened in this browser. */
+function remember(form) {
+	try {
+		if (form === ask) localStorage["stepkey:asked"] = form.elements.who.value.trim();
+		else delete localStorage["stepkey:asked"];
+	} catch {
+		// Then the person tells the password manager.
+	}
+}
+
+/** Who asked for a link in this browser. */
+function remembered() {
+	try {
+		return localStorage["stepkey:asked"] ?? "";
+	} catch {
+		return "";
+	}
 }
 
 /** There is nothing to be done with this link. */
 function end() {
-	act.hidden = true;
-	tell(act.elements.username ? deadInvitation : ask ? deadReset : dead);
+	act.hidden = document.querySelector(".intro").hidden = true;
+	tell(signsUp(act) ? deadInvitation : ask ? deadReset : dead);
 }
 
 onSubmit(async form => {
@@ -67,5 +92,7 @@ onSubmit(async form => {
 
 addEventListener("hashchange", () => location.reload()); // another link, in the same tab
 act.hidden = !token;
+if (act.elements.username && !signsUp(act)) act.elements.username.value = remembered();
+showable();
 if (ask) ask.hidden = Boolean(token);
 else if (!token) end();

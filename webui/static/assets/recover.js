@@ -3,9 +3,11 @@
 
 import { createStepkey } from "../stepkey.js";
 import { onSubmit, refuse, tell } from "./card.js";
+import { moment as when } from "./dates.js";
+import { showable } from "./dom.js";
 import { explain } from "./failures.js";
 import { added, dead, open, refused, sent, waiting, wrong } from "./words/recover.js";
-import { fields, waitFor } from "./words/common.js";
+import { fields } from "./words/common.js";
 
 // What is reached here is for this page alone, and for a quarter of an hour.
 const stepkey = createStepkey({ base: new URL("..", import.meta.url).pathname, refresh: false });
@@ -14,10 +16,9 @@ const token = location.hash.slice(1), byLink = location.pathname.endsWith("-by-l
 /** Shows these forms, and goes to the first field or button. */
 function show(...names) {
 	for (const form of document.forms) form.hidden = !names.includes(form.id);
+	document.querySelector(".intro").hidden = !names.length;
 	document.forms[names[0]]?.querySelector("input, .btn").focus();
 }
-
-const when = text => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
 
 /** Goes on at level recovery, or says until when to wait. */
 async function enter(path, body) {
@@ -64,15 +65,15 @@ const acts = {
 };
 
 /** What was refused; who has to sign in again can do so here. */
-function failed(error) {
+function failed(error, step) {
 	const words = refused[error.kind];
 	if (words === dead && byLink) show();
 	else if (words) show("signin");
-	const other = words ?? explain(error);
-	tell(other.wait ? { ...other, text: waitFor(other.wait) } : other);
+	tell(words ?? explain(error, step));
 }
 
-onSubmit(form => acts[form.id](form.elements).catch(failed));
+onSubmit(form => acts[form.id](form.elements).catch(error => failed(error, form.id)));
+showable();
 
 addEventListener("hashchange", () => location.reload()); // another link, in the same tab
 if (!byLink) show("signin");

@@ -1,9 +1,9 @@
 // /account: sign in, then everything that belongs to an account.
 
-import { supported } from "../../stepkey.js";
+import { StepkeyError, supported } from "../../stepkey.js";
 import { stepkey } from "../client.js";
 import { passkeyList } from "../autofill.js";
-import { announce, byId, el, icon, settled } from "../dom.js";
+import { announce, byId, el, icon, settled, showable } from "../dom.js";
 import { explain } from "../failures.js";
 import { signOut } from "../signout.js";
 import { wait } from "../wait.js";
@@ -23,7 +23,7 @@ const form = byId("signin"), submit = form.querySelector(".btn:not(.small)");
 let shown = null, name = "", proof = 0, ready = null, quiet = false;
 
 /** The account is shown when its sections are filled, or after this time in milliseconds, so that nothing jumps. */
-const FILLED = 300;
+const FILLED = 2000;
 
 function view(which, moved = shown && shown !== which) {
 	shown = which;
@@ -92,8 +92,10 @@ async function look() {
 	if (!supported()) return;
 	try {
 		ready = { options: await stepkey.call("POST", "/passkeys/login/options", {}), at: Date.now() };
-	} catch {
-		return;
+	} catch (error) {
+		// A server that is away or busy now may let a passkey in when the button is pressed.
+		if (!(error instanceof StepkeyError)) throw error;
+		if (error.kind === "passkey_login_off") return;
 	}
 	byId("or").hidden = byId("by-passkey").hidden = false;
 	offer();
@@ -153,11 +155,7 @@ onPress("by-passkey", async event => {
 
 // The list of the username field was closed, or gave way to another request: it is there again where it is looked for.
 form.elements.username.addEventListener("focus", offer);
-form.querySelector(".secret button").addEventListener("click", ({ currentTarget: show }) => {
-	const { password } = form.elements, hidden = password.type === "password";
-	password.type = hidden ? "text" : "password";
-	show.ariaPressed = hidden;
-});
+showable();
 
 /** Leaves by one's own wish: nobody needs to be told of being signed out. */
 async function goodbye() {

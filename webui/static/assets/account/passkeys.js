@@ -6,7 +6,7 @@ import { announce, byId, el, icon } from "../dom.js";
 import { passkey as kinds } from "../words/common.js";
 import { dialogs, passkeys as words, said } from "../words/account.js";
 import { advise } from "./advice.js";
-import { ask, attempt, dotted, load, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
+import { ask, attempt, done, dotted, folded, known, load, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
 
 /** How many there are; null until it is known. */
 export let count = null;
@@ -24,8 +24,9 @@ export function start(changed) {
 export const show = () => load("passkeys", async inside => {
 	const answer = await stepkey.call("GET", "/passkeys");
 	if (answer.rpId) stepkey.syncPasskeys(answer);
-	count = answer.passkeys.length;
-	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? [el("ul", { class: "list", role: "list" }, ...answer.passkeys.map(row))] : []));
+	count = known.count = answer.passkeys.length;
+	known.waits = answer.passkeys.map(({ usableFrom }) => usableFrom).find(from => new Date(from) > new Date());
+	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? folded(answer.passkeys.map(row)) : []));
 	advise(answer.passkeys);
 	told();
 });
@@ -45,9 +46,11 @@ function row(passkey) {
 		el("p", {}, ...dotted([provider !== name && provider, sync])),
 		el("p", {}, words.added, when(createdAt, true), " · ", ...(lastUsedAt ? [words.used, when(lastUsedAt, true)] : [words.unused])),
 		...(later ? [el("p", {}, el("b", {}, words.waits(until(usableFrom))))] : []));
+	const renaming = rowButton(words.rename, name, button => rename(passkey, heading, button));
+	renaming.dataset.rename = passkey.id;
 	const item = el("li", {}, el("span", { class: "glyph" }, icon(key ? "key" : phone(`${name} ${provider}`) ? "phone" : "device")), text,
 		el("div", { class: "row" },
-			rowButton(words.rename, name, button => rename(passkey, heading, button)),
+			renaming,
 			rowButton(words.remove, name, button => remove(passkey, item, button))));
 	return item;
 }
@@ -57,7 +60,7 @@ async function add() {
 	const worked = await attempt("passkeys", byId("add"), async () => {
 		let options = await stepkey.call("POST", "/passkeys/register/options");
 		const made = await ask(dialogs.add, {
-			device: true,
+			device: true, step: "add",
 			async submit(signal) {
 				const fresh = options;
 				options = undefined;
@@ -90,12 +93,11 @@ function rename({ id, name }, heading, button) {
 		if (!typed) return input.focus();
 		attempt("passkeys", save, async () => {
 			await stepkey.call("PATCH", `/passkeys/${id}`, { name: typed });
-			announce(said.renamed);
 			await show();
+			done("passkeys", said.renamed);
 			part("passkeys", `[data-rename="${id}"]`)?.focus();
 		});
 	});
-	button.dataset.rename = id;
 	heading.replaceWith(form);
 	button.hidden = true;
 	input.select();
@@ -116,7 +118,7 @@ async function remove({ id, name }, item, button) {
 		await stepkey.syncPasskeys(left);
 		await stepkey.refresh(); // the session may have lost its level with the passkey
 		await show();
-		announce(said.removed);
+		done("passkeys", said.removed);
 		(byId("passkeys").querySelectorAll("h3")[Math.min(place, count - 1)] ?? byId("passkeys-title")).focus();
 	});
 }

@@ -1,11 +1,11 @@
 // Recovery codes, shown once, and the warning that a recovery is going on.
 
 import { stepkey } from "../client.js";
-import { announce, byId, copy, el, press } from "../dom.js";
+import { byId, copy, el, press } from "../dom.js";
 import { note, notice } from "../notice.js";
 import { status } from "../words/common.js";
 import { codes as words, dialogs, pending, said, stop } from "../words/account.js";
-import { ask, attempt, load, onPress, until } from "./ui.js";
+import { ask, attempt, day, done, load, onPress, until } from "./ui.js";
 
 let left = 0, fresh = null, told = () => {};
 
@@ -23,7 +23,7 @@ export const show = () => load("recovery", async inside => {
 	const { codesLeft, codesCreatedAt, pending: running } = await stepkey.call("GET", "/account/recovery");
 	left = codesLeft;
 	told(left);
-	byId("codes-left").textContent = codesCreatedAt ? words.left(left, until(codesCreatedAt).split(",")[0]) : words.none;
+	byId("codes-left").textContent = codesCreatedAt ? words.left(left, day(codesCreatedAt)) : words.none;
 	byId("make-codes").textContent = codesCreatedAt ? words.renew : words.make;
 	if (!fresh) inside.replaceChildren(...(codesCreatedAt && left <= 3 ? [note(words.few)] : []));
 	byId("pending").replaceChildren(...(running ? [notice(pending(until(running.startedAt)), press(stop, "second small", event => halt(event.target)))] : []));
@@ -37,7 +37,7 @@ const halt = button => attempt("recovery", button, async () => {
 		if (error.kind !== "not_found") throw error;
 	}
 	await show();
-	announce(said.recovery);
+	done("recovery", said.recovery);
 	byId("recovery-title").focus();
 });
 
@@ -51,11 +51,12 @@ async function make() {
 }
 
 function reveal(codes) {
-	const text = `${codes.join("\n")}\n`;
+	const belongs = words.belong(location.host, stepkey.session.claims.username, day(Date.now()));
+	const text = [words.paper, belongs, words.rule, "", ...codes, ""].join("\n");
 	const first = notice(words.once);
 	const copying = press(words.copy, "second small", () => copy(text, copying, status));
 	const box = el("div", { class: "codes" }, first,
-		el("div", { class: "paper" }, el("h2", {}, words.paper), el("p", {}, `${location.origin} · ${stepkey.session.claims.username} · ${until(Date.now())}`), el("p", {}, words.rule)),
+		el("div", { class: "paper" }, el("h2", {}, words.paper), el("p", {}, belongs), el("p", {}, words.rule)),
 		el("ol", { role: "list" }, ...codes.map(code => el("li", {}, code))),
 		el("div", { class: "row" }, copying,
 			press(words.download, "second small", () => download(text, words.file, "text/plain")),

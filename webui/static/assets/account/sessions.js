@@ -1,9 +1,9 @@
 // Where the person is signed in: this one first, end one, end all others.
 
 import { stepkey } from "../client.js";
-import { announce, byId, el, icon } from "../dom.js";
+import { byId, el, icon } from "../dom.js";
 import { dialogs, said, sessions as words } from "../words/account.js";
-import { ask, attempt, dotted, load, onPress, phone, rowButton, when } from "./ui.js";
+import { ask, attempt, done, dotted, folded, load, onPress, phone, rowButton, when } from "./ui.js";
 
 let others = 0;
 
@@ -14,7 +14,7 @@ export const show = () => load("sessions", async inside => {
 	sessions.sort((a, b) => b.current - a.current || b.lastSeenAt.localeCompare(a.lastSeenAt));
 	others = sessions.filter(session => !session.current).length;
 	byId("end-others").hidden = !others;
-	inside.replaceChildren(el("ul", { class: "list", role: "list" }, ...sessions.map(row)));
+	inside.replaceChildren(...folded(sessions.map(row)));
 });
 
 async function all() {
@@ -39,7 +39,7 @@ function row({ id, current, device, address, authLevel, createdAt, lastSeenAt })
 const end = (id, button) => attempt("sessions", button, async () => {
 	try {
 		await stepkey.call("DELETE", `/auth/sessions/${id}`);
-		announce(said.ended(1));
+		done("sessions", said.ended(1));
 	} finally {
 		await show();
 		byId("sessions-title").focus();
@@ -51,7 +51,7 @@ async function endOthers() {
 	await attempt("sessions", byId("end-others"), async () => {
 		const { ended } = await stepkey.call("DELETE", "/auth/sessions");
 		await show();
-		announce(said.ended(ended));
+		done("sessions", said.ended(ended));
 		byId("sessions-title").focus();
 	});
 }

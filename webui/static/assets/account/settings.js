@@ -1,12 +1,12 @@
 // Password, e-mail, recent activity, and the end of the account.
 
 import { stepkey } from "../client.js";
-import { announce, byId, el, icon, press } from "../dom.js";
+import { byId, el, icon, press } from "../dom.js";
 import { fields } from "../words/common.js";
 import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "../words/account.js";
 import * as passkeys from "./passkeys.js";
 import { download } from "./recovery.js";
-import { ask, attempt, confirmed, field, load, onPress, tell, when } from "./ui.js";
+import { ask, attempt, confirmed, done, field, load, onPress, tell, when } from "./ui.js";
 
 /** How long a passkey check counts, in milliseconds. The server decides; this only saves a refusal. */
 export const WINDOW = 300000;
@@ -31,11 +31,11 @@ async function ready() {
 
 async function changePassword() {
 	const words = dialogs.password;
+	const next = field("next", words.next, { type: "password", autocomplete: "new-password" }, words.hint);
 	await attempt("password", byId("change-password"), async () => {
 		await ready();
 		const name = el("input", { class: "vh", autocomplete: "username", value: stepkey.session.claims.username, tabindex: "-1", readonly: "", "aria-hidden": "true" });
 		const current = field("current", words.current, { type: "password", autocomplete: "current-password" }, passkeys.count ? words.optional : undefined);
-		const next = field("next", words.next, { type: "password", autocomplete: "new-password" }, words.hint);
 		const changed = await ask(words, {
 			body: [name, current.row, next.row], focus: current.input,
 			async submit() {
@@ -85,15 +85,16 @@ async function forget(sure) {
 	if (sure && !await ask(dialogs.forget)) return;
 	await stepkey.call("DELETE", "/account/email");
 	await showEmail();
-	announce(said.forgotten);
+	done("email", said.forgotten);
 	byId("email-title").focus();
 }
 
 async function changeEmail() {
 	const words = dialogs.email;
+	// The field outlives the dialog: what was typed is there again where the password or a passkey is asked for in between.
+	const address = field("address", words.label, { type: "email", autocomplete: "email" });
 	await attempt("email", byId("change-email"), async () => {
 		await ready();
-		const address = field("address", words.label, { type: "email", autocomplete: "email" });
 		await ask(words, {
 			body: [address.row], focus: address.input,
 			async submit() {
@@ -133,11 +134,12 @@ function row({ kind, at }) {
 
 async function erase(deleted) {
 	const words = dialogs.erase;
+	let sure = false;
 	await attempt("delete", byId("delete-account"), async () => {
 		await ready();
 		const { username } = stepkey.session.claims;
 		const name = field("erase-name", words.label(username), { autocomplete: "off" });
-		const sure = await ask(words, {
+		sure ||= await ask(words, {
 			body: [name.row], focus: name.input,
 			submit: () => name.input.value.trim() === username || name.refuse(words.wrong),
 		});

@@ -2,11 +2,12 @@
 
 import { StepkeyError } from "../../stepkey.js";
 import { stepkey } from "../client.js";
-import { announce, byId, el, icon, press } from "../dom.js";
+import { announce, byId, el, icon, press, showable } from "../dom.js";
+import { moment, past, whole } from "../dates.js";
 import { explain } from "../failures.js";
-import { notice } from "../notice.js";
+import { note, notice } from "../notice.js";
 import { waitingFor } from "../wait.js";
-import { actions, busy, status, title } from "../words/common.js";
+import { actions, busy, show, showWhat, status, title } from "../words/common.js";
 import { at, dialogs, gone } from "../words/account.js";
 
 export const part = (section, what) => byId(section).querySelector(what);
@@ -20,6 +21,15 @@ export function tell(section, words, ...buttons) {
 	part(section, ".tell").replaceChildren(notice(words, ...buttons));
 	buttons[0]?.focus();
 }
+
+/** Says in a section, and to screen readers, what went well. */
+export function done(section, text) {
+	part(section, ".tell").replaceChildren(note({ kind: "ok", sign: "check", lead: text, text: "" }));
+	announce(text);
+}
+
+/** What is known of the passkeys: how many there are, and from when one works that still waits. */
+export const known = { count: null, waits: null };
 
 /**
  * Runs what a button of a section does, with what it takes to be allowed to: deaf to a second press meanwhile, and saying
@@ -40,9 +50,11 @@ export async function attempt(section, button, work) {
 			announce(status.stopped);
 			button.focus();
 		} else if (stepkey.session || section === "gate") {
-			const known = error.status === 404 && error.kind === "not_found" ? gone : explain(error);
-			const name = known.actions.find(action => retries.includes(action));
-			tell(section, known, ...(name ? [press(actions[name], "second small", () => attempt(section, button, work))] : []));
+			const words = error.status === 404 && error.kind === "not_found" ? gone : explain(error);
+			const name = words.actions.find(action => retries.includes(action));
+			const ways = name ? [press(actions[name], "second small", () => attempt(section, button, work))] : [];
+			if (words.actions.includes("add")) ways.push(press(actions.add, "second small", () => byId("add").click()));
+			tell(section, words, ...ways);
 		}
 		return false;
 	} finally {
@@ -69,9 +81,11 @@ const stopped = () => new StepkeyError("stopped");
 
 /** Has a passkey verified; rejects when the person would rather not. */
 export async function confirmed() {
+	if (known.count === 0) throw new StepkeyError("no_passkeys");
+	const waits = known.waits ? [el("p", {}, dialogs.confirm.waits(moment(known.waits)))] : [];
 	const ways = el("p", { class: "fine" }, dialogs.confirm.hint, " ", el("a", { href: "recover" }, dialogs.confirm.ways));
 	const whom = el("p", { class: "whom" }, stepkey.session?.claims.username ?? "");
-	if (!await ask(dialogs.confirm, { body: [whom, ways], device: true, submit: signal => stepkey.stepUp({ signal }) })) throw stopped();
+	if (!await ask(dialogs.confirm, { body: [whom, ...waits, ways], device: true, submit: signal => stepkey.stepUp({ signal }) })) throw stopped();
 }
 
 /** Has the password typed again. The session that goes on is a new one, so the old one is ended. */
@@ -98,8 +112,11 @@ async function typedAgain() {
 export function field(id, label, attributes, hint) {
 	const about = `${id}-wrong`, wrong = el("p", { class: "wrong", id: about, role: "alert" });
 	const input = el("input", { id, spellcheck: "false", autocapitalize: "none", "aria-describedby": hint ? `${id}-hint ${about}` : about, ...attributes });
-	const row = el("div", { class: "field" }, el("label", { for: id }, label), input,
+	const secret = attributes.type === "password" ? el("div", { class: "secret" }, input,
+		el("button", { type: "button", class: "btn quiet small", "aria-pressed": "false" }, show, el("span", { class: "vh" }, showWhat))) : input;
+	const row = el("div", { class: "field" }, el("label", { for: id }, label), secret,
 		...(hint ? [el("p", { class: "hint", id: `${id}-hint` }, hint)] : []), wrong);
+	showable(row);
 	const refuse = text => {
 		wrong.replaceChildren(icon("warn"), el("span", {}, text));
 		input.setAttribute("aria-invalid", "true");
@@ -113,12 +130,12 @@ export function field(id, label, attributes, hint) {
  * Opens the dialog and yields whether its act was done. `submit` does it: it yields false where something is wrong with a
  * field. With `device`, it is shown that the device is asking, and Stop and Escape abort the signal that submit gets.
  */
-export function ask({ heading, text, act, safe, look = "" }, { body = [], focus, device, submit = () => {} } = {}) {
+export function ask({ heading, text, act, safe, look = "" }, { body = [], focus, device, step, submit = () => {} } = {}) {
 	const opener = document.activeElement, before = document.title;
 	const slot = el("div", {}), middle = el("div", {}, el("p", {}, text), ...body);
 	const keep = press(safe ?? dialogs.keep, "second", () => stop ? stop.abort() : close(false));
 	const go = el("button", { class: `btn ${look}` }, act);
-	const row = el("div", { class: "row" }, ...(device ? [go, keep] : [keep, go]));
+	const row = el("div", { class: "row" }, keep, go);
 	const form = el("form", { method: "dialog", novalidate: "" }, el("h2", { id: "dialog-title" }, heading), middle, slot, row);
 	const box = el("dialog", { id: "dialog", "aria-labelledby": "dialog-title" }, form);
 	let stop, settle, fail;
@@ -150,11 +167,15 @@ export function ask({ heading, text, act, safe, look = "" }, { body = [], focus,
 			if (await submit(stop?.signal) !== false) close(true);
 		} catch (error) {
 			slot.replaceChildren();
-			if (!(error instanceof StepkeyError) || error.stepUp || error.kind === "reauthentication_required" || error.status === 401 && !stepkey.session) {
+			if (!(error instanceof StepkeyError) || error.stepUp || error.kind === "no_passkeys" || error.kind === "reauthentication_required" || error.status === 401 && !stepkey.session) {
 				close(false);
 				fail(error);
 			} else if (error.kind === "stopped") announce(status.stopped);
-			else slot.replaceChildren(notice(explain(error)));
+			else {
+				const words = explain(error, step), again = words.actions?.find(action => retries.includes(action));
+				slot.replaceChildren(notice(words));
+				if (again) go.textContent = actions[again];
+			}
 		} finally {
 			asking?.end();
 			stop = null;
@@ -189,19 +210,30 @@ export async function load(section, work) {
 	}
 }
 
-const midnight = days => new Date().setHours(0, 0, 0, 0) - days * 86400000;
-const format = (date, options) => new Intl.DateTimeFormat("en-GB", options).format(date);
-
 /** A moment, as in "Today, 14:03", "Yesterday, 21:40" and "3 Sep 2026"; `small` begins with a small letter. */
 export function when(text, small) {
-	const date = new Date(text), time = format(date, { timeStyle: "short" });
-	const day = date >= midnight(-1) ? "" : date >= midnight(0) ? at.today : date >= midnight(1) ? at.yesterday : "";
-	const words = day ? `${small ? day.toLowerCase() : day}, ${time}` : format(date, { dateStyle: "medium" });
-	return el("time", { datetime: date.toISOString(), title: format(date, { dateStyle: "full", timeStyle: "medium" }) }, words);
+	const date = new Date(text), words = past(date);
+	return el("time", { datetime: date.toISOString(), title: whole(date) }, small ? words : words[0].toUpperCase() + words.slice(1));
 }
 
-/** A moment to come, with its time of day. */
-export const until = text => format(new Date(text), { dateStyle: "medium", timeStyle: "short" });
+export { day, moment as until } from "../dates.js";
+
+/** How many rows of a long list are shown at first. */
+const FOLD = 5;
+
+/** A list that shows its first rows, and the rest when asked. */
+export function folded(rows) {
+	const list = el("ul", { class: "list", role: "list" }, ...rows);
+	if (rows.length <= FOLD + 1) return [list];
+	const rest = rows.slice(FOLD);
+	for (const row of rest) row.hidden = true;
+	const all = press(at.all(rows.length), "quiet small", () => {
+		for (const row of rest) row.hidden = false;
+		all.remove();
+		rest[0].querySelector("h3").focus();
+	});
+	return [list, all];
+}
 
 /** Parts of a line, with a dot after each but the last. */
 export const dotted = parts => parts.filter(Boolean).flatMap((one, i) => i ? [" · ", one] : [one]);

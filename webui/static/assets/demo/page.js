@@ -2,7 +2,7 @@
 
 import { StepkeyError, supported } from "../../stepkey.js";
 import { stepkey } from "../client.js";
-import { announce, byId, clock, copy, settled } from "../dom.js";
+import { announce, byId, clock, copy, settled, showable } from "../dom.js";
 import { passkeyList } from "../autofill.js";
 import { atFields, explain } from "../failures.js";
 import { notice } from "../notice.js";
@@ -114,6 +114,7 @@ async function attempt(step, work, again) {
 function welcome() {
 	here.later = false;
 	show();
+	steps.main("add").focus();
 }
 
 /** Puts a notice into a step. Actions that are not named here try again. */
@@ -278,10 +279,11 @@ async function visit() {
 			const answer = await stepkey.call("GET", "/users/histories", undefined, { stepUp: false });
 			tell("open", { ...notices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
 		} catch (error) {
-			const none = here.later ? { ...notices.closedNone, actions: ["add"] } : notices.closedNone;
-			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : none)
+			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
 				: error.status === 401 ? notices.closedOut : null;
 			if (!needs) throw error;
+			// The session has ended elsewhere.
+			if (needs === notices.closedOut && byId("badge").dataset.level !== "out") leave();
 			tell("open", { ...needs, detail: `${error.status} ${error.kind}` }, visit);
 		}
 	}, visit);
@@ -334,13 +336,7 @@ function goodbye() {
 onPress(byId("signout"), goodbye);
 onPress(byId("copy-token"), button => copy(here.session.accessToken, button, status));
 for (const link of document.querySelectorAll("[data-form]")) onPress(link, () => { here.form = link.dataset.form; show(); });
-for (const show of document.querySelectorAll(".secret button")) {
-	onPress(show, () => {
-		const input = show.previousElementSibling, hidden = input.type === "password";
-		input.type = hidden ? "text" : "password";
-		show.ariaPressed = hidden;
-	});
-}
+showable();
 
 function connection() {
 	byId("notices").replaceChildren(...(isSecureContext ? [] : [notice(notices.insecure)]),
@@ -357,10 +353,10 @@ stepkey.refresh().then(async session => {
 	if (session) await look();
 }).catch(() => {}).finally(() => {
 	here.working = false;
-	settled();
 	if (stepkey.signingOut) goodbye();
 	else if (here.session) show();
 	else if (here.form === "signin") list();
+	settled();
 });
 
 // A page that the browser kept for the back button has not heard what other tabs said.

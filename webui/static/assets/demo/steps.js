@@ -31,7 +31,8 @@ export function show(step, results) {
 		if (name !== "open") clear(name);
 	}
 	main("open").classList.toggle("second", step !== "open");
-	if (moved) find(step, "h3").focus();
+	// At the start the page begins where it begins, and nobody has asked to be taken elsewhere.
+	if (moved && !document.querySelector(".unsettled")) find(step, "h3").focus();
 }
 
 /** Takes away what an earlier try left behind. */

@@ -7,14 +7,13 @@ export const titles = { gate: "Sign in", account: "Your account" };
 
 /** Under the heading, by what a change takes. */
 export const who = {
-	fresh: minutes => `Changes stay open for ${minutes} min. After that we ask for your passkey again.`,
+	fresh: minutes => `For ${minutes} min you can make changes. After that we ask for your passkey again.`,
 	passkey: "Changes ask for your passkey first.",
 	none: "Add a passkey to reach full level.",
 };
 
 export const at = {
-	today: "Today",
-	yesterday: "Yesterday",
+	all: count => `Show all ${count}`,
 	unloaded: { lead: "We can’t load this." },
 };
 
@@ -26,9 +25,10 @@ export const dialogs = {
 	confirm: {
 		heading: "Confirm it’s you", text: "This change needs a passkey check from the last 5 minutes.", act: "Verify with a passkey",
 		hint: "Passkey on your phone? Choose “another device” when your browser asks.", ways: "I can’t use my passkey",
+		waits: when => `Your new passkey works ${when}. Until then, verify with another one.`,
 	},
 	again: {
-		heading: "Confirm it’s you", text: "This change needs your password from the last few minutes.", act: "Go on",
+		heading: "Confirm it’s you", text: "This change needs your password from the last few minutes.", act: "Continue",
 		label: "Your password", missing: "Type your password.", wrong: "This password is not right. Try again.",
 	},
 	add: {
@@ -51,7 +51,7 @@ export const dialogs = {
 	},
 	password: {
 		heading: "Change password", text: "All other sessions end.", act: "Change password",
-		current: "Current password", optional: "You can leave it empty: your passkey counts.", next: "New password", hint: "A few words in a row work well.",
+		current: "Current password", optional: "You can leave it empty: your passkey counts.", next: "New password", hint: "At least 8 characters. A few words in a row work well.",
 		needCurrent: "Type your current password.", needNext: "Type a new password.", wrong: "The current password is not right. Try again.",
 	},
 	email: {
@@ -75,7 +75,7 @@ export const passkeys = {
 	added: "Added ",
 	used: "Used ",
 	unused: "Not used yet",
-	waits: when => `Works from ${when}, since it came by recovery`,
+	waits: when => `You can sign in with your password now; this passkey works ${when}, since it came by recovery`,
 	rename: "Rename",
 	remove: "Delete",
 	save: "Save",
@@ -99,7 +99,7 @@ export const codes = {
 	make: "Make codes",
 	renew: "Make new codes",
 	few: warn("Few codes are left.", "Make new ones. The old ones stop then."),
-	once: ok("Keep these now.", "They are shown this once. Each works once, and its whole set stops with it."),
+	once: ok("Keep these now.", "They are shown this once. Each works once."),
 	paper: "Stepkey recovery codes",
 	rule: "Each works once. Making new ones stops these.",
 	copy: "Copy",
@@ -107,6 +107,7 @@ export const codes = {
 	print: "Print",
 	saved: "I have saved them",
 	file: "stepkey-recovery-codes.txt",
+	belong: (service, name, date) => `${service} · ${name} · ${date}`,
 };
 
 export const email = {
@@ -121,7 +122,7 @@ export const email = {
 	cancel: "Cancel",
 };
 
-export const pending = date => warn(`Someone asked to recover this account on ${date}.`, "Not you? Stop it.");
+export const pending = date => warn(`Someone asked to recover this account: ${date}.`, "Not you? Stop it.");
 export const stop = "Stop it";
 export const more = "Show more";
 export const empty = "Nothing yet.";

@@ -14,6 +14,7 @@ const bad = say("bad", "warn");
 /** What is said in notices, by the kind of a StepkeyError where it comes from one, with keys of `actions`. */
 export const notices = {
 	cancelled: plain("", "You stopped, time ran out, or none was found here. Nothing has changed.", "again"),
+	unmade: plain("No passkey was made.", "You stopped, or time ran out. Nothing has changed.", "again"),
 	unfocused: plain("", "This page has to be in front when your device asks.", "again"),
 	silent: plain("", "Close its window if one is open, then try again.", "again"),
 	exists: ok("", "It already has a passkey for this account.", "verify", "elsewhere"),
@@ -24,15 +25,15 @@ export const notices = {
 	internal: bad("", "Try again in a minute.", "again"),
 	unsupported: warn("", "Your password still signs you in. For full level, use a current browser or your phone."),
 	insecure: bad("", "Passkeys work only over a secure connection."),
-	offline: warn("", "What you typed is still here.", "again"),
-	unreachable: warn("", "What you typed is still here.", "again"),
+	offline: warn("", "Nothing is lost. Try again when you are back.", "again"),
+	unreachable: warn("", "Nothing is lost. Try again in a moment.", "again"),
 	challenge_expired: plain("", "Each request lasts a few minutes. Start again.", "restart"),
 	no_passkeys: plain("You have no passkey yet.", "Add one to reach full level.", "add"),
 	passkey_unknown: bad("This passkey did not work.", "It may have been removed from your account. Choose another one, or use your password.", "again"),
 	verification_failed: bad("This passkey did not work.", "It may have been removed. Try another one.", "again"),
 	unproven: bad("This passkey was not added.", "Make sure this page is at its usual address.", "again"),
 	passkey_exists: bad("This passkey is taken.", "It already belongs to an account. Make one on another device.", "elsewhere"),
-	too_many_passkeys: warn("This account holds all the passkeys it can.", "Verify with one of them.", "verify"),
+	too_many_passkeys: warn("This account holds all the passkeys it can.", "Delete one you no longer use first, in your account."),
 	step_up_required: plain("Verify first.", "1 of 2: verify a passkey you have. 2 of 2: make the new one.", "verify"),
 	second: ok("1 of 2 is done.", "2 of 2: make the new one.", "make"),
 	reauthentication_required: lock("Sign in once more.", "A first passkey needs a password from the last few minutes.", "signin"),
@@ -41,16 +42,17 @@ export const notices = {
 	left: ok("Now you are signed out.", "The server is back and has ended your session."),
 	closedOut: lock("Sign in first.", "This page opens at full level, and you are signed out."),
 	closed: shut("This page needs full level.", "Verify your passkey, then it opens.", "verify"),
-	closedNone: shut("This page needs full level.", "Add a passkey, verify it, then try again.", "again"),
-	rate_limited: warn("", "What you typed is still here.", "again"),
+	closedNone: shut("This page needs full level.", "Add a passkey and verify it, then it opens.", "add"),
+	rate_limited: warn("", "Nothing is lost. Try again then.", "again"),
+	locked: warn("Too many tries.", "If you have a passkey, it signs you in right away.", "again"),
 	overloaded: warn("The server is busy.", "", "again"),
 	opened: ok("Open.", "The server saw full level and let you in.", "reopen"),
 };
 
 /** What is possible only from a time that the server names, by its code. */
 export const later = {
-	passkey_waits: when => plain(`Your new passkey works from ${when}.`, "We wrote to your address, so that you could stop it if it were not yours."),
-	reset_too_recent: when => plain(`This is possible from ${when}.`, "Your password was reset by e-mail a short while ago. Until then we make sure that it was you."),
+	passkey_waits: when => plain(`You can sign in with your password now; your new passkey works ${when}.`, "It was added through recovery. We wrote to your address, so that you can stop it if it is not yours."),
+	reset_too_recent: when => plain(`This is possible ${when}.`, "Your password was reset by e-mail a short while ago. Until then we make sure that it was you."),
 };
 
 // The client says the rest.
@@ -84,6 +86,7 @@ export const fields = {
 };
 
 export const busy = "One moment…";
+export const show = "Show", showWhat = " password";
 
 export const levels = { out: "Signed out", password: "Password level", full: "Full level", recovery: "Recovery level", leaving: "Signing out…" };
 

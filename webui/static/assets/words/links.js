@@ -8,7 +8,7 @@ const ok = say("ok", "check");
 export const done = {
 	confirmed: ok("Your address is confirmed.", "You can close this page."),
 	asked: ok("Look into your mailbox.", "If there is such an account with a confirmed address, a link is on its way. It works for ten minutes."),
-	reset: ok("Your new password is set.", "Every device is signed out. Your passkeys stay as they are.", ["./", "Sign in"]),
+	reset: ok("Your new password is set.", "Every device is signed out. Your passkeys stay as they are.", ["account", "Sign in"]),
 	created: ok("Your account is ready.", "Sign in with your username and password. Then add a passkey.", ["account", "Sign in"]),
 	frozen: ok("Every device is signed out.", "Your password no longer works, and what was begun to get into your account is stopped. Now set a new password.", ["reset-password", "Set a new password"]),
 };

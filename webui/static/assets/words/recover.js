@@ -6,7 +6,7 @@ const plain = say("plain", "info"), ok = say("ok", "check");
 export const open = ok("You are in, for a quarter of an hour.", "Add a new passkey now. Everything else stays closed, and every other device is signed out.");
 export const waiting = when => plain(`It takes until ${when}.`, "Then come back here. We wrote to your address, and will again. Use any passkey, and it stops.");
 export const sent = ok("Look into your mailbox.", "A link is on its way. It works for ten minutes, and needs your password again.");
-export const added = when => ok("Passkey added.", `It works from ${when}. Until then you can stop this by the mail we sent.`, ["./", "Sign in"]);
+export const added = when => ok("Passkey added.", `You can sign in with your password now; your new passkey works ${when}. Until then you can stop this by the mail we sent.`, ["account", "Sign in"]);
 export const dead = plain("This link no longer works.", "It was used or is too old. Ask for another one.");
 export const over = plain("That took too long.", "Sign in again.");
 
