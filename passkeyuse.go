@@ -45,8 +45,15 @@ func (s *Service) verified(
 	if a.User.PasswordByMail || pendingRecovery(a.User, now) != nil {
 		v.Also = func(tx storage.Tx) error { return s.afterPasskeyProof(ctx, tx, a.User, a.Session, now) }
 	}
-	if s.tell != nil {
-		v.Also = func(tx storage.Tx) error { return s.tellAll(ctx, tx, v.Events) }
+	if also := v.Also; s.tell != nil {
+		v.Also = func(tx storage.Tx) error {
+			if also != nil {
+				if err := also(tx); err != nil {
+					return err
+				}
+			}
+			return s.tellAll(ctx, tx, v.Events)
+		}
 	}
 	return v, nil
 }

@@ -47,7 +47,9 @@ var refusals = map[string]refusal{
 	"API token":            {user: "token", text: `"code":"session_required"`},
 	"nobody, page":         {user: "none", headers: asPage, header: "Location: /login?next=%2Fpayouts"},
 	"nobody, script":       {user: "none", text: `"code":"unauthorized"`},
-	"nobody knows":         {user: "unknown", headers: asPage, text: `"code":"unavailable"`},
+	"old session, page":    {user: "token", headers: asPage, text: `href="/login?next=%2Fpayouts"`},
+	"nobody knows, page":   {user: "unknown", headers: asPage, text: "<h1>Not available</h1>"},
+	"nobody knows, script": {user: "unknown", text: `"code":"unavailable"`},
 }
 
 func TestRefusalsAreAsDocumented(t *testing.T) {

@@ -3,6 +3,7 @@ package stepup
 import (
 	"encoding/json"
 	"errors"
+	"html/template"
 	"math"
 	"net/http"
 	"strconv"
@@ -126,7 +127,8 @@ func problemOf(err error) problem {
 	return problemInternal
 }
 
-// fail answers with a problem document. It completes those that lead somewhere.
+// fail answers with a problem document, or with a page if a person would see it. It completes
+// those that lead somewhere.
 func (k *Kit) fail(w http.ResponseWriter, r *http.Request, p problem) {
 	switch p.Code {
 	case problemStepUp.Code:
@@ -153,6 +155,10 @@ func (k *Kit) fail(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.retryAfter.Seconds())), 10))
 	}
+	if classify(r).isNavigation() {
+		writeNotice(w, p)
+		return
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // a problem holds texts and numbers alone
@@ -164,3 +170,18 @@ func (k *Kit) fail(w http.ResponseWriter, r *http.Request, p problem) {
 		_, _ = w.Write(body) // a client that is gone needs no answer
 	}
 }
+
+// writeNotice writes a problem as a page of plain words.
+func writeNotice(w http.ResponseWriter, p problem) {
+	h := w.Header()
+	isolate(h)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	w.WriteHeader(p.Status)
+	_ = noticeTemplate.Execute(w, p) // a client that is gone needs no page
+}
+
+var noticeTemplate = template.Must(template.New("notice").Parse(
+	`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
+		`<meta name="color-scheme" content="light dark"><title>{{.Title}}</title><h1>{{.Title}}</h1><p>{{.Detail}}</p>` +
+		`<p><a href="/">Go to the start page</a></p>`))

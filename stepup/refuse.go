@@ -30,7 +30,7 @@ func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, v visitor, p Purpos
 		return
 	}
 	if v.Session == "" {
-		k.fail(w, r, problemSessionRequired)
+		k.refuseWithoutSession(w, r, v, p, kind)
 		return
 	}
 	switch kind {
@@ -55,6 +55,26 @@ func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, v visitor, p Purpos
 		k.failStepUp(w, r, v, p, d, act)
 	}
 }
+
+// refuseWithoutSession answers a user who is signed in without a session value: a script with an
+// API token, or a person whose session is older than the application's use of package stepup. A
+// person needs a new sign-in. That is a link and no redirect, because sign-in pages send people who
+// are signed in back.
+func (k *Kit) refuseWithoutSession(w http.ResponseWriter, r *http.Request, v visitor, p Purpose, kind requestKind) {
+	if !kind.isNavigation() {
+		k.fail(w, r, problemSessionRequired)
+		return
+	}
+	k.writePage(w, r, http.StatusForbidden, web.VerifyPage{
+		State: web.StateReauthenticate, Title: titleOf(p), Account: v.account(), Device: v.device, Nonce: k.nonce(r),
+		Links: []web.Link{{Label: labelOf(Password), URL: k.config.SignIn + url.QueryEscape(k.pageOf(r))}}, Back: "/",
+	})
+}
+
+// VerifyURL returns the page on which a user can meet a purpose, as a path of the application with
+// the query that leads back to next, a path as well. It is for answers that the application makes
+// itself after [Kit.Check]. An unknown purpose panics.
+func (k *Kit) VerifyURL(purpose, next string) string { return k.verifyURL(k.purpose(purpose), next) }
 
 // verifyURL is the page for a purpose. A path that it could not return to is the root.
 func (k *Kit) verifyURL(p Purpose, next string) string {

@@ -43,6 +43,11 @@ const (
 	speculative
 )
 
+// isNavigation reports whether a person sees the answer as a page.
+func (k requestKind) isNavigation() bool {
+	return k == documentGet || k == documentPost || k == turboGet
+}
+
 // classify tells what sent the request. Headers are all there is to tell by, and what
 // they claim changes the form of a refusal, never whether there is one.
 func classify(r *http.Request) requestKind {

@@ -68,7 +68,11 @@ func TestThreatKitOutsideTheSessionMiddleware(t *testing.T) {
 					a.posts("/transfer", "amount=1"), a.request(http.MethodGet, "/_stepkey/verify?p=payout&next=/", nil, asDocument...),
 					a.request(http.MethodPost, "/_stepkey/begin", strings.NewReader("{}"), "Origin", a.url, "Content-Type", "application/json"),
 				} {
-					a.wantCode(r.Method+" "+r.URL.Path, owner.Client, owner.Do(r), http.StatusServiceUnavailable, "unavailable")
+					told := `"code":"unavailable"`
+					if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+						told = "<h1>Not available</h1>"
+					}
+					a.want(r.Method+" "+r.URL.Path, owner.Client, owner.Do(r), http.StatusServiceUnavailable, told)
 				}
 				a.want("settings", owner.Client, owner.Do(a.request(http.MethodGet, "/settings", nil)), http.StatusOK, "cannot be shown at the moment")
 				if text := log.String(); !strings.Contains(text, test.log) || strings.Contains(text, "secret-") || strings.Contains(text, "value of ") {
@@ -104,11 +108,13 @@ func TestThreatEmptySession(t *testing.T) {
 		token := owner.elsewhere()
 		change(a, token.cookie, func(id *stepup.Identity) { id.Session = "" })
 		for _, r := range []*http.Request{
-			a.request(http.MethodGet, "/payouts", nil), a.request(http.MethodGet, "/payouts", nil, asDocument...),
-			a.posts("/payouts", "a=1"), a.posts("/transfer", "amount=1"),
+			a.request(http.MethodGet, "/payouts", nil, asDocument...), a.posts("/payouts", "a=1"), a.posts("/transfer", "amount=1"),
 		} {
-			a.wantCode(r.Method+" "+r.URL.Path, token.Client, token.Do(r), http.StatusForbidden, "session_required")
+			// A person whose session is older than the Kit has to sign in again, by a link.
+			a.want(r.Method+" "+r.URL.Path, token.Client, token.Do(r), http.StatusForbidden, `href="/login?next=`)
 		}
+		script := a.request(http.MethodGet, "/payouts", nil)
+		a.wantCode("a script", token.Client, token.Do(script), http.StatusForbidden, "session_required")
 		for _, call := range []string{"begin", "finish", "add/begin", "add/finish", "codes", "recover", "skip"} {
 			a.wantCode(call, token.Client, token.Call("/_stepkey/"+call, struct{}{}), http.StatusForbidden, "session_required")
 		}

@@ -90,18 +90,18 @@ func (a *app) guard(ctx context.Context, request any, _ *grpc.UnaryServerInfo, h
 		return nil, status.Error(codes.Unavailable, "sessions cannot be read")
 	}
 	if err := a.keys.Check(ctx, a.identity(ctx), "payout"); err != nil {
-		return nil, refusal(err)
+		return nil, a.refusal(err)
 	}
 	return handle(ctx, request)
 }
 
 // refusal is an error of Check as a client sees it: with a reason that says to lead the user to the page for the purpose.
-func refusal(err error) error {
+func (a *app) refusal(err error) error {
 	var needed *stepup.NeededError
 	switch {
 	case errors.As(err, &needed):
 		s, err := status.New(codes.Unauthenticated, needed.Error()).WithDetails(&errdetails.ErrorInfo{
-			Reason: "STEP_UP_REQUIRED", Metadata: map[string]string{"page": "/_stepkey/verify?next=/&p=" + needed.Purpose},
+			Reason: "STEP_UP_REQUIRED", Metadata: map[string]string{"page": a.keys.VerifyURL(needed.Purpose, "/")},
 		})
 		if err != nil {
 			return status.Error(codes.Internal, "something went wrong")
