@@ -160,7 +160,7 @@ func (a *app) setIdentity(cookie string, id *stepup.Identity) {
 	a.sessions[cookie] = id
 }
 
-// identity is a copy of who the session of a cookie belongs to.
+// identity returns a copy of the Identity of a cookie's session.
 func (a *app) identity(cookie string) stepup.Identity {
 	a.mu.Lock()
 	defer a.mu.Unlock()

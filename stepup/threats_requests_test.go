@@ -15,7 +15,7 @@ import (
 	"github.com/stepkey/stepkey/stepup"
 )
 
-// What each kind of request gets that does not meet its purpose, with somebody signed in and nobody.
+// The answers to each kind of request that does not meet its purpose, with and without a user who is signed in.
 func TestThreatEachKindOfRequestIsRefused(t *testing.T) {
 	with := func(more ...string) []string { return append(slices.Clone(asDocument), more...) }
 	verify := "/_stepkey/verify?p=payout&next=" + url.QueryEscape("/payouts?a=1")

@@ -93,7 +93,7 @@ func TestPasskeysAreManaged(t *testing.T) {
 	})
 }
 
-// What was stepped up with a deleted passkey is refused at once, by guards and by refresh.
+// A session stepped up with a passkey that was deleted is refused at once by guards and by refresh.
 func TestDeletedPasskeyEndsItsStepUps(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, s *server) {
 		c := newClient(t, s)

@@ -221,7 +221,7 @@ const answering = `const real = fetch; window.answers = [];
 	};
 	window.refused = (status, code) => new Response(JSON.stringify({ code, detail: code }), { status, headers: { "Content-Type": "application/problem+json" } });`
 
-// What one person asked for is not done in the name of who signs in meanwhile.
+// A request of one person is not repeated in the name of another who signs in meanwhile.
 func TestClientRepeatsForTheSamePersonAlone(t *testing.T) {
 	p := client(t)
 	p.Authenticator(true)

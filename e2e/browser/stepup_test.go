@@ -411,7 +411,7 @@ func TestStepUpLeavesOtherAnswersAlone(t *testing.T) {
 	}
 }
 
-// What other libraries send is refused, and sent once more after the dialog, in place.
+// Requests of other libraries are refused, and repeated in place after the dialog.
 func TestStepUpWithLibraries(t *testing.T) {
 	const form = `<form id="form" %s><input name="amount" value="5"><input type="hidden" name="requestSubmit" value="y"><button id="send" name="act" value="now">Send</button></form><div id="to"></div>`
 	for _, c := range []struct{ name, url, integrity, file, attributes, done string }{

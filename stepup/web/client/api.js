@@ -5,7 +5,7 @@ import { kindOfException } from "../../../webui/client/ceremony.js";
 // Not taken from the page, into which others may have got markup.
 export const base = new URL(".", import.meta.url);
 
-// What every function of this module rejects with. `kind` is the code of the server's problem or a cause found here, such as
+// The error with which the functions of this module reject. `kind` is the code of the server's problem or a cause found here, such as
 // "cancelled" or "offline". `problem` and `response` are the server's answer, if there was one.
 export class StepUpError extends Error {
 	name = "StepUpError";

@@ -23,7 +23,7 @@ function submitConfirmed(form, submitter) {
 	for (const [node, text] of asking) node.setAttribute(question, text);
 }
 
-// What is repeated is not repeated again: a second refusal is the page's own.
+// A request is repeated once. A second refusal is for the page to show.
 const repeated = new WeakSet();
 
 export function listen() {

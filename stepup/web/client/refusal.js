@@ -23,7 +23,7 @@ export function meet({ purpose, action, fields, user, verify }) {
 	return inTurn(action ? Symbol() : purpose, async () => {
 		const begun = await post("begin", { purpose, action, ensure: true }).catch(error => error);
 		const met = begun.met ? begun : await confirm({ purpose, action, fields, verify }, begun);
-		// What one person asked for is not done in the name of another.
+		// A request of one person is not repeated in the name of another.
 		if (user && met.user && met.user !== user) throw new StepUpError("otherUser");
 	});
 }

@@ -28,7 +28,7 @@ export function done(section, text) {
 	announce(text);
 }
 
-/** What is known of the passkeys: how many there are, and from when one works that still waits. */
+/** The state of the passkeys: their number, and from when a waiting one works. */
 export const known = { count: null, waits: null };
 
 /**
