@@ -72,7 +72,8 @@ func assemble(t *testing.T) []byte {
 	t.Helper()
 	var document, paths object
 	components := map[string]*object{}
-	kinds := []string{"securitySchemes", "schemas", "responses", "headers", "examples"}
+	// Codes, examples and responses use the same words, and side by side they compress best.
+	kinds := []string{"headers", "securitySchemes", "schemas", "examples", "responses"}
 	for _, kind := range kinds {
 		components[kind] = new(object)
 	}
