@@ -102,6 +102,24 @@ func TestStepUpPage(t *testing.T) {
 	}
 }
 
+// A session that the app loses on the way would lead back to the page each time. The page says so at the second time.
+func TestStepUpPageComesAgain(t *testing.T) {
+	p, s, _ := enrolled(t)
+	s.set(func() { s.forgets = true })
+	p.Go(s.url + "/")
+	Eval[bool](p.Page, `(document.querySelector("a").click(), true)`)
+	p.reach("the page", `document.readyState === "complete" && document.querySelector("#stepkey")`)
+	const told = "this page was asked for again"
+	if has := Eval[bool](p.Page, `document.querySelector("#stepkey").textContent.includes("`+told+`")`); has {
+		t.Error("it says so at the first time")
+	}
+	p.Press("stepkey", "Verify with a passkey")
+	p.See("stepkey", told)
+	s.set(func() { s.forgets = false })
+	p.Press("stepkey", "Verify with a passkey")
+	p.reach("the page of the app", `document.title === "Payouts"`)
+}
+
 // Somebody who was sent to the page from elsewhere is taken on by a press alone.
 func TestStepUpPageWaitsForThoseSentByOthers(t *testing.T) {
 	p, s, _ := enrolled(t)

@@ -34,6 +34,7 @@ type shop struct {
 	passkeys []held
 	user     string
 	proved   bool
+	forgets  bool // the session is lost on the way from the page for a purpose
 	assert   map[string]ceremony.AssertionState
 	register map[string]ceremony.RegistrationState
 	refuse   map[string]map[string]any // the next answer of a path, a problem
@@ -309,7 +310,7 @@ func (s *shop) finish(body json.RawMessage) (any, error) {
 	if _, err := s.party.FinishAssertion(s.person(), state, s.credentials(), sent.Response); err != nil {
 		return nil, err
 	}
-	s.proved = true
+	s.proved = !s.forgets
 	if sent.Form == "" {
 		return map[string]any{"user": s.user}, nil
 	}

@@ -23,6 +23,29 @@ function postForm({ action, enctype, fields }, next) {
 	HTMLFormElement.prototype.submit.call(form);
 }
 
+// How soon after a verification its page is not expected again, in milliseconds.
+const soon = 10000;
+
+// The verification that this tab went on from last: for a session that the app loses on the way, each one leads back to the
+// page. Nothing but this notice depends on it, so it need not be kept where a script of the page could not change it.
+const lastMet = {
+	note: where => {
+		try {
+			sessionStorage["stepkey:met"] = JSON.stringify([where, Date.now()]);
+		} catch {
+			// Without storage there is no notice.
+		}
+	},
+	isRecent: where => {
+		try {
+			const [met, at] = JSON.parse(sessionStorage["stepkey:met"] ?? "[]");
+			return met === where && Date.now() - at < soon;
+		} catch {
+			return false;
+		}
+	},
+};
+
 export function startVerifyPage(page) {
 	const { purpose, next, form, action, auto } = page.dataset;
 	const [slot, body] = [page.querySelector("[data-slot]"), page.querySelector("[data-body]")];
@@ -37,7 +60,9 @@ export function startVerifyPage(page) {
 		else location.reload();
 	});
 
+	const where = `${purpose} ${next}`;
 	const goOn = answer => {
+		if (!action) lastMet.note(where); // each action takes a verification of its own
 		if (answer.form) postForm(answer.form, next);
 		else location.replace(withFragment(next, location.hash));
 	};
@@ -50,6 +75,8 @@ export function startVerifyPage(page) {
 		if (auto === "true") goOn(answer);
 		else go.focus();
 	};
+
+	if (page.dataset.state === "verify" && !action && lastMet.isRecent(where)) slot.replaceChildren(notice("warn", explain({ kind: "repeated" })));
 
 	on("verify", async pressed => {
 		const answer = await attempt(slot, body, signal => verify({ purpose, action: action || undefined, form: form || undefined }, signal));
