@@ -61,8 +61,8 @@ func TestRecoveryByCode(t *testing.T) {
 		c.profile(token).wantProblem(t, 401, "unauthorized")
 		wantRecoveryOnly(t, c, recovery)
 		fresh := c.logIn(username)
-		if left := c.codesLeft(fresh); left != 0 {
-			t.Errorf("%d codes left of a set that was used", left)
+		if left := c.codesLeft(fresh); left != 9 {
+			t.Errorf("%d codes left of ten of which one was used", left)
 		}
 		wantPasskeyWaits(t, c, recovery, fresh)
 		c.do("POST", "/auth/logout", nil, bearer(recovery)).want(t, http.StatusOK)
