@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -22,6 +23,11 @@ func withManyEvents(t *testing.T) (h http.Handler, bearer string) {
 	var store stepkey.Store
 	service := newServiceWith(t, func(c *stepkey.Config) { store = c.Store })
 	h = newHandler(service, Options{})
+	running, stop := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() { service.Run(running) }) // or the guard refuses everybody after 30 seconds
+	t.Cleanup(run.Wait)
+	t.Cleanup(stop)
 	send(h, "POST", "/auth/signup", `{"username":"mira","password":"correct horse battery"}`)
 	granted := tokensOf(t, send(h, "POST", "/auth/login", `{"username":"mira","password":"correct horse battery"}`))
 	u, err := store.UserByName(t.Context(), "mira")
@@ -91,7 +97,7 @@ func TestStuckReadersOfAnExportHoldLittle(t *testing.T) {
 	}
 	whole = nil
 
-	const readers = 15 // in less time than a guard waits for Run, which is not called here
+	const readers = 15
 	before := heap()
 	var ended sync.WaitGroup
 	release := make(chan struct{})

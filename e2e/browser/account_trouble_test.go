@@ -183,7 +183,7 @@ func TestAccountChallengeTooLate(t *testing.T) {
 	p.dialog("Confirm it’s you")
 	p.Press("dialog", "Verify with a passkey")
 	p.dialog("That took too long.")
-	p.Press("dialog", "Verify with a passkey")
+	p.Press("dialog", "Start again")
 	p.said("Renamed.")
 
 	// The same at the gate, with the options that were fetched ahead for the button.

@@ -355,7 +355,10 @@ stepkey.refresh().then(async session => {
 	here.working = false;
 	if (stepkey.signingOut) goodbye();
 	else if (here.session) show();
-	else if (here.form === "signin") list();
+	else {
+		stand.show(null); // also after a sign-out that was completed just now
+		if (here.form === "signin") list();
+	}
 	settled();
 });
 
