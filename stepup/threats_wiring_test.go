@@ -177,8 +177,8 @@ func TestThreatSecondApplication(t *testing.T) {
 	})
 }
 
-// A Kit and a Service on the same tables leave each other's queue alone.
-func TestThreatServiceOnTheSameTables(t *testing.T) {
+// Another realm on the same tables leaves the queue of this one alone.
+func TestThreatOutboxOnTheSameTables(t *testing.T) {
 	var told atomic.Int32
 	onBoth(t, func(c *stepup.Config) {
 		told.Store(0)
