@@ -27,7 +27,7 @@ func check(ctx context.Context, db *sql.DB, timeout time.Duration) error {
 }
 
 func checkPool(ctx context.Context, db *sql.DB) (err error) {
-	conn, err := db.Conn(ctx)
+	conn, err := connect(ctx, db)
 	if err != nil {
 		return fmt.Errorf("open SQLite: %w", err)
 	}
@@ -46,6 +46,23 @@ func checkPool(ctx context.Context, db *sql.DB) (err error) {
 	}
 	defer func() { err = errors.Join(err, second.Close()) }()
 	return checkSettings(ctx, second)
+}
+
+// connect retries while another process has the file locked. SQLite does not wait for
+// busy_timeout when a connection switches a file to WAL that another one writes to, as when
+// two processes open a new file at once.
+func connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for {
+		conn, err := db.Conn(ctx)
+		if !locked(err) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 func checkSettings(ctx context.Context, conn *sql.Conn) error {

@@ -17,22 +17,31 @@ var faults = map[int]string{
 }
 
 // transient reports whether the file, and not the statement, is at fault: locked by another
-// process, on a full disk, unreadable. Most drivers expose the code of an error; for the
-// others, it compares SQLite's text.
-func transient(err error) bool {
+// process, on a full disk, unreadable.
+func transient(err error) bool { return fault(err) != 0 }
+
+// locked reports whether another connection has the file locked.
+func locked(err error) bool { return fault(err) == 5 || fault(err) == 6 }
+
+// fault returns the code of err in faults, or 0. Most drivers expose the code of an error;
+// for the others, it compares SQLite's text.
+func fault(err error) int {
 	if err == nil {
-		return false
+		return 0
 	}
 	var coded interface{ Code() int }
 	if errors.As(err, &coded) {
-		_, fault := faults[coded.Code()&0xff]
-		return fault
+		primary := coded.Code() & 0xff
+		if _, known := faults[primary]; !known {
+			return 0
+		}
+		return primary
 	}
 	text := strings.ToLower(err.Error())
-	for _, fault := range faults {
+	for code, fault := range faults {
 		if strings.Contains(text, fault) {
-			return true
+			return code
 		}
 	}
-	return false
+	return 0
 }

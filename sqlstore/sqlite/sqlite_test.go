@@ -142,6 +142,40 @@ func refused(t *testing.T, db *sql.DB, want string) {
 	}
 }
 
+// Another connection writes to a file that is not in WAL mode yet, as an instance does that
+// was started at the same moment.
+func TestOpenWaitsForWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stepkey.db")
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		store, err := sqlite.Open(context.Background(), path, sqlite.Options{Timeout: patience.Long})
+		if err == nil {
+			err = store.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("Open: %v, want it to wait", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("Open: %v", err)
+	}
+}
+
 func TestCloseLeavesThePoolOpen(t *testing.T) {
 	db := newPool(t, patient)
 	store, err := sqlite.New(t.Context(), db, sqlite.Options{})
