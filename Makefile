@@ -1,6 +1,6 @@
 # Every target is one line that can be typed by hand. `make` alone lists them.
 
-.PHONY: help build generate test race check containers faults reliability bench screenshots
+.PHONY: help build generate test race check containers traefik faults reliability bench performance screenshots
 
 # More flags for go test, such as TESTFLAGS='-run StepUp -v'.
 TESTFLAGS =
@@ -21,9 +21,9 @@ EXAMPLES = $(dir $(wildcard examples/*/go.mod))
 # Packages of e2e drive servers, databases and a browser: one at a time, or the machine is busy with the tests.
 test: ## set up what the tests need and run them: unit, store, API and browser tests, and those of the examples
 	tools/setup
-	go test $(TESTFLAGS) ./...
+	go test -timeout 30m $(TESTFLAGS) ./...
 	go -C tools test $(TESTFLAGS) ./...
-	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./ceremony ./drivers ./inbox ./proxy
+	go -C e2e test -p 1 -timeout 30m $(TESTFLAGS) ./api ./browser ./ceremony ./drivers ./gate ./inbox ./proxy
 	for example in $(EXAMPLES); do go -C $$example test -p 1 $(TESTFLAGS) ./... || exit 1; done
 
 race: ## the unit and store tests again, with the race detector and ten times as many games of the model
@@ -41,15 +41,22 @@ check: ## format and vet in all modules, and staticcheck in all but the examples
 containers: ## run compose.yaml in a Docker engine of its own, or say why this machine cannot
 	go -C e2e test -count=1 -tags containers -v -timeout 40m $(TESTFLAGS) ./containers
 
+traefik: ## compile Traefik, which takes ten minutes, and send the bypass corpus through it
+	tools/traefik bin/traefik
+	go -C e2e test -count=1 -timeout 20m $(TESTFLAGS) ./gate -args -traefik $(CURDIR)/bin/traefik
+
 faults: ## break the service's dependencies, a few seconds for each fault
 	tools/setup
 	go -C e2e test -timeout 20m $(TESTFLAGS) ./faults
 
-reliability: ## the same for minutes, on a quiet machine, and write docs/reliability.md
-	go -C e2e test -count=1 -timeout 20m $(TESTFLAGS) ./faults -args -long -report ../../docs/reliability.md
+reliability: ## the same for half an hour, on a quiet machine, and write docs/reliability.md
+	go -C e2e test -count=1 -timeout 60m $(TESTFLAGS) ./faults -args -long -report ../../docs/reliability.md
 
 bench: ## measure CPU, memory and start beside bare handlers, as a Markdown table
 	go -C tools run ./bench
+
+performance: ## the same, the gate and package stepup, on a quiet machine, into docs/performance.md with plots
+	go -C tools run ./bench -report ../docs/performance.md
 
 screenshots: ## take pictures of the page in Chromium
 	cd e2e && go run ./browser/screenshots

@@ -46,6 +46,9 @@ func (s *Service) accountData(
 	if err := s.throttle.Charge(ctx, throttle.Exports, a.Session.ID, now); err != nil {
 		return AccountData{}, err
 	}
+	if err := s.tally.Flush(ctx, a.User.ID); err != nil {
+		return AccountData{}, err
+	}
 	sessions, err := s.store.Sessions(ctx, a.User.ID, now, now.Add(-SessionLifetime), nil, MaxListedSessions)
 	if err != nil {
 		return AccountData{}, err
@@ -123,6 +126,9 @@ func (s *Service) Events(
 		if err := asOwner(a, c, now); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := s.tally.Flush(ctx, a.User.ID); err != nil {
+		return nil, nil, err
 	}
 	events, err = s.store.Events(ctx, a.User.ID, before, limit+1)
 	if err != nil || len(events) <= limit {

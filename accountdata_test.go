@@ -31,16 +31,16 @@ func TestEvents(t *testing.T) {
 			}
 			return kinds, next
 		}
-		all, next := read(claims, nil, 4)
-		if len(all) != 4 || next != nil {
+		all, next := read(claims, nil, 5)
+		if len(all) != 5 || next != nil {
 			f.Errorf("%v, next %+v; want all that there is, and no more", all, next)
 		}
 		newest, next := read(claims, nil, 2)
 		if next == nil {
-			f.Fatal("no next of two out of four")
+			f.Fatal("no next of two out of five")
 		}
 		f.logIn("mira") // moves nothing behind the place
-		rest, end := read(claims, next, 2)
+		rest, end := read(claims, next, 3)
 		if diff := cmp.Diff(all, append(newest, rest...)); diff != "" || end != nil {
 			f.Errorf("next %+v, in pages (-all +pages):\n%s", end, diff)
 		}

@@ -26,7 +26,7 @@ type Importer struct {
 func (a *Admin) NewImporter(dryRun bool) *Importer {
 	s := a.service
 	return &Importer{service: s, dryRun: dryRun, importer: importing.New(importing.Config{
-		Store: s.store, Random: s.random, Now: s.now, MaxPasskeys: MaxPasskeys, DryRun: dryRun,
+		Store: s.store, Random: s.random, Now: s.now, MaxPasskeys: MaxPasskeys, OwnClaims: s.ownClaims, DryRun: dryRun,
 	})}
 }
 

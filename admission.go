@@ -37,6 +37,12 @@ func (s *Service) AdmitReadiness(from Client) error {
 	return s.throttle.AdmitClient(throttle.Readiness, from, s.now())
 }
 
+// AdmitLogIn returns the OverloadedError that LogIn would return for a client with these device tokens, whatever name
+// and password it sends. Package httpapi calls it before it reads them, so that refusing a flood costs little.
+func (s *Service) AdmitLogIn(devices []string) error {
+	return s.throttle.AdmitLogIn(s.presentedDevice(devices))
+}
+
 // AdmitIntrospection counts an attempt at the secret of introspection, before the secret is
 // compared, or refuses it with a RateLimitedError. The caller calls refund if the secret is
 // right: clients that have it are not limited.

@@ -31,7 +31,7 @@ func dependencies(t *testing.T, pkg string) []string {
 // matches what is forbidden. docs/architecture.md draws the picture.
 func TestDependencyDirection(t *testing.T) {
 	const (
-		core = "/internal/aaguid /internal/ceremony /internal/clientip /internal/gcra /internal/importing /internal/mail /internal/origin /internal/outbox /internal/pages /internal/passkeyname /internal/password /internal/secret /internal/throttle /internal/tokens /internal/username /storage /token /webauthn"
+		core = "/internal/aaguid /internal/argon2 /internal/ceremony /internal/clientip /internal/gcra /internal/importing /internal/mail /internal/messages /internal/origin /internal/outbox /internal/pages /internal/passkeyname /internal/password /internal/secret /internal/tally /internal/throttle /internal/tokens /internal/useragent /internal/username /storage /token /webauthn"
 		http = "net/http"
 	)
 	for _, test := range []struct {
@@ -41,21 +41,24 @@ func TestDependencyDirection(t *testing.T) {
 		{"/token", "", []string{http, "database/sql"}},
 		{"/guard", "/token", []string{"database/sql", "github.com/go-json-experiment/json"}},
 		{"/internal/aaguid", "", []string{http, "database/sql"}},
+		{"/internal/argon2", "", []string{http, "database/sql"}},
 		{"/internal/clientip", "", []string{http}},
 		{"/internal/secret", "", []string{http}},
-		{"/internal/password", "/storage /token", []string{http, "database/sql"}},
+		{"/internal/password", "/internal/argon2 /storage /token", []string{http, "database/sql"}},
 		{"/storage", "/token", []string{http, "database/sql"}},
 		{"/internal/ceremony", "/internal/origin /storage /token /webauthn", []string{"database/sql"}},
 		{"/webauthn", "", []string{http, "database/sql"}},
 		{"/internal/content", "", []string{"database/sql"}},
 		{"/internal/useragent", "", []string{http, "database/sql"}},
 		{"/internal/gcra", "", []string{http, "database/sql"}},
-		{"/internal/importing", "/internal/aaguid /internal/ceremony /internal/mail /internal/origin /internal/passkeyname /internal/password /internal/username /storage /token /webauthn", []string{"database/sql"}},
+		{"/internal/importing", "/internal/aaguid /internal/argon2 /internal/ceremony /internal/mail /internal/origin /internal/passkeyname /internal/password /internal/username /storage /token /webauthn /internal/messages /internal/useragent", []string{"database/sql"}},
+		{"/internal/messages", "", []string{http, "database/sql"}},
 		{"/internal/passkeyname", "/internal/aaguid /storage /token", []string{http, "database/sql"}},
-		{"/internal/mail", "/storage /token", []string{http, "database/sql"}},
-		{"/internal/outbox", "/internal/mail /internal/pages /internal/secret /storage /token", []string{http, "database/sql"}},
+		{"/internal/mail", "/storage /token /internal/messages /internal/useragent", []string{http, "database/sql"}},
+		{"/internal/outbox", "/internal/mail /internal/pages /internal/secret /storage /token /internal/messages /internal/useragent", []string{http, "database/sql"}},
 		{"/internal/pages", "", []string{http}},
-		{"/internal/throttle", "/internal/clientip /internal/gcra /internal/mail /internal/password /storage /token", []string{http, "database/sql"}},
+		{"/internal/tally", "/storage /token", []string{http, "database/sql"}},
+		{"/internal/throttle", "/internal/argon2 /internal/clientip /internal/gcra /internal/mail /internal/password /storage /token /internal/messages /internal/useragent", []string{http, "database/sql"}},
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},
 		{"/internal/origin", "", []string{http, "database/sql"}},
 		{"/internal/username", "", []string{http, "database/sql"}},
@@ -67,13 +70,19 @@ func TestDependencyDirection(t *testing.T) {
 		{"/redisstore", "/internal/gcra /storage /token", []string{http, "database/sql"}},
 		{"/internal/nestjs", "/storage /token", []string{http, "github.com/alecthomas/kong"}},
 		{"/httpapi", "/. /guard /internal/content /internal/useragent " + core, []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+		{"/geo", "", []string{http, "database/sql"}},
 		{"/hibp", "", []string{"database/sql"}},
-		{"/webui", "/internal/content /internal/pages", []string{"database/sql"}},
+		{"/webui", "/internal/content /internal/messages /internal/pages", []string{"database/sql"}},
 		{"/internal/purposes", "", []string{http, "database/sql"}},
-		{"/stepup", "/. /internal/content /internal/purposes /internal/useragent /sqlstore /sqlstore/internal/engine /sqlstore/postgres /sqlstore/sqlite /stepup/web " + core, []string{"modernc.org/sqlite", "github.com/redis/rueidis"}},
+		{"/stepup", "/. /internal/content /internal/keptform /internal/purposes /internal/requestkind /internal/returnpath /internal/useragent /sqlstore /sqlstore/internal/engine /sqlstore/postgres /sqlstore/sqlite /stepup/web " + core, []string{"modernc.org/sqlite", "github.com/redis/rueidis"}},
+		{"/gate", "/. /gate/rules /guard /internal/keptform /internal/purposes /internal/requestkind /internal/returnpath " + core, []string{"database/sql"}},
+		{"/internal/keptform", "/internal/returnpath", []string{"database/sql"}},
+		{"/internal/requestkind", "", []string{"database/sql"}},
+		{"/internal/returnpath", "", []string{http, "database/sql"}},
+		{"/gate/rules", "/internal/origin /internal/purposes /internal/username /token", []string{http, "database/sql"}},
 		{"/stepkeytest", "/stepkeytest/authenticator", []string{"database/sql", "github.com/go-webauthn/webauthn/webauthn"}},
 		{"/stepup/web", "/internal/content", []string{"database/sql"}},
-		{"/storetest", "/internal/gcra /internal/password /storage /token", []string{http, "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},
+		{"/storetest", "/internal/argon2 /internal/gcra /internal/password /storage /token", []string{http, "github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/redis/rueidis"}},
 		{"/stepkeytest/authenticator", "", []string{"database/sql", "github.com/go-webauthn/webauthn/webauthn"}},
 	} {
 		allowed := []string{module + test.pkg}
@@ -174,9 +183,9 @@ func TestWebAuthnLibraryHasOneImporter(t *testing.T) {
 }
 
 // The goal of the root was 3 500 lines. It is not met: what is left are the use-cases and their rules, and most of them need
-// one another. The number falls unless a use-case comes, as those of Realm and invitations did. What can still leave is the configuration (its checks, defaults and assembly), the
+// one another. The number falls unless a use-case comes, as those of Realm, invitations, confirmed addresses and browser sessions did. What can still leave is the configuration (its checks, defaults and assembly), the
 // errors, and what operators read of users.
-const maxRootLines = 6_050
+const maxRootLines = 6_890
 
 func TestRootStaysSmall(t *testing.T) {
 	paths, err := filepath.Glob("*.go")
@@ -220,7 +229,9 @@ func TestModulesThatAnImporterGets(t *testing.T) {
 			"github.com/philhofer/fwd", "github.com/tinylib/msgp", "github.com/x448/float16", "golang.org/x/crypto",
 			"golang.org/x/sync", "golang.org/x/sys", "golang.org/x/text",
 		}},
-		{"/webui", nil},
+		{"/gate/rules", []string{jwt, "github.com/pelletier/go-toml/v2", "golang.org/x/text"}},
+		{"/geo", []string{"github.com/oschwald/maxminddb-golang/v2", "golang.org/x/sys"}},
+		{"/webui", []string{"github.com/go-json-experiment/json", "golang.org/x/text"}},
 		{"", []string{
 			"github.com/fxamacker/cbor/v2", "github.com/go-json-experiment/json", "github.com/go-viper/mapstructure/v2",
 			"github.com/go-webauthn/webauthn", "github.com/go-webauthn/x", jwt, "github.com/google/go-tpm", uuid,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"path"
@@ -113,6 +114,11 @@ type Config struct {
 	// imports.
 	ReservedNames []string
 
+	// OwnClaims are the names of claims that operators can set for users; see
+	// [token.CheckClaimName]. By default there are none. Claims of a name that is taken off the
+	// list stay in the store and are no longer put into tokens.
+	OwnClaims []string
+
 	// RecoveryCoolOff is how long a passkey cannot be used after it was added through
 	// recovery, or as the first one after a reset by e-mail. The owner is notified and has
 	// that time to stop it. For the same time after a reset, the address of an account
@@ -126,6 +132,19 @@ type Config struct {
 	// SignUp is who may sign up. The default is SignUpOpen. Imports are not affected.
 	SignUp SignUpMode
 
+	// SignInByAddress lets users type their confirmed address in place of the user name, to sign in
+	// and to reset the password. A user name always wins over an address, so that nobody can
+	// redirect another user's sign-in by confirming an address, and new names with an @ are
+	// refused, so that nobody takes somebody else's address as a name. An address that several
+	// active users have confirmed names none of them at sign-in.
+	SignInByAddress bool
+
+	// RequireConfirmedAddress makes sign-up take an address, to which a link is mailed, and refuses to
+	// sign the new user in until the link is followed. Nothing changes for users who signed up without
+	// it, and for imported ones. It needs a Mailer. A new account whose address nobody confirms is
+	// deleted after storage.KeepUnconfirmedUsers.
+	RequireConfirmedAddress bool
+
 	// NoPasskeyLogIn turns off signing in with a passkey alone. Passkeys are then only
 	// used after the password.
 	NoPasskeyLogIn bool
@@ -138,6 +157,15 @@ type Config struct {
 	// Mailer sends e-mail. If it is nil, users cannot add an address or reset a
 	// password by mail, and are not notified of what happens in their account.
 	Mailer Mailer
+
+	// Languages adds languages to mails and replaces single messages: files at its root in the
+	// form of internal/messages/en.json, each named after the language, such as fr.json. Nil
+	// leaves it at English and German. A file that does not fit is refused.
+	Languages fs.FS
+
+	// Language is the tag of the only language of mails. By default mails are in the language that
+	// the user signed in with last, and in English as long as that is unknown.
+	Language string
 
 	// PublicURL is the URL below which browsers find the pages at the Path constants, such
 	// as PathResetPassword: an origin as a browser writes it, followed by the path below
@@ -189,6 +217,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MinPasswordLength = cmp.Or(c.MinPasswordLength, password.DefaultMinLength)
 	c.RecoveryCoolOff = cmp.Or(c.RecoveryCoolOff, RecoveryCoolOff)
 	c.KeyLifetime = cmp.Or(c.KeyLifetime, KeyLifetime)
+	c.OwnClaims = slices.Clone(c.OwnClaims)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.AttackFailures <= 0 {
 		c.AttackFailures = AttackFailures
@@ -209,7 +238,22 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("stepkey: Config.Secret: %w: make one with openssl rand -base64 32", err)
 	}
 	return c, errors.Join(c.originSet().Check(), c.checkSharedSecrets(), c.checkKeys(),
-		c.checkLimits(), c.checkPublicURL(), c.SignUp.check())
+		c.checkLimits(), c.checkPublicURL(), c.SignUp.check(), c.checkOwnClaims(), c.checkMailer())
+}
+
+func (c Config) checkMailer() error {
+	if c.RequireConfirmedAddress && c.Mailer == nil {
+		return errors.New("Config.RequireConfirmedAddress is set without Config.Mailer, so nobody who signs up could confirm an address: " +
+			"set Config.Mailer too, or leave Config.RequireConfirmedAddress out")
+	}
+	return nil
+}
+
+func (c Config) checkOwnClaims() error {
+	if err := token.CheckClaimNames(c.OwnClaims); err != nil {
+		return fmt.Errorf("Config.OwnClaims: %w", err)
+	}
+	return nil
 }
 
 // originSet returns a copy of the origins in c.

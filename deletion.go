@@ -52,9 +52,10 @@ func (s *Service) deleteIn(ctx context.Context, tx storage.Tx, userID uuid.UUID,
 	if err := tx.DeleteUser(ctx, userID, s.passwords.Decoy(), now); err != nil {
 		return nil, err
 	}
+	// The last event of a deleted user names no device and no network, as those before no longer do.
 	// The count of failed attempts is kept as long as the account.
 	if err := tx.ForgetAttempts(ctx, s.throttle.AccountKey(u.CanonicalName), false); err != nil {
 		return nil, err
 	}
-	return ended, s.record(ctx, tx, Event{Kind: storage.EventUserDeleted, UserID: userID}, now)
+	return ended, s.record(WithClient(ctx, Client{}), tx, Event{Kind: storage.EventUserDeleted, UserID: userID}, now)
 }

@@ -137,8 +137,8 @@ func TestAccountData(t *testing.T) {
 				f.Errorf("somebody else's event: %+v", event)
 			}
 		}
-		if len(kinds) != 4 {
-			f.Errorf("events %v, want signed up, signed in, passkey added and stepped up", kinds)
+		if len(kinds) != 5 {
+			f.Errorf("events %v, want signed up, signed in, passkey added, which steps up, and stepped up", kinds)
 		}
 	})
 }

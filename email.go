@@ -59,15 +59,21 @@ func (s *Service) RequestEmail(ctx context.Context, c Caller, address string, fr
 		if err := s.mayChangeAccount(locked, c, now); err != nil {
 			return err
 		}
-		return s.outbox.SendLink(ctx, tx, outbox.LinkMail{
-			Kind: mail.ConfirmEmail, Purpose: storage.LinkVerifyEmail, To: addresseeAt(locked.User, address), From: from, At: now,
-		})
+		return s.sendConfirmation(ctx, tx, locked.User, address, from, now)
+	})
+}
+
+// sendConfirmation sends a link that makes address that of u. It replaces the previous such link.
+func (s *Service) sendConfirmation(ctx context.Context, tx storage.Tx, u User, address string, from Client, now time.Time) error {
+	return s.outbox.SendLink(ctx, tx, outbox.LinkMail{
+		Kind: mail.ConfirmEmail, Purpose: storage.LinkVerifyEmail, To: addresseeAt(u, address), From: from, At: now,
 	})
 }
 
 func addresseeAt(u User, address string) storage.Addressee {
 	return storage.Addressee{
 		UserID: u.ID, Username: u.Username, Active: u.Active(), PasswordVersion: u.PasswordVersion, Address: address,
+		Language: u.Language,
 	}
 }
 

@@ -54,6 +54,9 @@ var (
 	// ErrPasskeyLogInOff is returned if Config.NoPasskeyLogIn is set.
 	ErrPasskeyLogInOff = errors.New("stepkey: signing in with a passkey alone is off")
 
+	// ErrLanguageUnknown is returned for an invitation in a language that the service does not have.
+	ErrLanguageUnknown = errors.New("stepkey: there are no messages in that language")
+
 	// ErrSignUpClosed is returned for a sign-up, and for an invitation, if Config.SignUp is
 	// SignUpClosed.
 	ErrSignUpClosed = errors.New("stepkey: sign-up is closed")
@@ -64,6 +67,13 @@ var (
 
 	// ErrInvitationInvalid is for an invitation that is unknown, used, revoked or too old.
 	ErrInvitationInvalid = errors.New("stepkey: invalid invitation")
+
+	// ErrAddressUnconfirmed is for a sign-in with the right password, or a valid passkey, by a user who
+	// has not confirmed the address given at sign-up. See Config.RequireConfirmedAddress.
+	ErrAddressUnconfirmed = errors.New("stepkey: the e-mail address is not confirmed yet")
+
+	// ErrConfirmationOff is returned by ResendConfirmation unless Config.RequireConfirmedAddress is set.
+	ErrConfirmationOff = errors.New("stepkey: signing in requires no confirmed address")
 
 	// ErrUsernameInvalid is for a name that CanonicalUsername rejects.
 	ErrUsernameInvalid = errors.New("stepkey: invalid username")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey/internal/password"
+	"github.com/stepkey/stepkey/token"
 )
 
 // cheapHashes take next to no work. The cost of a hash is tested where hashes are made; here it
@@ -24,3 +25,6 @@ func NewLookingOften(ctx context.Context, c Config) (*Service, error) {
 
 // FailureFloor is how long a failed login takes at least.
 func FailureFloor(s *Service) time.Duration { return s.passwords.FailureFloor() }
+
+// SigningKeysOf returns the keys that verify what s signs.
+func SigningKeysOf(s *Service) token.KeySource { return s.keys }

@@ -75,6 +75,14 @@ func TestLoginsAreNoCrowdInTheDatabase(t *testing.T) {
 	if overloaded := new(stepkey.OverloadedError); !errors.As(logIn(), &overloaded) {
 		t.Error("a stranger is let in, want an OverloadedError")
 	}
+	for _, test := range []struct {
+		devices []string
+		admits  bool
+	}{{nil, false}, {[]string{"dv1." + strings.Repeat("A", 102)}, false}, {[]string{known}, true}} {
+		if err := service.AdmitLogIn(test.devices); (err == nil) != test.admits {
+			t.Errorf("AdmitLogIn(%q): %v, want it admitted: %v", test.devices, err, test.admits)
+		}
+	}
 	if err := logIn(known); err != nil {
 		t.Errorf("a known device: %v", err)
 	}

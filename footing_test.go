@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
+	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
 )
 
@@ -60,6 +61,9 @@ func TestFirstPasskeyAfterAResetWaits(t *testing.T) {
 		f.resetMira(box)
 		claims, device := f.logInWith("mira", another), authenticator.New(authenticator.Config{})
 		added := f.register(claims, device)
+		if n := f.events(storage.EventSteppedUp); n != 0 {
+			f.Error("a passkey that waits moved the session to level full")
+		}
 		until := f.clock.Now().Add(stepkey.RecoveryCoolOff)
 		if added.UsableFrom == nil || !added.UsableFrom.Equal(until) {
 			f.Fatalf("usable from %v, want %s", added.UsableFrom, until)

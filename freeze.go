@@ -47,27 +47,36 @@ func (s *Service) Freeze(ctx context.Context, linkToken string, from Client) err
 		if err != nil {
 			return nil, expiredIfMissing(err)
 		}
-		if _, err := tx.StopPassword(ctx, link.UserID, true); err != nil {
-			return nil, err
-		}
-		ended, err := s.endIn(ctx, tx, storage.EndSessions{UserID: link.UserID, At: now, Reason: storage.EndedByFreeze})
-		if err != nil {
-			return nil, err
-		}
-		if err := tx.DropLinks(ctx, link.UserID, storage.LinkVerifyEmail, storage.LinkResetPassword); err != nil {
-			return nil, err
-		}
-		if _, err := s.stopRecovery(ctx, tx, link.UserID, now); err != nil {
-			return nil, err
-		}
-		if err := s.dropWaitingPasskeys(ctx, tx, link.UserID, now); err != nil {
-			return nil, err
-		}
-		if err := s.record(ctx, tx, Event{Kind: storage.EventAccountFrozen, UserID: link.UserID}, now); err != nil || !tell {
+		ended, err := s.freezeIn(ctx, tx, Event{Kind: storage.EventAccountFrozen, UserID: link.UserID}, now)
+		if err != nil || !tell {
 			return ended, err
 		}
 		return ended, s.outbox.Notify(ctx, tx, outbox.Notice{Kind: mail.AccountFrozen, UserID: link.UserID, At: now, Client: from})
 	})
+}
+
+// freezeIn stops the user's password, ends all sessions but that of e, cancels what is pending and
+// records e.
+func (s *Service) freezeIn(ctx context.Context, tx storage.Tx, e Event, now time.Time) ([]uuid.UUID, error) {
+	if _, err := tx.StopPassword(ctx, e.UserID, true); err != nil {
+		return nil, err
+	}
+	ended, err := s.endIn(ctx, tx, storage.EndSessions{
+		UserID: e.UserID, Except: e.SessionID, At: now, Reason: storage.EndedByFreeze,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.DropLinks(ctx, e.UserID, storage.LinkVerifyEmail, storage.LinkResetPassword); err != nil {
+		return nil, err
+	}
+	if _, err := s.stopRecovery(ctx, tx, e.UserID, now); err != nil {
+		return nil, err
+	}
+	if err := s.dropWaitingPasskeys(ctx, tx, e.UserID, now); err != nil {
+		return nil, err
+	}
+	return ended, s.record(ctx, tx, e, now)
 }
 
 // dropWaitingPasskeys deletes the passkeys that were added through recovery and do
@@ -81,8 +90,12 @@ func (s *Service) dropWaitingPasskeys(ctx context.Context, tx storage.Tx, userID
 	if err := tx.ReplaceRecoveryCodes(ctx, userID, nil, now); err != nil {
 		return err
 	}
-	for _, id := range dropped {
-		if err := s.record(ctx, tx, Event{Kind: storage.EventPasskeyRemoved, UserID: userID, PasskeyID: id, Reason: string(storage.EndedByFreeze)}, now); err != nil {
+	for id, name := range dropped {
+		e := Event{
+			Kind: storage.EventPasskeyRemoved, UserID: userID, PasskeyID: id, PasskeyName: name,
+			Reason: string(storage.EndedByFreeze),
+		}
+		if err := s.record(ctx, tx, e, now); err != nil {
 			return err
 		}
 	}

@@ -12,12 +12,12 @@ import (
 
 // requireInvitation refuses a sign-up without a good invitation before a hash is paid for. The
 // statement that takes the invitation decides again when the user is added.
-func (s *Service) requireInvitation(ctx context.Context, linkToken string, now time.Time) error {
+func (s *Service) requireInvitation(ctx context.Context, linkToken string, now time.Time) (Invitation, error) {
 	if linkToken == "" {
-		return nil // where one is needed, that was asked first
+		return Invitation{}, nil // where one is needed, that was asked first
 	}
-	_, err := s.store.Invitation(ctx, outbox.LinkDigest(linkToken), now)
-	return invalidIfMissing(err)
+	i, err := s.store.Invitation(ctx, outbox.LinkDigest(linkToken), now)
+	return i, invalidIfMissing(err)
 }
 
 // takeInvitation uses up the invitation of a sign-up, if it has one, and returns it.

@@ -199,6 +199,7 @@ var documented = map[[2]string]greedy{
 	{"failed passkey responses", "session"}:                                                                 func(l limits, _ int) error { return l.of(throttle.Verifications, session) },
 	{"refused passkey responses recorded for the operator", "user"}:                                         func(l limits, _ int) error { return l.of(throttle.RefusedCeremonies, session) },
 	{"renamed passkeys", "session"}:                                                                         func(l limits, _ int) error { return l.of(throttle.Renames, session) },
+	{"codes for applications behind the gate", "session"}:                                                   func(l limits, _ int) error { return l.of(throttle.BrowserCodes, session) },
 	{"exports", "session"}:                                                                                  func(l limits, _ int) error { return l.of(throttle.Exports, session) },
 	{"refreshes", "session"}:                                                                                func(l limits, _ int) error { return l.Admit(throttle.Refreshes, session.String(), l.clock()) },
 	{"calls of a signed-in client", "session"}:                                                              func(l limits, _ int) error { return l.Admit(throttle.SessionCalls, session.String(), l.clock()) },

@@ -37,79 +37,105 @@ type LogInRequest struct {
 // ErrPasswordTooLong for any user. After too many failures LogIn returns a RateLimitedError, for
 // unknown names too.
 //
+// With Config.RequireConfirmedAddress, the right password of a user who has not confirmed an address yet
+// returns ErrAddressUnconfirmed.
+//
 // A hash of an old kind is replaced after a success; if that fails, the login
 // still succeeds.
 func (s *Service) LogIn(ctx context.Context, try LogInRequest) (Grant, error) {
 	if !try.Refresh.Known() {
 		return Grant{}, ErrInvalidRequest
 	}
+	tried, err := s.tryPassword(ctx, try)
+	if err != nil {
+		return Grant{}, err
+	}
+	defer tried.attempt.Leave()
+	var before *[tokens.DeviceNonceBytes]byte
+	if tried.attempt.OnKnownDevice() {
+		before = &tried.device.Nonce
+	}
+	return s.startSession(ctx, tried.user, try, tried.attempt, before)
+}
+
+// triedPassword is a right password. The attempt is to be left.
+type triedPassword struct {
+	user    User
+	attempt *throttle.Attempt
+	device  tokens.Device // if the attempt is on a known device
+}
+
+// tryPassword verifies a password as LogIn describes. If there is an error, the attempt is left already.
+func (s *Service) tryPassword(ctx context.Context, try LogInRequest) (tried triedPassword, err error) {
 	if len(try.Password) > password.MaxBytes {
-		return Grant{}, ErrPasswordTooLong
+		return tried, ErrPasswordTooLong
 	}
 	// A login that would not get a turn at the hash gate is refused here, before it costs a
 	// query. That also bounds how many logins query the database at once.
-	attempt, err := s.throttle.EnterLogIn(try.canonicalName(), s.presentedDevice(try.Devices), try.Client)
+	name := s.signInName(try.Username)
+	attempt, err := s.throttle.EnterLogIn(name.counted, s.presentedDevice(try.Devices), try.Client)
 	if err != nil {
-		return Grant{}, err
+		return tried, err
 	}
-	defer attempt.Leave()
+	defer func() {
+		if err != nil {
+			attempt.Leave()
+		}
+	}()
 	began := time.Now()
-	u, known, err := s.userForLogIn(ctx, try.Username)
+	u, known, err := s.userForLogIn(ctx, name)
 	if err != nil {
-		return Grant{}, err
+		return tried, err
 	}
 	now := s.now()
-	account := throttle.Account{Exists: known && u.DeletedAt == nil}
+	account := throttle.Account{Exists: known && u.DeletedAt == nil, Name: u.CanonicalName}
 	d, onDevice := s.devices.Known(try.Devices, u, now)
 	if known && onDevice {
 		account.Device = throttled(d)
 	}
+	if s.awaitsAddress(u) {
+		account.Exists = false // the count is deleted after a month, as the user may be after a week
+	}
 	if err := attempt.Charge(ctx, account, now); err != nil {
-		return Grant{}, err
+		return tried, err
 	}
 	result, err := s.passwords.Compare(ctx, attempt.Place(), u, try.Password)
 	if err != nil {
 		attempt.NotMade(ctx)
-		return Grant{}, err
+		return tried, err
 	}
 	// A stopped password is refused like a wrong one, after the same work, so that a thief
 	// does not learn that it was right.
 	if !known || !result.Matches || !u.Active() || u.PasswordStopped {
 		attempt.Failed(ctx)
+		if account.Exists {
+			s.countRefused(ctx, Event{
+				Kind: storage.EventPasswordRefused, UserID: u.ID, Device: try.Client.Device, Network: try.Client.Network,
+			}, attempt.LocksOut(), now)
+		}
 		s.passwords.DelayFailure(ctx, u.PasswordHash, began)
-		return Grant{}, ErrInvalidCredentials
+		return tried, ErrInvalidCredentials
 	}
 	attempt.Succeeded(ctx)
 	s.passwords.Replace(ctx, u, result)
-	var before *[tokens.DeviceNonceBytes]byte
-	if attempt.OnKnownDevice() {
-		before = &d.Nonce
-	}
-	return s.startSession(ctx, u, try, attempt, before)
+	return triedPassword{u, attempt, d}, nil
 }
 
-// canonicalName returns the name under which attempts at the account are counted. An invalid
-// name is counted as typed.
-func (try LogInRequest) canonicalName() string {
-	canonical, err := CanonicalUsername(try.Username)
-	if err != nil {
-		return try.Username
-	}
-	return canonical
-}
-
-// userForLogIn returns the user with that name. If there is none, it returns a
+// userForLogIn returns the user with that name or address. If there is none, it returns a
 // user whose hash takes as long to compare as a current one and matches nothing,
 // so that neither the answer nor its timing reveals which names exist (ASVS
 // 6.3.8).
-func (s *Service) userForLogIn(ctx context.Context, username string) (u User, known bool, err error) {
-	canonical, err := CanonicalUsername(username)
-	if err != nil {
-		return User{PasswordHash: s.passwords.Decoy()}, false, nil
+func (s *Service) userForLogIn(ctx context.Context, name signInName) (u User, known bool, err error) {
+	switch {
+	case name.address != "":
+		u, err = s.store.UserByNameOrAddress(ctx, name.canonical, name.address)
+	case name.canonical != "":
+		u, err = s.store.UserByName(ctx, name.canonical)
+	default:
+		err = ErrNotFound
 	}
-	u, err = s.store.UserByName(ctx, canonical)
 	if errors.Is(err, ErrNotFound) {
-		return User{CanonicalName: canonical, PasswordHash: s.passwords.Decoy()}, false, nil
+		return User{CanonicalName: name.canonical, PasswordHash: s.passwords.Decoy()}, false, nil
 	}
 	return u, err == nil, err
 }
@@ -131,6 +157,7 @@ func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, at
 	if err != nil {
 		return Grant{}, err
 	}
+	unconfirmed := false
 	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
 		locked, err := stillSignsIn(ctx, tx, u)
 		if err != nil {
@@ -142,13 +169,23 @@ func (s *Service) startSession(ctx context.Context, u User, try LogInRequest, at
 		if err := attempt.Forget(ctx, tx); err != nil {
 			return nil, err
 		}
+		// After the count was reset: the password was right.
+		if unconfirmed = s.awaitsAddress(locked); unconfirmed {
+			return nil, nil
+		}
 		if err := s.dropReset(ctx, tx, u, try.Devices); err != nil {
 			return nil, err
 		}
-		return s.beginSession(ctx, tx, session, uuid.Nil, replaced, now)
+		if err := s.learnLanguage(ctx, tx, locked, try.Client, false); err != nil {
+			return nil, err
+		}
+		return s.beginSession(ctx, tx, session, Passkey{}, replaced, now)
 	})
 	if err != nil {
 		return Grant{}, err
+	}
+	if unconfirmed {
+		return Grant{}, ErrAddressUnconfirmed
 	}
 	return g, nil
 }

@@ -62,6 +62,7 @@ func TestNotices(t *testing.T) {
 			f.Errorf("it says what somebody typed:\n%s", m.Text)
 		}
 
+		g = f.logInOn("mira", "Firefox on Linux")
 		f.failStepUp(g.Caller(), device)
 		f.wantNotice(box, "A sign-in stopped at your passkey")
 		f.failStepUp(g.Caller(), device)
@@ -146,7 +147,7 @@ func TestFreeze(t *testing.T) {
 		wantError(f.TB, "a link for a new password", f.reset(link, another), stepkey.ErrLinkExpired)
 		wantError(f.TB, "a link for a new address", f.service.ConfirmEmail(f.Context(), pending, stepkey.Client{}), stepkey.ErrLinkExpired)
 		wantError(f.TB, "the link again", f.service.Freeze(f.Context(), added, stepkey.Client{}), stepkey.ErrLinkExpired)
-		f.one(box, "mira@example.com", "You were signed out everywhere")
+		f.one(box, "mira@example.com", "Your account was secured")
 		if f.events(storage.EventAccountFrozen) != 1 {
 			f.Error("it is not recorded")
 		}

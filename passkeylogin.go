@@ -57,6 +57,9 @@ func logInChallengeKey(challenge []byte) storage.ChallengeKey {
 // that made the response. Session and token do not claim that the password was
 // verified.
 //
+// With Config.RequireConfirmedAddress, it returns ErrAddressUnconfirmed for a user who has not confirmed an
+// address yet, whose passkey was added through an operator's link.
+//
 // It returns a PasskeyWaitsError for a passkey that was added through recovery and does
 // not work yet. Another user's handle, a bad signature and a disabled user all return
 // ErrVerificationFailed, and the challenge is used up. A passkey that no user has
@@ -97,8 +100,11 @@ func (s *Service) passkeyLogIn(ctx context.Context, try PasskeyLogInRequest, now
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Grant{}, err
 	}
+	if owner.User.Realm != s.realm {
+		owner = storage.UserRecord{} // of an application on the same store, which signs its users in itself
+	}
 	var p Passkey
-	if err == nil {
+	if len(owner.Passkeys) > 0 {
 		p = owner.Passkeys[0]
 	}
 	asserted, err := s.relyingParty.FinishDiscoverable(ceremonyUser(owner.User), state, p.Credential, try.Response)
@@ -146,7 +152,7 @@ func (s *Service) refuseLogIn(ctx context.Context, p Passkey, cause error, now t
 	}
 	err := s.store.InTx(WithAccount(ctx, p.UserID), func(tx storage.Tx) error {
 		return s.record(ctx, tx, Event{
-			Kind: kind, UserID: p.UserID, PasskeyID: p.ID, Reason: string(refusal.Reason),
+			Kind: kind, UserID: p.UserID, PasskeyID: p.ID, PasskeyName: p.Name, Reason: string(refusal.Reason),
 		}, now)
 	})
 	if err != nil {
@@ -184,13 +190,20 @@ func (s *Service) startFullSession(
 		return Grant{}, err
 	}
 	err = s.inTxEnding(WithAccount(ctx, u.ID), func(tx storage.Tx) ([]uuid.UUID, error) {
-		if _, err := stillSignsIn(ctx, tx, u); err != nil {
+		locked, err := stillSignsIn(ctx, tx, u)
+		if err != nil {
 			return nil, err
+		}
+		if s.awaitsAddress(locked) {
+			return nil, ErrAddressUnconfirmed
 		}
 		if err := tx.StoreVerified(ctx, verified); err != nil {
 			return nil, notVerified(err)
 		}
-		return s.beginSession(ctx, tx, session, p.ID, replaced, now)
+		if err := s.learnLanguage(ctx, tx, locked, try.Client, true); err != nil {
+			return nil, err
+		}
+		return s.beginSession(ctx, tx, session, p, replaced, now)
 	})
 	if errors.Is(err, ErrInvalidCredentials) {
 		// The user is disabled or deleted. The client must not learn that.

@@ -18,6 +18,11 @@ import (
 type PasskeyList struct {
 	Passkeys []Passkey // oldest first
 	Names    SignalNames
+
+	// UsedHere is the passkey that was verified last in the caller's session, zero if none was.
+	// The session stands for the browser. A cookie that outlived it could tell more, but would make
+	// known to the next person at that browser which passkey the last one had.
+	UsedHere uuid.UUID
 }
 
 // SignalNames identify the account to passkey providers (WebAuthn Level 3 §5.1.10, the Signal
@@ -35,11 +40,18 @@ func (s *Service) Passkeys(ctx context.Context, c Caller) (PasskeyList, error) {
 	if err != nil {
 		return PasskeyList{}, err
 	}
-	list := PasskeyList{Passkeys: a.Passkeys}
+	list := PasskeyList{Passkeys: a.Passkeys, UsedHere: usedHere(a.Session)}
 	if c.claims.Level == token.LevelFull && a.Session.Level() == token.LevelFull {
 		list.Names = s.signalNames(a.User)
 	}
 	return list, nil
+}
+
+func usedHere(session Session) uuid.UUID {
+	if session.LastPasskeyID == nil {
+		return uuid.Nil
+	}
+	return *session.LastPasskeyID
 }
 
 func (s *Service) signalNames(u User) SignalNames {
@@ -78,7 +90,7 @@ func (s *Service) RenamePasskey(
 			return err
 		}
 		return s.record(ctx, tx, Event{
-			Kind: storage.EventPasskeyRenamed, UserID: c.userID, SessionID: c.sessionID, PasskeyID: passkeyID,
+			Kind: storage.EventPasskeyRenamed, UserID: c.userID, SessionID: c.sessionID, PasskeyID: passkeyID, PasskeyName: name,
 		}, now)
 	})
 	return renamed, names, err
@@ -118,8 +130,8 @@ func (s *Service) DeletePasskey(
 		if len(a.Passkeys) == 1 && !lastToo {
 			return nil, ErrLastPasskey
 		}
-		left = PasskeyList{Passkeys: slices.Delete(slices.Clone(a.Passkeys), i, i+1), Names: s.signalNames(a.User)}
-		ended, lowered, err = s.deletePasskeyIn(ctx, tx, a, passkeyID, now)
+		left = PasskeyList{Passkeys: slices.Delete(slices.Clone(a.Passkeys), i, i+1), Names: s.signalNames(a.User), UsedHere: usedHere(a.Session)}
+		ended, lowered, err = s.deletePasskeyIn(ctx, tx, a, a.Passkeys[i], now)
 		return ended, err
 	})
 	if err != nil {
@@ -132,28 +144,28 @@ func (s *Service) DeletePasskey(
 }
 
 func (s *Service) deletePasskeyIn(
-	ctx context.Context, tx storage.Tx, a storage.Account, passkeyID uuid.UUID, now time.Time,
+	ctx context.Context, tx storage.Tx, a storage.Account, p Passkey, now time.Time,
 ) (ended, lowered []uuid.UUID, err error) {
-	if err := tx.DeletePasskey(ctx, a.User.ID, passkeyID); err != nil {
+	if err := tx.DeletePasskey(ctx, a.User.ID, p.ID); err != nil {
 		return nil, nil, err
 	}
 	// A realm does not end sessions of its application. LowerSessions below removes their proof.
 	if a.User.Realm == "" {
 		ended, err = s.endIn(ctx, tx, storage.EndSessions{
-			UserID: a.User.ID, Passkey: passkeyID, Except: a.Session.ID, At: now, Reason: storage.EndedByPasskey,
+			UserID: a.User.ID, Passkey: p.ID, Except: a.Session.ID, At: now, Reason: storage.EndedByPasskey,
 		})
 		if err != nil {
 			return nil, nil, err
 		}
 	}
-	if lowered, err = tx.LowerSessions(ctx, a.User.ID, passkeyID, now); err != nil {
+	if lowered, err = tx.LowerSessions(ctx, a.User.ID, p.ID, now); err != nil {
 		return nil, nil, err
 	}
 	if err := s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.PasskeyRemoved, a.Session, now)); err != nil {
 		return nil, nil, err
 	}
 	return ended, lowered, s.record(ctx, tx, Event{
-		Kind: storage.EventPasskeyRemoved, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: passkeyID,
+		Kind: storage.EventPasskeyRemoved, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, PasskeyName: p.Name,
 	}, now)
 }
 

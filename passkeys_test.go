@@ -26,7 +26,7 @@ func TestPasskeyList(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, device := f.enrolled("Mira", authenticator.Config{})
 		list := f.passkeys(claims)
-		if len(list.Passkeys) != 1 || list.Passkeys[0].LastUsedAt != nil {
+		if len(list.Passkeys) != 1 || list.Passkeys[0].LastUsedAt == nil { // a first one is verified as it is added
 			f.Errorf("%+v", list)
 		}
 		// What makes a provider drop passkeys is for nobody who has only the password.

@@ -27,7 +27,7 @@ func (s *Service) verified(
 			PasskeyID: p.ID, SignCount: asserted.SignCount, Flags: asserted.Flags, At: now, BackupChanged: asserted.BackupChanged,
 		},
 	}
-	e := Event{UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID}
+	e := ofClient(ctx, Event{UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, PasskeyName: p.Name})
 	if asserted.BackupChanged {
 		e.Kind, e.Reason = storage.EventBackupChanged, backupReason(asserted)
 		v.Events = append(v.Events, e)
@@ -36,7 +36,7 @@ func (s *Service) verified(
 		v.Events = append(v.Events, e)
 	}
 	for i := range v.Events {
-		id, err := s.newID()
+		id, err := storage.NewEventID(s.random, now)
 		if err != nil {
 			return v, err
 		}

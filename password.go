@@ -85,7 +85,7 @@ func (s *Service) enterPasswordChange(
 	if err != nil {
 		return nil, err
 	}
-	err = s.checkCurrentPassword(ctx, a, attempt, *change.Current)
+	err = s.checkCurrentPassword(ctx, a, attempt, change, now)
 	if err == nil {
 		err = attempt.Place().Return()
 	}
@@ -97,13 +97,19 @@ func (s *Service) enterPasswordChange(
 }
 
 // checkCurrentPassword compares the current password of a signed-in user.
-func (s *Service) checkCurrentPassword(ctx context.Context, a storage.Account, attempt *throttle.Attempt, typed string) error {
-	result, err := s.passwords.Compare(ctx, attempt.Place(), a.User, typed)
+func (s *Service) checkCurrentPassword(
+	ctx context.Context, a storage.Account, attempt *throttle.Attempt, change ChangePasswordRequest, now time.Time,
+) error {
+	result, err := s.passwords.Compare(ctx, attempt.Place(), a.User, *change.Current)
 	if err != nil {
 		attempt.NotMade(ctx)
 		return err
 	}
 	if !result.Matches {
+		s.countRefused(ctx, Event{
+			Kind: storage.EventPasswordRefused, UserID: a.User.ID, SessionID: a.Session.ID,
+			Device: change.Client.Device, Network: change.Client.Network,
+		}, attempt.LocksOut(), now)
 		return ErrWrongPassword
 	}
 	return nil

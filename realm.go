@@ -31,6 +31,7 @@ type RealmConfig struct {
 	Secret          string
 	Origins         []string
 	RPID, RPName    string
+	DangerNoLimits  bool
 	RecoveryCoolOff time.Duration
 	Clock           func() time.Time
 	Random          io.Reader
@@ -78,7 +79,8 @@ func NewRealm(ctx context.Context, config RealmConfig) (*Realm, error) {
 	c, err := Config{
 		Store: config.Store, Challenges: config.Challenges, Limiter: config.Limiter, Secret: config.Secret,
 		Origins: config.Origins, RPID: config.RPID, RPName: config.RPName, RecoveryCoolOff: config.RecoveryCoolOff,
-		Clock: config.Clock, Random: config.Random, Log: config.Log,
+		DangerNoLimits: config.DangerNoLimits,
+		Clock:          config.Clock, Random: config.Random, Log: config.Log,
 	}.withDefaults()
 	if err != nil {
 		return nil, err
@@ -128,6 +130,7 @@ func (r *Realm) Run(ctx context.Context) {
 	s := r.service
 	var wg sync.WaitGroup
 	wg.Go(func() { s.outbox.Run(ctx, warnNowAndThen(s.log, "events not delivered; trying again")) })
+	wg.Go(func() { s.tally.Run(ctx, warnNowAndThen(s.log, "failed attempts not counted; trying again")) })
 	wg.Go(func() { s.sweep(ctx, warnNowAndThen(s.log, "expired rows not deleted; trying again")) })
 	wg.Wait()
 }

@@ -84,7 +84,8 @@ func (r *Realm) BeginRegistration(ctx context.Context, c Caller) (CreationOption
 
 // FinishRegistration is [Service.FinishRegistration].
 func (r *Realm) FinishRegistration(ctx context.Context, c Caller, response RegistrationResponse, name string) (Passkey, error) {
-	return r.service.FinishRegistration(ctx, c, response, name)
+	added, err := r.service.FinishRegistration(ctx, c, response, name)
+	return added.Passkey, err
 }
 
 // Passkeys returns the passkeys of a user, the oldest first, none for an unknown user.

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -168,9 +169,10 @@ func (s *Service) spendCode(
 	}
 	raw, ok := parseCode(code)
 	if !ok {
+		s.countRefused(ctx, Event{Kind: storage.EventRecoveryCodeRefused, UserID: a.User.ID, SessionID: a.Session.ID}, false, now)
 		return ErrWrongRecoveryCode
 	}
-	return s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
+	err = s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		locked, err := tx.LockAccount(ctx, a.User.ID, a.Session.ID, now)
 		if err != nil {
 			return nil, unauthorizedIfMissing(err)
@@ -187,4 +189,8 @@ func (s *Service) spendCode(
 		}
 		return then(tx, locked)
 	})
+	if errors.Is(err, ErrWrongRecoveryCode) {
+		s.countRefused(ctx, Event{Kind: storage.EventRecoveryCodeRefused, UserID: a.User.ID, SessionID: a.Session.ID}, false, now)
+	}
+	return err
 }

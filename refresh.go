@@ -56,7 +56,7 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 	// a session also changes its generation.
 	session.Generation, session.RotatedAt, session.LastSeenAt = p.Generation+1, now, now
 	session.FullPasskeyID = rotated.FullPasskeyID
-	return s.grant(User{ID: session.UserID, Username: rotated.Username}, session, rotated.HasPasskeys, now)
+	return s.grant(User{ID: session.UserID, Username: rotated.Username, Attributes: rotated.Attributes}, session, rotated.HasPasskeys, now)
 }
 
 // rotate moves the session to its next generation if the presented one is

@@ -145,8 +145,8 @@ func TestStepUpReplacesTheRefreshToken(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")
 		device := authenticator.New(authenticator.Config{})
+		f.register(f.logIn("mira"), device)
 		first := f.logInForRefresh("mira")
-		f.register(first.Caller(), device)
 		full := f.stepUpGrant(first.Caller(), device)
 		if full.RefreshToken == first.RefreshToken || full.Claims.Level != token.LevelFull {
 			f.Fatalf("after the step-up: %+v", full)

@@ -38,7 +38,8 @@ func (s *Service) refuseResponse(ctx context.Context, a storage.Account, p Passk
 	tell := s.tellsPasskeyFailed(ctx, a, now)
 	err = s.inTxEnding(ctx, func(tx storage.Tx) ([]uuid.UUID, error) {
 		e := Event{
-			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, Reason: string(refusal.Reason),
+			Kind: kind, UserID: a.User.ID, SessionID: a.Session.ID, PasskeyID: p.ID, PasskeyName: p.Name,
+			Reason: string(refusal.Reason),
 		}
 		if tell {
 			if err := s.outbox.Notify(ctx, tx, outbox.NoticeOf(mail.PasskeyFailed, a.Session, now)); err != nil {

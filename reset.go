@@ -1,6 +1,7 @@
 package stepkey
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,8 +29,8 @@ type ResetRequest struct {
 // those of the previous version: change neither.
 const taskFindAccounts outbox.Task = "find_accounts"
 
-// resetTask is a request for a new password, by either Name, in canonical form, or
-// Address, folded.
+// resetTask is a request for a new password, by Name, in canonical form, or by Address,
+// folded. With both, Address counts if no user with that name has an address.
 type resetTask struct {
 	Name    string `json:"name,omitempty"`
 	Address string `json:"address,omitempty"`
@@ -37,6 +38,9 @@ type resetTask struct {
 	// Device and Network describe the client in the mail.
 	Device  string `json:"device,omitempty"`
 	Network string `json:"network,omitempty"`
+
+	// Language is the client's. It applies to users who have none.
+	Language string `json:"language,omitempty"`
 
 	// AskedBy maps the ids of users who signed in on the client before to the digests of
 	// their devices.
@@ -53,7 +57,9 @@ type resetTask struct {
 // on the form of the input (ErrEmailInvalid, ErrUsernameInvalid, ErrInvalidRequest) and
 // on the number of requests (RateLimitedError).
 func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) error {
-	asked, whose := resetTask{Device: r.Client.Device, Network: r.Client.Network, AskedBy: s.devices.Digests(r.Devices)}, ""
+	asked, whose := resetTask{
+		Device: r.Client.Device, Network: r.Client.Network, Language: s.Language(r.Client.Language), AskedBy: s.devices.Digests(r.Devices),
+	}, ""
 	switch {
 	case (r.Email == "") == (r.Username == ""):
 		return ErrInvalidRequest
@@ -64,11 +70,12 @@ func (s *Service) RequestPasswordReset(ctx context.Context, r ResetRequest) erro
 		asked.Address = storage.FoldAddress(r.Email)
 		whose = asked.Address
 	default:
-		canonical, err := CanonicalUsername(r.Username)
-		if err != nil {
-			return err
+		typed := s.signInName(r.Username)
+		if typed.canonical == "" && typed.address == "" {
+			return ErrUsernameInvalid
 		}
-		asked.Name, whose = canonical, "name "+canonical
+		asked.Name, asked.Address = typed.canonical, typed.address
+		whose = cmp.Or(typed.address, "name "+typed.canonical)
 	}
 	if !s.outbox.SendsMail() {
 		return ErrEmailOff
@@ -91,6 +98,9 @@ func (s *Service) findAccounts(ctx context.Context, tx storage.Tx, content []byt
 	}
 	now := s.now()
 	addressees, err := tx.Addressees(ctx, storage.AddresseesOf{CanonicalName: asked.Name, Address: asked.Address})
+	if err == nil && len(addressees) == 0 && asked.Name != "" && asked.Address != "" {
+		addressees, err = tx.Addressees(ctx, storage.AddresseesOf{Address: asked.Address})
+	}
 	if err != nil {
 		return err
 	}
@@ -100,7 +110,7 @@ func (s *Service) findAccounts(ctx context.Context, tx storage.Tx, content []byt
 		}
 		err := s.outbox.SendLink(ctx, tx, outbox.LinkMail{
 			Kind: mail.ResetPassword, Purpose: storage.LinkResetPassword, To: a,
-			From: Client{Device: asked.Device, Network: asked.Network}, AskedBy: asked.AskedBy[a.UserID.String()], At: now,
+			From: Client{Device: asked.Device, Network: asked.Network, Language: asked.Language}, AskedBy: asked.AskedBy[a.UserID.String()], At: now,
 		})
 		if err != nil {
 			return err

@@ -288,7 +288,7 @@ func TestStoredRequestOutlivesAnUpgrade(t *testing.T) {
 	if err := f.service.RequestPasswordReset(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	due, err := f.store.ClaimMail(t.Context(), f.clock.Now(), f.clock.Now().Add(time.Minute), 1)
+	due, err := f.store.ClaimMail(t.Context(), []storage.MailKind{"find_accounts"}, f.clock.Now(), f.clock.Now().Add(time.Minute), 1)
 	if err != nil || len(due) != 1 {
 		t.Fatalf("%d rows, %v", len(due), err)
 	}

@@ -49,7 +49,8 @@ func (s *Service) revokeSession(ctx context.Context, c Caller) error {
 }
 
 // Introspect returns the claims of an access token if its session is live now and has the level
-// that the token states, and ErrUnauthorized otherwise (RFC 7662).
+// that the token states, and its groups and own claims are the user's; otherwise it returns
+// ErrUnauthorized (RFC 7662).
 func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Claims, error) {
 	c, err := s.CallerOf(ctx, accessToken)
 	if err != nil {
@@ -61,6 +62,9 @@ func (s *Service) Introspect(ctx context.Context, accessToken string) (token.Cla
 	}
 	if c.claims.Level == token.LevelFull && a.Session.Level() != token.LevelFull {
 		return token.Claims{}, ErrUnauthorized // its passkey was deleted
+	}
+	if c.claims.AttributesVersion != a.User.Attributes.Version {
+		return token.Claims{}, ErrUnauthorized // its groups or own claims are not the user's any more
 	}
 	return c.claims, nil
 }

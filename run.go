@@ -12,7 +12,7 @@ const sweepEvery = time.Minute
 
 // Run runs the service's background work until ctx is done: it follows which sessions
 // other instances ended and which kinds of password hashes they imported, rotates the
-// signing keys, sends mails and has the store delete expired rows. A process that serves
+// signing keys, sends mails, counts failed attempts and has the store delete expired rows. A process that serves
 // requests must call it; without it, guards refuse every request after 30 seconds.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -23,6 +23,7 @@ func (s *Service) Run(ctx context.Context) {
 		s.passwords.FollowOldHashes(ctx, warnNowAndThen(s.log, "cannot read the kinds of password hashes; trying again"))
 	})
 	wg.Go(func() { s.outbox.Run(ctx, warnNowAndThen(s.log, "cannot send mails; trying again")) })
+	wg.Go(func() { s.tally.Run(ctx, warnNowAndThen(s.log, "cannot count failed attempts; trying again")) })
 	wg.Go(func() { s.sweep(ctx, warnNowAndThen(s.log, "cannot delete expired rows; trying again")) })
 	wg.Wait()
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
+	"github.com/stepkey/stepkey/internal/messages"
 	"github.com/stepkey/stepkey/internal/origin"
 	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/secret"
+	"github.com/stepkey/stepkey/internal/tally"
 	"github.com/stepkey/stepkey/internal/throttle"
 	"github.com/stepkey/stepkey/internal/tokens"
 	"github.com/stepkey/stepkey/internal/username"
@@ -45,6 +47,7 @@ type Service struct {
 	lowered       *tokens.LoweredSessions
 	root          secret.Root
 	refreshTokens tokens.RefreshTokens
+	browsers      tokens.BrowserTokens
 	devices       tokens.DeviceTokens
 	codeKey       []byte // of recovery codes
 	coolOff       time.Duration
@@ -55,11 +58,17 @@ type Service struct {
 	verifier      *token.Verifier
 	origins       origin.Set
 
+	ownClaims      []string
 	noPasskeyLogIn bool
 	signUpMode     SignUpMode
-	reserved       username.Reserved
 
-	outbox *outbox.Outbox
+	signInByAddress bool
+	requireAddress  bool // Config.RequireConfirmedAddress
+	reserved        username.Reserved
+
+	outbox    *outbox.Outbox
+	languages *messages.Set
+	tally     *tally.Tally // of failed attempts
 
 	realm string // empty unless the service is that of a [Realm]
 
@@ -107,13 +116,17 @@ func assemble(c Config, hashing password.KeeperConfig) (*Service, error) {
 	if s.reserved, err = username.NewReserved("Config.ReservedNames", c.ReservedNames); err != nil {
 		return nil, err
 	}
+	if s.languages, err = c.languages(); err != nil {
+		return nil, fmt.Errorf("stepkey: %w", err)
+	}
 	if s.outbox, err = outbox.New(outbox.Config{
-		Store: s.store, Root: s.root, Send: sender(c.Mailer), Tasks: map[outbox.Task]outbox.Handler{taskFindAccounts: s.findAccounts},
+		Languages: s.languages, Store: s.store, Root: s.root, Send: sender(c.Mailer), Tasks: map[outbox.Task]outbox.Handler{taskFindAccounts: s.findAccounts},
 		PublicURL: c.PublicURL, ServiceName: c.RPName, Random: c.Random, Now: s.now, Log: c.Log,
 	}); err != nil {
 		return nil, fmt.Errorf("stepkey: %w", err)
 	}
 	s.refreshTokens, s.devices = tokens.NewRefreshTokens(s.root), tokens.NewDeviceTokens(s.root, c.Random)
+	s.browsers = tokens.NewBrowserTokens(s.root, c.Random)
 	s.limitBy(c, s.passwords.Gate())
 	s.ended, s.lowered = tokens.NewEndedSessions(s.store, s.clock), tokens.NewLoweredSessions(s.store, s.clock)
 	return s, nil
@@ -122,11 +135,13 @@ func assemble(c Config, hashing password.KeeperConfig) (*Service, error) {
 // assembleCore builds the parts that a [Realm] shares: all but passwords and tokens.
 func assembleCore(c Config) (s *Service, err error) {
 	s = &Service{
-		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(),
-		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn, signUpMode: c.SignUp,
+		clock: c.Clock, random: c.Random, log: c.Log, origins: c.originSet(), ownClaims: c.OwnClaims,
+		coolOff: c.RecoveryCoolOff, noPasskeyLogIn: c.NoPasskeyLogIn, signUpMode: c.SignUp, signInByAddress: c.SignInByAddress,
+		requireAddress: c.RequireConfirmedAddress,
 	}
 	s.turns = throttle.NewTurns(refuse)
 	s.store = s.turns.Store(c.Store)
+	s.tally = tally.New(c.Store)
 	s.challenges, s.challengesApart = s.turns.Challenges(c.Challenges, c.Store)
 	if s.relyingParty, err = ceremony.New(ceremony.Config{
 		RPID: c.RPID, RPName: c.RPName, Origins: s.origins.All(), Timeout: ChallengeLifetime, Random: c.Random,
@@ -172,7 +187,7 @@ func (s *Service) load(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	signer := token.NewSigner(s.keys.Ring())
-	s.mint = tokens.NewMint(signer, c.Issuer, c.Audience, c.Random)
+	s.mint = tokens.NewMint(signer, c.Issuer, c.Audience, c.OwnClaims, c.Random)
 	s.endedLists = tokens.NewEndedLists(s.ended, signer, c.Issuer)
 	s.verifier, err = token.NewVerifier(s.keys, token.Expect{
 		Issuer: c.Issuer, Audience: c.Audience, Clock: c.Clock,
@@ -269,12 +284,13 @@ func (s *Service) newID() (uuid.UUID, error) {
 	return id, nil
 }
 
-// record fills in id and time of e and adds it.
+// record fills in id, time and client of e and adds it.
 func (s *Service) record(ctx context.Context, tx storage.Tx, e Event, now time.Time) error {
-	id, err := s.newID()
+	id, err := storage.NewEventID(s.random, now)
 	if err != nil {
 		return err
 	}
+	e = ofClient(ctx, e)
 	e.ID, e.At = id, now
 	if err := tx.RecordEvent(ctx, e); err != nil || s.tell == nil {
 		return err

@@ -50,17 +50,20 @@ func stillSignsIn(ctx context.Context, tx storage.Tx, compared User) (User, erro
 	return u, err
 }
 
-// beginSession adds a session that began with that passkey, or with the password if passkeyID is
-// zero. It ends the session that it replaces and those above the limit, starting with sessions
+// beginSession adds a session that began with that passkey, or with the password if it is the zero
+// Passkey. It ends the session that it replaces and those above the limit, starting with sessions
 // in which no passkey was verified: somebody who only knows the password must not be able to
 // sign the owner out by signing in.
 func (s *Service) beginSession(
-	ctx context.Context, tx storage.Tx, session Session, passkeyID uuid.UUID, replaced *Session, now time.Time,
+	ctx context.Context, tx storage.Tx, session Session, with Passkey, replaced *Session, now time.Time,
 ) ([]uuid.UUID, error) {
 	if err := tx.CreateSession(ctx, session); err != nil {
 		return nil, err
 	}
-	e := Event{Kind: storage.EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: passkeyID}
+	e := Event{
+		Kind: storage.EventSignedIn, UserID: session.UserID, SessionID: session.ID, PasskeyID: with.ID, PasskeyName: with.Name,
+		Device: session.Client.Device, Network: session.Client.Network,
+	}
 	if err := s.record(ctx, tx, e, now); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package stepkey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,10 +49,14 @@ type SignUpRequest struct {
 
 	// Invitation is the token of an invitation, empty for none.
 	Invitation string
+
+	// Email is the address to confirm if Config.RequireConfirmedAddress is set. It is ignored for an
+	// invitation that was made for an address, and without the setting.
+	Email string
 }
 
 // SignUp adds a user. The name must be valid and free in its canonical form (ErrUsernameInvalid,
-// ErrUsernameTaken) and not reserved (ErrUsernameReserved), and the password must pass the policy
+// ErrUsernameTaken) and not reserved (ErrUsernameReserved) or like an address (ErrUsernameAddress), and the password must pass the policy
 // (ErrPasswordTooShort and its siblings, ErrPasswordBreached). An address is limited to a few sign-ups an
 // hour (RateLimitedError). SignUp does not sign the user in.
 //
@@ -59,6 +64,10 @@ type SignUpRequest struct {
 // invitation is ErrInvitationRequired. In any other mode an invitation is optional. One that is not valid is
 // ErrInvitationInvalid; a valid one is used up together with the creation of the user, and confirms the address that
 // it was made for.
+//
+// If Config.RequireConfirmedAddress is set and the invitation, if any, has no address, Email is required
+// (ErrInvalidRequest, ErrEmailInvalid). A link to confirm it is mailed, and until it is followed
+// LogIn returns ErrAddressUnconfirmed. The answer does not depend on whether other users have the address.
 func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if s.signUpMode == SignUpClosed {
 		return User{}, ErrSignUpClosed
@@ -70,10 +79,16 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	if s.signInByAddress && strings.Contains(canonical, "@") {
+		return User{}, ErrUsernameAddress
+	}
 	if s.reserved.Has(canonical) {
 		return User{}, ErrUsernameReserved // whether or not the name is taken
 	}
 	if err := s.passwords.CheckNew(try.Password, canonical); err != nil {
+		return User{}, err
+	}
+	if err := s.requireEmail(try, try.Invitation != ""); err != nil {
 		return User{}, err
 	}
 	place, err := s.throttle.EnterSignUp(try.Client)
@@ -86,7 +101,11 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 		return User{}, err
 	}
 	// First, so that nobody without an invitation learns which names are taken.
-	if err := s.requireInvitation(ctx, try.Invitation, s.now()); err != nil {
+	invitation, err := s.requireInvitation(ctx, try.Invitation, s.now())
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.requireEmail(try, invitation.Address != ""); err != nil {
 		return User{}, err
 	}
 	if err := s.requireFreeName(ctx, canonical); err != nil {
@@ -105,11 +124,19 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 		return User{}, err
 	}
 	u.Username, u.CanonicalName, u.PasswordHash = strings.TrimSpace(try.Username), canonical, hash
-	return u, s.store.InTx(ctx, func(tx storage.Tx) error {
+	if s.requireAddress && invitation.Address == "" {
+		u.AwaitsAddressSince = &u.CreatedAt
+		if err := s.throttle.ChargeConfirmation(ctx, storage.Account{User: u}, try.Client, try.Email, u.CreatedAt); err != nil {
+			return User{}, err
+		}
+	}
+	language := s.Language(try.Client.Language)
+	err = s.store.InTx(ctx, func(tx storage.Tx) error {
 		invitation, err := s.takeInvitation(ctx, tx, try.Invitation, u.CreatedAt)
 		if err != nil {
 			return err
 		}
+		u.Language = cmp.Or(language, invitation.Language)
 		if err := tx.CreateUser(ctx, u); err != nil {
 			return err
 		}
@@ -120,8 +147,12 @@ func (s *Service) SignUp(ctx context.Context, try SignUpRequest) (User, error) {
 		if err := s.record(ctx, tx, e, u.CreatedAt); err != nil {
 			return err
 		}
+		if u.AwaitsAddressSince != nil {
+			return s.sendConfirmation(ctx, tx, u, try.Email, try.Client, u.CreatedAt)
+		}
 		return s.confirmInvited(ctx, tx, u, invitation.Address, try.Client)
 	})
+	return u, err
 }
 
 // newUser returns a user with a new id and handle, who is not stored yet.

@@ -88,7 +88,7 @@ func (s *Service) beginStepUp(ctx context.Context, c Caller, begun stepUpState) 
 }
 
 // FinishStepUp moves the session to level full if the response is valid, and returns tokens at
-// that level. No other call does. If the step-up was begun for an action, it returns an action
+// that level. FinishRegistration does the same for a first passkey. If the step-up was begun for an action, it returns an action
 // token instead.
 //
 // An invalid response is ErrVerificationFailed, whatever the reason, and uses up the challenge.
@@ -156,10 +156,7 @@ func (s *Service) decideStepUp(
 // elevate stores the result of the verification atomically and returns the session at level
 // full.
 func (s *Service) elevate(ctx context.Context, d decidedStepUp, now time.Time) (Session, error) {
-	session, p := d.Session, d.passkey
-	session.FullAt, session.FullPasskeyID = &now, &p.ID
-	session.FullHardware = p.Credential.HardwareBound()
-	session.ExpiresAt = raisedExpiry(d.User, session, now)
+	session, p := raised(d.Account, d.passkey, now), d.passkey
 	var err error
 	session.Generation, err = s.store.Elevate(ctx, storage.Elevation{
 		Verified: d.verified, Hardware: session.FullHardware, ExpiresAt: session.ExpiresAt,
@@ -168,6 +165,15 @@ func (s *Service) elevate(ctx context.Context, d decidedStepUp, now time.Time) (
 		return Session{}, s.refuseResponse(ctx, d.Account, p, notVerified(err), now)
 	}
 	return session, nil
+}
+
+// raised returns the session of a at level full by p, which was verified now.
+func raised(a storage.Account, p Passkey, now time.Time) Session {
+	session := a.Session
+	session.FullAt, session.FullPasskeyID = &now, &p.ID
+	session.FullHardware = p.Credential.HardwareBound()
+	session.ExpiresAt = raisedExpiry(a.User, session, now)
+	return session
 }
 
 // raisedExpiry returns when a session expires after a step-up. A session of a realm lives as long

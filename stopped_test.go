@@ -85,7 +85,7 @@ func (f *fixture) frozen(box *mailbox) {
 	f.Helper()
 	f.withEmail(box, "mira", miras)
 	f.follow(f.freezeLink(box))
-	f.one(box, miras, "You were signed out everywhere")
+	f.one(box, miras, "Your account was secured")
 }
 
 // freezeLink is from a notice of a copied refresh token.
@@ -153,7 +153,7 @@ func TestFreezeSaysWhatToDo(t *testing.T) {
 	box := f.withMail()
 	f.withEmail(box, "mira", miras)
 	f.follow(f.freezeLink(box))
-	m := f.one(box, miras, "You were signed out everywhere")
+	m := f.one(box, miras, "Your account was secured")
 	for _, want := range []string{"The password no longer works.", origin + stepkey.PathResetPassword} {
 		if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, want) {
 			t.Errorf("no %q in\n%s", want, m.Text)

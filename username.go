@@ -2,8 +2,11 @@ package stepkey
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/internal/username"
+	"github.com/stepkey/stepkey/storage"
 )
 
 // MaxUsername is the maximum length of a user name, in characters of its
@@ -27,6 +30,32 @@ func CanonicalUsername(typed string) (string, error) {
 		return "", ErrUsernameInvalid
 	}
 	return name, nil
+}
+
+// ErrUsernameAddress wraps ErrUsernameInvalid for a sign-up with a name that contains @ where
+// Config.SignInByAddress is set.
+var ErrUsernameAddress = fmt.Errorf("%w: it could be the address of somebody else", ErrUsernameInvalid)
+
+// signInName is what somebody typed to sign in, in the forms in which it is looked up.
+type signInName struct {
+	canonical string // as a user name, empty if it is none
+	address   string // as an address, empty if it is none or Config.SignInByAddress is not set
+	counted   string // under which attempts are counted if no account is found
+}
+
+// signInName reads what somebody typed to sign in. Spellings of one address are counted alike, as
+// those of one name are: otherwise the counts would reveal which addresses an account has.
+func (s *Service) signInName(typed string) signInName {
+	canonical, err := CanonicalUsername(typed)
+	n := signInName{canonical: canonical, counted: canonical}
+	address := canonical
+	if err != nil {
+		address, n.counted = storage.FoldAddress(strings.TrimSpace(typed)), typed
+	}
+	if s.signInByAddress && mail.CheckAddress(address) == nil {
+		n.address, n.counted = address, address
+	}
+	return n
 }
 
 // DefaultReservedNames returns the default of Config.ReservedNames: names that people

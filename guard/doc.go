@@ -12,13 +12,22 @@
 // Which one to use:
 //
 //   - [Guard.RequireLogin]: the user signed in, with a password or better.
+//
 //   - [Guard.RequireFull]: a passkey was verified in this session.
+//
 //   - [Guard.MaxAge]: a passkey was verified in this session, at most that long
 //     ago. Use it for operations that cannot be undone.
+//
 //   - [Guard.RequireAction]: the user consented with a passkey to exactly this
 //     request, including the amount. Use it for operations that must happen
 //     only once and exactly as shown to the user.
+//
 //   - [Guard.RequireHardware]: the passkey is known to be bound to hardware.
+//
+//   - [Guard.RequireGroup]: the user is in a group.
+//
+//   - [Assertions.Require]: the request came through Stepkey's gate, with an assertion instead of
+//     an access token.
 //
 // Behind a guard, [FromContext] returns the access token's claims.
 //

@@ -48,10 +48,14 @@ func (e *endedMinute) add(m token.EndedMinute) {
 func (s *endedSet) ended(c token.Claims) bool {
 	session, hasID := token.ParseID(c.SessionID)
 	user, hasUser := token.ParseID(c.Subject)
+	mark, _ := c.AttributesMark()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, minute := range s.minutes {
 		if _, ended := minute.sessions[session]; ended && hasID {
+			return true
+		}
+		if _, changed := minute.sessions[mark]; changed && hasUser {
 			return true
 		}
 		if len(minute.users) == 0 || !hasUser {

@@ -15,6 +15,7 @@ var (
 	ErrNoToken        = errors.New("guard: no bearer token")
 	ErrSessionEnded   = errors.New("guard: the session has ended")
 	ErrPasskeyDeleted = errors.New("guard: the passkey has been deleted since it was verified")
+	ErrNotInGroup     = errors.New("guard: not in the group")
 	ErrNotHardware    = errors.New("guard: the passkey is not known to be bound to hardware")
 )
 
@@ -22,7 +23,8 @@ var (
 type Refusal struct {
 	// Status is the status of the answer: 401 without a valid token,
 	// Options.StepUpStatus if its level, age or proof does not suffice, 400 if the
-	// parameters of an action cannot be read from the request, and 503 if a
+	// parameters of an action cannot be read from the request, 403 for a user who is not in
+	// the group, and 503 if a
 	// dependency does not answer.
 	Status int
 
@@ -49,9 +51,9 @@ func (r Refusal) StepUp() bool { return r.Level != token.LevelNone }
 // empty if no other token would help.
 func (r Refusal) Challenge() string {
 	switch {
-	case r.Status == http.StatusServiceUnavailable, r.Status == http.StatusBadRequest:
+	case r.Status == http.StatusServiceUnavailable, r.Status == http.StatusBadRequest, errors.Is(r.Cause, ErrNotInGroup):
 		return ""
-	case !r.StepUp() && errors.Is(r.Cause, ErrNoToken):
+	case !r.StepUp() && (errors.Is(r.Cause, ErrNoToken) || errors.Is(r.Cause, ErrNoAssertion)):
 		return `Bearer`
 	case !r.StepUp():
 		return `Bearer error="invalid_token"`
@@ -98,6 +100,8 @@ func problemOf(r Refusal) problem {
 		p.Code, p.Detail = "invalid_request", "The request does not match this route."
 	case r.Action != "":
 		p.Code, p.Detail, p.Action = "action_required", "Confirm this action with a passkey, then try again.", r.Action
+	case errors.Is(r.Cause, ErrNotInGroup):
+		p.Code, p.Detail = "forbidden", "Your account is not allowed to do this. Ask an administrator for access."
 	case errors.Is(r.Cause, ErrNotHardware):
 		p.Code, p.Detail = "hardware_required", "Verify a passkey that is bound to hardware, then try again."
 	case r.StepUp():

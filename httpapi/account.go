@@ -53,6 +53,10 @@ type exportAnswer struct {
 		Username  string    `json:"username"`
 		CreatedAt time.Time `json:"createdAt"`
 		Email     *string   `json:"email"`
+		Language  *string   `json:"language"`
+
+		Groups []string          `json:"groups"`
+		Claims map[string]string `json:"claims"`
 	} `json:"user"`
 	Passkeys []exportedPasskey `json:"passkeys"`
 	Sessions []sessionAnswer   `json:"sessions"`
@@ -94,10 +98,15 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	answer := exportAnswer{
 		Refused:  []exportedRefusal{},
-		Passkeys: []exportedPasskey{}, Sessions: sessionAnswers(e.Sessions, c.Claims().SessionID),
+		Passkeys: []exportedPasskey{}, Sessions: a.sessionAnswers(e.Sessions, c.Claims().SessionID),
 	}
 	answer.User.ID, answer.User.Username, answer.User.CreatedAt = e.User.ID.String(), e.User.Username, e.User.CreatedAt
 	answer.User.Email = orNull(e.Email.Address)
+	answer.User.Language = orNull(e.User.Language)
+	answer.User.Groups = append([]string{}, e.User.Attributes.Groups.Names()...)
+	if answer.User.Claims = e.User.Attributes.Claims.Map(); answer.User.Claims == nil {
+		answer.User.Claims = map[string]string{}
+	}
 	for _, p := range e.Passkeys {
 		answer.Passkeys = append(answer.Passkeys, exportedPasskey{
 			ID: p.ID.String(), Name: p.Name, Model: p.Credential.AAGUID.String(),
@@ -105,13 +114,15 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
 			CreatedAt: p.CreatedAt, LastUsedAt: p.LastUsedAt,
 		})
 	}
-	for _, c := range e.RefusedCeremonies {
-		answer.Refused = append(answer.Refused, exportedRefusal{c.Ceremony, c.Reason, c.Times, c.LastAt})
+	for _, refused := range e.RefusedCeremonies {
+		answer.Refused = append(answer.Refused, exportedRefusal{refused.Ceremony, refused.Reason, refused.Times, refused.LastAt})
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	if err := answer.write(w, events, next); err != nil {
+	if err := answer.write(w, func(page []stepkey.Event) []eventAnswer {
+		return a.eventAnswers(page, c.Claims().SessionID)
+	}, events, next); err != nil {
 		// A partial answer must not look like a complete one.
 		a.log.WarnContext(r.Context(), "export not completely written", "request", requestID(r.Context()), "error", err)
 		panic(http.ErrAbortHandler)
@@ -120,7 +131,9 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, c caller) error {
 }
 
 // write writes the answer. Its member events has the events of page and of the pages after it.
-func (e exportAnswer) write(w io.Writer, page []stepkey.Event, next func() ([]stepkey.Event, error, bool)) error {
+func (e exportAnswer) write(
+	w io.Writer, answers func([]stepkey.Event) []eventAnswer, page []stepkey.Event, next func() ([]stepkey.Event, error, bool),
+) error {
 	out := jsontext.NewEncoder(w)
 	for _, part := range []any{
 		jsontext.BeginObject, "user", e.User, "passkeys", e.Passkeys, "sessions", e.Sessions, "events", jsontext.BeginArray,
@@ -130,7 +143,7 @@ func (e exportAnswer) write(w io.Writer, page []stepkey.Event, next func() ([]st
 		}
 	}
 	for more := true; more; {
-		for _, event := range eventAnswers(page) {
+		for _, event := range answers(page) {
 			if err := json.MarshalEncode(out, event); err != nil {
 				return err
 			}

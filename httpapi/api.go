@@ -44,6 +44,11 @@ type Options struct {
 	// leads to the account page.
 	NoDemo bool
 
+	// BehindGate reports whether an origin is that of an application behind package gate, whose
+	// users the pages sign in. It is called for each request. Nil leaves out the route and the page
+	// that lead back to such an application.
+	BehindGate func(origin string) bool
+
 	// CORSOrigins are the origins of pages on other origins that may call the API,
 	// each exactly as a browser writes it. Like the pages of
 	// [stepkey.Config.Origins], they may keep a session in the cookie, so list only
@@ -60,6 +65,12 @@ type Options struct {
 	// default is the address of the connection's peer. Behind a proxy that is the
 	// proxy's address; see [BehindProxies].
 	ClientIP func(*http.Request) netip.Addr
+
+	// Country returns the country of an address as a code of two letters (ISO 3166-1), or "" if it is
+	// not known. Lists of events and sessions name it in place of a network. It is called with the
+	// first address of a network, never with that of a client, and by several goroutines. Nil means
+	// that no country is known.
+	Country func(netip.Addr) string
 
 	// HSTS tells browsers to use https only. Set it if the service is reached over
 	// https.
@@ -86,6 +97,8 @@ type api struct {
 	guard         *guard.Guard
 	log           *slog.Logger
 	clientIP      func(*http.Request) netip.Addr
+	country       func(netip.Addr) string  // or nil
+	behindGate    func(origin string) bool // or nil
 	pageOrigins   []string
 	cookies       cookies
 	stopping      <-chan struct{}
@@ -98,7 +111,7 @@ type api struct {
 }
 
 // parts are the parts of the API that an application can leave out.
-type parts struct{ signUp, email, demo bool }
+type parts struct{ signUp, email, demo, confirmation bool }
 
 // New returns the handler. It is safe for concurrent use. It panics if one of
 // Options.CORSOrigins is not the origin of a page, such as `*` or null.
@@ -112,8 +125,8 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	if options.ClientIP == nil {
 		options.ClientIP = peerIP
 	}
-	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, stopping: options.Stopping, pages: options.Pages}
-	a.without = parts{signUp: options.NoSignUp || service.SignUpMode() == stepkey.SignUpClosed, email: options.NoEmail, demo: options.NoDemo}
+	a := &api{service: service, log: options.Log, clientIP: options.ClientIP, country: options.Country, behindGate: options.BehindGate, stopping: options.Stopping, pages: options.Pages}
+	a.without = parts{signUp: options.NoSignUp || service.SignUpMode() == stepkey.SignUpClosed, email: options.NoEmail, demo: options.NoDemo, confirmation: options.NoEmail || !service.RequiresConfirmedAddress()}
 	a.cookies = cookiesFor(service.Origins())
 	a.pageOrigins = append(a.pageOrigins, service.Origins()...)
 	a.pageOrigins = append(a.pageOrigins, options.CORSOrigins...)
@@ -125,6 +138,7 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	mux := http.NewServeMux()
 	routes := a.routes()
 	a.description = describe(a.served(routes))
+	a.describePages()
 	for _, route := range routes {
 		for _, path := range route.paths {
 			mux.Handle(path, route.methods)
@@ -133,6 +147,9 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	if a.without.signUp {
 		mux.Handle(signUpPath, http.HandlerFunc(signUpClosed))
 	}
+	if a.without.confirmation {
+		mux.Handle(confirmationPath, http.HandlerFunc(confirmationOff))
+	}
 	a.mountPages(mux)
 	mux.Handle("/", http.HandlerFunc(a.notFound))
 
@@ -140,9 +157,9 @@ func New(service *stepkey.Service, options Options) http.Handler {
 	handler = allowOrigins(options.CORSOrigins, handler)
 	handler = recoverPanics(options.Log, handler)
 	handler = closeConnections(options.Stopping, handler)
-	handler = secureHeaders(options.HSTS, handler)
-	handler = logRequests(options.Log, handler)
-	return limitTime(options.RequestTimeout, withRequestID(escaped(options.Prefix), handler))
+	return &entrance{
+		prefix: escaped(options.Prefix), timeout: options.RequestTimeout, headers: secureHeaders(options.HSTS), log: options.Log, next: handler,
+	}
 }
 
 // pagePaths returns the paths of the pages that the API does not use.
@@ -150,17 +167,39 @@ func (a *api) pagePaths() []string {
 	if a.pages == nil {
 		return nil
 	}
-	paths := []string{pages.Docs, pages.Recover, pages.RecoverByLink}
+	paths := []string{pages.Docs, pages.Recover, pages.RecoverByLink, pages.SignIn, pages.Verify}
+	if a.behindGate != nil {
+		paths = append(paths, pages.Continue)
+	}
 	if !a.without.demo {
-		paths = append(paths, pages.Demo)
+		paths = append(paths, pages.Home, pages.Demo)
 	}
 	if !a.without.signUp {
 		paths = append(paths, pages.Invitation)
+	}
+	if !a.without.signUp && a.service.SignUpMode() == stepkey.SignUpOpen {
+		paths = append(paths, pages.SignUp)
 	}
 	if !a.without.email {
 		paths = append(paths, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe)
 	}
 	return paths
+}
+
+// describePages gives the description to pages that show it, as those of webui do. It panics if they cannot read it, which the
+// tests rule out.
+func (a *api) describePages() {
+	readers, ok := a.pages.(interface {
+		WithDocument(document []byte) (http.Handler, error)
+	})
+	if !ok {
+		return
+	}
+	described, err := readers.WithDocument(a.description.root.Body())
+	if err != nil {
+		panic(err)
+	}
+	a.pages = described
 }
 
 // mountPages mounts the pages at their own paths, so that the API answers for
@@ -170,13 +209,13 @@ func (a *api) mountPages(mux *http.ServeMux) {
 		return
 	}
 	for _, path := range a.pagePaths() {
-		if path == pages.Demo {
+		if path == pages.Home {
 			path = "/{$}" // a pattern that ends in / would match everything
 		}
 		mux.Handle(path, a.pages)
 	}
 	if a.without.demo {
-		// The pages link to / for signing in.
+		// The pages lead from / to the demo.
 		mux.Handle("/{$}", a.answer(redirectTo(pages.Account)))
 	}
 	for _, path := range []string{"/favicon.ico", "/assets/", "/stepkey.js", "/stepkey.d.ts"} {

@@ -24,12 +24,12 @@ import (
 	"github.com/stepkey/stepkey/sqlstore"
 )
 
-func newService(t *testing.T) *stepkey.Service {
+func newService(t testing.TB) *stepkey.Service {
 	t.Helper()
 	return newServiceWith(t, func(*stepkey.Config) {})
 }
 
-func newServiceAt(t *testing.T, origins []string, related ...string) *stepkey.Service {
+func newServiceAt(t testing.TB, origins []string, related ...string) *stepkey.Service {
 	t.Helper()
 	return newServiceWith(t, func(c *stepkey.Config) {
 		c.Origins, c.RelatedOrigins = origins, related
@@ -37,7 +37,7 @@ func newServiceAt(t *testing.T, origins []string, related ...string) *stepkey.Se
 	})
 }
 
-func newServiceWith(t *testing.T, change func(*stepkey.Config)) *stepkey.Service {
+func newServiceWith(t testing.TB, change func(*stepkey.Config)) *stepkey.Service {
 	t.Helper()
 	store, err := storeurl.Open(t.Context(), "sqlite:"+t.TempDir()+"/stepkey.db", sqlstore.Options{Timeout: patience.Long})
 	if err != nil {
@@ -101,7 +101,7 @@ func readDocument(t *testing.T) document {
 func TestEveryRouteIsInTheDocument(t *testing.T) {
 	var routed, documented []string
 	service := newService(t)
-	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{Ended: service}), pageOrigins: service.Origins(), pages: http.NotFoundHandler()}
+	a := &api{service: service, guard: guard.New(service.Verifier(), guard.Options{Ended: service}), pageOrigins: service.Origins(), pages: http.NotFoundHandler(), behindGate: behindGate}
 	for _, route := range a.routes() {
 		for _, path := range route.paths {
 			for method := range route.methods {
@@ -216,8 +216,9 @@ func TestNothingSentComesBackOrIsLogged(t *testing.T) {
 
 func TestPanicIsAPlain500(t *testing.T) {
 	var log bytes.Buffer
-	h := withRequestID("", recoverPanics(slog.New(slog.NewJSONHandler(&log, nil)), http.HandlerFunc(
-		func(http.ResponseWriter, *http.Request) { panic("hunter2") })))
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	h := &entrance{timeout: patience.Long, log: logger, next: recoverPanics(logger, http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) { panic("hunter2") }))}
 	got := send(h, "GET", "/", "")
 	text, _ := io.ReadAll(got.Body)
 	if got.StatusCode != 500 || !strings.Contains(string(text), `"internal"`) || !strings.Contains(string(text), `"requestId"`) {
@@ -249,11 +250,12 @@ func TestStopping(t *testing.T) {
 // Every request has a deadline, which what it asks of the database goes by.
 func TestRequestsHaveADeadline(t *testing.T) {
 	var within time.Duration
-	limitTime(DefaultRequestTimeout, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := &entrance{timeout: DefaultRequestTimeout, log: slog.New(slog.DiscardHandler), next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if deadline, ok := r.Context().Deadline(); ok {
 			within = time.Until(deadline)
 		}
-	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	})}
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 	if within <= 0 || within > DefaultRequestTimeout {
 		t.Errorf("the deadline is in %s, want %s", within, DefaultRequestTimeout)
 	}

@@ -12,6 +12,7 @@ type newAccount struct {
 	Username   *string `json:"username"`
 	Password   *string `json:"password"`
 	Invitation string  `json:"invitation"`
+	Email      string  `json:"email"`
 }
 
 // credentials is the body of sign-in. Pointers distinguish a missing member from an empty one.
@@ -30,9 +31,14 @@ type tokenAnswer struct {
 	RefreshToken string      `json:"refreshToken,omitzero"`
 }
 
-// writeGrant answers with tokens. A refresh token goes into the cookie or into the
-// body, as the client requested at login, and never into both.
+// writeGrant answers with tokens.
 func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
+	writeJSON(w, status, a.tokensOf(w, g))
+}
+
+// tokensOf returns the part of an answer with tokens, and sets their cookies. A refresh token goes into the cookie or into the
+// body, as the client requested at login, and never into both.
+func (a *api) tokensOf(w http.ResponseWriter, g stepkey.Grant) tokenAnswer {
 	answer := tokenAnswer{
 		AccessToken: g.AccessToken, TokenType: "Bearer",
 		ExpiresIn: g.Claims.ExpiresAt - g.Claims.IssuedAt, Level: g.Claims.Level,
@@ -46,7 +52,7 @@ func (a *api) writeGrant(w http.ResponseWriter, status int, g stepkey.Grant) {
 	if g.DeviceToken != "" {
 		a.cookies.setDevice(w, g.Claims.Subject, g.DeviceToken, g.DeviceUntil.Sub(a.service.Now()))
 	}
-	writeJSON(w, status, answer)
+	return answer
 }
 
 // decodeCredentials checks only the form of the body, before any user is looked
@@ -76,7 +82,7 @@ func (a *api) signUp(w http.ResponseWriter, r *http.Request) error {
 		return stepkey.ErrInvalidRequest
 	}
 	_, err = a.service.SignUp(r.Context(), stepkey.SignUpRequest{
-		Username: *body.Username, Password: *body.Password, Invitation: body.Invitation, Client: a.clientOf(r),
+		Username: *body.Username, Password: *body.Password, Invitation: body.Invitation, Email: body.Email, Client: a.clientOf(r),
 	})
 	if err != nil {
 		return err
@@ -86,6 +92,10 @@ func (a *api) signUp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) logIn(w http.ResponseWriter, r *http.Request) error {
+	devices := a.cookies.devicesOf(r)
+	if err := a.service.AdmitLogIn(devices); err != nil {
+		return err
+	}
 	body, err := decodeCredentials(w, r)
 	if err != nil {
 		return err
@@ -97,7 +107,7 @@ func (a *api) logIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	granted, err := a.service.LogIn(r.Context(), stepkey.LogInRequest{
 		Username: *body.Username, Password: *body.Password, Refresh: body.Refresh, Client: a.clientOf(r),
-		Devices: a.cookies.devicesOf(r), Replaces: a.cookies.refreshOf(r),
+		Devices: devices, Replaces: a.cookies.refreshOf(r),
 	})
 	if err != nil {
 		return err

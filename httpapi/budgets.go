@@ -40,15 +40,21 @@ type budgeted struct {
 // operations of one user take turns.
 func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
 	return func(next callerHandler) budgeted {
-		admitted := a.withCaller(func(w http.ResponseWriter, r *http.Request, c caller) error {
-			if err := a.service.AdmitSession(c.Claims().SessionID); err != nil {
+		admitted := func(w http.ResponseWriter, r *http.Request) error {
+			who, err := a.callerOf(r)
+			if err != nil {
 				return err
 			}
-			if id, err := uuid.Parse(c.Claims().Subject); err == nil {
-				r = r.WithContext(stepkey.WithAccount(r.Context(), id))
+			if err := a.service.AdmitSession(who.Claims().SessionID); err != nil {
+				return err
 			}
-			return next(w, r, c)
-		})
+			from := a.clientOf(r)
+			ctx := stepkey.WithClient(r.Context(), from)
+			if id, err := uuid.Parse(who.Claims().Subject); err == nil {
+				ctx = stepkey.WithAccount(ctx, id)
+			}
+			return next(w, r.WithContext(ctx), caller{who, from})
+		}
 		return budgeted{require(a.answer(admitted)), perSession}
 	}
 }
@@ -63,7 +69,7 @@ func (a *api) admitted(b budget, admit func(stepkey.Client) error, next handler)
 		if err := admit(stepkey.Client{IP: a.clientIP(r)}); err != nil {
 			return err
 		}
-		return next(w, r)
+		return next(w, r.WithContext(stepkey.WithClient(r.Context(), a.clientOf(r))))
 	}), b}
 }
 

@@ -16,12 +16,15 @@ import (
 )
 
 // onFrozenClock is a service with limits whose clock stands still, so that no budget refills.
-func onFrozenClock(t *testing.T) *stepkey.Service {
+func onFrozenClock(t *testing.T, change ...func(*stepkey.Config)) *stepkey.Service {
 	t.Helper()
 	now := time.Now()
 	return newServiceWith(t, func(c *stepkey.Config) {
 		clock := func() time.Time { return now }
 		c.DangerNoLimits, c.Clock, c.Limiter = false, clock, memstore.NewLimiter(0, clock)
+		for _, set := range change {
+			set(c)
+		}
 	})
 }
 
@@ -40,9 +43,14 @@ func exhaust(t *testing.T, admit func() error) (admitted int) {
 
 // Every call has a budget, and is refused with 429 once that is used up.
 func TestEveryRouteHasABudget(t *testing.T) {
-	service := onFrozenClock(t)
+	service := onFrozenClock(t, requiringAddress)
 	h := newHandler(service, Options{Pages: http.NotFoundHandler(), IntrospectionSecret: strings.Repeat("s", 32)})
-	const mira = `{"username":"mira","password":"correct horse battery"}`
+	_, link, err := service.Admin().Invite(t.Context(), stepkey.InviteRequest{Address: "mira@example.com", Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, invitation, _ := strings.Cut(link, "#")
+	mira := `{"username":"mira","password":"correct horse battery","invitation":"` + invitation + `"}`
 	send(h, "POST", "/auth/signup", mira)
 	var granted struct{ AccessToken string }
 	if err := json.NewDecoder(send(h, "POST", "/auth/login", mira).Body).Decode(&granted); err != nil {

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/clientip"
+	"github.com/stepkey/stepkey/internal/pages"
 	"github.com/stepkey/stepkey/internal/useragent"
 )
 
@@ -30,11 +32,23 @@ func peerIP(r *http.Request) netip.Addr { return clientip.Resolver{}.Addr(r.Remo
 
 // clientOf describes a session so that people can recognise it: browser and
 // system, as named in User-Agent, and the network. The header itself is not
-// stored, only the matching words of our own.
+// stored, only the matching words of our own. The same applies to the language.
 func (a *api) clientOf(r *http.Request) stepkey.Client {
-	c := stepkey.Client{Device: useragent.Describe(r.UserAgent()), IP: a.clientIP(r)}
+	c := stepkey.Client{Device: useragent.Describe(r.UserAgent()), IP: a.clientIP(r), Language: a.languageOf(r)}
 	if c.IP.IsValid() {
 		c.Network = clientip.Network(c.IP).String()
 	}
 	return c
+}
+
+// languageOf returns the tag of the service's language that a request prefers: first that of the parameter
+// ui_locales, as in OpenID Connect Core §3.1.2.1, which lists tags in the order of preference, then the one that was
+// chosen on the pages, and then that of the browser.
+func (a *api) languageOf(r *http.Request) string {
+	wished := strings.ReplaceAll(r.URL.Query().Get("ui_locales"), " ", ",")
+	chosen := ""
+	if cookie, err := r.Cookie(pages.LanguageCookie); err == nil {
+		chosen = cookie.Value
+	}
+	return a.service.Language(wished, chosen, r.Header.Get("Accept-Language"))
 }

@@ -18,6 +18,7 @@ func TestClientOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	service := newService(t)
 	for _, test := range []struct {
 		name     string
 		clientIP func(*http.Request) netip.Addr
@@ -35,7 +36,7 @@ func TestClientOf(t *testing.T) {
 		r.Header.Set("User-Agent", "Firefox Linux")
 		r.Header.Set("X-Forwarded-For", "203.0.113.200, 198.51.100.7")
 		test.want.Device = "Firefox on Linux"
-		if got := (&api{clientIP: test.clientIP}).clientOf(r); got != test.want {
+		if got := (&api{clientIP: test.clientIP, service: service}).clientOf(r); got != test.want {
 			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
 		}
 	}

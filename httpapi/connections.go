@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"container/list"
 	"context"
 	"io"
 	"net"
@@ -45,45 +44,73 @@ type connections struct {
 
 	mu      sync.Mutex
 	known   map[net.Conn]*connection
-	waiting [phases]list.List // of *connection, longest wait first
+	waiting [phases]queue // longest wait first
 }
 
-// connection is one of a server's connections. Its fields are guarded by the mutex
-// of all.
+// connection is one of a server's connections. All fields but the first two are guarded by the
+// mutex of all.
 type connection struct {
-	all   *connections
-	conn  net.Conn
-	phase phase
-	since time.Time
-	place *list.Element // in all.waiting[phase]; nil while its request is handled
+	all  *connections
+	conn net.Conn
+
+	admitted    bool // it is known to all
+	phase       phase
+	since       time.Time   // when it began to answer
+	older, next *connection // in all.waiting[phase], unless it is working
+}
+
+// queue is a list of connections. The connections are its elements, because every request moves one
+// several times.
+type queue struct {
+	first, last *connection
+	length      int
+}
+
+func (q *queue) push(c *connection) {
+	c.older, c.next = q.last, nil
+	if q.last == nil {
+		q.first = c
+	} else {
+		q.last.next = c
+	}
+	q.last = c
+	q.length++
+}
+
+func (q *queue) remove(c *connection) {
+	if c.older == nil {
+		q.first = c.next
+	} else {
+		c.older.next = c.next
+	}
+	if c.next == nil {
+		q.last = c.older
+	} else {
+		c.next.older = c.older
+	}
+	c.older, c.next = nil, nil
+	q.length--
 }
 
 func newConnections(limit int) *connections {
 	return &connections{max: limit, now: time.Now, known: map[net.Conn]*connection{}}
 }
 
-// follow makes the server report the state of its connections.
+// follow makes the server report its connections, their states and their requests.
 func (c *connections) follow(server *http.Server) {
-	server.ConnState = c.changed
+	// The server calls ConnContext once for each connection, before all else.
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connectionKey{}, conn)
+		return context.WithValue(ctx, connectionKey{}, c.admit(conn))
 	}
+	server.ConnState = c.changed
 	server.Handler = c.followRequests(server.Handler)
 }
 
 type connectionKey struct{}
 
-func (c *connections) of(conn net.Conn) *connection {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.known[conn]
-}
-
 // changed is an http.Server's ConnState.
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
-	case http.StateNew:
-		c.admit(conn)
 	case http.StateActive:
 		c.of(conn).enter(receiving)
 	case http.StateIdle:
@@ -93,37 +120,43 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// admit makes room for a connection, or closes it.
-func (c *connections) admit(conn net.Conn) {
+func (c *connections) of(conn net.Conn) *connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.known[conn]
+}
+
+// admit makes room for a connection, or closes it.
+func (c *connections) admit(conn net.Conn) *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	added := &connection{all: c, conn: conn, phase: working}
 	if len(c.known) >= c.max {
 		last := c.dispensable()
 		if last == nil {
 			// The server notices when it reads.
 			_ = conn.Close()
-			return
+			return added
 		}
 		c.remove(last)
 		_ = last.conn.Close()
 	}
-	added := &connection{all: c, conn: conn, phase: working}
+	added.admitted = true
 	c.known[conn] = added
 	added.move(idle)
+	return added
 }
 
 // dispensable returns the connection to displace, or nil. The caller holds the
 // mutex.
 func (c *connections) dispensable() *connection {
 	for _, phase := range []phase{idle, receiving} {
-		if first := c.waiting[phase].Front(); first != nil {
-			return first.Value.(*connection)
+		if first := c.waiting[phase].first; first != nil {
+			return first
 		}
 	}
-	if first := c.waiting[answering].Front(); first != nil {
-		if slow := first.Value.(*connection); c.now().Sub(slow.since) > stalled {
-			return slow
-		}
+	if slow := c.waiting[answering].first; slow != nil && c.now().Sub(slow.since) > stalled {
+		return slow
 	}
 	return nil
 }
@@ -139,6 +172,7 @@ func (c *connections) forget(conn net.Conn) {
 // remove removes a connection from the lists. The caller holds the mutex.
 func (c *connections) remove(gone *connection) {
 	gone.move(working)
+	gone.admitted = false
 	delete(c.known, gone.conn)
 }
 
@@ -150,28 +184,29 @@ func (c *connection) enter(next phase) {
 	}
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	if c.all.known[c.conn] == c && c.phase != next {
+	if c.admitted && c.phase != next {
 		c.move(next)
 	}
 }
 
 // move is enter for callers that hold the mutex.
 func (c *connection) move(next phase) {
-	if c.place != nil {
-		c.all.waiting[c.phase].Remove(c.place)
-		c.place = nil
+	if c.phase != working {
+		c.all.waiting[c.phase].remove(c)
 	}
-	c.phase, c.since = next, c.all.now()
+	c.phase = next
 	if next != working {
-		c.place = c.all.waiting[next].PushBack(c)
+		c.all.waiting[next].push(c)
+	}
+	if next == answering {
+		c.since = c.all.now()
 	}
 }
 
 // followRequests reports when a request is complete and when its answer begins.
 func (c *connections) followRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, _ := r.Context().Value(connectionKey{}).(net.Conn)
-		followed := c.of(conn)
+		followed, _ := r.Context().Value(connectionKey{}).(*connection)
 		if r.Body == http.NoBody {
 			followed.enter(working)
 		} else {

@@ -119,11 +119,11 @@ func (b *bounded) count(p phase) int {
 	if p == working {
 		waiting := 0
 		for i := range b.all.waiting {
-			waiting += b.all.waiting[i].Len()
+			waiting += b.all.waiting[i].length
 		}
 		return len(b.all.known) - waiting
 	}
-	return b.all.waiting[p].Len()
+	return b.all.waiting[p].length
 }
 
 func (c *client) send(text string) {

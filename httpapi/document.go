@@ -44,27 +44,20 @@ func describe(served map[string]bool) *description {
 	if err != nil {
 		panic(err)
 	}
-	document, err := content.New("application/json", text)
-	if err != nil {
-		panic(err)
-	}
-	return &description{root: placed{Content: document}}
+	return &description{root: placed{Content: content.New("application/json", text)}}
 }
 
 // at returns the document for a handler that is mounted at a prefix, which is empty for the root.
-func (d *description) at(prefix string) (content.Content, error) {
+func (d *description) at(prefix string) content.Content {
 	if prefix == "" {
-		return d.root.Content, nil
+		return d.root.Content
 	}
 	if last := d.elsewhere.Load(); last != nil && last.prefix == prefix {
-		return last.Content, nil
+		return last.Content
 	}
-	document, err := content.New("application/json", []byte(withPrefix(string(d.root.Body()), prefix)))
-	if err != nil {
-		return content.Content{}, err
-	}
+	document := content.New("application/json", []byte(withPrefix(string(d.root.Body()), prefix)))
 	d.elsewhere.Store(&placed{document, prefix})
-	return document, nil
+	return document
 }
 
 // withPrefix adds a prefix to the paths that clients follow or compare. The paths of operations are relative

@@ -219,9 +219,12 @@ func allProblems() []problem {
 		problemResetTooRecent,
 		problemRecoveryOnly,
 		problemPasskeyLogInOff,
+		problemUnknownApplication,
 		problemSignUpClosed,
 		problemInvitationRequired,
 		problemInvitationInvalid,
+		problemAddressUnconfirmed,
+		problemConfirmationOff,
 		problemLastPasskey,
 		problemPasskeyUnknown,
 	}

@@ -16,19 +16,65 @@ import (
 // defaultEvents is the default of the parameter limit.
 const defaultEvents = 20
 
-// eventAnswer is the part of an event that its user may see.
+// eventAnswer is an event as its user sees it. Members that do not apply, or that an older version
+// did not record, are missing.
 type eventAnswer struct {
-	Kind   string    `json:"kind"`
-	At     time.Time `json:"at"`
-	Reason string    `json:"reason,omitzero"`
+	ID        string        `json:"id"`
+	Kind      string        `json:"kind"`
+	At        time.Time     `json:"at"`
+	Reason    string        `json:"reason,omitzero"`
+	SessionID string        `json:"sessionId,omitzero"`
+	Current   bool          `json:"current,omitzero"`
+	Device    string        `json:"device,omitzero"`
+	Network   string        `json:"network,omitzero"`
+	Place     *placeAnswer  `json:"place,omitzero"`
+	Passkey   *eventPasskey `json:"passkey,omitzero"`
+	Times     int64         `json:"times,omitzero"`
+	Since     time.Time     `json:"since,omitzero"`
 }
 
-func eventAnswers(events []stepkey.Event) []eventAnswer {
+type eventPasskey struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitzero"`
+}
+
+func (a *api) eventAnswers(events []stepkey.Event, current string) []eventAnswer {
 	answers := []eventAnswer{}
 	for _, e := range events {
-		answers = append(answers, eventAnswer{Kind: string(e.Kind), At: e.At, Reason: e.Reason})
+		answer := eventAnswer{
+			ID: e.ID.String(), Kind: string(e.Kind), At: e.At, Reason: e.Reason,
+			Device: e.Device, Network: e.Network, Place: a.placeOf(e.Network), Times: e.Times, Since: e.Since,
+		}
+		if e.SessionID != uuid.Nil {
+			answer.SessionID = e.SessionID.String()
+			answer.Current = answer.SessionID == current
+		}
+		if e.PasskeyID != uuid.Nil {
+			answer.Passkey = &eventPasskey{e.PasskeyID.String(), e.PasskeyName}
+		}
+		answers = append(answers, answer)
 	}
 	return answers
+}
+
+type disownedAnswer struct {
+	Success         bool `json:"success"`
+	SessionsEnded   int  `json:"sessionsEnded"`
+	PasskeyDeleted  bool `json:"passkeyDeleted"`
+	PasswordStopped bool `json:"passwordStopped"`
+	NewPassword     bool `json:"newPassword"`
+}
+
+// disown is "This was not me" about an event.
+func (a *api) disown(w http.ResponseWriter, r *http.Request, c caller) error {
+	done, err := a.service.Disown(r.Context(), c.Caller, pathID(r), c.client)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, disownedAnswer{
+		true, done.SessionsEnded, done.PasskeyDeleted, done.PasswordStopped, done.NewPassword,
+	})
+	return nil
 }
 
 type eventsAnswer struct {
@@ -46,7 +92,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, eventsAnswer{Events: eventAnswers(events), Next: cursorOf(next)})
+	writeJSON(w, http.StatusOK, eventsAnswer{Events: a.eventAnswers(events, c.Claims().SessionID), Next: cursorOf(next)})
 	return nil
 }
 

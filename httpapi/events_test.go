@@ -17,7 +17,7 @@ import (
 )
 
 type eventsPage struct {
-	Events []map[string]string
+	Events []map[string]any
 	Next   *string
 }
 
@@ -41,7 +41,7 @@ func TestEventsInPages(t *testing.T) {
 		return pageOf(t, send(h, "GET", "/account/events"+query, "", "Authorization", bearer))
 	}
 	want := pageOf(t, send(h, "GET", "/account/export", "", "Authorization", bearer)).Events
-	var got []map[string]string
+	var got []map[string]any
 	for next := "?limit=10"; ; {
 		page := get(next)
 		got = append(got, page.Events...)

@@ -34,16 +34,22 @@ func (a *api) answer(h handler) http.Handler {
 // verified.
 func (a *api) withCaller(h callerHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		verified, _ := guard.VerifiedFromContext(r.Context())
-		who, err := a.service.Caller(verified)
+		who, err := a.callerOf(r)
 		if err != nil {
 			return err
 		}
-		return h(w, r, caller{who, a.clientOf(r)})
+		from := a.clientOf(r)
+		return h(w, r.WithContext(stepkey.WithClient(r.Context(), from)), caller{who, from})
 	}
 }
 
-// fail answers with the problem that err means, and logs an internal fault.
+func (a *api) callerOf(r *http.Request) (stepkey.Caller, error) {
+	verified, _ := guard.VerifiedFromContext(r.Context())
+	return a.service.Caller(verified)
+}
+
+// fail answers with the problem that err means, and logs an internal fault. A refusal by overload is none, and a
+// line for each would double the log of a flood.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem
 	decided := errors.As(err, &p)
@@ -53,7 +59,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.code == problemPasswordTooShort.code {
 		p.detail = tooShort(a.service.MinPasswordLength())
 	}
-	if !decided && p.status >= http.StatusInternalServerError {
+	if !decided && p.status >= http.StatusInternalServerError && p.code != problemOverloaded.code {
 		a.log.ErrorContext(r.Context(), "request failed",
 			"request", requestID(r.Context()), "route", r.Pattern, "error", err)
 	}

@@ -1,14 +1,18 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stepkey/stepkey/webui"
 )
 
 // servedOperations lists the operations of the document that a handler serves.
@@ -24,7 +28,7 @@ func servedOperations(t *testing.T, h http.Handler) []string {
 // With nothing left out, the whole document is served.
 func TestWholeDocumentIsServed(t *testing.T) {
 	var served, whole any
-	h := newHandler(newService(t), Options{Pages: http.NotFoundHandler()})
+	h := newHandler(newServiceWith(t, requiringAddress), Options{Pages: http.NotFoundHandler(), BehindGate: behindGate})
 	err := errors.Join(json.NewDecoder(send(h, "GET", "/openapi.json", "").Body).Decode(&served), json.Unmarshal(openAPIDocument, &whole))
 	if err != nil {
 		t.Fatal(err)
@@ -44,15 +48,15 @@ func TestPartsThatAreLeftOut(t *testing.T) {
 		options Options
 		without []string
 	}{
-		{"sign-up", Options{Pages: page, NoSignUp: true}, []string{"POST /auth/signup", "GET /invitation"}},
-		{"demo", Options{Pages: page, NoDemo: true}, []string{"GET /users/profile", "GET /users/histories", "GET /"}},
+		{"sign-up", Options{Pages: page, NoSignUp: true}, []string{"POST /auth/signup", "GET /sign-up", "GET /invitation"}},
+		{"demo", Options{Pages: page, NoDemo: true}, []string{"GET /users/profile", "GET /users/histories", "GET /", "GET /demo"}},
 		{"e-mail", Options{Pages: page, NoEmail: true}, []string{
 			"GET /account/email", "POST /account/email", "DELETE /account/email", "POST /account/email/verify",
 			"POST /recovery/password", "POST /recovery/password/finish", "POST /recovery/passkey", "POST /recovery/passkey/finish",
 			"POST /recovery/freeze", "GET /confirm-email", "GET /reset-password", "GET /not-me",
 		}},
 		{"pages", Options{}, []string{
-			"GET /", "GET /docs", "GET /account", "GET /confirm-email", "GET /reset-password", "GET /not-me", "GET /recover", "GET /recover-by-link", "GET /invitation",
+			"GET /", "GET /demo", "GET /sign-in", "GET /sign-up", "GET /verify", "GET /docs", "GET /account", "GET /confirm-email", "GET /reset-password", "GET /not-me", "GET /recover", "GET /recover-by-link", "GET /invitation",
 			"GET /.well-known/passkey-endpoints", "GET /.well-known/change-password",
 		}},
 	} {
@@ -92,6 +96,19 @@ func operationsOf(d document) (operations []string) {
 		}
 	}
 	return operations
+}
+
+// The pages show the description of what is served, and of nothing else.
+func TestReferenceOfWhatIsServed(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		page, err := io.ReadAll(send(newHandler(newService(t), Options{Pages: webui.Handler(), NoSignUp: without}), "GET", "/docs", "").Body)
+		if err != nil || !bytes.Contains(page, []byte(`<div id="logIn">`)) {
+			t.Fatalf("/docs does not list signing in: %v", err)
+		}
+		if listed := bytes.Contains(page, []byte(`<div id="signUp">`)); listed == without {
+			t.Errorf("with NoSignUp %t, signing up is listed: %t", without, listed)
+		}
+	}
 }
 
 // A person gets a page for a path where nothing is, also where a page was left out. Programs get a problem document.

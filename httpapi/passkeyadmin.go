@@ -23,6 +23,7 @@ type listedPasskey struct {
 	CreatedAt      time.Time  `json:"createdAt"`
 	LastUsedAt     *time.Time `json:"lastUsedAt"`
 	UsableFrom     *time.Time `json:"usableFrom,omitzero"`
+	UsedHere       bool       `json:"usedHere,omitzero"`
 }
 
 // signalNames are the values that a page passes to the Signal API, which takes the user
@@ -103,7 +104,9 @@ func pathID(r *http.Request) uuid.UUID {
 func listed(list stepkey.PasskeyList) passkeysAnswer {
 	answer := passkeysAnswer{Passkeys: []listedPasskey{}, signalNames: signalNamesOf(list.Names)}
 	for _, p := range list.Passkeys {
-		answer.Passkeys = append(answer.Passkeys, listedOne(p))
+		one := listedOne(p)
+		one.UsedHere = p.ID == list.UsedHere
+		answer.Passkeys = append(answer.Passkeys, one)
 	}
 	return answer
 }

@@ -38,6 +38,9 @@ type actionAnswer struct {
 type registrationAnswer struct {
 	Success bool          `json:"success"`
 	Passkey passkeyAnswer `json:"passkey"`
+
+	// The tokens at level full of a first passkey, nil where the level has not changed.
+	*tokenAnswer
 }
 
 type passkeyAnswer struct {
@@ -63,13 +66,18 @@ func (a *api) registrationVerify(w http.ResponseWriter, r *http.Request, c calle
 	if err != nil {
 		return err
 	}
-	passkey, err := a.service.FinishRegistration(r.Context(), c.Caller, body.RegistrationResponse, body.DeviceName)
+	added, err := a.service.FinishRegistration(r.Context(), c.Caller, body.RegistrationResponse, body.DeviceName)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, registrationAnswer{
-		Success: true, Passkey: passkeyAnswer{ID: passkey.ID.String(), Name: passkey.Name, UsableFrom: passkey.UsableFrom},
-	})
+	answer := registrationAnswer{
+		Success: true, Passkey: passkeyAnswer{ID: added.ID.String(), Name: added.Name, UsableFrom: added.UsableFrom},
+	}
+	if added.Grant != nil {
+		tokens := a.tokensOf(w, *added.Grant)
+		answer.tokenAnswer = &tokens
+	}
+	writeJSON(w, http.StatusCreated, answer)
 	return nil
 }
 

@@ -26,7 +26,12 @@ func mountedAt(r *http.Request) string {
 }
 
 // prefixOf returns the prefix of the links in the answer to a request.
-func prefixOf(ctx context.Context) string { return about(ctx).prefix }
+func prefixOf(ctx context.Context) string {
+	if known, ok := ctx.Value(requestKey{}).(*request); ok {
+		return known.prefix
+	}
+	return ""
+}
 
 // pagesAt returns the URL below which the pages are: Config.PublicURL if it has a path, and otherwise its
 // origin with the prefix of the request.

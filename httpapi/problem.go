@@ -53,7 +53,7 @@ var (
 	problemUsernameReserved = problem{
 		status: 400, code: "username_reserved",
 		title:  "The user name is reserved",
-		detail: "This name is reserved for the operator of the service. Choose another.",
+		detail: "This name is reserved for the operator of the service or, if it has an @, for the owner of the e-mail address. Choose another.",
 	}
 	problemPasswordTooShort = problem{
 		status: 400, code: "password_too_short",
@@ -165,6 +165,11 @@ var (
 		title:  "Signing up takes an invitation",
 		detail: "New accounts are by invitation. Follow the link of yours, or ask those who run this service for one.",
 	}
+	problemAddressUnconfirmed = problem{
+		status: 403, code: "address_unconfirmed",
+		title:  "The e-mail address is not confirmed yet",
+		detail: "Follow the link in the e-mail that was sent at sign-up, then sign in. If it did not arrive or is too old, ask for another one.",
+	}
 	problemWrongPassword = problem{
 		status: 403, code: "wrong_password",
 		title:  "The current password is wrong",
@@ -190,10 +195,20 @@ var (
 		title:  "This service sends no e-mail",
 		detail: "This service is not set up to send e-mail. Ask its operator.",
 	}
+	problemUnknownApplication = problem{
+		status: 403, code: "unknown_application",
+		title:  "No such application",
+		detail: "No application behind this gate has this origin. Its operator has to add it to the rules.",
+	}
 	problemSignUpClosed = problem{
 		status: 404, code: "sign_up_closed",
 		title:  "Nobody can sign up",
 		detail: "New accounts cannot be created here. Ask those who run this service for one.",
+	}
+	problemConfirmationOff = problem{
+		status: 404, code: "confirmation_off",
+		title:  "Signing in takes no confirmed e-mail address",
+		detail: "There is nothing to confirm here before signing in. Sign in.",
 	}
 	problemPasskeyLogInOff = problem{
 		status: 404, code: "passkey_login_off",
@@ -319,8 +334,11 @@ func problemOf(err error) problem {
 		{stepkey.ErrInvitationRequired, problemInvitationRequired},
 		{stepkey.ErrInvitationInvalid, problemInvitationInvalid},
 		{stepkey.ErrSignUpClosed, problemSignUpClosed},
+		{stepkey.ErrAddressUnconfirmed, problemAddressUnconfirmed},
+		{stepkey.ErrConfirmationOff, problemConfirmationOff},
 		{stepkey.ErrPasskeyLogInOff, problemPasskeyLogInOff},
 		{stepkey.ErrUsernameReserved, problemUsernameReserved},
+		{stepkey.ErrUsernameAddress, problemUsernameReserved},
 		{stepkey.ErrUsernameInvalid, problemUsernameInvalid},
 		{stepkey.ErrUsernameTaken, problemUsernameTaken},
 		{stepkey.ErrPasswordTooShort, problemPasswordTooShort},

@@ -27,6 +27,13 @@ func (a *api) routes() []route {
 	if !a.without.signUp {
 		routes = append(routes, route{[]string{signUpPath}, methods{"POST": a.anonymous(a.signUp)}})
 	}
+	if a.behindGate != nil {
+		login := a.signedIn(a.guard.RequireLogin)
+		routes = append(routes, route{[]string{browserCodePath}, methods{"POST": login(a.issueBrowserCode)}})
+	}
+	if !a.without.confirmation {
+		routes = append(routes, route{[]string{confirmationPath}, methods{"POST": a.anonymous(a.resendConfirmation)}})
+	}
 	if !a.without.email {
 		routes = append(routes, a.emailRoutes()...)
 	}
@@ -108,6 +115,7 @@ func (a *api) coreRoutes() []route {
 		{[]string{pages.Account}, account},
 		{[]string{"/account/export"}, readable(login(a.export))},
 		{[]string{"/account/events"}, readable(login(a.events))},
+		{[]string{"/account/events/{id}/not-me"}, methods{"POST": login(a.disown)}},
 		{[]string{"/account/password"}, methods{"POST": login(a.changePassword)}},
 
 		// The original's GET, which makes a challenge, is kept for its clients. HEAD

@@ -12,6 +12,9 @@ import (
 
 type refreshBody struct {
 	RefreshToken string `json:"refreshToken"`
+
+	// IfPresent asks for 204 instead of 401 if there is no token, neither here nor in a cookie.
+	IfPresent bool `json:"ifPresent"`
 }
 
 // refresh reads the token from the body or from the cookie. A refusal does not
@@ -31,6 +34,12 @@ func (a *api) refresh(w http.ResponseWriter, r *http.Request) error {
 			return problemCrossSite
 		}
 		presented = cookie
+	}
+	// A page cannot see the cookie, and browsers show a 401 in the console as an error. Only a request
+	// without a token is answered so: the answer says nothing about any session.
+	if presented == "" && body.IfPresent {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
 	granted, err := a.service.Refresh(r.Context(), presented)
 	if err != nil {
@@ -108,14 +117,15 @@ func (a *api) endSession(w http.ResponseWriter, r *http.Request, c caller) error
 }
 
 type sessionAnswer struct {
-	ID         string      `json:"id"`
-	Current    bool        `json:"current"`
-	Device     string      `json:"device"`
-	Address    string      `json:"address"`
-	Level      token.Level `json:"authLevel"`
-	CreatedAt  time.Time   `json:"createdAt"`
-	LastSeenAt time.Time   `json:"lastSeenAt"`
-	ExpiresAt  time.Time   `json:"expiresAt"`
+	ID         string       `json:"id"`
+	Current    bool         `json:"current"`
+	Device     string       `json:"device"`
+	Address    string       `json:"address"`
+	Place      *placeAnswer `json:"place,omitzero"`
+	Level      token.Level  `json:"authLevel"`
+	CreatedAt  time.Time    `json:"createdAt"`
+	LastSeenAt time.Time    `json:"lastSeenAt"`
+	ExpiresAt  time.Time    `json:"expiresAt"`
 }
 
 type sessionsAnswer struct {
@@ -135,17 +145,17 @@ func (a *api) sessions(w http.ResponseWriter, r *http.Request, c caller) error {
 		return err
 	}
 	writeJSON(w, http.StatusOK, sessionsAnswer{
-		Sessions: sessionAnswers(sessions, c.Claims().SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
+		Sessions: a.sessionAnswers(sessions, c.Claims().SessionID), Next: cursorOf((*stepkey.EventPlace)(next)),
 	})
 	return nil
 }
 
-func sessionAnswers(sessions []stepkey.Session, current string) []sessionAnswer {
+func (a *api) sessionAnswers(sessions []stepkey.Session, current string) []sessionAnswer {
 	answers := []sessionAnswer{}
 	for _, s := range sessions {
 		answers = append(answers, sessionAnswer{
 			ID: s.ID.String(), Current: s.ID.String() == current,
-			Device: s.Client.Device, Address: s.Client.Network, Level: s.Level(),
+			Device: s.Client.Device, Address: s.Client.Network, Place: a.placeOf(s.Client.Network), Level: s.Level(),
 			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
 		})
 	}

@@ -35,7 +35,7 @@ type tokens struct {
 	ExpiresIn                            int
 }
 
-func tokensOf(t *testing.T, r *http.Response) (got tokens) {
+func tokensOf(t testing.TB, r *http.Response) (got tokens) {
 	t.Helper()
 	if err := json.NewDecoder(r.Body).Decode(&got); err != nil || r.StatusCode >= 300 {
 		t.Fatalf("%d, %v", r.StatusCode, err)

@@ -36,7 +36,7 @@ func TestClosedSignUp(t *testing.T) {
 // Without an invitation nobody signs up, and with one it is answered as ever.
 func TestSignUpByInvitation(t *testing.T) {
 	service := newServiceWith(t, func(c *stepkey.Config) { c.SignUp = stepkey.SignUpInvite })
-	_, link, err := service.Admin().Invite(t.Context(), "", time.Hour)
+	_, link, err := service.Admin().Invite(t.Context(), stepkey.InviteRequest{Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const selectAccount = `SELECT ` + accountColumns + fromAccount
 const accountColumns = `
 	       u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle, u.created_at,
 	       u.password_by_mail, u.password_by_mail_at, u.password_stopped, u.recovery_started_at, u.recovery_ready_at,
-	       u.realm, u.external_key, u.display_name, u.allow_until,
+	       u.realm, u.external_key, u.display_name, u.allow_until, u.group_names, u.own_claims, u.attributes_version, u.language,
 	       ` + sessionColumns + `,
 	       ` + passkeyColumns
 
@@ -87,6 +87,7 @@ func scanAccount(rows engine.Rows, a *storage.Account, further []any) error {
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle, &u.CreatedAt,
 		&u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped, &recovery.startedAt, &recovery.readyAt,
 		&u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName, &u.AllowUntil,
+		&u.Attributes.Groups, &u.Attributes.Claims, &u.Attributes.Version, &u.Language,
 	}
 	targets = append(targets, sessionTargets(s)...)
 	targets = append(append(targets, p.targets()...), further...)

@@ -84,6 +84,11 @@ func (s *Store) TakeWithAccount(
 	return a, state, s.translate(err)
 }
 
+// deleteChallenges deletes the challenges of user $1. Challenges have an index by session and none by
+// user, which would make each of them dearer for the sake of rare deletions. A challenge expires
+// long before the row of its session is deleted.
+const deleteChallenges = `DELETE FROM {challenges} WHERE user_id = $1 AND session_id IN (SELECT id FROM {sessions} WHERE user_id = $1)`
+
 // newest selects the challenges of session $2 that can be taken at a time: the newest unexpired
 // ones, up to the limit.
 func newest(now, limit string) string {

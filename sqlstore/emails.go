@@ -30,6 +30,11 @@ func (t *tx) SetEmail(ctx context.Context, userID uuid.UUID, address string, at 
 		ON CONFLICT (user_id) DO UPDATE
 		SET address = excluded.address, folded = excluded.folded, confirmed_at = excluded.confirmed_at`,
 		userID, address, storage.FoldAddress(address), at)
+	if err != nil {
+		return "", err
+	}
+	_, err = t.ExecContext(ctx, `
+		UPDATE {users} SET awaits_address_since = NULL WHERE id = $1 AND awaits_address_since IS NOT NULL`, userID)
 	return before, err
 }
 
@@ -56,7 +61,7 @@ func (t *tx) Addressees(ctx context.Context, which storage.AddresseesOf) ([]stor
 		condition, arg = `u.canonical_name = $1`, which.CanonicalName
 	}
 	rows, err := t.QueryContext(ctx, `
-		SELECT u.id, u.username, u.disabled_at IS NULL, u.password_version, e.address
+		SELECT u.id, u.username, u.disabled_at IS NULL, u.password_version, e.address, u.language
 		FROM {users} u JOIN {emails} e ON e.user_id = u.id
 		WHERE `+condition+` ORDER BY e.confirmed_at, u.id LIMIT $2`, arg, storage.MaxAddressees)
 	if err != nil {
@@ -66,7 +71,7 @@ func (t *tx) Addressees(ctx context.Context, which storage.AddresseesOf) ([]stor
 	var found []storage.Addressee
 	for rows.Next() {
 		var a storage.Addressee
-		if err := rows.Scan(&a.UserID, &a.Username, &a.Active, &a.PasswordVersion, &a.Address); err != nil {
+		if err := rows.Scan(&a.UserID, &a.Username, &a.Active, &a.PasswordVersion, &a.Address, &a.Language); err != nil {
 			return nil, err
 		}
 		found = append(found, a)

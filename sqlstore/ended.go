@@ -9,14 +9,20 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// EndedSessions implements storage.Store. It reads only an index.
+// EndedSessions implements storage.Store. Each half reads one index from its place on, up to the limit.
+// PostgreSQL would otherwise read and sort everything after the place for each page.
 func (s *Store) EndedSessions(ctx context.Context, after storage.EndedSession, limit int) ([]storage.EndedSession, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.read.QueryContext(ctx, `
-		SELECT id, user_id, ended_at FROM {sessions}
-		WHERE ended_at IS NOT NULL AND (ended_at, id) > ($1, $2)
-		ORDER BY ended_at, id LIMIT $3`, after.At, after.ID, limit)
+		SELECT id, user_id, at FROM (
+			SELECT id, user_id, ended_at AS at FROM {sessions} WHERE ended_at IS NOT NULL AND (ended_at, id) > ($1, $2)
+			ORDER BY ended_at, id LIMIT $3) ended
+		UNION ALL
+		SELECT mark, NULL, at FROM (
+			SELECT mark, changed_at AS at FROM {attribute_changes} WHERE (changed_at, mark) > ($1, $2)
+			ORDER BY changed_at, mark LIMIT $3) changed
+		ORDER BY 3, 1 LIMIT $3`, after.At, after.ID, limit)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -24,10 +30,11 @@ func (s *Store) EndedSessions(ctx context.Context, after storage.EndedSession, l
 	var ended []storage.EndedSession
 	for rows.Next() {
 		var e storage.EndedSession
-		if err := rows.Scan(&e.ID, &e.UserID, &e.At); err != nil {
+		var user uuid.NullUUID
+		if err := rows.Scan(&e.ID, &user, &e.At); err != nil {
 			return nil, s.translate(err)
 		}
-		e.At = e.At.UTC()
+		e.UserID, e.At = user.UUID, e.At.UTC()
 		ended = append(ended, e)
 	}
 	return ended, s.translate(rows.Err())

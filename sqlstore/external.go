@@ -143,11 +143,12 @@ func (t *tx) EndExternalProofs(ctx context.Context, u storage.ExternalUser) erro
 }
 
 // ForgetExternal implements storage.Tx. It does not rely on ON DELETE CASCADE, which SQLite
-// only honours on connections that enable it.
+// only honours on connections that enable it. The first statement locks the user's row. It writes,
+// because SQLite refuses a transaction of an application that reads first and writes after others.
 func (t *tx) ForgetExternal(ctx context.Context, u storage.ExternalUser) error {
 	var userID uuid.UUID
-	err := t.QueryRowContext(ctx, `SELECT id FROM {users} u WHERE u.realm = $1 AND u.external_key = $2`+t.dialect.RowLock,
-		u.Realm, []byte(u.Key)).Scan(&userID)
+	err := t.QueryRowContext(ctx, `UPDATE {users} SET password_version = password_version + 1
+		WHERE realm = $1 AND external_key = $2 RETURNING id`, u.Realm, []byte(u.Key)).Scan(&userID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (t *tx) ForgetExternal(ctx context.Context, u storage.ExternalUser) error {
 	for _, statement := range []string{
 		`DELETE FROM {consents} WHERE session_id IN (SELECT id FROM {sessions} WHERE user_id = $1)`,
 		`DELETE FROM {passkeys} WHERE user_id = $1`,
-		`DELETE FROM {challenges} WHERE user_id = $1`,
+		deleteChallenges,
 		`DELETE FROM {recovery_codes} WHERE user_id = $1`,
 		`DELETE FROM {refused_ceremonies} WHERE user_id = $1`,
 		`DELETE FROM {events} WHERE user_id = $1`,

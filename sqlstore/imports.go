@@ -86,12 +86,13 @@ func (t *tx) insertUsers(ctx context.Context, batch []storage.UserRecord) (map[u
 		for _, r := range chunk {
 			u := r.User
 			args = append(args, u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle,
-				u.CreatedAt, u.DisabledAt, u.PasswordByMail, u.PasswordByMailAt, u.PasswordStopped)
+				u.CreatedAt, u.DisabledAt, u.PasswordByMail, u.PasswordByMailAt, u.PasswordStopped,
+				string(u.Attributes.Groups), string(u.Attributes.Claims), u.Language)
 		}
 		err := addRows(ctx, t, added, `
 			INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at, disabled_at,
-			                   password_by_mail, password_by_mail_at, password_stopped)
-			VALUES `+placeholders(len(chunk), 11)+`
+			                   password_by_mail, password_by_mail_at, password_stopped, group_names, own_claims, language)
+			VALUES `+placeholders(len(chunk), 14)+`
 			ON CONFLICT DO NOTHING RETURNING id`, args...)
 		if err != nil {
 			return nil, err

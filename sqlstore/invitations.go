@@ -10,18 +10,18 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-const invitationColumns = `id, address, created_at, expires_at`
+const invitationColumns = `id, address, language, created_at, expires_at`
 
 func scanInvitation(row engine.Row) (i storage.Invitation, err error) {
-	err = row.Scan(&i.ID, &i.Address, &i.CreatedAt, &i.ExpiresAt)
+	err = row.Scan(&i.ID, &i.Address, &i.Language, &i.CreatedAt, &i.ExpiresAt)
 	i.CreatedAt, i.ExpiresAt = i.CreatedAt.UTC(), i.ExpiresAt.UTC()
 	return i, err
 }
 
 // PutInvitation implements storage.InvitationTx.
 func (t *tx) PutInvitation(ctx context.Context, i storage.Invitation, digest storage.LinkDigest) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO {invitations} (id, digest, address, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		i.ID, digest[:], i.Address, i.CreatedAt, i.ExpiresAt)
+	_, err := t.ExecContext(ctx, `INSERT INTO {invitations} (id, digest, address, language, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		i.ID, digest[:], i.Address, i.Language, i.CreatedAt, i.ExpiresAt)
 	return err
 }
 

@@ -69,11 +69,7 @@ func (t *tx) DropLinkAskedBy(ctx context.Context, userID uuid.UUID, purpose stor
 
 // DropLinks implements storage.MailTx.
 func (t *tx) DropLinks(ctx context.Context, userID uuid.UUID, purposes ...storage.LinkPurpose) error {
-	names := make([]string, len(purposes))
-	for i, purpose := range purposes {
-		names[i] = string(purpose)
-	}
-	in, args := inList(names, userID)
+	in, args := inList(purposes, userID)
 	_, err := t.ExecContext(ctx, `DELETE FROM {mail_links} WHERE user_id = $1 AND purpose IN `+in, args...)
 	return err
 }

@@ -77,16 +77,22 @@ func orNoTopic(topic string) any {
 
 // ClaimMail implements storage.MailStore. Rows that another instance is claiming at
 // the same time are skipped. MATERIALIZED makes the database choose the rows once.
-func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]storage.QueuedMail, error) {
+func (s *Store) ClaimMail(
+	ctx context.Context, kinds []storage.MailKind, now, until time.Time, limit int,
+) ([]storage.QueuedMail, error) {
+	if len(kinds) == 0 {
+		return nil, nil
+	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if err := s.readyMail(ctx, now, limit+mailsMadeReady); err != nil {
 		return nil, err
 	}
+	in, args := inList(kinds, now, until, limit, limit+mailWindow)
 	rows, err := s.write.QueryContext(ctx, `
 		WITH next AS MATERIALIZED (
 			SELECT id, mailbox, rank, turn, next_try_at FROM {outbox}
-			WHERE state = 'ready' AND next_try_at <= $1 AND mailbox NOT IN (
+			WHERE state = 'ready' AND next_try_at <= $1 AND kind IN `+in+` AND mailbox NOT IN (
 				SELECT mailbox FROM {outbox} WHERE state = 'sending' AND next_try_at > $1 AND mailbox <> '')
 			ORDER BY rank, turn, next_try_at, id LIMIT $4`+s.dialect.Skip+`
 		), open AS MATERIALIZED (
@@ -98,7 +104,7 @@ func (s *Store) ClaimMail(ctx context.Context, now, until time.Time, limit int) 
 		)
 		UPDATE {outbox} SET state = 'sending', next_try_at = $2, tries = tries + 1, rank = rank | 1
 		WHERE id IN (SELECT id FROM due)
-		RETURNING id, user_id, recipient, kind, sealed, created_at, expires_at, tries, times`, now, until, limit, limit+mailWindow)
+		RETURNING id, user_id, recipient, kind, sealed, created_at, expires_at, tries, times`, args...)
 	if err != nil {
 		return nil, s.translate(err)
 	}

@@ -18,11 +18,11 @@ func (t *tx) CreatePasskey(ctx context.Context, p storage.Passkey) error {
 	c := p.Credential
 	added, err := changed(ctx, t, `
 		INSERT INTO {passkeys} (id, user_id, credential_id, public_key, algorithm, aaguid, sign_count, flags,
-		                      transports, name, created_at, attested, usable_from)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		                      transports, name, created_at, attested, usable_from, last_used_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (credential_id) DO NOTHING`,
 		p.ID, p.UserID, c.ID, c.PublicKey, c.Algorithm, c.AAGUID, int64(c.SignCount), int16(c.Flags),
-		string(transports), p.Name, p.CreatedAt, c.Attested, p.UsableFrom)
+		string(transports), p.Name, p.CreatedAt, c.Attested, p.UsableFrom, p.LastUsedAt)
 	if err == nil && !added {
 		return storage.ErrPasskeyExists
 	}

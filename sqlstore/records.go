@@ -54,10 +54,12 @@ func (s *Store) records(ctx context.Context, condition string, arg any, limit in
 	return records, nil
 }
 
+// userPage reads addresses by subqueries. For a join, PostgreSQL may read all addresses up to those of the
+// page.
 func userPage(ctx context.Context, q engine.Queryer, condition string, arg any, limit int) ([]storage.UserRecord, error) {
 	rows, err := q.QueryContext(ctx, `
-		SELECT `+userColumns+`, e.address, e.confirmed_at
-		FROM {users} u LEFT JOIN {emails} e ON e.user_id = u.id
+		SELECT `+userColumns+`, (SELECT address FROM {emails} WHERE user_id = u.id), (SELECT confirmed_at FROM {emails} WHERE user_id = u.id)
+		FROM {users} u
 		WHERE `+condition+` ORDER BY u.id LIMIT $2`, arg, limit)
 	if err != nil {
 		return nil, err

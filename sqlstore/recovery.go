@@ -83,32 +83,38 @@ func (t *tx) TrustPassword(ctx context.Context, userID uuid.UUID) error {
 }
 
 // DropWaitingPasskeys implements storage.RecoveryTx.
-func (t *tx) DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error) {
+func (t *tx) DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) (map[uuid.UUID]string, error) {
 	rows, err := t.QueryContext(ctx,
-		`DELETE FROM {passkeys} WHERE user_id = $1 AND usable_from > $2 RETURNING id`, userID, now)
+		`DELETE FROM {passkeys} WHERE user_id = $1 AND usable_from > $2 RETURNING id, name`, userID, now)
 	if err != nil {
 		return nil, err
 	}
-	return ids(rows)
+	defer rows.Close()
+	dropped := map[uuid.UUID]string{}
+	for rows.Next() {
+		var id uuid.UUID
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return nil, err
+		}
+		dropped[id] = name
+	}
+	return dropped, rows.Err()
 }
 
 // DropMail implements storage.RecoveryTx.
 func (t *tx) DropMail(ctx context.Context, userID uuid.UUID, kinds ...storage.MailKind) error {
-	names := make([]string, len(kinds))
-	for i, kind := range kinds {
-		names[i] = string(kind)
-	}
-	in, args := inList(names, userID)
+	in, args := inList(kinds, userID)
 	_, err := t.ExecContext(ctx, `DELETE FROM {outbox} WHERE user_id = $1 AND kind IN `+in, args...)
 	return err
 }
 
 // inList makes the list behind IN, whose placeholders follow those of before, and returns
 // before with texts.
-func inList(texts []string, before ...any) (in string, args []any) {
+func inList[T ~string](texts []T, before ...any) (in string, args []any) {
 	args = before
 	for _, text := range texts {
-		args = append(args, text)
+		args = append(args, string(text))
 		in += `, $` + strconv.Itoa(len(args))
 	}
 	return `(` + in[2:] + `)`, args

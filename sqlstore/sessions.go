@@ -13,7 +13,7 @@ import (
 // sessionColumns are the columns that scanSession reads.
 const sessionColumns = `s.id, s.user_id, s.password_version, s.password_at, s.full_at, s.full_passkey_id,
 	       s.created_at, s.last_seen_at, s.expires_at, s.refresh_mode, s.salt, s.generation, s.rotated_at,
-	       s.raised_generation, s.full_hardware, s.device, s.address, s.recovered_by`
+	       s.raised_generation, s.full_hardware, s.device, s.address, s.recovered_by, COALESCE(s.full_passkey_id, s.last_passkey_id)`
 
 // live is the condition for a live session, on a row of sessions and its row of
 // users. Every statement that needs it uses this text; $1 is the time.
@@ -27,7 +27,7 @@ func sessionTargets(s *storage.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.PasswordVersion, &s.PasswordAt, &s.FullAt, &s.FullPasskeyID,
 		&s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt, &s.Refresh, &s.Salt, &s.Generation, &s.RotatedAt,
-		&s.StepUpGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Network, &s.RecoveredBy,
+		&s.StepUpGeneration, &s.FullHardware, &s.Client.Device, &s.Client.Network, &s.RecoveredBy, &s.LastPasskeyID,
 	}
 }
 
@@ -42,8 +42,8 @@ func (t *tx) CreateSession(ctx context.Context, s storage.Session) error {
 	_, err := t.ExecContext(ctx, `
 		INSERT INTO {sessions} (id, user_id, password_version, password_at, created_at, last_seen_at, expires_at,
 		                      refresh_mode, salt, generation, rotated_at, device, address,
-		                      full_at, full_passkey_id, full_hardware, recovered_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		                      full_at, full_passkey_id, last_passkey_id, full_hardware, recovered_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17)`,
 		s.ID, s.UserID, s.PasswordVersion, s.PasswordAt, s.CreatedAt, s.LastSeenAt, s.ExpiresAt,
 		string(s.Refresh), s.Salt, s.Generation, s.RotatedAt, s.Client.Device, s.Client.Network,
 		s.FullAt, s.FullPasskeyID, s.FullHardware, string(s.RecoveredBy))
@@ -91,9 +91,13 @@ func (s *Store) RotateSession(ctx context.Context, r storage.Rotation) (storage.
 		  AND `+isLive+`
 		RETURNING full_passkey_id,
 		          (SELECT username FROM {users} WHERE id = $8),
+		          (SELECT group_names FROM {users} WHERE id = $8),
+		          (SELECT own_claims FROM {users} WHERE id = $8),
+		          (SELECT attributes_version FROM {users} WHERE id = $8),
 		          EXISTS (SELECT 1 FROM {passkeys} WHERE user_id = $8)`,
 		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.NoStepUpSince, r.UserID).
-		Scan(&rotated.FullPasskeyID, &rotated.Username, &rotated.HasPasskeys)
+		Scan(&rotated.FullPasskeyID, &rotated.Username, &rotated.Attributes.Groups, &rotated.Attributes.Claims,
+			&rotated.Attributes.Version, &rotated.HasPasskeys)
 	return rotated, s.translate(err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,79 +71,6 @@ func (s *Store) SpendAction(ctx context.Context, id string, until time.Time) (bo
 	first, err := changed(ctx, s.write,
 		`INSERT INTO {spent_actions} (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, until)
 	return first, s.translate(err)
-}
-
-// RecordEvent implements storage.Tx.
-func (t *tx) RecordEvent(ctx context.Context, e storage.Event) error {
-	return t.RecordEvents(ctx, []storage.Event{e})
-}
-
-// RecordEvents implements storage.Tx.
-func (t *tx) RecordEvents(ctx context.Context, events []storage.Event) error {
-	for chunk := range slices.Chunk(events, chunkRows) {
-		var args []any
-		for _, e := range chunk {
-			args = append(args, e.ID, string(e.Kind), e.At, e.UserID, orNull(e.SessionID), orNull(e.PasskeyID), e.Reason)
-		}
-		_, err := t.ExecContext(ctx, `
-			INSERT INTO {events} (id, kind, at, user_id, session_id, passkey_id, reason)
-			VALUES `+placeholders(len(chunk), 7), args...)
-		if err != nil {
-			return err
-		}
-	}
-	for _, e := range events {
-		if err := t.noteSignIn(ctx, e); err != nil {
-			return err
-		}
-		if err := t.trimEvents(ctx, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// noteSignIn stores the time of a sign-in in the user's row, where it outlives the
-// event.
-func (t *tx) noteSignIn(ctx context.Context, e storage.Event) error {
-	if e.Kind != storage.EventSignedIn {
-		return nil
-	}
-	_, err := t.ExecContext(ctx, `UPDATE {users} SET last_sign_in_at = $1
-		WHERE id = $2 AND (last_sign_in_at IS NULL OR last_sign_in_at < $1)`, e.At, e.UserID)
-	return err
-}
-
-// Events implements storage.Store. The first condition on the time is for the index, which
-// does not contain ids; the second one orders events of the same time.
-func (s *Store) Events(
-	ctx context.Context, userID uuid.UUID, before *storage.EventPlace, limit int,
-) ([]storage.Event, error) {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	condition, args := `user_id = $1`, []any{userID, limit}
-	if before != nil {
-		condition += ` AND at <= $3 AND (at < $3 OR id > $4)`
-		args = append(args, before.At, before.ID)
-	}
-	rows, err := s.read.QueryContext(ctx, `
-		SELECT id, kind, at, user_id, session_id, passkey_id, reason FROM {events}
-		WHERE `+condition+` ORDER BY at DESC, id LIMIT $2`, args...)
-	if err != nil {
-		return nil, s.translate(err)
-	}
-	defer rows.Close()
-	var events []storage.Event
-	for rows.Next() {
-		var e storage.Event
-		var session, passkey uuid.NullUUID
-		if err := rows.Scan(&e.ID, &e.Kind, &e.At, &e.UserID, &session, &passkey, &e.Reason); err != nil {
-			return nil, s.translate(err)
-		}
-		e.At, e.SessionID, e.PasskeyID = e.At.UTC(), session.UUID, passkey.UUID
-		events = append(events, e)
-	}
-	return events, s.translate(rows.Err())
 }
 
 // orNull stores the zero id as NULL.

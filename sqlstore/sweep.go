@@ -38,6 +38,13 @@ const emptyExternal = `external_key IS NOT NULL AND last_sign_in_at <= $1
 	AND NOT EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = o.id)
 	AND NOT EXISTS (SELECT 1 FROM {recovery_codes} c WHERE c.user_id = o.id)`
 
+// unconfirmed is the condition for users who never confirmed the address of their sign-up. Those who
+// signed in nevertheless, while the service did not require an address, stay, and so do those whom an
+// operator has disabled or let in by a link, after which there is a passkey. A user who confirms at the
+// same moment locks the row, which then no longer matches.
+const unconfirmed = `awaits_address_since <= $1 AND last_sign_in_at IS NULL AND disabled_at IS NULL
+	AND NOT EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = o.id)`
+
 // sweepRows is how many rows one statement of Sweep deletes. A statement that deletes more
 // would keep other writers waiting: SQLite has one writer.
 const sweepRows = 500
@@ -56,6 +63,7 @@ func (s *Store) sweeps(now time.Time) []sweep {
 		{"spent_actions", "id", "expires_at", `expires_at <= $1`, now},
 		{"mail_links", "digest", "expires_at", `expires_at <= $1`, now},
 		{"invitations", "id", "expires_at", `expires_at <= $1`, now},
+		{"browser_sessions", "digest", "code_expires_at", `code_expires_at <= $1`, now},
 		{"outbox", "id", "expires_at", `expires_at <= $1`, now.Add(-keepUnsent)},
 		{"rate_limits", "bucket", "full_at", `full_at <= $1`, now.UnixMicro()},
 		{"login_attempts", "key", "forget_at", `forget_at <= $1`, now.UnixMicro()},
@@ -65,9 +73,11 @@ func (s *Store) sweeps(now time.Time) []sweep {
 		},
 		{"sessions", "id", "expires_at", `expires_at <= $1`, now.Add(-keepEnded)},
 		{"sessions", "id", "ended_at", `ended_at <= $1`, now.Add(-keepEnded)},
+		{"attribute_changes", "mark", "changed_at", `changed_at <= $1`, now.Add(-keepEnded)},
 		{"consents", "session_id, digest", "expires_at", `expires_at <= $1`, now},
 		{"purpose_counts", "realm, day, purpose, route, outcome", "day", `day <= $1`, now.Add(-storage.KeepPurposeCounts)},
 		{"users", "id", "last_sign_in_at", emptyExternal, now.Add(-storage.KeepEmptyExternalUsers)},
+		{"users", "id", "awaits_address_since", unconfirmed, now.Add(-storage.KeepUnconfirmedUsers)},
 		{"users", "id", "deleted_at", `deleted_at <= $1`, now.Add(-storage.NameQuarantine)},
 		{"signing_keys", "id", "activates_at", `EXISTS (
 			SELECT 1 FROM {signing_keys} n WHERE n.activates_at > o.activates_at AND n.activates_at <= $1
@@ -91,7 +101,7 @@ func (w sweep) statement(d engine.Dialect) string {
 
 // Sweep implements storage.Store. It deletes expired challenges, action tokens, links, invitations and
 // mails, full rate-limit buckets, attempts that no longer count, old records of refused ceremonies, events, consents and
-// counts, empty external users, names whose quarantine is over, signing keys replaced long ago, and sessions
+// counts, empty external users, users who never confirmed their address, names whose quarantine is over, signing keys replaced long ago, and sessions
 // that ended a day ago.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, w := range s.sweeps(s.Now()) {

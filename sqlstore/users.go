@@ -13,10 +13,10 @@ import (
 // CreateUser implements storage.Tx.
 func (t *tx) CreateUser(ctx context.Context, u storage.User) error {
 	added, err := changed(ctx, t, `
-		INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		INSERT INTO {users} (id, username, canonical_name, password_hash, password_version, handle, created_at, language, awaits_address_since)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (canonical_name) DO NOTHING`,
-		u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle, u.CreatedAt)
+		u.ID, u.Username, u.CanonicalName, u.PasswordHash, u.PasswordVersion, u.Handle, u.CreatedAt, u.Language, u.AwaitsAddressSince)
 	if err == nil && !added {
 		return storage.ErrUsernameTaken
 	}
@@ -32,6 +32,20 @@ func (s *Store) UserByName(ctx context.Context, canonicalName string) (storage.U
 	return u, s.translate(err)
 }
 
+// UserByNameOrAddress implements storage.Store.
+func (s *Store) UserByNameOrAddress(ctx context.Context, canonicalName, address string) (storage.User, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	u, err := scanUser(s.read.QueryRowContext(ctx, `
+		SELECT `+userColumns+` FROM {users} u WHERE u.id = COALESCE(
+			(SELECT n.id FROM {users} n WHERE n.canonical_name = $1),
+			(SELECT e.user_id FROM {emails} e JOIN {users} o ON o.id = e.user_id
+			 WHERE e.folded = $2 AND o.disabled_at IS NULL AND NOT EXISTS (
+				SELECT 1 FROM {emails} e2 JOIN {users} o2 ON o2.id = e2.user_id
+				WHERE e2.folded = $2 AND o2.disabled_at IS NULL AND e2.user_id <> e.user_id)))`, canonicalName, address))
+	return u, s.translate(err)
+}
+
 // LockUser implements storage.Tx.
 func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, error) {
 	u, err := scanUser(t.QueryRowContext(ctx,
@@ -42,13 +56,15 @@ func (t *tx) LockUser(ctx context.Context, userID uuid.UUID) (storage.User, erro
 // userColumns are the columns that scanUser reads.
 const userColumns = `u.id, u.username, u.canonical_name, u.password_hash, u.password_version, u.handle,
 	       u.created_at, u.disabled_at, u.deleted_at, u.password_by_mail, u.password_by_mail_at, u.password_stopped,
-	       u.recovery_started_at, u.recovery_ready_at, u.realm, u.external_key, u.display_name, u.allow_until`
+	       u.recovery_started_at, u.recovery_ready_at, u.realm, u.external_key, u.display_name, u.allow_until,
+	       u.group_names, u.own_claims, u.attributes_version, u.language, u.awaits_address_since`
 
 func userTargets(u *storage.User, recovery *recoveryRow) []any {
 	return []any{
 		&u.ID, &u.Username, &u.CanonicalName, &u.PasswordHash, &u.PasswordVersion, &u.Handle,
 		&u.CreatedAt, &u.DisabledAt, &u.DeletedAt, &u.PasswordByMail, &u.PasswordByMailAt, &u.PasswordStopped,
 		&recovery.startedAt, &recovery.readyAt, &u.Realm, (*keyColumn)(&u.ExternalKey), &u.DisplayName, &u.AllowUntil,
+		&u.Attributes.Groups, &u.Attributes.Claims, &u.Attributes.Version, &u.Language, &u.AwaitsAddressSince,
 	}
 }
 
@@ -56,6 +72,7 @@ func userTargets(u *storage.User, recovery *recoveryRow) []any {
 func userInUTC(u *storage.User) {
 	u.CreatedAt, u.DisabledAt, u.DeletedAt = u.CreatedAt.UTC(), utc(u.DisabledAt), utc(u.DeletedAt)
 	u.PasswordByMailAt, u.AllowUntil = utc(u.PasswordByMailAt), utc(u.AllowUntil)
+	u.AwaitsAddressSince = utc(u.AwaitsAddressSince)
 }
 
 func scanUser(row engine.Row) (storage.User, error) {
@@ -100,10 +117,11 @@ func (s *Store) NextOldHash(ctx context.Context, from string) (hash string, err 
 // ended. The handle must be unique; the one that devices know no longer works.
 func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at time.Time) error {
 	deleted, err := changed(ctx, t, `
-		UPDATE {users} SET deleted_at = $1, disabled_at = $1, username = '', password_hash = $2,
+		UPDATE {users} SET deleted_at = $1, disabled_at = $1, username = '', language = '', password_hash = $2,
 		       password_version = password_version + 1, handle = $3,
 		       password_by_mail = FALSE, password_by_mail_at = NULL, password_stopped = FALSE,
-		       recovery_started_at = NULL, recovery_ready_at = NULL, last_sign_in_at = NULL
+		       recovery_started_at = NULL, recovery_ready_at = NULL, last_sign_in_at = NULL,
+		       group_names = '', own_claims = '', awaits_address_since = NULL
 		WHERE id = $4 AND deleted_at IS NULL`, at, hash, userID[:], userID)
 	if err != nil {
 		return err
@@ -113,12 +131,13 @@ func (t *tx) DeleteUser(ctx context.Context, userID uuid.UUID, hash string, at t
 	}
 	for _, statement := range []string{
 		`DELETE FROM {passkeys} WHERE user_id = $1`,
-		`DELETE FROM {challenges} WHERE user_id = $1`,
+		deleteChallenges,
 		`DELETE FROM {emails} WHERE user_id = $1`,
 		`DELETE FROM {mail_links} WHERE user_id = $1`,
 		`DELETE FROM {recovery_codes} WHERE user_id = $1`,
 		`DELETE FROM {refused_ceremonies} WHERE user_id = $1`,
 		`UPDATE {sessions} SET device = '', address = '' WHERE user_id = $1`,
+		`UPDATE {events} SET device = '', network = '', passkey_name = '' WHERE user_id = $1`,
 	} {
 		if _, err := t.ExecContext(ctx, statement, userID); err != nil {
 			return err
@@ -142,6 +161,14 @@ func (t *tx) SetPassword(ctx context.Context, userID uuid.UUID, version int, has
 		UPDATE {users} SET password_hash = $1, password_version = password_version + 1,
 		       password_by_mail = $4, password_by_mail_at = $5, password_stopped = FALSE
 		WHERE id = $2 AND password_version = $3 AND disabled_at IS NULL`, hash, userID, version, byMailAt != nil, byMailAt)
+}
+
+// SetLanguage implements storage.UserTx.
+func (t *tx) SetLanguage(ctx context.Context, userID uuid.UUID, language string, verified bool) error {
+	_, err := t.ExecContext(ctx, `
+		UPDATE {users} SET language = $1
+		WHERE id = $2 AND ($3 OR NOT EXISTS (SELECT 1 FROM {passkeys} WHERE user_id = $2))`, language, userID, verified)
+	return err
 }
 
 // StopPassword implements storage.MailTx.

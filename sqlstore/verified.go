@@ -68,11 +68,17 @@ func (t *tx) storeVerified(ctx context.Context, v storage.Verified, hold func() 
 	return v.Also(t)
 }
 
+// Elevate implements storage.SessionTx.
+func (t *tx) Elevate(ctx context.Context, e storage.Elevation) (int64, error) {
+	generation, err := t.elevate(ctx, e)
+	return generation, notFound(err)
+}
+
 // elevate stores the step-up of e in its session, which may have ended since it was read.
 func (t *tx) elevate(ctx context.Context, e storage.Elevation) (generation int64, err error) {
 	err = t.QueryRowContext(ctx, `
 		UPDATE {sessions} AS s SET full_at = $1, last_seen_at = $1, rotated_at = $1, generation = generation + 2,
-		       raised_generation = generation + 2, full_passkey_id = $4, full_hardware = $5, expires_at = $6
+		       raised_generation = generation + 2, full_passkey_id = $4, last_passkey_id = $4, full_hardware = $5, expires_at = $6
 		WHERE s.id = $2 AND s.user_id = $3 AND `+isLive+`
 		RETURNING generation`,
 		e.Use.At, e.SessionID, e.UserID, e.Use.PasskeyID, e.Hardware, e.ExpiresAt).Scan(&generation)
@@ -137,9 +143,8 @@ func inOneStatement(v storage.Verified, e *storage.Elevation) (statement string,
 			       attested = attested AND NOT CAST(` + arg(v.Use.BackupChanged) + ` AS BOOLEAN)
 			WHERE id = ` + passkey + ` AND EXISTS (SELECT 1 FROM ` + held + `)
 		), recorded AS (
-			INSERT INTO {events} (id, kind, at, user_id, session_id, passkey_id, reason)
-			SELECT ` + arg(event.ID) + `, ` + arg(string(event.Kind)) + `, ` + arg(event.At) + `, ` + arg(event.UserID) + `,
-			       ` + arg(orNull(event.SessionID)) + `, ` + arg(orNull(event.PasskeyID)) + `, ` + arg(event.Reason) + `
+			INSERT INTO {events} (` + eventColumns + `)
+			SELECT ` + joined(eventValues(event), arg) + `
 			FROM ` + held + `
 		)`
 	if e == nil {
@@ -147,7 +152,8 @@ func inOneStatement(v storage.Verified, e *storage.Elevation) (statement string,
 	}
 	return statement + `, elevated AS (
 			UPDATE {sessions} SET full_at = ` + at + `, last_seen_at = ` + at + `, rotated_at = ` + at + `,
-			       generation = generation + 2, raised_generation = generation + 2, full_passkey_id = ` + passkey + `,
+			       generation = generation + 2, raised_generation = generation + 2,
+			       full_passkey_id = ` + passkey + `, last_passkey_id = ` + passkey + `,
 			       full_hardware = ` + arg(e.Hardware) + `, expires_at = ` + arg(e.ExpiresAt) + `
 			WHERE id = ` + session + ` AND EXISTS (SELECT 1 FROM ` + held + `)
 			RETURNING generation

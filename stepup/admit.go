@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/keptform"
 	"github.com/stepkey/stepkey/internal/passkeyname"
+	"github.com/stepkey/stepkey/internal/requestkind"
 	"github.com/stepkey/stepkey/internal/useragent"
 )
 
@@ -81,7 +83,7 @@ func (k *Kit) admit(w http.ResponseWriter, r *http.Request, p Purpose, fields []
 	mode := p.modeAt(now)
 	var act *action
 	if isAction && !d.nobody() {
-		if act, err = k.confirmed(r, p, fields, &d, now); err != nil && !(isFault(err) && d.isSpared(mode)) {
+		if act, err = k.confirmed(r, p, fields, &d, now); err != nil && !(keptform.IsFault(err) && d.isSpared(mode)) {
 			k.refuseBody(w, r, err)
 			return false
 		}
@@ -307,7 +309,7 @@ func (k *Kit) outcome(r *http.Request, mode Mode, d decision, now time.Time) (pa
 // offers reports whether a user without a passkey is asked to add one: on a page, since a form
 // that was posted should not wait for that, and once in a session.
 func (k *Kit) offers(r *http.Request, d decision, now time.Time) bool {
-	if classify(r) != documentGet || d.id.Session == "" || d.standing.HasPasskeys {
+	if requestkind.Of(r.Method, r.Header) != requestkind.DocumentGet || d.id.Session == "" || d.standing.HasPasskeys {
 		return false
 	}
 	if !k.mayEnrol(visitor{Identity: d.id}, now) {

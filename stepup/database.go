@@ -38,6 +38,11 @@ func (k *Kit) within(ctx context.Context, tx *sql.Tx, fn func(storage.Tx) error)
 // application changed the password. It runs in the application's transaction tx, or in one of its
 // own if tx is nil. An unknown user is no error. Until tx is committed, a proof can still be read
 // into memory and works for Config.Staleness after that.
+//
+// In SQLite a transaction that reads before its first write fails with "database is locked" if
+// somebody else wrote in between, however long the busy timeout is. Begin it with BEGIN IMMEDIATE
+// (_txlock=immediate in the DSN of modernc.org/sqlite and mattn/go-sqlite3), or call EndProofs as
+// its first statement; otherwise roll it back and begin again.
 func (k *Kit) EndProofs(ctx context.Context, tx *sql.Tx, user string) error {
 	defer k.proofs.forget(user)
 	return k.within(ctx, tx, func(t storage.Tx) error { return k.realm.EndProofs(ctx, t, user) })
@@ -45,7 +50,8 @@ func (k *Kit) EndProofs(ctx context.Context, tx *sql.Tx, user string) error {
 
 // Forget deletes everything about a user, in the application's transaction tx, or in one of its
 // own if tx is nil. Call it with the transaction that deletes the user: a key that is given to
-// somebody else later is then a new user. An unknown user is no error.
+// somebody else later is then a new user. An unknown user is no error. For SQLite, see
+// [Kit.EndProofs].
 func (k *Kit) Forget(ctx context.Context, tx *sql.Tx, user string) error {
 	defer k.proofs.forget(user)
 	return k.within(ctx, tx, func(t storage.Tx) error { return k.realm.Forget(ctx, t, user) })

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/stepkey/stepkey/internal/keptform"
 )
 
 // maxActionFields is the most fields that an action may show: a person has to read them.
@@ -59,7 +61,7 @@ func checkActionFields(names []string) error {
 
 // readAction reads the named fields from the body of r, which has at most 64 KiB, and
 // puts the body back for the handler. The digest covers the purpose, the method, the uri
-// (path and query) and the fields with their values. It returns a bodyFault for a request
+// (path and query) and the fields with their values. It returns a keptform.Fault for a request
 // that the handler could read otherwise than the user is shown: a name that comes twice,
 // also in another spelling or in the query, and values that are lists, objects or files.
 func readAction(r *http.Request, purpose, uri string, names []string) (action, error) {
@@ -79,7 +81,7 @@ func fillFields(r *http.Request, fields []actionField) error {
 	if err := checkQuery(r.URL.RawQuery, fields); err != nil {
 		return err
 	}
-	body, err := readBody(r)
+	body, err := keptform.ReadBody(r)
 	if err != nil {
 		return err
 	}
@@ -97,18 +99,18 @@ func fillFields(r *http.Request, fields []actionField) error {
 func checkQuery(query string, fields []actionField) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return faultMalformed
+		return keptform.FaultMalformed
 	}
 	for name := range values {
 		if slices.ContainsFunc(fields, func(f actionField) bool { return foldName(f.Name) == foldName(name) }) {
-			return faultInQuery
+			return keptform.FaultInQuery
 		}
 	}
 	return nil
 }
 
 func fillFromForm(contentType string, body []byte, fields []actionField) error {
-	entries, err := parseForm(contentType, body)
+	entries, err := keptform.ParseForm(contentType, body)
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func fillFromForm(contentType string, body []byte, fields []actionField) error {
 			continue
 		}
 		if entry.File {
-			return faultValue
+			return keptform.FaultValue
 		}
 		if err := field.set(textValue, entry.Value); err != nil {
 			return err
@@ -134,26 +136,26 @@ func fillFromForm(contentType string, body []byte, fields []actionField) error {
 func isJSON(contentType string) bool {
 	kind, parameters, err := mime.ParseMediaType(contentType)
 	charset := parameters["charset"]
-	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) && (charset == "" || isUTF8Name(charset))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) && (charset == "" || keptform.IsUTF8Name(charset))
 }
 
 // fillFromJSON reads the members of one object.
 func fillFromJSON(body []byte, fields []actionField) error {
 	if !utf8.Valid(body) {
-		return faultCharset
+		return keptform.FaultCharset
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return faultMalformed
+		return keptform.FaultMalformed
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return faultMalformed
+			return keptform.FaultMalformed
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return faultMalformed
+			return keptform.FaultMalformed
 		}
 		// Names of members are strings, or Token would have failed.
 		if err := setMember(fields, name.(string), value); err != nil {
@@ -161,10 +163,10 @@ func fillFromJSON(body []byte, fields []actionField) error {
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
-		return faultMalformed
+		return keptform.FaultMalformed
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return faultMalformed
+		return keptform.FaultMalformed
 	}
 	return nil
 }
@@ -176,11 +178,11 @@ func setMember(fields []actionField, name string, value json.RawMessage) error {
 	}
 	switch value[0] {
 	case '{', '[':
-		return faultValue
+		return keptform.FaultValue
 	case '"':
 		var text string
 		if err := json.Unmarshal(value, &text); err != nil {
-			return faultMalformed
+			return keptform.FaultMalformed
 		}
 		return field.set(textValue, text)
 	case 't', 'f':
@@ -200,7 +202,7 @@ func find(fields []actionField, name string) (*actionField, error) {
 		return nil, nil
 	}
 	if fields[i].Name != name {
-		return nil, faultRepeated
+		return nil, keptform.FaultRepeated
 	}
 	return &fields[i], nil
 }
@@ -215,7 +217,7 @@ func foldName(name string) string {
 // set gives the field its one value.
 func (f *actionField) set(kind valueKind, value string) error {
 	if f.Kind != absentValue {
-		return faultRepeated
+		return keptform.FaultRepeated
 	}
 	f.Kind, f.Value = kind, value
 	return nil
@@ -225,14 +227,14 @@ func (f *actionField) set(kind valueKind, value string) error {
 // order of their names, with the kinds of their values.
 func digestOf(purpose, method, uri string, fields []actionField) [sha256.Size]byte {
 	fields = slices.SortedFunc(slices.Values(fields), func(a, b actionField) int { return strings.Compare(a.Name, b.Name) })
-	text := appendText(nil, "stepup action 1")
+	text := keptform.AppendText(nil, "stepup action 1")
 	for _, part := range []string{purpose, method, uri} {
-		text = appendText(text, part)
+		text = keptform.AppendText(text, part)
 	}
 	for _, field := range fields {
-		text = appendText(text, field.Name)
+		text = keptform.AppendText(text, field.Name)
 		text = append(text, byte(field.Kind))
-		text = appendText(text, field.Value)
+		text = keptform.AppendText(text, field.Value)
 	}
 	return sha256.Sum256(text)
 }

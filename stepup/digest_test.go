@@ -3,13 +3,38 @@ package stepup
 import (
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/stepkey/stepkey/internal/keptform"
 )
+
+const (
+	urlencoded    = "application/x-www-form-urlencoded"
+	multipartType = "multipart/form-data; boundary=----WebKitFormBoundaryAbc"
+)
+
+// parts writes a multipart body as Chromium does; each text is the rest of a part after
+// "Content-Disposition: form-data; ".
+func parts(list ...string) string {
+	var b strings.Builder
+	for _, part := range list {
+		b.WriteString("------WebKitFormBoundaryAbc\r\nContent-Disposition: form-data; " + part + "\r\n")
+	}
+	return b.String() + "------WebKitFormBoundaryAbc--\r\n"
+}
+
+func post(contentType, body string) *http.Request {
+	r := httptest.NewRequest("POST", "/payouts", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return r
+}
 
 const jsonType = "application/json"
 
@@ -47,7 +72,10 @@ func TestActionFields(t *testing.T) {
 func TestHandlersReadTheBodyAgain(t *testing.T) {
 	closed := false
 	r := post(urlencoded, "amount=5&to=Mira")
-	r.Body = restoredBody{r.Body, closer(func() { closed = true })}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{r.Body, closer(func() { closed = true })}
 	if _, err := readAction(r, "payout", "/payouts", []string{"amount"}); err != nil {
 		t.Fatal(err)
 	}
@@ -66,43 +94,43 @@ func (c closer) Close() error { c(); return nil }
 func TestActionsThatCannotBeShown(t *testing.T) {
 	for _, test := range []struct {
 		name, target, contentType, body string
-		want                            bodyFault
+		want                            keptform.Fault
 	}{
-		{"a field twice", "/", urlencoded, "amount=5&amount=500", faultRepeated},
-		{"a field twice with one value", "/", urlencoded, "amount=5&amount=5", faultRepeated},
-		{"a field in another case", "/", urlencoded, "amount=5&Amount=500", faultRepeated},
-		{"a part twice", "/", multipartType, parts(`name="amount"`+"\r\n\r\n5", `name="amount"`+"\r\n\r\n500"), faultRepeated},
-		{"a member twice", "/", jsonType, `{"amount":5,"amount":500}`, faultRepeated},
-		{"a member twice, once as null", "/", jsonType, `{"amount":null,"amount":500}`, faultRepeated},
-		{"a member in another case", "/", jsonType, `{"amount":5,"AMOUNT":500}`, faultRepeated},
-		{"a member in another case alone", "/", jsonType, `{"Amount":500}`, faultRepeated},
-		{"a member with an escape", "/", jsonType, `{"amount":5,"\u0061mount":500}`, faultRepeated},
-		{"a member with a long s", "/", jsonType, `{"pass":"a","paſs":"b"}`, faultRepeated},
-		{"a member with a Kelvin sign", "/", jsonType, "{\"to-ken\":\"a\",\"to\u212aen\":\"b\"}", faultRepeated},
-		{"a member with dashes", "/", jsonType, `{"amount":5,"a_mou-nt":500}`, faultRepeated},
-		{"in the query", "/?amount=500", urlencoded, "to=Mira", faultInQuery},
-		{"in the query and in the body", "/?amount=500", urlencoded, "amount=5", faultInQuery},
-		{"in the query in another case", "/?AMOUNT=500", jsonType, `{"amount":5}`, faultInQuery},
-		{"a query that parsers read differently", "/?a;amount=500", urlencoded, "amount=5", faultMalformed},
-		{"a list", "/", jsonType, `{"amount":[5]}`, faultValue},
-		{"an object", "/", jsonType, `{"amount":{"value":5}}`, faultValue},
-		{"a file", "/", multipartType, parts(`name="amount"; filename="a"` + "\r\nContent-Type: text/plain\r\n\r\n5"), faultValue},
-		{"a file that net/http takes for a value", "/", multipartType, parts(`name="amount"; filename=""` + "\r\n\r\n500"), faultValue},
-		{"a name that net/http unescapes", "/", multipartType, parts(`name="it[0]"`+"\r\n\r\n5", `name="it\[0]"`+"\r\n\r\n500"), faultMalformed},
-		{"JSON that says it is a form", "/", urlencoded, `{"amount":500,"a":"&amount=5"}`, faultMalformed},
-		{"JSON before the parts", "/", multipartType, `{"amount":500}` + "\r\n" + parts(`name="amount"`+"\r\n\r\n5"), faultMalformed},
-		{"a bad escape", "/", urlencoded, "amount=%zz", faultMalformed},
-		{"a bad escape in a name", "/", urlencoded, "amount=5&%zz=1", faultMalformed},
-		{"another type", "/", "application/xml", "<amount>5</amount>", faultType},
-		{"JSON in another charset", "/", jsonType + "; charset=utf-16", "{}", faultCharset},
-		{"JSON that is not UTF-8", "/", jsonType, "{\"amount\":\"\xe9\"}", faultCharset},
-		{"no object", "/", jsonType, `[{"amount":5}]`, faultMalformed},
-		{"a list that looks like members", "/", jsonType, `["amount",5]`, faultMalformed},
-		{"two objects", "/", jsonType, `{"amount":5}{"amount":500}`, faultMalformed},
-		{"an object without an end", "/", jsonType, `{"amount":5`, faultMalformed},
-		{"a bad member", "/", jsonType, `{"amount":5,"a":01}`, faultMalformed},
-		{"a bad name", "/", jsonType, `{amount:5}`, faultMalformed},
-		{"too large", "/", jsonType, `{"amount":5,"a":"` + strings.Repeat("a", 64<<10) + `"}`, faultTooLarge},
+		{"a field twice", "/", urlencoded, "amount=5&amount=500", keptform.FaultRepeated},
+		{"a field twice with one value", "/", urlencoded, "amount=5&amount=5", keptform.FaultRepeated},
+		{"a field in another case", "/", urlencoded, "amount=5&Amount=500", keptform.FaultRepeated},
+		{"a part twice", "/", multipartType, parts(`name="amount"`+"\r\n\r\n5", `name="amount"`+"\r\n\r\n500"), keptform.FaultRepeated},
+		{"a member twice", "/", jsonType, `{"amount":5,"amount":500}`, keptform.FaultRepeated},
+		{"a member twice, once as null", "/", jsonType, `{"amount":null,"amount":500}`, keptform.FaultRepeated},
+		{"a member in another case", "/", jsonType, `{"amount":5,"AMOUNT":500}`, keptform.FaultRepeated},
+		{"a member in another case alone", "/", jsonType, `{"Amount":500}`, keptform.FaultRepeated},
+		{"a member with an escape", "/", jsonType, `{"amount":5,"\u0061mount":500}`, keptform.FaultRepeated},
+		{"a member with a long s", "/", jsonType, `{"pass":"a","paſs":"b"}`, keptform.FaultRepeated},
+		{"a member with a Kelvin sign", "/", jsonType, "{\"to-ken\":\"a\",\"to\u212aen\":\"b\"}", keptform.FaultRepeated},
+		{"a member with dashes", "/", jsonType, `{"amount":5,"a_mou-nt":500}`, keptform.FaultRepeated},
+		{"in the query", "/?amount=500", urlencoded, "to=Mira", keptform.FaultInQuery},
+		{"in the query and in the body", "/?amount=500", urlencoded, "amount=5", keptform.FaultInQuery},
+		{"in the query in another case", "/?AMOUNT=500", jsonType, `{"amount":5}`, keptform.FaultInQuery},
+		{"a query that parsers read differently", "/?a;amount=500", urlencoded, "amount=5", keptform.FaultMalformed},
+		{"a list", "/", jsonType, `{"amount":[5]}`, keptform.FaultValue},
+		{"an object", "/", jsonType, `{"amount":{"value":5}}`, keptform.FaultValue},
+		{"a file", "/", multipartType, parts(`name="amount"; filename="a"` + "\r\nContent-Type: text/plain\r\n\r\n5"), keptform.FaultValue},
+		{"a file that net/http takes for a value", "/", multipartType, parts(`name="amount"; filename=""` + "\r\n\r\n500"), keptform.FaultValue},
+		{"a name that net/http unescapes", "/", multipartType, parts(`name="it[0]"`+"\r\n\r\n5", `name="it\[0]"`+"\r\n\r\n500"), keptform.FaultMalformed},
+		{"JSON that says it is a form", "/", urlencoded, `{"amount":500,"a":"&amount=5"}`, keptform.FaultMalformed},
+		{"JSON before the parts", "/", multipartType, `{"amount":500}` + "\r\n" + parts(`name="amount"`+"\r\n\r\n5"), keptform.FaultMalformed},
+		{"a bad escape", "/", urlencoded, "amount=%zz", keptform.FaultMalformed},
+		{"a bad escape in a name", "/", urlencoded, "amount=5&%zz=1", keptform.FaultMalformed},
+		{"another type", "/", "application/xml", "<amount>5</amount>", keptform.FaultType},
+		{"JSON in another charset", "/", jsonType + "; charset=utf-16", "{}", keptform.FaultCharset},
+		{"JSON that is not UTF-8", "/", jsonType, "{\"amount\":\"\xe9\"}", keptform.FaultCharset},
+		{"no object", "/", jsonType, `[{"amount":5}]`, keptform.FaultMalformed},
+		{"a list that looks like members", "/", jsonType, `["amount",5]`, keptform.FaultMalformed},
+		{"two objects", "/", jsonType, `{"amount":5}{"amount":500}`, keptform.FaultMalformed},
+		{"an object without an end", "/", jsonType, `{"amount":5`, keptform.FaultMalformed},
+		{"a bad member", "/", jsonType, `{"amount":5,"a":01}`, keptform.FaultMalformed},
+		{"a bad name", "/", jsonType, `{amount:5}`, keptform.FaultMalformed},
+		{"too large", "/", jsonType, `{"amount":5,"a":"` + strings.Repeat("a", 64<<10) + `"}`, keptform.FaultTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := post(test.contentType, test.body)
@@ -174,7 +202,7 @@ func TestDigestsKeepFieldsApart(t *testing.T) {
 		{{{"to", "Mira", textValue}}, {{"from", "Mira", textValue}}},
 		{
 			{{"a", "v", textValue}, {"b", "w", textValue}},
-			{{"a", "v" + string(appendText(nil, "b")) + "\x01w", textValue}},
+			{{"a", "v" + string(keptform.AppendText(nil, "b")) + "\x01w", textValue}},
 		},
 	} {
 		if digestOf("p", "POST", "/", pair[0]) == digestOf("p", "POST", "/", pair[1]) {
@@ -189,20 +217,20 @@ func TestTextsAreCutAsTheyWereAppended(t *testing.T) {
 		texts := rapid.SliceOf(rapid.String()).Draw(rt, "texts")
 		var b []byte
 		for _, text := range texts {
-			b = appendText(b, text)
+			b = keptform.AppendText(b, text)
 		}
 		for _, text := range texts {
-			got, rest, ok := cutText(b)
+			got, rest, ok := keptform.CutText(b)
 			if !ok || got != text {
 				rt.Fatalf("%q, %v; want %q", got, ok, text)
 			}
 			b = rest
 		}
-		if _, _, ok := cutText(b); ok {
+		if _, _, ok := keptform.CutText(b); ok {
 			rt.Fatal("a text out of nothing")
 		}
 	})
-	if _, _, ok := cutText([]byte{0, 0, 0, 2, 'a'}); ok {
+	if _, _, ok := keptform.CutText([]byte{0, 0, 0, 2, 'a'}); ok {
 		t.Error("a text that is longer than what there is")
 	}
 }

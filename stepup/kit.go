@@ -57,6 +57,11 @@ type Config struct {
 	// Prefix is the part of it that a proxy strips.
 	Path, Prefix string
 
+	// Language is that of the Kit's pages, its dialog and the reasons that they show: "en", the
+	// default, or "de". The application's own words, such as the titles of purposes, stay as they
+	// are.
+	Language string
+
 	// Prove are the application's pages for factors of its own, and for Password in place of
 	// SignIn, in the form of SignIn.
 	Prove map[Factor]string
@@ -88,6 +93,10 @@ type Config struct {
 	// for every request, and at most 5 s are allowed. A proof that was ended elsewhere works
 	// for that long.
 	Staleness time.Duration
+
+	// DangerNoLimits turns off all rate limits. It is for load tests, and refused unless every
+	// origin is localhost.
+	DangerNoLimits bool
 
 	// Log takes what an operator should know; the default discards it. Clock is the time by
 	// which everything is decided; the default is that of the database.
@@ -129,7 +138,7 @@ func New(ctx context.Context, c Config) (*Kit, error) {
 		return nil, err
 	}
 	k := &Kit{
-		config: c, store: store, pages: web.New(c.Path), purposes: make(map[string]Purpose),
+		config: c, store: store, pages: web.New(c.Path, c.Language), purposes: make(map[string]Purpose),
 		proofs: newProofCache(c.Staleness), counts: newTally(), log: c.Log,
 	}
 	for _, origin := range c.Origins {
@@ -144,6 +153,7 @@ func New(ctx context.Context, c Config) (*Kit, error) {
 	realm := stepkey.RealmConfig{
 		Name: c.Realm, Store: store, Challenges: store, Limiter: store, Secret: c.Secret,
 		Origins: c.Origins, RPID: c.RPID, RPName: c.RPName, Clock: clock, Log: c.Log,
+		DangerNoLimits: c.DangerNoLimits,
 	}
 	if c.Notify != nil {
 		realm.Notify = func(ctx context.Context, e stepkey.RealmEvent) error { return c.Notify(ctx, eventOf(e)) }
@@ -171,6 +181,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	orDefault(&c.Realm, "app")
 	orDefault(&c.Path, "/_stepkey/")
+	orDefault(&c.Language, web.English)
 	if c.Status == 0 {
 		c.Status = http.StatusUnauthorized
 	}
@@ -200,6 +211,8 @@ func (c Config) check() error {
 		return errors.New("stepup: Config.Status has to be 401 or 403")
 	case c.Staleness < 0 || c.Staleness > maxStaleness:
 		return fmt.Errorf("stepup: Config.Staleness is %s: set it between 0 and %s", c.Staleness, maxStaleness)
+	case !web.Speaks(c.Language):
+		return fmt.Errorf("stepup: Config.Language is %q: set it to en or de", c.Language)
 	case !isMountPath(c.Path):
 		return fmt.Errorf("stepup: Config.Path is %q: write it like /_stepkey/, with a slash at both ends and no dots", c.Path)
 	case c.Prefix != "" && (!strings.HasPrefix(c.Path, c.Prefix+"/") || strings.HasSuffix(c.Prefix, "/")):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/returnpath"
 	"github.com/stepkey/stepkey/stepup/web"
 )
 
@@ -36,7 +37,7 @@ func (k *Kit) verify(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, problemNotFound)
 		return
 	}
-	if !isReturnPath(next) {
+	if !returnpath.Allowed(next) {
 		next = "/"
 	}
 	v, err := k.visitor(r)
@@ -318,4 +319,12 @@ func rowOf(p stepkey.Passkey) web.Passkey {
 		row.UsableFrom = *p.UsableFrom
 	}
 	return row
+}
+
+// returnsAlone reports whether the verify page may return without a click: if the
+// navigation to it, with its redirects, began in the application. With "none" (the
+// address bar) and "cross-site" somebody else may have chosen the return path, and a
+// browser that sends nothing does not tell.
+func returnsAlone(verify *http.Request) bool {
+	return verify.Header.Get("Sec-Fetch-Site") == "same-origin"
 }

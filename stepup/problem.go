@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/keptform"
+	"github.com/stepkey/stepkey/internal/requestkind"
 )
 
 // problem is a problem document (RFC 9457): a stable code for machines, and a sentence that tells
@@ -117,8 +119,8 @@ func problemOf(err error) problem {
 		{stepkey.ErrInvalidRequest, problemInvalid},
 		{stepkey.ErrNotFound, problemNotFound},
 		{stepkey.ErrUnavailable, problemUnavailable},
-		{errFormExpired, problemFormExpired},
-		{errFormSealed, problemFormExpired},
+		{keptform.ErrExpired, problemFormExpired},
+		{keptform.ErrSealed, problemFormExpired},
 	} {
 		if errors.Is(err, known.err) {
 			return known.problem
@@ -155,7 +157,7 @@ func (k *Kit) fail(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.retryAfter.Seconds())), 10))
 	}
-	if classify(r).isNavigation() {
+	if requestkind.Of(r.Method, r.Header).IsNavigation() {
 		writeNotice(w, p)
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/keptform"
+	"github.com/stepkey/stepkey/internal/returnpath"
 )
 
 const reference = "../docs/stepup-reference.md"
@@ -153,7 +155,7 @@ func TestReferenceHasTheLimits(t *testing.T) {
 	}
 	for _, want := range []string{
 		fmt.Sprintf("\n| passkeys of a user | %d |\n", stepkey.MaxPasskeys),
-		fmt.Sprintf("| a form that waits for a verification | %d KiB, %d minutes |", maxBody>>10, minutes(formLifetime)),
+		fmt.Sprintf("| a form that waits for a verification | %d KiB, %d minutes |", keptform.MaxBody>>10, minutes(keptform.Lifetime)),
 		fmt.Sprintf("| how long a verification can count | %d hours |", hours(maxPasskeyAge)),
 	} {
 		if !strings.Contains(string(limits), want) {
@@ -163,8 +165,8 @@ func TestReferenceHasTheLimits(t *testing.T) {
 	text := readReference(t)
 	for _, want := range []string{
 		fmt.Sprintf("| passkeys of a user | %d |", stepkey.MaxPasskeys),
-		fmt.Sprintf("| a kept form | %d KiB, for %d minutes,", maxBody>>10, minutes(formLifetime)),
-		fmt.Sprintf("| a path to return to | %d bytes |", maxReturnPath),
+		fmt.Sprintf("| a kept form | %d KiB, for %d minutes,", keptform.MaxBody>>10, minutes(keptform.Lifetime)),
+		fmt.Sprintf("| a path to return to | %d bytes |", returnpath.MaxBytes),
 		fmt.Sprintf("| a verification | %d hours at most;", hours(maxPasskeyAge)),
 		fmt.Sprintf("| %d minutes old at most |\n| the passkey for changing passkeys and codes | %d minutes old", minutes(stepkey.FirstPasskeyWindow), minutes(stepkey.FullWindow)),
 		fmt.Sprintf("| works after %d hours |", hours(stepkey.RecoveryCoolOff)),

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/keptform"
+	"github.com/stepkey/stepkey/internal/requestkind"
+	"github.com/stepkey/stepkey/internal/returnpath"
 	"github.com/stepkey/stepkey/stepup/web"
 )
 
@@ -20,8 +23,8 @@ func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, v visitor, p Purpos
 	w.Header().Set("Cache-Control", "no-store")
 	// A shared cache must not answer others with this, whatever it thinks of no-store.
 	w.Header().Add("Vary", "Cookie, Authorization, Sec-Fetch-Dest, Sec-Fetch-Mode, HX-Request, X-Turbo-Request-Id, X-Inertia")
-	kind := classify(r)
-	if kind == speculative {
+	kind := requestkind.Of(r.Method, r.Header)
+	if kind == requestkind.Speculative {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -34,21 +37,21 @@ func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, v visitor, p Purpos
 		return
 	}
 	switch kind {
-	case documentGet, turboGet:
+	case requestkind.DocumentGet, requestkind.TurboGet:
 		if act != nil {
 			// The page has to show what is confirmed, and a redirect would lose that.
 			k.showRefusal(w, r, v, p, d, act, "")
 			return
 		}
 		http.Redirect(w, r, k.verifyURL(p, k.config.Prefix+r.URL.RequestURI()), http.StatusSeeOther)
-	case documentPost:
+	case requestkind.DocumentPost:
 		k.refusePost(w, r, v, p, d, act)
-	case framed:
+	case requestkind.Framed:
 		k.refuseFrame(w, r, p)
-	case htmx:
+	case requestkind.HTMX:
 		w.Header().Set("HX-Redirect", k.verifyURL(p, k.pageOf(r)))
 		k.failStepUp(w, r, v, p, d, act)
-	case inertia:
+	case requestkind.Inertia:
 		w.Header().Set("X-Inertia-Location", k.verifyURL(p, k.pageOf(r)))
 		w.WriteHeader(http.StatusConflict)
 	default:
@@ -60,8 +63,8 @@ func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, v visitor, p Purpos
 // API token, or a person whose session is older than the application's use of package stepup. A
 // person needs a new sign-in. That is a link and no redirect, because sign-in pages send people who
 // are signed in back.
-func (k *Kit) refuseWithoutSession(w http.ResponseWriter, r *http.Request, v visitor, p Purpose, kind requestKind) {
-	if !kind.isNavigation() {
+func (k *Kit) refuseWithoutSession(w http.ResponseWriter, r *http.Request, v visitor, p Purpose, kind requestkind.Kind) {
+	if !kind.IsNavigation() {
 		k.fail(w, r, problemSessionRequired)
 		return
 	}
@@ -78,7 +81,7 @@ func (k *Kit) VerifyURL(purpose, next string) string { return k.verifyURL(k.purp
 
 // verifyURL is the page for a purpose. A path that it could not return to is the root.
 func (k *Kit) verifyURL(p Purpose, next string) string {
-	if !isReturnPath(next) {
+	if !returnpath.Allowed(next) {
 		next = "/"
 	}
 	return k.config.Path + "verify?p=" + p.Name + "&next=" + url.QueryEscape(next)
@@ -87,31 +90,31 @@ func (k *Kit) verifyURL(p Purpose, next string) string {
 // pageOf is the page from which a request came: itself for a navigation, else what htmx or the
 // Referer says, else the root. What a script fetches is no page.
 func (k *Kit) pageOf(r *http.Request) string {
-	switch kind := classify(r); {
-	case kind == documentGet || kind == turboGet || kind == inertia && r.Method == http.MethodGet:
-		if itself := k.config.Prefix + r.URL.RequestURI(); isReturnPath(itself) {
+	switch kind := requestkind.Of(r.Method, r.Header); {
+	case kind == requestkind.DocumentGet || kind == requestkind.TurboGet || kind == requestkind.Inertia && r.Method == http.MethodGet:
+		if itself := k.config.Prefix + r.URL.RequestURI(); returnpath.Allowed(itself) {
 			return itself
 		}
-	case kind == htmx:
-		if path, ok := pathFrom(r.Header.Get("HX-Current-URL"), r.Host, k.config.Origins); ok {
+	case kind == requestkind.HTMX:
+		if path, ok := returnpath.From(r.Header.Get("HX-Current-URL"), r.Host, k.config.Origins); ok {
 			return path
 		}
 	}
-	if path, ok := pathFrom(r.Referer(), r.Host, k.config.Origins); ok {
+	if path, ok := returnpath.From(r.Referer(), r.Host, k.config.Origins); ok {
 		return path
 	}
 	return "/"
 }
 
 // sendToSignIn answers where nobody is signed in.
-func (k *Kit) sendToSignIn(w http.ResponseWriter, r *http.Request, kind requestKind) {
+func (k *Kit) sendToSignIn(w http.ResponseWriter, r *http.Request, kind requestkind.Kind) {
 	switch kind {
-	case documentGet, turboGet, documentPost:
+	case requestkind.DocumentGet, requestkind.TurboGet, requestkind.DocumentPost:
 		http.Redirect(w, r, k.config.SignIn+url.QueryEscape(k.pageOf(r)), http.StatusSeeOther)
-	case htmx:
+	case requestkind.HTMX:
 		w.Header().Set("HX-Redirect", k.config.SignIn+url.QueryEscape(k.pageOf(r)))
 		k.fail(w, r, problemUnauthorized)
-	case inertia:
+	case requestkind.Inertia:
 		w.Header().Set("X-Inertia-Location", k.config.SignIn+url.QueryEscape(k.pageOf(r)))
 		w.WriteHeader(http.StatusConflict)
 	default:
@@ -157,11 +160,11 @@ func passkeyAge(r Rule) (age time.Duration) {
 // refusePost answers the post of a form with the page for the purpose, in which the form lies
 // sealed until the passkey is verified.
 func (k *Kit) refusePost(w http.ResponseWriter, r *http.Request, v visitor, p Purpose, d decision, act *action) {
-	form, err := keepForm(r, k.config.Prefix+r.URL.RequestURI(), k.config.Origins, k.realm.Now())
-	var fault bodyFault
+	form, err := keptform.Keep(r, k.config.Prefix+r.URL.RequestURI(), k.config.Origins, k.realm.Now())
+	var fault keptform.Fault
 	if errors.As(err, &fault) {
 		k.log.DebugContext(r.Context(), "posted form not kept", "purpose", p.Name, "reason", string(fault))
-		if fault == faultCrossSite {
+		if fault == keptform.FaultCrossSite {
 			k.writePage(w, r, http.StatusForbidden, web.VerifyPage{State: web.StateCrossSite, Title: titleOf(p), Back: k.pageOf(r)})
 			return
 		}
@@ -172,7 +175,7 @@ func (k *Kit) refusePost(w http.ResponseWriter, r *http.Request, v visitor, p Pu
 		k.unavailable(w, r, err)
 		return
 	}
-	sealed, err := form.seal(k.key, k.ownerOf(v.Identity), rand.Reader)
+	sealed, err := form.Seal(k.key, k.ownerOf(v.Identity), rand.Reader)
 	if err != nil {
 		k.unavailable(w, r, err)
 		return
@@ -218,7 +221,7 @@ var frameTemplate = template.Must(template.New("frame").Parse(
 
 // refuseBody answers a request whose action cannot be read as the user would be shown it.
 func (k *Kit) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	var fault bodyFault
+	var fault keptform.Fault
 	if !errors.As(err, &fault) {
 		k.unavailable(w, r, err)
 		return
@@ -236,10 +239,10 @@ func (k *Kit) tag(id Identity) string {
 }
 
 // ownerOf is for whom forms and actions are sealed.
-func (k *Kit) ownerOf(id Identity) formOwner {
+func (k *Kit) ownerOf(id Identity) keptform.Owner {
 	mac := hmac.New(sha256.New, k.key[:])
 	mac.Write([]byte("session of a form" + id.Session))
-	return formOwner{realm: k.config.Realm, user: id.User, session: mac.Sum(nil)}
+	return keptform.Owner{Realm: k.config.Realm, User: id.User, Session: mac.Sum(nil)}
 }
 
 // actionType marks a sealed action, which is no form.
@@ -247,21 +250,21 @@ const actionType = "action"
 
 // sealAction seals the digest of an action, with the purpose in the place of a form's URI.
 func (k *Kit) sealAction(v visitor, p Purpose, act *action) (string, error) {
-	form := keptForm{at: k.realm.Now(), uri: p.Name, contentType: actionType, body: act.digest[:]}
-	return form.seal(k.key, k.ownerOf(v.Identity), rand.Reader)
+	form := keptform.Form{At: k.realm.Now(), URI: p.Name, ContentType: actionType, Body: act.digest[:]}
+	return form.Seal(k.key, k.ownerOf(v.Identity), rand.Reader)
 }
 
 // openAction opens what sealAction sealed for this purpose: the page and the event of the
 // verification name no other one.
 func (k *Kit) openAction(id Identity, p Purpose, sealed string) (digest [sha256.Size]byte, err error) {
-	form, err := openForm(k.key, k.ownerOf(id), sealed, k.realm.Now())
+	form, err := keptform.Open(k.key, k.ownerOf(id), sealed, k.realm.Now())
 	if err != nil {
 		return digest, err
 	}
-	if form.contentType != actionType || form.uri != p.Name || len(form.body) != len(digest) {
-		return digest, errFormSealed
+	if form.ContentType != actionType || form.URI != p.Name || len(form.Body) != len(digest) {
+		return digest, keptform.ErrSealed
 	}
-	return [sha256.Size]byte(form.body), nil
+	return [sha256.Size]byte(form.Body), nil
 }
 
 // shownFields are the fields of an action with their labels.

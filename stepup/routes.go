@@ -15,10 +15,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/keptform"
 )
 
 // maxCall bounds the body of a call: a sealed form and a response of a device.
-const maxCall = maxSealed + 32<<10
+const maxCall = keptform.MaxSealed + 32<<10
 
 // routes mounts the pages and calls at the path that requests have here, below the prefix that a
 // proxy strips.
@@ -73,7 +74,7 @@ type call func(w http.ResponseWriter, r *http.Request, v visitor, body []byte) (
 // with cookies that are sent along; JSON alone would keep out forms, but not everything.
 func (k *Kit) answer(do call) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !slices.Contains(k.config.Origins, r.Header.Get("Origin")) || !isSameOrigin(r.Header, k.config.Origins) {
+		if !slices.Contains(k.config.Origins, r.Header.Get("Origin")) || !keptform.IsSameOrigin(r.Header, k.config.Origins) {
 			k.fail(w, r, problemCrossSite)
 			return
 		}
@@ -244,19 +245,19 @@ func (k *Kit) finish(w http.ResponseWriter, r *http.Request, v visitor, body []b
 // releaseForm opens a form for the session that it was kept for. Only finish calls it, so each
 // release takes a verification of its own.
 func (k *Kit) releaseForm(v visitor, sealed string) (*postedForm, error) {
-	kept, err := openForm(k.key, k.ownerOf(v.Identity), sealed, k.realm.Now())
+	kept, err := keptform.Open(k.key, k.ownerOf(v.Identity), sealed, k.realm.Now())
 	if err != nil {
 		return nil, err
 	}
-	if kept.contentType == actionType {
-		return nil, errFormSealed
+	if kept.ContentType == actionType {
+		return nil, keptform.ErrSealed
 	}
-	fields, err := kept.fields()
+	fields, err := kept.Fields()
 	if err != nil {
 		return nil, err
 	}
-	form := &postedForm{Action: kept.uri, Enctype: "application/x-www-form-urlencoded", Fields: [][2]string{}}
-	if kept.isMultipart() {
+	form := &postedForm{Action: kept.URI, Enctype: "application/x-www-form-urlencoded", Fields: [][2]string{}}
+	if kept.IsMultipart() {
 		form.Enctype = "multipart/form-data"
 	}
 	for _, field := range fields {

@@ -1,9 +1,11 @@
 package stepup_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +53,52 @@ func once(a *app, fn func(*sql.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// SQLite refuses a transaction that has read and writes after somebody else wrote. The first statement may be ours, and a
+// transaction that begins as a writer may read before.
+func TestEndsInADeferredTransactionOfSQLite(t *testing.T) {
+	for _, test := range []struct {
+		name, pool   string
+		reads, fails bool
+	}{
+		{"deferred, ours first", "", false, false},
+		{"deferred, after a read", "", true, true},
+		{"immediate, after a read", "&_txlock=immediate", true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const pragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)"
+			db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+pragmas+test.pool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = db.Close() })
+			a := newApp(t, db, nil)
+			for name, end := range map[string]func(context.Context, *sql.Tx, string) error{"EndProofs": a.kit.EndProofs, "Forget": a.kit.Forget} {
+				owner := a.owner(name)
+				var writes sync.WaitGroup
+				err := once(a, func(tx *sql.Tx) error {
+					if test.reads {
+						var n int
+						if err := tx.QueryRowContext(t.Context(), "SELECT count(*) FROM stepkey_users").Scan(&n); err != nil {
+							return err
+						}
+					}
+					if test.pool == "" {
+						owner.elsewhere().Call("/_stepkey/skip", struct{}{}) // somebody else writes
+					} else {
+						other := owner.elsewhere()
+						writes.Go(func() { other.Call("/_stepkey/skip", struct{}{}) }) // waits for us
+					}
+					return end(t.Context(), tx, name)
+				})
+				writes.Wait()
+				if fails := err != nil && strings.Contains(err.Error(), "database is locked"); fails != test.fails || err != nil && !fails {
+					t.Errorf("%s: %v; want it refused: %v", name, err, test.fails)
+				}
+			}
+		})
+	}
 }
 
 // Rows: a cookie session is replayed after sign-out; sign-out or EndProofs during finish. The proof,
@@ -149,6 +197,28 @@ func TestThreatSessionValueShared(t *testing.T) {
 				a.Errorf("%s: %d, want a pass: %v", test.name, answer.StatusCode, test.pass)
 			}
 		}
+	})
+}
+
+// The same row: whoever shares a value, by mistake or on purpose, has a session of their own here, which nobody else ends.
+func TestThreatSessionsThatShareAValueAreApart(t *testing.T) {
+	onBothWays(t, nil, func(a *app) {
+		owner := a.owner("42")
+		owner.verifies()
+		shared := a.identity(owner.cookie).Session
+		for user, value := range map[string]string{"43": shared, "42v": strings.TrimPrefix(shared, "v")} {
+			other := a.arrives(user)
+			change(a, other.cookie, func(id *stepup.Identity) { id.Session = value })
+			a.wantCode("adding a passkey", other.Client, other.add(), http.StatusOK, "")
+			other.verifies()
+			a.wantPass("the other user", other.Client, true)
+			if err := a.kit.SignOut(a.request(http.MethodPost, "/logout", nil, "Cookie", "session="+other.cookie)); err != nil {
+				a.Fatal(err)
+			}
+			a.wantPass("the other user, signed out", other.Client, false)
+			a.wantPass("the owner", owner.Client, true)
+		}
+		owner.verifies()
 	})
 }
 

@@ -175,6 +175,35 @@ func TestThreatHugeBodies(t *testing.T) {
 	})
 }
 
+// The same row: a body that announces no length is kept, and its action shown, up to 64 KiB and no byte further.
+func TestThreatBodyOfUnknownLength(t *testing.T) {
+	onBoth(t, nil, func(a *app) {
+		owner := a.owner("42")
+		const most = 64 << 10
+		for _, test := range []struct {
+			path            string
+			size, status    int
+			kept, confirmed bool
+		}{
+			{"/payouts", most, http.StatusUnauthorized, true, false},
+			{"/payouts", most + 1, http.StatusSeeOther, false, false},
+			{"/payouts", 2 * most, http.StatusSeeOther, false, false},
+			{"/transfer", most, http.StatusUnauthorized, true, true},
+			{"/transfer", most + 1, http.StatusBadRequest, false, false},
+			{"/transfer", 2 * most, http.StatusBadRequest, false, false},
+		} {
+			const begins = "amount=1&to=Ada&note="
+			r := a.posts(test.path, begins+strings.Repeat("x", test.size-len(begins)))
+			r.ContentLength = -1
+			answer := owner.Do(r)
+			form, action := data(owner.Client, answer, "form"), data(owner.Client, answer, "action")
+			if answer.StatusCode != test.status || (form != "") != test.kept || (action != "") != test.confirmed {
+				a.Errorf("%d bytes to %s: %d, kept %v, confirmed %v", test.size, test.path, answer.StatusCode, form != "", action != "")
+			}
+		}
+	})
+}
+
 // Row: the page for a purpose is framed, or steered by its opener.
 func TestThreatFramedPage(t *testing.T) {
 	layouts := []struct {

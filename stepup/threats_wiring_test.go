@@ -15,10 +15,6 @@ import (
 	"time"
 
 	"github.com/stepkey/stepkey"
-	"github.com/stepkey/stepkey/internal/patience"
-	"github.com/stepkey/stepkey/sqlstore"
-	"github.com/stepkey/stepkey/sqlstore/postgres"
-	"github.com/stepkey/stepkey/sqlstore/sqlite"
 	"github.com/stepkey/stepkey/stepup"
 )
 
@@ -177,56 +173,32 @@ func TestThreatSecondApplication(t *testing.T) {
 	})
 }
 
-// Another realm on the same tables leaves the queue of this one alone.
+// Another application on the same tables delivers its own events and leaves those of this one untouched.
 func TestThreatOutboxOnTheSameTables(t *testing.T) {
-	var told atomic.Int32
+	var told, toldOther atomic.Int32
 	onBoth(t, func(c *stepup.Config) {
 		told.Store(0)
+		toldOther.Store(0)
 		c.Notify = func(context.Context, stepup.Event) error { told.Add(1); return nil }
 	}, func(a *app) {
-		var store *sqlstore.Store
-		var err error
-		options := sqlstore.Options{Schema: "stepkey", Clock: a.clock.Now}
-		if store, err = postgres.NewDB(a.Context(), a.db, options); err != nil {
-			store, err = sqlite.New(a.Context(), a.db, options)
-		}
-		if err != nil {
-			a.Fatal(err)
-		}
-		other, err := stepkey.NewRealm(a.Context(), stepkey.RealmConfig{
-			Name: "blog", Store: store, Challenges: store, Limiter: store, Secret: testSecret, Origins: []string{a.url}, Clock: a.clock.Now,
-			Notify: func(context.Context, stepkey.RealmEvent) error {
-				a.Error("told of a user of another realm")
-				return nil
-			},
-		})
-		if err != nil {
-			a.Fatal(err)
-		}
-		a.owner("42")
-		ctx, stop := context.WithCancel(a.Context())
-		defer stop()
-		var running sync.WaitGroup
-		running.Go(func() { other.Run(ctx) })
-		advance := func(until func() bool) {
-			for deadline := time.Now().Add(patience.Long); !until(); time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(deadline) {
-					a.Fatal("the event was not delivered")
+		other := newApp(a, a.db, func(c *stepup.Config) {
+			c.Realm, c.Clock = "blog", a.clock.Now
+			c.Notify = func(_ context.Context, e stepup.Event) error {
+				if e.User != "7" {
+					a.Errorf("told of %s, a user of another application", e.User)
 				}
-				a.clock.Advance(30 * time.Second)
+				toldOther.Add(1)
+				return nil
 			}
+		})
+		other.clock = a.clock
+		a.owner("42")
+		other.owner("7")
+		a.whileRunning(func(ctx context.Context) { _ = other.kit.Run(ctx) }, func() bool { return toldOther.Load() > 0 })
+		if n := a.number("SELECT count(*) FROM " + table(a, "outbox") + " WHERE kind = 'event of app' AND tries = 0 AND state = 'ready'"); n != 1 {
+			a.Errorf("%d events wait untouched, want 1", n)
 		}
-		tries := func() (n int) {
-			if err := a.db.QueryRowContext(a.Context(), "SELECT max(tries) FROM "+table(a, "outbox")).Scan(&n); err != nil {
-				a.Fatal(err)
-			}
-			return n
-		}
-		advance(func() bool { return tries() >= 3 })
-		running.Go(func() { _ = a.kit.Run(ctx) })
-		advance(func() bool { return told.Load() > 0 })
-		stop()
-		running.Wait()
+		a.whileRunning(func(ctx context.Context) { _ = a.kit.Run(ctx) }, func() bool { return told.Load() > 0 })
 	})
 }
 

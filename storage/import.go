@@ -31,6 +31,8 @@ const (
 	ProblemHandleMissing   ImportProblem = "there are passkeys and no user handle"
 	ProblemHandleTwice     ImportProblem = "the user handle comes twice"
 	ProblemHandleTaken     ImportProblem = "somebody else here has the user handle"
+	ProblemGroups          ImportProblem = "the groups are outside the rules, or too many"
+	ProblemClaims          ImportProblem = "the claims are outside the rules, too long, or not all listed in STEPKEY_CLAIMS"
 )
 
 // Why a passkey is left out.

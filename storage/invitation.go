@@ -15,6 +15,10 @@ type Invitation struct {
 	// Address is the e-mail address that the new account gets, empty for none.
 	Address string
 
+	// Language is that of the invitation, and of the new account unless the client that signs
+	// up prefers another one. It is a tag as that of a User, or empty.
+	Language string
+
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }

@@ -52,6 +52,7 @@ type Addressee struct {
 	Active          bool
 	PasswordVersion int
 	Address         string
+	Language        string // as of User
 }
 
 // AddresseesOf selects users: the one with that id, the one with that canonical name, or all
@@ -71,15 +72,16 @@ type MailStore interface {
 	// Email returns the user's address and the one that a live link is for.
 	Email(ctx context.Context, userID uuid.UUID, now time.Time) (EmailState, error)
 
-	// ClaimMail hands out at most limit mails that are due at now and keeps them back until
-	// that time, in one conditional statement: a mail is handed out once, and again only if
-	// nobody reports its fate before until. Tries of each counts this time too.
+	// ClaimMail hands out at most limit mails of those kinds that are due at now and keeps them
+	// back until that time, in one conditional statement: a mail is handed out once, and again
+	// only if nobody reports its fate before until. Tries of each counts this time too. Programs
+	// that deliver different kinds can share a store: mails of other kinds stay as they are.
 	//
 	// Urgent mails come first, and new ones before those that were tried before. Among equals,
 	// mailboxes take turns, however many mails one of them has. A mailbox is sent one mail at
 	// a time, so that a slow one occupies one connection. The cost does not grow with the
-	// number of pending mails.
-	ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]QueuedMail, error)
+	// number of pending mails of those kinds.
+	ClaimMail(ctx context.Context, kinds []MailKind, now, until time.Time, limit int) ([]QueuedMail, error)
 
 	// PutOffMail postpones a mail until that time, unless it was handed out again since the
 	// tries-th try.
@@ -89,7 +91,8 @@ type MailStore interface {
 // MailTx is the part of a [Tx] about addresses and the outbox.
 type MailTx interface {
 	// SetEmail makes address the user's, confirmed at that time, and returns the previous one,
-	// or nothing. An empty address leaves the user without one. The user's row is locked until
+	// or nothing, and clears AwaitsAddressSince. An empty address leaves the user without one and
+	// clears nothing. The user's row is locked until
 	// the end of the transaction.
 	SetEmail(ctx context.Context, userID uuid.UUID, address string, at time.Time) (before string, err error)
 

@@ -123,6 +123,6 @@ type PasskeyTx interface {
 	DeletePasskey(ctx context.Context, userID, passkeyID uuid.UUID) error
 
 	// DropWaitingPasskeys deletes the user's passkeys that do not work yet at now, and returns
-	// their ids.
-	DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) ([]uuid.UUID, error)
+	// their names by id.
+	DropWaitingPasskeys(ctx context.Context, userID uuid.UUID, now time.Time) (map[uuid.UUID]string, error)
 }

@@ -30,9 +30,17 @@ type PortableUser struct {
 	CreatedAt  time.Time  // when the user signed up; zero is now
 	DisabledAt *time.Time // nil for an active user
 
+	// Language is that of the user's mails, a BCP 47 tag; empty is the service's default. An
+	// import ignores one that is not well-formed or too long.
+	Language string
+
 	// Email is the user's address, nil for none. It is a way to set a new password, so
 	// one that was not confirmed does not come along.
 	Email *ConfirmedEmail
+
+	// Groups and Claims are those of User.Attributes. The order of Groups does not matter.
+	Groups []string
+	Claims map[string]string
 
 	Passkeys []PortablePasskey
 }
@@ -66,7 +74,8 @@ func (r UserRecord) Portable() PortableUser {
 	u := PortableUser{
 		ID: r.User.ID, Username: r.User.Username, PasswordHash: r.User.PasswordHash, PasswordByMail: r.User.PasswordByMail,
 		PasswordStopped: r.User.PasswordStopped, Handle: r.User.Handle,
-		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt, Email: r.Email,
+		CreatedAt: r.User.CreatedAt, DisabledAt: r.User.DisabledAt, Language: r.User.Language, Email: r.Email,
+		Groups: r.User.Attributes.Groups.Names(), Claims: r.User.Attributes.Claims.Map(),
 	}
 	for _, p := range r.Passkeys {
 		c := p.Credential

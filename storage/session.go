@@ -38,6 +38,12 @@ type Client struct {
 	Device  string // such as "Firefox on Linux"; at most MaxDevice characters
 	Network string // a network, such as "203.0.113.0/24"; never a whole address
 
+	// Language is the tag of the language that the person prefers, empty if that is unknown. It
+	// is not part of a Session; a sign-up or sign-in makes it that of the user. A tag that is
+	// not one of the service's languages counts as the one that stepkey.Service.Language
+	// returns for it.
+	Language string
+
 	// IP is the address of the request, for rate limits. It is never stored, and so is not
 	// part of a Session. The zero Addr means that it is unknown.
 	IP netip.Addr
@@ -64,6 +70,11 @@ type Session struct {
 
 	// FullHardware reports whether that passkey is known to be bound to hardware.
 	FullHardware bool
+
+	// LastPasskeyID is the passkey that was verified last in this session, also after the session
+	// has fallen back to level password or the passkey was deleted. It is nil if none was, and proves
+	// nothing.
+	LastPasskeyID *uuid.UUID
 
 	CreatedAt time.Time
 
@@ -189,6 +200,7 @@ type Rotation struct {
 type Rotated struct {
 	FullPasskeyID *uuid.UUID // nil if the session is at level password, or has fallen back to it
 	Username      string
+	Attributes    Attributes
 	HasPasskeys   bool
 }
 
@@ -231,7 +243,8 @@ type SessionStore interface {
 
 	// EndedSessions returns at most limit sessions that ended before they expired, in the
 	// order of that time and of id, beginning after the place that At and ID of after name.
-	// The zero id sorts before all others.
+	// The zero id sorts before all others. Among them are the marks of replaced attributes, with
+	// the zero user, because they are not ends of one user's sessions.
 	EndedSessions(ctx context.Context, after EndedSession, limit int) ([]EndedSession, error)
 
 	// OpenSessions returns at most limit of the user's sessions that began before
@@ -248,6 +261,12 @@ type SessionTx interface {
 	// LockAccount is SessionStore.Account with a lock on the user's row until the end of the
 	// transaction. Other callers of LockUser and LockAccount wait.
 	LockAccount(ctx context.Context, userID, sessionID uuid.UUID, now time.Time) (Account, error)
+
+	// Elevate moves the session of e to level full, in one conditional statement, by a passkey
+	// that this transaction adds. It changes the session as SessionStore.Elevate does, returns the
+	// new generation, and returns ErrNotFound unless the session is live at Use.At. Of e.Verified
+	// it reads the ids and Use.PasskeyID and Use.At.
+	Elevate(ctx context.Context, e Elevation) (generation int64, err error)
 
 	// CreateSession adds s.
 	CreateSession(ctx context.Context, s Session) error

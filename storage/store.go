@@ -29,6 +29,7 @@ type Store interface {
 	ActionStore
 	LinkStore
 	InvitationStore
+	BrowserSessionStore
 	MailStore
 	RecoveryStore
 	KeyStore

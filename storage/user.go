@@ -11,6 +11,16 @@ import (
 // owner must not meet somebody else under the name.
 const NameQuarantine = 30 * 24 * time.Hour
 
+// MaxLanguage is the maximum length of the tag of a language, in bytes: RFC 5646 §4.4.1 expects
+// no longer ones.
+const MaxLanguage = 35
+
+// KeepUnconfirmedUsers is how long a user exists who neither confirmed an address nor signed in; see
+// User.AwaitsAddressSince. A week covers a holiday and a mail that was found late in a folder for spam.
+// Each user holds a name that nobody else can take, and a network that may sign up 50 an hour would hold
+// ever more of them if they were kept for longer.
+const KeepUnconfirmedUsers = 7 * 24 * time.Hour
+
 // User is a person who can sign in.
 type User struct {
 	// ID is random and never reused, not even after the account was deleted.
@@ -34,6 +44,10 @@ type User struct {
 
 	CreatedAt time.Time
 
+	// Language is that of the user's mails, a BCP 47 tag of at most MaxLanguage bytes. It is
+	// empty for a user who has not chosen one yet: the service's default.
+	Language string
+
 	// Realm and ExternalKey are those of an [ExternalUser], empty for a user who signs in here.
 	// DisplayName is shown beside Username by devices; if it is empty, Username is.
 	Realm, ExternalKey string
@@ -42,6 +56,9 @@ type User struct {
 	// AllowUntil is until when an external user may add a passkey without one of the old ones,
 	// nil for not at all.
 	AllowUntil *time.Time
+
+	// Attributes are the groups and own claims, which external users do not have.
+	Attributes Attributes
 
 	// PasswordByMail reports whether the password was set by a link to the user's mailbox and
 	// no passkey was verified since. Such a password proves the mailbox and nothing else.
@@ -52,6 +69,11 @@ type User struct {
 	// PasswordStopped reports whether the password is refused until another one is set,
 	// because its owner followed the "This was not me" link of a notice.
 	PasswordStopped bool
+
+	// AwaitsAddressSince is since when the user has to confirm a first address before signing in, nil
+	// for a user who does not have to. SetEmail clears it. It means nothing in a service that requires
+	// no confirmed address.
+	AwaitsAddressSince *time.Time
 
 	// Recovery is the recovery that is pending or has expired unfinished, nil for none.
 	Recovery *PendingRecovery
@@ -84,6 +106,11 @@ type UserRecord struct {
 type UserStore interface {
 	// UserByName returns the user with that canonical name.
 	UserByName(ctx context.Context, canonicalName string) (User, error)
+
+	// UserByNameOrAddress returns the user with that canonical name, deleted or not, or if there
+	// is none the active user with that folded address, unless several have it. One query
+	// does both, so that its time does not tell them apart. An empty name is nobody's.
+	UserByNameOrAddress(ctx context.Context, canonicalName, address string) (User, error)
 
 	// UserRecord returns the user with that canonical name, deleted or not, with the address
 	// and all passkeys, the oldest passkey first.
@@ -132,6 +159,10 @@ type UserTx interface {
 	// first.
 	SetPassword(ctx context.Context, userID uuid.UUID, version int, hash string, byMailAt *time.Time) (bool, error)
 
+	// SetLanguage replaces the user's language. Without verified it changes nothing for a user who
+	// has a passkey.
+	SetLanguage(ctx context.Context, userID uuid.UUID, language string, verified bool) error
+
 	// StopPassword sets whether the user's password is stopped, and reports whether that
 	// changed anything.
 	StopPassword(ctx context.Context, userID uuid.UUID, stopped bool) (bool, error)
@@ -142,6 +173,12 @@ type UserTx interface {
 	// SetDisabled disables a user at that time, or enables the user if at is nil, and reports
 	// whether that changed anything. A deleted user stays disabled.
 	SetDisabled(ctx context.Context, userID uuid.UUID, at *time.Time) (bool, error)
+
+	// SetAttributes replaces the attributes of version a.Version with the groups and claims of a,
+	// and reports whether that changed anything: it does not if they are the same, if there is
+	// another version by now, or if the user is deleted. The version grows by one. at is when, and
+	// from then on EndedSessions returns a.Mark(userID), with the zero user.
+	SetAttributes(ctx context.Context, userID uuid.UUID, a Attributes, at time.Time) (bool, error)
 
 	// DeleteUser deletes everything about the user except id and canonical name, which stays
 	// taken for NameQuarantine. hash, which matches no password, replaces the user's. It

@@ -17,7 +17,7 @@ import (
 // invited puts an invitation that expires an hour after the epoch.
 func invited(t *testing.T, s storage.Store, address string) (storage.Invitation, storage.LinkDigest) {
 	t.Helper()
-	i := storage.Invitation{ID: uuid.New(), Address: address, CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+	i := storage.Invitation{ID: uuid.New(), Address: address, Language: "de", CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
 	digest := storage.LinkDigest(sha256.Sum256(i.ID[:]))
 	inTx(t, s, func(ctx context.Context, tx storage.Tx) error { return tx.PutInvitation(ctx, i, digest) })
 	return i, digest

@@ -14,6 +14,9 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
+// mailKinds are the kinds of mails in these tests.
+var mailKinds = []storage.MailKind{"notice", "dropped"}
+
 func queuedMail(to string) storage.QueuedMail {
 	return storage.QueuedMail{
 		ID: uuid.New(), UserID: uuid.New(), To: to, Kind: "notice", Sealed: []byte("sealed for " + to),
@@ -36,7 +39,7 @@ func queue(t *testing.T, s storage.Store, mails ...storage.QueuedMail) {
 // claimed maps the ids of the mails that are handed out to how often they were.
 func claimed(t *testing.T, s storage.Store, now, until time.Time, limit int) map[uuid.UUID]int {
 	t.Helper()
-	mails, err := s.ClaimMail(t.Context(), now, until, limit)
+	mails, err := s.ClaimMail(t.Context(), mailKinds, now, until, limit)
 	if err != nil {
 		t.Fatalf("ClaimMail: %v", err)
 	}
@@ -56,12 +59,12 @@ func mailIsHandedOut(t *testing.T, s storage.Store) {
 	if early := claimed(t, s, epoch.Add(-time.Microsecond), lease, 9); len(early) != 0 {
 		t.Errorf("handed out before its time: %v", early)
 	}
-	got, err := s.ClaimMail(t.Context(), epoch.Add(time.Second), lease, 1)
+	got, err := s.ClaimMail(t.Context(), mailKinds, epoch.Add(time.Second), lease, 1)
 	want.Tries, want.Times = 1, 1
 	if diff := cmp.Diff([]storage.QueuedMail{want}, got); err != nil || diff != "" {
 		t.Fatalf("the one that waited longest: %v, -want +got:\n%s", err, diff)
 	}
-	got, err = s.ClaimMail(t.Context(), epoch.Add(time.Second), lease, 1)
+	got, err = s.ClaimMail(t.Context(), mailKinds, epoch.Add(time.Second), lease, 1)
 	unknown.Tries, unknown.Times = 1, 1
 	if diff := cmp.Diff([]storage.QueuedMail{unknown}, got); err != nil || diff != "" {
 		t.Fatalf("the next: %v, -want +got:\n%s", err, diff)
@@ -71,6 +74,34 @@ func mailIsHandedOut(t *testing.T, s storage.Store) {
 	}
 	if again := claimed(t, s, lease, lease.Add(time.Minute), 9); again[want.ID] != 2 || again[unknown.ID] != 2 {
 		t.Errorf("after a crash: %v, want both for the second time", again)
+	}
+}
+
+// Mails of kinds that the claimer does not deliver wait untouched for one that does, and keep none of its own from it.
+func mailOfOtherKindsIsLeftAlone(t *testing.T, s storage.Store) {
+	var theirs []storage.QueuedMail
+	for i := range 40 {
+		m := queuedMail(fmt.Sprintf("user%d@example.com", i))
+		m.Kind, m.CreatedAt, m.Urgent = "theirs", epoch.Add(-time.Hour), true
+		theirs = append(theirs, m)
+	}
+	ours := queuedMail("mira@example.com")
+	queue(t, s, append(theirs, ours)...)
+	lease := epoch.Add(time.Minute)
+	if got := claimed(t, s, epoch, lease, 9); len(got) != 1 || got[ours.ID] != 1 {
+		t.Errorf("handed out %v, want ours alone", got)
+	}
+	if got, err := s.ClaimMail(t.Context(), nil, epoch, lease, 9); err != nil || len(got) != 0 {
+		t.Errorf("without a kind: %v, %v", got, err)
+	}
+	got, err := s.ClaimMail(t.Context(), []storage.MailKind{"notice", "theirs"}, epoch, lease, 99)
+	if err != nil || len(got) != len(theirs) {
+		t.Fatalf("%d handed out to one that knows both, %v; want %d", len(got), err, len(theirs))
+	}
+	for _, m := range got {
+		if m.Kind != "theirs" || m.Tries != 1 {
+			t.Errorf("%s after %d tries, want theirs after 1", m.Kind, m.Tries)
+		}
 	}
 }
 
@@ -133,7 +164,7 @@ func mailsHandedOutOnce(t *testing.T, s storage.Store) {
 	times := map[uuid.UUID]int{}
 	race(16, func(int) bool {
 		for range 10 {
-			got, err := s.ClaimMail(t.Context(), epoch, epoch.Add(time.Minute), 3)
+			got, err := s.ClaimMail(t.Context(), mailKinds, epoch, epoch.Add(time.Minute), 3)
 			if err != nil {
 				t.Errorf("ClaimMail: %v", err)
 				return false

@@ -17,7 +17,7 @@ import (
 func sent(t *testing.T, s storage.Store, now time.Time, limit int) (to []string) {
 	t.Helper()
 	for len(to) < limit {
-		mails, err := s.ClaimMail(t.Context(), now, now.Add(time.Minute), 1)
+		mails, err := s.ClaimMail(t.Context(), mailKinds, now, now.Add(time.Minute), 1)
 		if err != nil {
 			t.Fatalf("ClaimMail: %v", err)
 		}
@@ -140,7 +140,7 @@ func equalMailsAreOne(t *testing.T, s storage.Store) {
 	apart := []storage.QueuedMail{topical("mira@example.com", mira), topical("mira@example.com", mira)}
 	apart[0].Topic, apart[1].Topic = "", ""
 	queue(t, s, first, second, third)
-	got, err := s.ClaimMail(t.Context(), epoch, lease, 9)
+	got, err := s.ClaimMail(t.Context(), mailKinds, epoch, lease, 9)
 	want := third
 	want.Topic, want.Tries, want.Times = "", 1, 3
 	if diff := cmp.Diff([]storage.QueuedMail{want}, got); err != nil || diff != "" {
@@ -157,7 +157,7 @@ func equalMailsAreOne(t *testing.T, s storage.Store) {
 	if err := s.PutOffMail(t.Context(), third.ID, 1, epoch.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	got, err = s.ClaimMail(t.Context(), epoch, lease, 9)
+	got, err = s.ClaimMail(t.Context(), mailKinds, epoch, lease, 9)
 	if err != nil || len(got) != 1 || got[0].ID != fourth.ID || got[0].Times != 1 || got[0].Tries != 1 {
 		t.Fatalf("queued while another was sent: %+v, %v", got, err)
 	}
@@ -168,7 +168,7 @@ func equalMailsAreOne(t *testing.T, s storage.Store) {
 	}
 	fifth := topical("mira@example.com", mira)
 	queue(t, s, fifth)
-	got, err = s.ClaimMail(t.Context(), epoch, lease, 9)
+	got, err = s.ClaimMail(t.Context(), mailKinds, epoch, lease, 9)
 	if err != nil || len(got) != 1 || got[0].ID != fifth.ID || got[0].Times != 2 {
 		t.Fatalf("after one that was put off: %+v, %v", got, err)
 	}
@@ -190,7 +190,7 @@ func equalMailsAtOnceAreOne(t *testing.T, s storage.Store) {
 		}
 		return err == nil
 	})
-	got, err := s.ClaimMail(t.Context(), epoch, epoch.Add(time.Minute), 9)
+	got, err := s.ClaimMail(t.Context(), mailKinds, epoch, epoch.Add(time.Minute), 9)
 	if err != nil || len(got) != 1 || got[0].Times != 32 {
 		t.Errorf("handed out %+v, %v; want one for all 32", got, err)
 	}

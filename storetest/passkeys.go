@@ -225,6 +225,7 @@ func restingSessions(t *testing.T, s storage.Store) {
 	add := func(u storage.User, password bool, raisedWith *uuid.UUID) storage.Session {
 		session := refreshable(u)
 		session.FullAt, session.FullPasskeyID, session.FullHardware = &session.CreatedAt, raisedWith, true
+		session.LastPasskeyID = raisedWith
 		if !password {
 			session.PasswordAt = time.Time{}
 		}

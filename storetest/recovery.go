@@ -223,12 +223,12 @@ func waitingPasskeysDropped(t *testing.T, s storage.Store) {
 			t.Errorf("passkey %s: waits %v", p.ID, p.Waits(epoch))
 		}
 	}
-	var dropped []uuid.UUID
+	var dropped map[uuid.UUID]string
 	inTx(t, s, func(ctx context.Context, tx storage.Tx) (err error) {
 		dropped, err = tx.DropWaitingPasskeys(ctx, a.User.ID, epoch)
 		return err
 	})
-	if diff := cmp.Diff([]uuid.UUID{waiting.ID}, dropped); diff != "" {
+	if diff := cmp.Diff(map[uuid.UUID]string{waiting.ID: waiting.Name}, dropped); diff != "" {
 		t.Errorf("dropped, -want +got:\n%s", diff)
 	}
 	got, err = s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)

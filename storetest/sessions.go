@@ -66,6 +66,7 @@ func elevate(t *testing.T, s storage.Store, session storage.Session, p storage.P
 		t.Fatal(err)
 	}
 	session.FullAt, session.FullPasskeyID, session.FullHardware = &at, &p.ID, false
+	session.LastPasskeyID = &p.ID
 	session.LastSeenAt, session.RotatedAt, session.Generation, session.StepUpGeneration = at, at, generation, generation
 	return session
 }
@@ -142,6 +143,9 @@ func rotationFallsBack(t *testing.T, s storage.Store) {
 			a.Session.Generation++
 		}
 		got, err := s.RefreshSession(t.Context(), a.Session.ID)
+		if err == nil && (got.LastPasskeyID == nil || *got.LastPasskeyID != a.Passkeys[0].ID) {
+			t.Errorf("%s: the last passkey is %v", test.name, got.LastPasskeyID)
+		}
 		if err != nil || (got.FullPasskeyID != nil) != test.stays || got.FullAt == nil || !got.FullAt.Equal(fullAt) {
 			t.Errorf("%s: %v, passkey %v, full at %v; want it to stay full: %v", test.name, err, got.FullPasskeyID, got.FullAt, test.stays)
 		}

@@ -170,6 +170,7 @@ func eventsOfUser(t *testing.T, s storage.Store) {
 			e := storage.Event{
 				ID: uuid.New(), Kind: storage.EventSteppedUp, At: epoch.Add(time.Duration(i) * time.Second),
 				UserID: user, SessionID: uuid.New(), PasskeyID: uuid.New(), Reason: "reason",
+				Device: "Firefox on Linux", Network: "203.0.113.0/24", PasskeyName: "Blue key",
 			}
 			if i%2 == 1 {
 				e.SessionID, e.PasskeyID = uuid.Nil, uuid.Nil
@@ -187,6 +188,13 @@ func eventsOfUser(t *testing.T, s storage.Store) {
 	}
 	if diff := cmp.Diff(want[:3], got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	one, err := s.EventByID(t.Context(), user, want[1].ID)
+	if diff := cmp.Diff(want[1], one); err != nil || diff != "" {
+		t.Errorf("one event: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := s.EventByID(t.Context(), somebody, want[1].ID); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("somebody else's event: %v, want ErrNotFound", err)
 	}
 }
 

@@ -120,6 +120,7 @@ func verifiedIsStored(t *testing.T, s storage.Store) {
 			if step.raises {
 				session := &want.Session
 				session.FullAt, session.FullPasskeyID, session.FullHardware = &at, &p.ID, true
+				session.LastPasskeyID = &p.ID
 				session.LastSeenAt, session.RotatedAt, session.ExpiresAt = at, at, epoch.Add(2*time.Hour)
 				session.Generation, session.StepUpGeneration = 3, 3
 				if generation != 3 {

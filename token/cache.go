@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -121,5 +122,6 @@ func (v *Verifier) recall(held *cached) (Claims, error) {
 // clone returns a deep copy.
 func (c Claims) clone() Claims {
 	c.Audience, c.Methods = slices.Clone(c.Audience), slices.Clone(c.Methods)
+	c.Groups, c.OwnClaims = slices.Clone(c.Groups), maps.Clone(c.OwnClaims)
 	return c
 }

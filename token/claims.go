@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -55,6 +56,26 @@ type Claims struct {
 	// was not, so that any service can check its age offline.
 	PasswordTime int64 `json:"password_time,omitzero"`
 	PasskeyTime  int64 `json:"passkey_time,omitzero"`
+
+	// Groups are the groups that the user was in when the token was made, in ascending order.
+	Groups []string `json:"groups,omitempty"`
+
+	// OwnClaims are the claims whose names the service chose. In the token each is a member of
+	// its own, under its name.
+	OwnClaims map[string]string `json:"-"`
+
+	// AttributesVersion counts the changes of the user's groups and own claims. Guards refuse the
+	// token once there is a later one; see [AttributesMark].
+	AttributesVersion int64 `json:"attributes_version,omitzero"`
+}
+
+// InGroup reports whether the user was in that group when the token was made.
+func (c Claims) InGroup(name string) bool { return slices.Contains(c.Groups, name) }
+
+// Claim returns the own claim of that name, and whether there is one.
+func (c Claims) Claim(name string) (value string, ok bool) {
+	value, ok = c.OwnClaims[name]
+	return value, ok
 }
 
 // PasskeyAge returns how long before now the passkey was verified, in whole
@@ -68,7 +89,8 @@ func (c Claims) PasskeyAge(now time.Time) (time.Duration, bool) {
 	return max(0, time.Duration(now.Unix()-c.PasskeyTime)*time.Second), true
 }
 
-// readMember reads one member of a payload. Unknown members are ignored.
+// readMember reads one member of a payload. Unknown members are ignored, unless they have the form
+// of own claims.
 func (c *Claims) readMember(name, value []byte) error {
 	switch string(name) {
 	case "iss":
@@ -103,8 +125,12 @@ func (c *Claims) readMember(name, value []byte) error {
 		return readInt(&c.PasswordTime, value)
 	case "passkey_time":
 		return readInt(&c.PasskeyTime, value)
+	case "groups":
+		return readTexts(&c.Groups, value)
+	case "attributes_version":
+		return readInt(&c.AttributesVersion, value)
 	default:
-		return skipFlat(value)
+		return readOwn(&c.OwnClaims, name, value)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxMembers bounds the members of an object. An access token has 17.
+// maxMembers bounds the members of an object. An access token has 19 and
+// its own claims.
 const maxMembers = 64
 
 var (

@@ -2,7 +2,8 @@
 // /docs, the pages for links in mails, with their style sheets, scripts and icons, and the client for other
 // pages, /stepkey.js; all embedded in the binary.
 //
-// The pages are plain HTML, CSS and ES modules, served unchanged, and nothing is loaded from other hosts.
+// The pages are plain HTML, CSS and ES modules, and nothing is loaded from other hosts. Their words come from language
+// files (internal/messages): pages are templates, executed once for each language, and scripts import their words.
 // They use only the server's public HTTP API, so they have no privileges and can be left out. Scripts build
 // the page only with DOM methods, because the policy sent with it forbids everything that parses strings as
 // HTML or code. Icons are symbols inside the pages: an external sprite would be loaded again with each new
@@ -14,7 +15,9 @@
 // Below /assets/ each page has its own folder or file, and shared files are beside them:
 //
 //	stepkey.css  the look of every page
-//	words/       the English of all scripts: common.js for more than one page, the rest for a page each
+//	messages/    the words of scripts, a folder for each language: made from the language files
+//	words/       how they are said, with kinds and signs of notices: common.js for more than one page, the rest for a page each
+//	text.js      words with values for their arguments, plurals, and the language in which dates and numbers are written
 //	autofill.js  passkeys in the list of a username field
 //	dom.js       making elements, announcing, copying
 //	dates.js     moments, as the visitor's browser writes them
@@ -26,9 +29,10 @@
 //	             now, stand.js "Where you stand", log.js "Behind the scenes": every call of /stepkey.js, taken apart and masked
 //	account/     /account: page.js is the page and its sign-in, ui.js what its sections share, the rest a section or some each
 //	card.js      what pages with one card share: notice, fields, forms
-//	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me, /invitation
+//	sign/        /sign-in, /sign-up, /invitation and /verify: target.js is where somebody goes afterwards, the rest the flows
+//	link.js      the pages behind links in mails: /confirm-email, /reset-password, /not-me
 //	recover.js   /recover and /recover-by-link, for users who have lost all passkeys
-//	docs.js      /docs, rendered from /openapi.json
+//	docs.js      /docs: search, and opening the call of a link. The page is rendered here, from the OpenAPI document that httpapi passes on
 //
 // A page that needs a signed-in user imports the client from "/stepkey.js" and calls refresh once, which
 // continues the session of another page or tab, if there is one. It sets confirm, to explain why before the
@@ -43,28 +47,18 @@
 package webui
 
 import (
-	"cmp"
-	"embed"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"regexp"
 	"strings"
 
-	"github.com/stepkey/stepkey/internal/content"
 	"github.com/stepkey/stepkey/internal/pages"
 )
 
-//go:embed static
-var static embed.FS
-
-// notFound is the page at every other path. Its links are relative to the root of the pages.
-//
-//go:embed notfound.html
-var notFound string
-
-// policy is the Content-Security-Policy of every file. It allows only what the pages use: in particular no
+// policy is the Content-Security-Policy of pages. It allows only what the pages use: in particular no
 // inline script or style, so that markup injected through a mistake does nothing, and no Trusted Types
 // policy, so that strings cannot become markup at all. Framing is refused because a framed step-up invites
 // clickjacking.
@@ -72,104 +66,128 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// Options leave out of the pages what a service does not offer.
+// filePolicy is that of everything else. Browsers apply it only to a file that is opened by itself, such as an image; pages
+// load two dozen files, and the longer one would add a fifth to what /account weighs.
+const filePolicy = "default-src 'none'; frame-ancestors 'none'"
+
+// Options say what a service is called, which languages it speaks, and what it does not offer.
 type Options struct {
+	// Name is what the pages call the service: stepkey.Config.RPName. Empty means Stepkey.
+	Name string
 	// SignUp is who may sign up: what stepkey.Config.SignUp says, and "closed" with
 	// httpapi.Options.NoSignUp. The pages offer it only where it is "open" or empty.
 	SignUp string
+
+	// SignUpEmail has the pages ask for an e-mail address at sign-up, and offer to send the link to confirm it again:
+	// stepkey.Config.RequireConfirmedAddress.
+	SignUpEmail bool
+
+	// SignInByAddress has the pages say that a confirmed address signs in, too: stepkey.Config.SignInByAddress.
+	SignInByAddress bool
+
+	// NoPasskeyLogIn leaves out signing in with a passkey alone: stepkey.Config.NoPasskeyLogIn.
+	NoPasskeyLogIn bool
+
+	// NoDemo leaves out the demo; / leads to /account then.
+	NoDemo bool
+
+	// MinPasswordLength is stepkey.Config.MinPasswordLength, in characters, for hints at fields. Zero means 8.
+	MinPasswordLength int
+	// Languages has language files at its root, such as fr.json, which add languages and replace messages of those that are
+	// built in, English and German. docs/pages.md describes the files. Nil adds none.
+	Languages fs.FS
+	// Language is the BCP 47 tag of the only language of the pages, such as "de". Empty or "auto" lets visitors have theirs.
+	Language string
+	// Brand is how the pages look. Nil means like Stepkey's own.
+	Brand *Brand
+
+	// ReturnOrigins are the origins of pages that return_to may lead to, each exactly as a browser
+	// writes it: the service's own and those that it trusts not to pass for it.
+	ReturnOrigins []string
 }
 
 // Handler serves all the pages, as [New] does without options.
-func Handler() http.Handler { return New(Options{}) }
+func Handler() http.Handler {
+	handler, err := New(Options{})
+	if err != nil {
+		panic(err) // nothing but the options can be wrong, which the tests of this package make sure
+	}
+	return handler
+}
 
-// New serves the pages at /, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link, /invitation and
+// New serves the pages at /demo, to which / leads, /sign-in, /sign-up, /verify, /docs, /confirm-email, /reset-password, /not-me, /recover, /recover-by-link, /invitation and
 // /account, the files below /assets/, /favicon.ico, and the client with its types at /stepkey.js and /stepkey.d.ts. It
 // answers GET and HEAD, other methods with 405 and other paths with a page and 404. Files are revalidated on each use by a strong
 // entity tag, so a new version of the binary is seen at once and an unchanged file costs a 304. The handler is safe for
 // concurrent use.
-func New(options Options) http.Handler {
-	files := load(options)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, ok := files[r.URL.Path]
-		if !ok {
-			writeNotFound(w, r)
-			return
-		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-			return
-		}
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-cache")
-		f.ServeHTTP(w, r)
-	})
+//
+// A page is in the language that the query parameter ui_locales asks for (OpenID Connect Core 1.0 §3.1.2.1), which a cookie
+// remembers, or in one of Accept-Language. /docs lists the calls if httpapi.Options.Pages is this handler itself, and otherwise leads to
+// the OpenAPI document. The error says what is wrong with a language file.
+func New(options Options) (http.Handler, error) {
+	return newSite(options)
 }
 
+// ServeHTTP implements http.Handler.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == pages.Home {
+		s.leadOn(w, r)
+		return
+	}
+	f, ok := s.files[r.URL.Path]
+	translated := !ok
+	if translated {
+		f, ok = s.pages[s.language(r).Lang()][r.URL.Path]
+	}
+	if !ok {
+		s.writeNotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", filePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	if translated {
+		h.Set("Content-Security-Policy", policy)
+		s.vary(h)
+		s.remember(w, r)
+	}
+	f.ServeHTTP(w, r)
+}
+
+// leadOn redirects from / to the demo, or to the account where there is none. The address is relative, so that it holds
+// below any prefix.
+func (s *site) leadOn(w http.ResponseWriter, r *http.Request) {
+	page := pages.Demo
+	if s.options.NoDemo {
+		page = pages.Account
+	}
+	to := url.URL{Path: strings.TrimPrefix(page, "/"), RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", to.String())
+	w.WriteHeader(http.StatusFound)
+}
+
+// relative is where the page for paths where nothing is has the address of another page or file of this package: no
+// fragment, no path from the root, and no URL.
+var relative = regexp.MustCompile(`((?:href|src|srcset)=")((?:\./|[a-z][a-z-]*["/]))`)
+
 // writeNotFound answers with the page for paths where nothing is. It is shown at any depth, so its links climb first.
-func writeNotFound(w http.ResponseWriter, r *http.Request) {
+func (s *site) writeNotFound(w http.ResponseWriter, r *http.Request) {
 	up := strings.Repeat("../", max(strings.Count(r.URL.Path, "/")-1, 0))
-	page := strings.NewReplacer(`href="./"`, `href="./`+up+`"`, `href="#`, `href="#`, `href="`, `href="`+up).Replace(notFound)
+	page := relative.ReplaceAllString(s.notFound[s.language(r).Lang()], "${1}"+up+"${2}")
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", contentType(".html"))
+	s.vary(h)
 	w.WriteHeader(http.StatusNotFound)
 	_, _ = io.WriteString(w, page) // a browser that is gone needs no page
-}
-
-// load reads the embedded files, by the URL path at which they are served. It panics if the embedded tree is
-// broken, which the tests of this package rule out.
-func load(options Options) map[string]content.Content {
-	files := map[string]content.Content{}
-	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		body, err := static.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if path.Ext(name) == ".html" {
-			body = options.cut(body)
-		}
-		files[strings.TrimPrefix(name, "static")], err = content.New(contentType(name), body)
-		return err
-	})
-	if err != nil {
-		panic(err)
-	}
-	for _, page := range []string{
-		pages.Docs, pages.Account, pages.ConfirmEmail, pages.ResetPassword, pages.NotMe, pages.Recover, pages.Invitation,
-	} {
-		files[page] = files[page+".html"]
-		delete(files, page+".html")
-	}
-	files[pages.Demo] = files["/index.html"]
-	delete(files, "/index.html")
-	files[pages.RecoverByLink] = files[pages.Recover]
-	if options.SignUp == "closed" {
-		delete(files, pages.Invitation)
-	}
-	files["/favicon.ico"] = files["/assets/favicon.svg"]
-	return files
-}
-
-// section is a part of a page that is served only where sign-up is as it says.
-var section = regexp.MustCompile(`(?s)<!--if (\w+)-->(.*?)<!--end-->`)
-
-// cut returns a page without the sections for other services.
-func (o Options) cut(page []byte) []byte {
-	return section.ReplaceAllFunc(page, func(found []byte) []byte {
-		parts := section.FindSubmatch(found)
-		if string(parts[1]) != cmp.Or(o.SignUp, "open") {
-			return nil
-		}
-		return parts[2]
-	})
 }
 
 // contentType does not use the system's MIME tables, because browsers do not run a script of the wrong type
@@ -184,6 +202,8 @@ func contentType(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".png":
+		return "image/png"
 	case ".ts":
 		return "text/plain; charset=utf-8"
 	}

@@ -2,17 +2,22 @@ package webui
 
 import (
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/stepkey/stepkey/internal/content"
 )
 
 // pagePaths are the URL paths of the HTML.
-var pagePaths = []string{"/", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/invitation", "/account"}
+var pagePaths = []string{"/demo", "/sign-in", "/sign-up", "/verify", "/continue", "/docs", "/confirm-email", "/reset-password", "/not-me", "/recover", "/recover-by-link", "/invitation", "/account"}
 
 func get(t *testing.T, handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -25,17 +30,55 @@ func get(t *testing.T, handler http.Handler, method, url string, headers ...stri
 	return recorder
 }
 
+func pagesOf(t *testing.T, options Options) http.Handler {
+	t.Helper()
+	handler, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
 // twice are the URL paths of files that are served at two, with the other one.
 var twice = map[string]string{"/favicon.ico": "/assets/favicon.svg", "/recover-by-link": "/recover"}
 
-// served is every URL path of the page with its content.
-func served(t *testing.T) map[string]string {
-	t.Helper()
+// served is every URL path of the page with its content, in English.
+func served(*testing.T) map[string]string { return maps.Clone(english()) }
+
+var english = sync.OnceValue(func() map[string]string {
 	contents := map[string]string{}
-	for url, f := range load(Options{}) {
+	for url, f := range load("en") {
 		contents[url] = string(f.Body())
 	}
 	return contents
+})
+
+var standard = sync.OnceValue(func() *site {
+	s, err := newSite(Options{})
+	if err != nil {
+		panic(err)
+	}
+	document, err := os.ReadFile("../httpapi/openapi.json")
+	if err != nil {
+		panic(err)
+	}
+	described, err := s.WithDocument(document)
+	if err != nil {
+		panic(err)
+	}
+	return described.(*site)
+})
+
+// load is what visitors with that language get, without the messages of other languages.
+func load(language string) map[string]content.Content {
+	s := standard()
+	files := maps.Clone(s.pages[language])
+	for url, f := range s.files {
+		if !strings.HasPrefix(url, "/assets/messages/") || strings.HasPrefix(url, "/assets/messages/"+language+"/") {
+			files[url] = f
+		}
+	}
+	return files
 }
 
 func TestEveryFileHasItsTypeAndHeaders(t *testing.T) {
@@ -47,11 +90,14 @@ func TestEveryFileHasItsTypeAndHeaders(t *testing.T) {
 	for url := range served(t) {
 		response := get(t, handler, http.MethodGet, url)
 		want := map[string]string{
-			"Content-Type":           types[path.Ext(url)],
-			"X-Content-Type-Options": "nosniff",
-			"Cache-Control":          "no-cache",
-			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-				"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+			"Content-Type":            types[path.Ext(url)],
+			"X-Content-Type-Options":  "nosniff",
+			"Cache-Control":           "no-cache",
+			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+		}
+		if path.Ext(url) == "" {
+			want["Content-Security-Policy"] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+				"font-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 		}
 		if response.Code != http.StatusOK || response.Body.Len() == 0 {
 			t.Errorf("GET %s: status %d with %d bytes, want 200 and content", url, response.Code, response.Body.Len())
@@ -67,7 +113,7 @@ func TestEveryFileHasItsTypeAndHeaders(t *testing.T) {
 func TestPagesAreWhereTheyBelong(t *testing.T) {
 	handler := Handler()
 	for url, title := range map[string]string{
-		"/": "Create an account – Stepkey", "/docs": "API reference – Stepkey", "/confirm-email": "Confirm your e-mail address – Stepkey",
+		"/demo": "Create an account – Stepkey", "/sign-in": "Sign in – Stepkey", "/sign-up": "Create an account – Stepkey", "/verify": "Confirm it’s you – Stepkey", "/continue": "One moment – Stepkey", "/docs": "API reference – Stepkey", "/confirm-email": "Confirm your e‑mail address – Stepkey",
 		"/reset-password": "Set a new password – Stepkey", "/not-me": "This was not me – Stepkey",
 		"/recover": "Get back into your account – Stepkey", "/recover-by-link": "Get back into your account – Stepkey", "/account": "Your account – Stepkey",
 		"/invitation": "Create an account – Stepkey",
@@ -76,7 +122,7 @@ func TestPagesAreWhereTheyBelong(t *testing.T) {
 			t.Errorf("GET %s lacks the title %q", url, title)
 		}
 	}
-	for _, url := range []string{"/index.html", "/docs.html", "/docs/", "/assets/", "/assets", "/static/index.html", "/assets/../index.html", "/nothing"} {
+	for _, url := range []string{"/index.html", "/demo.html", "/docs.html", "/docs/", "/assets/", "/assets", "/static/index.html", "/assets/../index.html", "/nothing"} {
 		if code := get(t, handler, http.MethodGet, url).Code; code != http.StatusNotFound {
 			t.Errorf("GET %s: status %d, want 404", url, code)
 		}
@@ -93,7 +139,7 @@ func TestNotFound(t *testing.T) {
 			t.Errorf("GET %s: %d, %v", test.url, response.Code, response.Header())
 		}
 		for _, want := range []string{
-			"<title>This page does not exist – Stepkey</title>", `href="` + test.up + `assets/stepkey.css"`, `href="./` + test.up + `"`, `href="#main"`,
+			"<title>This page does not exist – Stepkey</title>", `href="` + test.up + `assets/stepkey.css"`, `href="` + test.up + `./"`, `href="#main"`,
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("GET %s lacks %s:\n%s", test.url, want, body)
@@ -104,12 +150,12 @@ func TestNotFound(t *testing.T) {
 
 func TestMethods(t *testing.T) {
 	handler := Handler()
-	head := get(t, handler, http.MethodHead, "/")
+	head := get(t, handler, http.MethodHead, "/demo")
 	if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") == "" {
 		t.Errorf("HEAD /: status %d, %d bytes, length %q", head.Code, head.Body.Len(), head.Header().Get("Content-Length"))
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
-		response := get(t, handler, method, "/")
+		response := get(t, handler, method, "/demo")
 		if response.Code != http.StatusMethodNotAllowed || response.Header().Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s /: status %d, Allow %q", method, response.Code, response.Header().Get("Allow"))
 		}
@@ -136,7 +182,7 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 			t.Errorf("GET %s with another tag: status %d, want 200", url, code)
 		}
 	}
-	if get(t, Handler(), http.MethodGet, "/").Header().Get("ETag") != get(t, handler, http.MethodGet, "/").Header().Get("ETag") {
+	if get(t, Handler(), http.MethodGet, "/demo").Header().Get("ETag") != get(t, handler, http.MethodGet, "/demo").Header().Get("ETag") {
 		t.Error("the ETag of / differs between two handlers of the same content")
 	}
 }
@@ -215,6 +261,9 @@ func references(t *testing.T, url string) []string {
 			}
 			follow(path.Join(path.Dir(url), match[1]))
 		}
+		for _, match := range regexp.MustCompile(`await messages\("(\w+)"\)`).FindAllStringSubmatch(content, -1) {
+			follow("/assets/messages/en/" + match[1] + ".js")
+		}
 	}
 	follow(url)
 	return found
@@ -222,17 +271,20 @@ func references(t *testing.T, url string) []string {
 
 func TestPagesAreWholeAndLight(t *testing.T) {
 	const limit = 40_000 // bytes, as browsers get them
-	contents, files := served(t), load(Options{})
+	contents := served(t)
 	used := []string{"/favicon.ico", "/stepkey.js", "/stepkey.d.ts"}
-	for _, page := range pagePaths {
-		weight := 0
-		for _, url := range references(t, page) {
-			weight += files[url].CompressedSize()
-			used = append(used, url)
-		}
-		t.Logf("%s weighs %d bytes", page, weight)
-		if weight >= limit {
-			t.Errorf("%s weighs %d bytes, want less than %d", page, weight, limit)
+	for _, language := range standard().languages.Tags() {
+		files := load(language)
+		for _, page := range pagePaths {
+			weight := 0
+			for _, url := range references(t, page) {
+				weight += files[strings.Replace(url, "/messages/en/", "/messages/"+language+"/", 1)].CompressedSize()
+				used = append(used, url)
+			}
+			t.Logf("%s weighs %d bytes in %s", page, weight, language)
+			if weight >= limit {
+				t.Errorf("%s weighs %d bytes in %s, want less than %d", page, weight, language, limit)
+			}
 		}
 	}
 	for url := range contents {
@@ -263,7 +315,7 @@ func TestModulesArePreloaded(t *testing.T) {
 // The client is light enough to be used where there are no passkeys yet.
 func TestClientIsLight(t *testing.T) {
 	const limit = 4_000 // bytes, as gzip makes it
-	script, compressed := served(t)["/stepkey.js"], load(Options{})["/stepkey.js"].CompressedSize()
+	script, compressed := served(t)["/stepkey.js"], load("en")["/stepkey.js"].CompressedSize()
 	t.Logf("/stepkey.js weighs %d bytes, compressed %d", len(script), compressed)
 	if compressed >= limit {
 		t.Errorf("/stepkey.js weighs %d bytes compressed, want less than %d", compressed, limit)
@@ -299,7 +351,7 @@ func TestIDsExist(t *testing.T) {
 		}
 		for _, url := range references(t, page) {
 			for _, match := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(contents[url], -1) {
-				if page == "/" || slices.Contains([]string{"docs.js", "link.js"}, path.Base(url)) {
+				if page == "/demo" || slices.Contains([]string{"docs.js", "link.js"}, path.Base(url)) {
 					wanted = append(wanted, match[1])
 				}
 			}
@@ -317,7 +369,7 @@ func TestIDsExist(t *testing.T) {
 
 // A form that is sent without its script must not put the password into an address.
 func TestFormsPost(t *testing.T) {
-	for page, want := range map[string]int{"/": 2, "/confirm-email": 1, "/reset-password": 2, "/not-me": 1, "/account": 1} {
+	for page, want := range map[string]int{"/demo": 2, "/sign-in": 1, "/sign-up": 1, "/verify": 0, "/confirm-email": 1, "/reset-password": 2, "/not-me": 1, "/account": 1} {
 		forms := regexp.MustCompile(`<form[^>]*>`).FindAllString(served(t)[page], -1)
 		if len(forms) != want {
 			t.Fatalf("%s: %d forms, want %d", page, len(forms), want)
@@ -341,7 +393,13 @@ func TestEmbeddedTreeHasNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(load(Options{})) - len(twice); got != count {
+	made := 0 // from the language files
+	for url := range served(t) {
+		if strings.HasPrefix(url, "/assets/messages/") {
+			made++
+		}
+	}
+	if got := len(served(t)) - len(twice) - made; got != count {
 		t.Errorf("%d files are embedded and %d served", count, got)
 	}
 }
@@ -352,23 +410,63 @@ func TestPagesOfferSignUpWhereItIsOpen(t *testing.T) {
 		mode             string
 		offered, invited bool
 	}{{"", true, true}, {"open", true, true}, {"invite", false, true}, {"closed", false, false}} {
-		handler := New(Options{SignUp: test.mode})
+		handler := pagesOf(t, Options{SignUp: test.mode})
 		for _, page := range pagePaths {
 			response := get(t, handler, http.MethodGet, page)
 			body := response.Body.String()
-			if page == "/invitation" {
-				if (response.Code == http.StatusOK) != test.invited {
+			if absent, ok := map[string]bool{"/invitation": !test.invited, "/sign-up": !test.offered}[page]; ok {
+				if (response.Code == http.StatusNotFound) != absent {
 					t.Errorf("%q, %s: %d", test.mode, page, response.Code)
 				}
 				continue
 			}
-			wanted := test.offered && (page == "/" || page == "/account")
-			if strings.Contains(body, "Create an account") != wanted || strings.Contains(body, `id="signup"`) != (wanted && page == "/") {
+			wanted := test.offered && slices.Contains([]string{"/demo", "/sign-in", "/account"}, page)
+			if strings.Contains(body, "Create an account") != wanted || strings.Contains(body, `id="signup"`) != (wanted && page == "/demo") {
 				t.Errorf("%q, %s: offered is %t", test.mode, page, !wanted)
 			}
 			if strings.Contains(body, "<!--") || strings.Contains(body, "<title> ") {
 				t.Errorf("%q, %s is not cut", test.mode, page)
 			}
+		}
+	}
+}
+
+// The root leads to the demo, or to the account where there is none, below any prefix and in the language asked for.
+func TestRootLeadsOn(t *testing.T) {
+	for page, options := range map[string]Options{"demo": {}, "account": {NoDemo: true}} {
+		response := get(t, pagesOf(t, options), http.MethodGet, "/?ui_locales=de")
+		if got := response.Header().Get("Location"); response.Code != http.StatusFound || got != page+"?ui_locales=de" {
+			t.Errorf("%+v: %d, %q", options, response.Code, got)
+		}
+	}
+	without := pagesOf(t, Options{NoDemo: true})
+	for _, page := range append(slices.Clone(pagePaths), "/nothing") {
+		response := get(t, without, http.MethodGet, page)
+		if missing := response.Code == http.StatusNotFound; missing != (page == "/demo" || page == "/nothing") {
+			t.Errorf("without a demo, GET %s: %d", page, response.Code)
+		}
+		if strings.Contains(response.Body.String(), `href="demo"`) {
+			t.Errorf("without a demo, %s leads there", page)
+		}
+	}
+}
+
+func TestReturnOriginsAreOnThePages(t *testing.T) {
+	handler := pagesOf(t, Options{ReturnOrigins: []string{"https://app.example.com", "https://shop.example.com:8443"}})
+	for _, page := range []string{"/sign-in", "/sign-up", "/verify"} {
+		want := `data-return-origins="https://app.example.com https://shop.example.com:8443"`
+		if body := get(t, handler, http.MethodGet, page).Body.String(); !strings.Contains(body, want) {
+			t.Errorf("GET %s lacks %s", page, want)
+		}
+	}
+}
+
+// The sign-up page asks for an address only where one has to be confirmed.
+func TestSignUpAsksForAnAddress(t *testing.T) {
+	for _, asks := range []bool{false, true} {
+		body := get(t, pagesOf(t, Options{SignUpEmail: asks}), http.MethodGet, "/sign-up").Body.String()
+		if strings.Contains(body, `id="email"`) != asks {
+			t.Errorf("asks for an address: %t, want %t", !asks, asks)
 		}
 	}
 }

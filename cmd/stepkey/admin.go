@@ -28,6 +28,8 @@ type userCommands struct {
 	Disable     userDisableCommand     `cmd:"" help:"Keep a user from signing in and end all of the user's sessions."`
 	Enable      userEnableCommand      `cmd:"" help:"Let a disabled user sign in again."`
 	Delete      userDeleteCommand      `cmd:"" help:"Delete a user permanently. The name cannot be used again for 30 days."`
+	Groups      userGroupsCommand      `cmd:"" help:"Add a user to groups and remove the user from others: user groups mira +ops -dev. Without any, list them."`
+	Claims      userClaimsCommand      `cmd:"" help:"Set claims of a user, by names listed in STEPKEY_CLAIMS: user claims mira department=Sales locale=. Without any, list them."`
 	Unlock      userUnlockCommand      `cmd:"" help:"Reset the count of failed logins at an account; with --allow-password, let a password sign in again that the owner stopped."`
 	Recover     userRecoverCommand     `cmd:"" help:"Make a link with which a user who has lost everything can add a passkey. You never see a password."`
 	RemoveEmail userRemoveEmailCommand `cmd:"" help:"Remove a user's e-mail address and invalidate every link that was sent to it."`

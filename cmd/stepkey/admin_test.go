@@ -138,3 +138,46 @@ func TestKeyIDLast(t *testing.T) {
 	atHome(t)
 	wantCommand(t, 1, "no such key", "key", "revoke", flagLike)
 }
+
+func TestGroupsAndClaimsCommands(t *testing.T) {
+	atHome(t)
+	port := freePort(t)
+	t.Setenv("PORT", port)
+	t.Setenv("STEPKEY_CLAIMS", "department, locale")
+	start(t)
+	if status, body := post(t, "http://localhost:"+port+"/auth/signup", mira); status != 201 {
+		t.Fatalf("sign-up: %d %s", status, body)
+	}
+	wantCommand(t, 0, "Changed", "user", "groups", "mira", "+ops", "+dev")
+	wantCommand(t, 0, "changes nothing", "user", "groups", "mira", "+ops")
+	wantCommand(t, 0, "Changed", "user", "groups", "mira", "-dev", "+team-a")
+	if listed := wantCommand(t, 0, "", "user", "groups", "mira"); listed != "ops\nteam-a\n" {
+		t.Errorf("groups: %q", listed)
+	}
+	wantCommand(t, 1, "lower-case", "user", "groups", "mira", "+Ops")
+	wantCommand(t, 1, "+GROUP", "user", "groups", "mira", "ops")
+	wantCommand(t, 1, "no such user", "user", "groups", "noor", "+ops")
+	wantCommand(t, 0, "Changed", "user", "claims", "mira", "department=R=D", "locale=de")
+	wantCommand(t, 0, "Changed", "user", "claims", "mira", "locale=")
+	if listed := wantCommand(t, 0, "", "user", "claims", "mira"); listed != "department=R=D\n" {
+		t.Errorf("claims: %q", listed)
+	}
+	wantCommand(t, 1, "department", "user", "claims", "mira", "name=Mira")
+	wantCommand(t, 0, "ops team-a", "user", "show", "mira")
+	wantCommand(t, 0, `"groups":["ops","team-a"],"claims":{"department":"R=D"}`, "user", "export")
+}
+
+func TestGroupsLast(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"user groups mira +ops -dev", "user groups mira -- +ops -dev"},
+		{"user groups mira +ops", "user groups mira +ops"},
+		{"user groups mira -dev +ops --data x", "user groups mira --data x -- -dev +ops"},
+		{"user groups mira -h", "user groups mira -h"},
+		{"user groups mira -- -dev", "user groups mira -- -dev"},
+		{"user claims mira -dev", "user claims mira -dev"},
+	} {
+		if got := strings.Join(groupsLast(strings.Fields(test.args)), " "); got != test.want {
+			t.Errorf("%s: %s, want %s", test.args, got, test.want)
+		}
+	}
+}

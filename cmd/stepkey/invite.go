@@ -30,7 +30,7 @@ func (c *inviteMakeCommand) Run(ctx context.Context, out output) error {
 		return fmt.Errorf("--expires is %s: an invitation works for at most %s", c.Expires, stepkey.MaxInvitationLifetime)
 	}
 	return c.withAdmin(ctx, func(admin *stepkey.Admin) error {
-		i, link, err := admin.Invite(ctx, c.Email, c.Expires)
+		i, link, err := admin.Invite(ctx, stepkey.InviteRequest{Address: c.Email, Language: c.onlyLanguage(), Lifetime: c.Expires})
 		switch {
 		case errors.Is(err, stepkey.ErrSignUpClosed):
 			return errors.New("STEPKEY_SIGNUP is closed, and an invitation would lead nowhere: set it to invite")

@@ -32,6 +32,16 @@ func TestInviteCommands(t *testing.T) {
 	wantCommand(t, 0, "mira@example.com, confirmed", "user", "show", "mira")
 	wantCommand(t, 1, "no such invitation", "invite", "revoke", made[2])
 
+	made = regexp.MustCompile(`#(\S{43})`).FindStringSubmatch(wantCommand(t, 0, "", "invite", "--language", "de"))
+	invited = strings.NewReplacer("{", `{"invitation":"`+made[1]+`",`, "mira", "noor").Replace(mira)
+	if status, body := post(t, address+"/auth/signup", invited); status != 201 {
+		t.Errorf("invited in German: %d %s", status, body)
+	}
+	if users := wantCommand(t, 0, "", "user", "export"); strings.Count(users, `"language":"de"`) != 1 {
+		t.Errorf("exported: %s", users)
+	}
+	wantCommand(t, 1, `STEPKEY_LANGUAGE is "german": the language is none of en, de`, "invite", "--language", "german")
+
 	wantCommand(t, 1, "at most 720h", "invite", "--expires", "721h")
 	wantCommand(t, 1, "--email is not", "invite", "--email", "mira")
 	t.Setenv("STEPKEY_SIGNUP", "closed")

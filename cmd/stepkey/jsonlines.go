@@ -31,7 +31,10 @@ type userLine struct {
 	UserHandle      webauthn.Base64URL `json:"userHandle,omitzero"`
 	CreatedAt       time.Time          `json:"createdAt,omitzero"`
 	DisabledAt      *time.Time         `json:"disabledAt,omitzero"`
+	Language        string             `json:"language,omitzero"`
 	Email           *emailLine         `json:"email,omitzero"`
+	Groups          []string           `json:"groups,omitempty"`
+	Claims          map[string]string  `json:"claims,omitempty"`
 	Passkeys        []passkeyLine      `json:"passkeys,omitempty"`
 }
 
@@ -59,7 +62,7 @@ func lineOf(u stepkey.PortableUser) userLine {
 	l := userLine{
 		ID: u.ID, Username: u.Username, PasswordHash: u.PasswordHash, PasswordByMail: u.PasswordByMail,
 		PasswordStopped: u.PasswordStopped, UserHandle: u.Handle,
-		CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
+		CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt, Language: u.Language, Groups: u.Groups, Claims: u.Claims,
 	}
 	if u.Email != nil {
 		l.Email = &emailLine{Address: u.Email.Address, ConfirmedAt: u.Email.ConfirmedAt}
@@ -78,7 +81,7 @@ func (l userLine) user() stepkey.PortableUser {
 	u := stepkey.PortableUser{
 		ID: l.ID, Username: l.Username, PasswordHash: l.PasswordHash, PasswordByMail: l.PasswordByMail,
 		PasswordStopped: l.PasswordStopped, Handle: l.UserHandle,
-		CreatedAt: l.CreatedAt, DisabledAt: l.DisabledAt,
+		CreatedAt: l.CreatedAt, DisabledAt: l.DisabledAt, Language: l.Language, Groups: l.Groups, Claims: l.Claims,
 	}
 	if l.Email != nil {
 		u.Email = &stepkey.ConfirmedEmail{Address: l.Email.Address, ConfirmedAt: l.Email.ConfirmedAt}

@@ -2,9 +2,11 @@
 // binary.
 //
 //	stepkey serve          run the service; with no settings, on SQLite at http://localhost:3000
+//	stepkey gate           run the service with a proxy in front of an application
 //	stepkey key            list, rotate or revoke signing keys
-//	stepkey user           list, show, disable, enable, unlock or delete users, remove an address; export or import all
+//	stepkey user           list, show, disable, enable, unlock or delete users, set groups and claims, remove an address; export or import all
 //	stepkey invite         make, list or revoke invitations to sign up
+//	stepkey rules          check the gate's rules, and what they say about a request
 //	stepkey import         take users over from the NestJS original
 //	stepkey healthcheck    ask a running service whether it is alive
 //	stepkey version        print the version
@@ -39,9 +41,11 @@ func main() {
 // commands is the command line.
 type commands struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the service."`
+	Gate        gateCommand        `cmd:"" help:"Run the service with a proxy in front of an application, which gets only what the rules allow."`
 	Key         keyCommands        `cmd:"" help:"List, rotate or revoke signing keys."`
 	User        userCommands       `cmd:"" help:"List, show, disable, enable, unlock or delete users; export or import all."`
 	Invite      inviteCommands     `cmd:"" help:"Make, list or revoke invitations to sign up."`
+	Rules       rulesCommands      `cmd:"" help:"Check the gate's rules, and what they say about a request."`
 	Import      importCommands     `cmd:"" help:"Import users from another system."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Check whether a running service on this machine is alive."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -74,20 +78,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
 	}
-	command, err := parser.Parse(keyIDLast(args))
+	command, err := parser.Parse(groupsLast(keyIDLast(args)))
 	if exited {
 		return code
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "stepkey:", err)
+		if len(args) > 0 && args[0] == "rules" {
+			return exitNoRules // 2 is an answer of rules check
+		}
 		return 2
 	}
-	if strings.HasPrefix(command.Command(), "serve") {
+	if strings.HasPrefix(command.Command(), "serve") || command.Command() == "gate" {
 		for _, name := range unknownSettings(parser.Model, os.Environ()) {
 			fmt.Fprintf(stderr, "stepkey: %s is not a setting and has no effect: check its spelling (stepkey serve --help lists all)\n", name)
 		}
 	}
 	if err := command.Run(); err != nil {
+		var status exitStatus
+		if errors.As(err, &status) {
+			return int(status)
+		}
 		fmt.Fprintln(stderr, "stepkey:", settingNames.Replace(err.Error()))
 		return 1
 	}

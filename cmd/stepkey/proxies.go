@@ -5,12 +5,24 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/stepkey/stepkey/geo"
 	"github.com/stepkey/stepkey/httpapi"
 )
 
 // clientIP returns a function that finds the address of a request.
 func (s settings) clientIP() (func(*http.Request) netip.Addr, error) {
-	var trusted []netip.Prefix
+	trusted, err := s.trustedProxies()
+	if err != nil {
+		return nil, err
+	}
+	find, err := httpapi.BehindProxies(trusted, s.ClientIPHeader)
+	if err != nil {
+		return nil, fmt.Errorf("STEPKEY_TRUSTED_PROXIES, STEPKEY_CLIENT_IP_HEADER: %w", err)
+	}
+	return find, nil
+}
+
+func (s settings) trustedProxies() (trusted []netip.Prefix, err error) {
 	for _, text := range trimAll(s.TrustedProxies) {
 		network, err := parseNetwork(text)
 		if err != nil {
@@ -18,11 +30,19 @@ func (s settings) clientIP() (func(*http.Request) netip.Addr, error) {
 		}
 		trusted = append(trusted, network)
 	}
-	find, err := httpapi.BehindProxies(trusted, s.ClientIPHeader)
-	if err != nil {
-		return nil, fmt.Errorf("STEPKEY_TRUSTED_PROXIES, STEPKEY_CLIENT_IP_HEADER: %w", err)
+	return trusted, nil
+}
+
+// country returns a function that finds the country of an address, or nil without a file.
+func (s settings) country() (func(netip.Addr) string, error) {
+	if s.GeoFile == "" {
+		return nil, nil
 	}
-	return find, nil
+	countries, err := geo.Open(s.GeoFile)
+	if err != nil {
+		return nil, fmt.Errorf("STEPKEY_GEO_FILE: %w", err)
+	}
+	return countries.Of, nil
 }
 
 // parseNetwork parses a network or a single address.

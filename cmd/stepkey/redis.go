@@ -11,7 +11,7 @@ import (
 
 // openRedis stores challenges and counts in Redis if it is configured. The caller
 // must call close at the end.
-func (c *serveCommand) openRedis(ctx context.Context, log *slog.Logger, config *stepkey.Config) (closeRedis func(), err error) {
+func (c *settings) openRedis(ctx context.Context, log *slog.Logger, config *stepkey.Config) (closeRedis func(), err error) {
 	if c.RedisURL == "" {
 		return func() {}, nil
 	}

@@ -45,7 +45,7 @@ func textsOf(t *testing.T, dir string) []string {
 func TestErrorsNameFieldsInTheLibraryAndSettingsHere(t *testing.T) {
 	setting, field := regexp.MustCompile(`\b(STEPKEY|RP|JWT|DB|REDIS|SMTP|DATABASE)_[A-Z_]+\b`), regexp.MustCompile(`\b(Config|Options)\.[A-Z]`)
 	fields := 0
-	for _, dir := range []string{"../..", "../../sqlstore", "../../sqlstore/postgres", "../../sqlstore/sqlite", "../../sqlstore/internal/engine", "../../redisstore", "../../smtpmail", "../../internal/storeurl"} {
+	for _, dir := range []string{"../..", "../../sqlstore", "../../sqlstore/postgres", "../../sqlstore/sqlite", "../../sqlstore/internal/engine", "../../redisstore", "../../smtpmail", "../../webui", "../../internal/storeurl"} {
 		for _, text := range textsOf(t, dir) {
 			if found := setting.FindString(text); found != "" {
 				t.Errorf("%s: %q names the setting %s", dir, text, found)

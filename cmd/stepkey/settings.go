@@ -25,7 +25,7 @@ type settings struct {
 	Port     int      `env:"PORT" default:"3000" help:"Port to listen on."`
 	RPOrigin []string `name:"rp-origin" env:"RP_ORIGIN" sep:"," help:"Origins of the pages and, as android:apk-key-hash:…, of the apps that use passkeys, separated by commas. The first is the main one and must be a page's. Default: http://localhost:PORT."`
 	RPID     string   `name:"rp-id" env:"RP_ID" help:"Domain that passkeys belong to. Default: the host of the first origin."`
-	RPName   string   `name:"rp-name" env:"RP_NAME" default:"Stepkey" help:"Name that devices show."`
+	RPName   string   `name:"rp-name" env:"RP_NAME" default:"Stepkey" help:"Name of the service, on the pages, on devices and in mails."`
 
 	JWTSecret secret.Text `name:"jwt-secret" env:"JWT_SECRET" help:"Sign tokens with this shared secret (HS256), as the original does. Default: generated keys (ES256), public at /.well-known/jwks.json."`
 
@@ -39,6 +39,9 @@ type settings struct {
 	AppOrigins       []string `name:"app-origins" env:"STEPKEY_APP_ORIGINS" sep:"," help:"Origins that only apps use, separated by commas: https://RP_ID for iOS if RP_ID is a parent domain, android:apk-key-hash:… for Android. They get no refresh cookie. Default: none."`
 	TrustedProxies   []string `name:"trusted-proxies" env:"STEPKEY_TRUSTED_PROXIES" sep:"," help:"Networks of the proxies in front of the service, such as 10.0.0.0/8, separated by commas. They are trusted to report the client's address. Default: none, and the client's address is that of the connection's peer."`
 	ClientIPHeader   string   `name:"client-ip-header" env:"STEPKEY_CLIENT_IP_HEADER" help:"Header in which those proxies report the client's address: X-Forwarded-For (the default), X-Real-IP or Forwarded."`
+
+	GeoFile string `name:"geo-file" env:"STEPKEY_GEO_FILE" help:"File in the MaxMind DB format (.mmdb) with countries, so that lists of events and sessions name a country. Default: none."`
+	Rules   string `env:"STEPKEY_RULES" help:"File of the gate's rules. Default: none, and there is no gate."`
 
 	DBHost     string      `name:"db-host" env:"DB_HOST" help:"PostgreSQL host. Selects PostgreSQL as the database."`
 	DBPort     int         `name:"db-port" env:"DB_PORT" default:"5432" help:"PostgreSQL port."`
@@ -59,11 +62,18 @@ type settings struct {
 	Audience       string      `env:"STEPKEY_AUDIENCE" help:"Claim aud of the tokens. Default: the issuer."`
 	Introspection  secret.Text `name:"introspection-secret" env:"STEPKEY_INTROSPECTION_SECRET" help:"Bearer token, at least 32 bytes long, of the services that may introspect tokens at /auth/introspect. Default: introspection is off."`
 	CORSOrigins    []string    `name:"cors-origins" env:"STEPKEY_CORS_ORIGINS" sep:"," help:"Origins of pages on other origins that may call the API and read its answers, written like RP_ORIGIN, separated by commas. To use passkeys they must also be in RP_ORIGIN or STEPKEY_RELATED_ORIGINS. Default: none."`
+	ReturnOrigins  []string    `name:"return-origins" env:"STEPKEY_RETURN_ORIGINS" sep:"," help:"Origins of pages to which the sign-in pages may send people back (return_to), beside those in RP_ORIGIN and STEPKEY_RELATED_ORIGINS, written like them and separated by commas. To read the token there, a page must also be in STEPKEY_CORS_ORIGINS. Default: none."`
 	HashSlots      int         `name:"hash-slots" env:"STEPKEY_HASH_SLOTS" help:"How many passwords are hashed at once, each on one CPU with 19 MiB. Default: CPUs minus one, at least one."`
 	MinPassword    int         `name:"min-password-length" env:"STEPKEY_MIN_PASSWORD_LENGTH" default:"8" help:"Minimum length of a new password, in characters. Set 15 if a password may be the only factor."`
 	ReservedNames  []string    `name:"reserved-names" env:"STEPKEY_RESERVED_NAMES" sep:"," default:"default" help:"User names that cannot be used to sign up, separated by commas, or none. The word default stands for admin, root, support and the like: default,acme adds one."`
+	OwnClaims      []string    `name:"claims" env:"STEPKEY_CLAIMS" sep:"," help:"Names of the claims that stepkey user claims can set and tokens carry, such as name,department,locale, separated by commas. Default: none."`
 	Breached       string      `name:"breached-passwords" env:"STEPKEY_BREACHED_PASSWORDS" default:"off" help:"Whether new passwords are looked up among those from data breaches: off, on (at api.pwnedpasswords.com, which gets five digits of a hash), or the https URL of a mirror."`
 	SignUp         string      `name:"signup" env:"STEPKEY_SIGNUP" enum:"open,invite,closed" default:"open" help:"Who may sign up: open for everybody, invite for people with an invitation (stepkey invite), closed for nobody."`
+	Language       string      `name:"language" env:"STEPKEY_LANGUAGE" default:"auto" help:"Language of the pages and mails: auto, which is the reader's, or the tag of the only one, such as de."`
+	Messages       string      `name:"messages" env:"STEPKEY_MESSAGES" help:"Folder with language files such as fr.json, which add languages to the pages and mails and replace words. Default: none, and they are in English and German."`
+	RequireAddress string      `name:"require-confirmed-address" env:"STEPKEY_REQUIRE_CONFIRMED_ADDRESS" enum:"on,off" default:"off" help:"Whether people who sign up give an e-mail address and confirm it before they can sign in: on or off. It needs SMTP_URL. Existing users are not affected. Accounts that nobody confirms are deleted after a week."`
+	SignInByAddr   string      `name:"sign-in-by-address" env:"STEPKEY_SIGN_IN_BY_ADDRESS" enum:"on,off" default:"off" help:"Whether people can type their confirmed e-mail address in place of the user name: on or off. With on, new user names with an @ are refused; existing ones keep working and win over an address."`
+	Demo           string      `env:"STEPKEY_DEMO" enum:",on,off" default:"" help:"Whether the pages have the demo at /demo: on or off. Default: on if every origin is localhost."`
 	PasskeyLogin   string      `name:"passkey-login" env:"STEPKEY_PASSKEY_LOGIN" enum:"on,off" default:"on" help:"Whether users can sign in with a passkey alone, at level full: on or off."`
 	Limits         string      `env:"STEPKEY_LIMITS" enum:"on,off" default:"on" help:"Whether rate limits apply: on, or off for load tests on localhost."`
 	AttackFailures int         `name:"attack-failures" env:"STEPKEY_ATTACK_FAILURES" default:"300" help:"Failed logins a minute, of all clients together, above which an attack is assumed and the limit per address is tightened."`
@@ -77,6 +87,8 @@ type settings struct {
 	RecoveryCoolOff time.Duration `name:"recovery-cool-off" env:"STEPKEY_RECOVERY_COOL_OFF" default:"24h" help:"How long a passkey cannot be used after it was added through recovery, or as the first one after a reset by e-mail, so that the owner has time to stop it. For the same time after a reset, the address of an account without a passkey cannot be changed."`
 	KeepEvents      int           `name:"keep-events" env:"STEPKEY_KEEP_EVENTS" default:"365" help:"How many days events are kept; 0 keeps them forever."`
 	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"STEPKEY_SHUTDOWN_DELAY" default:"0s" help:"Graceful shutdown: how long to keep serving after SIGTERM, with /readyz answering 503. Behind a load balancer, set it longer than the interval of its health checks."`
+
+	brandSettings
 }
 
 // origins returns the configured origins, or the local one.
@@ -90,13 +102,24 @@ func (s settings) origins() []string {
 // corsOrigins returns the origins of pages on other origins. It refuses an origin of
 // STEPKEY_APP_ORIGINS, which could otherwise read answers like a page.
 func (s settings) corsOrigins() ([]string, error) {
-	origins, apps := trimAll(s.CORSOrigins), trimAll(s.AppOrigins)
+	return s.pageOrigins("STEPKEY_CORS_ORIGINS", s.CORSOrigins)
+}
+
+// returnOrigins returns the origins that pages may send people back to, apart from the service's
+// own. An app's origin is refused: a browser cannot be sent to it.
+func (s settings) returnOrigins() ([]string, error) {
+	return s.pageOrigins("STEPKEY_RETURN_ORIGINS", s.ReturnOrigins)
+}
+
+// pageOrigins returns the origins in a setting, all of them of pages and none of an app.
+func (s settings) pageOrigins(setting string, list []string) ([]string, error) {
+	origins, apps := trimAll(list), trimAll(s.AppOrigins)
 	var faults []error
 	for _, origin := range origins {
-		faults = append(faults, stepkey.CheckPageOrigin("STEPKEY_CORS_ORIGINS", origin))
+		faults = append(faults, stepkey.CheckPageOrigin(setting, origin))
 		if slices.Contains(apps, origin) {
-			faults = append(faults, fmt.Errorf("STEPKEY_CORS_ORIGINS has %s, which is also in STEPKEY_APP_ORIGINS: "+
-				"remove it from one of the two", origin))
+			faults = append(faults, fmt.Errorf("%s has %s, which is also in STEPKEY_APP_ORIGINS: "+
+				"remove it from one of the two", setting, origin))
 		}
 	}
 	return origins, errors.Join(faults...)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -154,6 +156,12 @@ func showUser(w io.Writer, d stepkey.UserDetails) {
 		fmt.Fprintf(w, "Disabled\t%s\n", moment(d.User.DisabledAt))
 	}
 	fmt.Fprintf(w, "Created\t%s\n", moment(&d.User.CreatedAt))
+	if groups := d.User.Attributes.Groups; groups != "" {
+		fmt.Fprintf(w, "Groups\t%s\n", groups)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.User.Attributes.Claims.Map())) {
+		fmt.Fprintf(w, "Claim %s\t%s\n", name, printable(d.User.Attributes.Claims.Map()[name]))
+	}
 	if d.User.PasswordStopped {
 		fmt.Fprintln(w, "Password\tstopped by \"This was not me\"; a reset sets another one")
 	}
@@ -209,6 +217,15 @@ func showRefused(w io.Writer, refused []stepkey.RefusedCeremony) {
 func showEvents(w io.Writer, events []stepkey.Event) {
 	fmt.Fprintf(w, "\nThe newest events, at most %d:\n", shownEvents)
 	for _, e := range events {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", moment(&e.At), e.Kind, printable(e.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", moment(&e.At), kindOf(e), printable(e.Reason),
+			printable(strings.TrimSpace(e.Device+" "+e.Network)), printable(e.PasskeyName))
 	}
+}
+
+// kindOf returns the kind of an event, and how often it happened if the event counts.
+func kindOf(e stepkey.Event) string {
+	if e.Times == 0 {
+		return string(e.Kind)
+	}
+	return fmt.Sprintf("%s (%d times)", e.Kind, e.Times)
 }

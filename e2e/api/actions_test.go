@@ -22,9 +22,10 @@ func (c *client) actionOptions(token string, body any) answer {
 func TestAction(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, s *server) {
 		c := newClient(t, s)
-		granted := c.keptAlive(c.newUser())
+		username := c.newUser()
+		device := c.enrol(c.logIn(username))
+		granted := c.keptAlive(username)
 		token := granted.AccessToken
-		device := c.enrol(token)
 		response := c.get(device, c.actionOptions(token, payout()).want(t, http.StatusOK).body)
 		a := c.finishStepUp(token, response).want(t, http.StatusCreated)
 		var members map[string]any

@@ -155,7 +155,7 @@ func TestResetByEmail(t *testing.T) {
 		c.do("POST", "/recovery/freeze", object("token", notMe)).want(t, http.StatusOK)
 		c.do("GET", "/users/profile", nil, bearer(again)).wantProblem(t, 401, "unauthorized")
 		c.do("POST", "/recovery/freeze", object("token", notMe)).wantProblem(t, 400, "link_expired")
-		box.wait(address, "You were signed out everywhere")
+		box.wait(address, "Your account was secured")
 	})
 }
 

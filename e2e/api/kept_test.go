@@ -70,7 +70,7 @@ func testKeptContract(t *testing.T, c *client, sp spelling) {
 	wantCreationOptions(t, creation, username)
 	registration := c.create(device, creation.body)
 	registered := c.finishRegistration(password, named(t, registration, "Blue phone")).want(t, http.StatusCreated)
-	wantMembers(t, registered, "passkey", "success")
+	wantMembers(t, registered, "accessToken", "authLevel", "expiresIn", "passkey", "success", "tokenType")
 	var passkey struct {
 		Success bool
 		Passkey struct{ ID, Name string }

@@ -17,6 +17,7 @@ var whatThePasswordMayDo = map[string]string{
 	"DELETE /account":                     "step_up_required",
 	"GET /account/export":                 "step_up_required",
 	"GET /account/events":                 "",
+	"POST /account/events/{id}/not-me":    "step_up_required",
 	"POST /account/password":              "step_up_required",
 	"GET /passkeys/register/options":      "step_up_required",
 	"POST /passkeys/register/options":     "step_up_required",

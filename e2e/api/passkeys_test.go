@@ -42,7 +42,7 @@ func TestPasskeysAreManaged(t *testing.T) {
 		list := c.passkeys(token)
 		first := list.Passkeys[0]
 		if first.Name != "Google Password Manager" || first.Provider != first.Name || !*first.BackupEligible || !*first.Synced ||
-			fmt.Sprint(first.Transports) != "[internal hybrid]" || first.LastUsedAt != nil || list.RPID+list.UserHandle+list.Username != "" {
+			fmt.Sprint(first.Transports) != "[internal hybrid]" || first.LastUsedAt == nil || list.RPID+list.UserHandle+list.Username != "" {
 			t.Errorf("at level password: %+v", list)
 		}
 		path := "/passkeys/" + first.ID

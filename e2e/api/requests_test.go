@@ -27,6 +27,7 @@ func testMethods(t *testing.T, c *client) {
 		"/account":                       "DELETE, GET, HEAD",
 		"/account/export":                "GET, HEAD",
 		"/account/events":                "GET, HEAD",
+		"/account/events/{id}/not-me":    "POST",
 		"/account/password":              "POST",
 		"/passkeys/register/options":     "GET, POST",
 		"/passkeys/register/verify":      "POST",
@@ -75,7 +76,7 @@ func testMethods(t *testing.T, c *client) {
 	}
 	for _, path := range []string{
 		"/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json", "/.well-known/ended-sessions",
-		"/auth/sessions", "/passkeys", "/.well-known/passkey-endpoints", "/users/profile", "/", "/docs", "/confirm-email", "/reset-password", "/not-me",
+		"/auth/sessions", "/passkeys", "/.well-known/passkey-endpoints", "/users/profile", "/demo", "/sign-in", "/docs", "/confirm-email", "/reset-password", "/not-me",
 	} {
 		t.Run("HEAD"+path, func(t *testing.T) {
 			get := c.do("GET", path, nil, bearer(token)).want(t, http.StatusOK)

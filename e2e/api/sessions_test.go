@@ -261,8 +261,9 @@ func cookieModeCrossSite(t *testing.T, c *client) {
 }
 
 func stepUpMovesRefresh(t *testing.T, c *client) {
-	granted := c.keptAlive(c.newUser())
-	device := c.enrol(granted.AccessToken)
+	username := c.newUser()
+	device := c.enrol(c.logIn(username))
+	granted := c.keptAlive(username)
 	response := c.get(device, c.stepUpOptions(granted.AccessToken))
 	raised := c.finishStepUp(granted.AccessToken, response).tokens(t, http.StatusCreated)
 	c.refresh(granted.RefreshToken).wantProblem(t, 401, "unauthorized")

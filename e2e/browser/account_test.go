@@ -6,18 +6,29 @@ import (
 	"testing"
 )
 
-// account is a page that is signed in at /account, with a passkey where the device is given one.
+// account is a page that is signed in at /account, at password level, with a passkey if asked for. Adding the first raises
+// a session, so that one is left.
 func account(t *testing.T, withPasskey bool, settings ...string) (*tab, Authenticator) {
+	t.Helper()
+	if !withPasskey {
+		return accountAfter(t, "", "Skip the password next time.", settings...)
+	}
+	return accountAfter(t, `await s.registerPasskey(); await s.signIn(`+credentials+`);`, "Added today", settings...)
+}
+
+// accountAtFull is the account page of mira in the session that added her passkey.
+func accountAtFull(t *testing.T, settings ...string) (*tab, Authenticator) {
+	t.Helper()
+	return accountAfter(t, `await s.registerPasskey();`, "Added today", settings...)
+}
+
+func accountAfter(t *testing.T, script, passkeys string, settings ...string) (*tab, Authenticator) {
 	t.Helper()
 	p := client(t, settings...)
 	device := p.Authenticator(true)
-	script := enter
-	if withPasskey {
-		script += `await s.registerPasskey();`
-	}
-	p.run(script)
+	p.run(enter + script)
 	p.Go(p.server.URL() + "/account")
-	p.See("passkeys", map[bool]string{true: "Added today", false: "Skip the password next time."}[withPasskey])
+	p.See("passkeys", passkeys)
 	return p, device
 }
 
@@ -74,6 +85,9 @@ func TestAccountPasskeys(t *testing.T) {
 	p.closed()
 	p.See("passkeys", "Add a second on another device")
 
+	p.See("level", "Full level")
+	p.act(`await stepkey.signIn(` + credentials + `)`)
+	p.See("who", "Changes ask for your passkey first.")
 	id := p.act(`return (await stepkey.call("GET", "/passkeys")).passkeys[0].id`)
 	p.expect("403 /passkeys/"+id, "403 /passkeys/"+id+"?last=true")
 	p.Press("passkeys", "Rename")
@@ -192,7 +206,7 @@ func TestAccountPassword(t *testing.T) {
 func TestAccountActivity(t *testing.T) {
 	p, _ := account(t, false)
 	p.See("activity", "Signed in")
-	if Eval[bool](p.Page, `!document.querySelector("#activity .in button").hidden`) {
+	if Eval[bool](p.Page, `!document.querySelector("#activity [data-id=more]").hidden`) {
 		t.Error("more is offered where there is none")
 	}
 	for range 30 {
@@ -202,7 +216,7 @@ func TestAccountActivity(t *testing.T) {
 	rows := func(shown, focused int, offered bool) {
 		t.Helper()
 		p.Wait(fmt.Sprintf("%d events", shown), fmt.Sprintf(`document.querySelectorAll("#activity li").length === %d`, shown))
-		p.Wait("the offer of more", fmt.Sprintf(`document.querySelector("#activity .in button").hidden === %t`, !offered))
+		p.Wait("the offer of more", fmt.Sprintf(`document.querySelector("#activity [data-id=more]").hidden === %t`, !offered))
 		if focused > 0 {
 			p.Wait("the focus", fmt.Sprintf(`document.activeElement === document.querySelectorAll("#activity li")[%d]`, focused-1))
 		}

@@ -98,7 +98,7 @@ func documented(t *testing.T, rpID string, more ...string) []string {
 }
 
 // signUpAndIn makes an account with one passkey, at level password.
-const signUpAndIn = enter + `await s.registerPasskey();`
+const signUpAndIn = enter + `await s.registerPasskey(); await s.signIn(` + credentials + `);`
 
 // A page on another origin does everything that one of the service's own does.
 func TestFrontEndOnAnotherOrigin(t *testing.T) {

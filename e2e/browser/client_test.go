@@ -73,9 +73,11 @@ func TestClientStepsUpAndRepeats(t *testing.T) {
 	p.want(`return s.signIn({ username: "mira", password: "something else" })`, "error wrong_credentials: Username or password is not right.")
 	p.want(`return (await s.signIn(`+credentials+`)).authLevel`, "password")
 	p.want(`const made = await s.registerPasskey({ deviceName: "Laptop" }); return made.name + typeof made.id + made.credential.type`, "Laptopstringpublic-key")
+	p.want(`return s.session.authLevel`, "full")
+	p.want(`return (await s.signIn(`+credentials+`)).authLevel`, "password")
 	p.want(`return s.registerPasskey()`, "error step_up_required: Verify a passkey, then try again.")
 	p.made("POST /auth/signup", "POST /auth/login", "POST /auth/login",
-		"POST /passkeys/register/options", "create", "POST /passkeys/register/verify", "POST /passkeys/register/options")
+		"POST /passkeys/register/options", "create", "POST /passkeys/register/verify", "POST /auth/login", "POST /passkeys/register/options")
 
 	p.want(`return s.fetch("/users/histories", { stepUp: false })`, "error step_up_required: Verify a passkey, then try again.")
 	p.made("GET /users/histories")
@@ -94,7 +96,7 @@ func TestClientAsksThePageFirst(t *testing.T) {
 	p := client(t)
 	p.expect("403 /users/histories")
 	p.Authenticator(true)
-	p.run(enter + `await s.registerPasskey(); calls.splice(0);`)
+	p.run(enter + `await s.registerPasskey(); await s.signIn(` + credentials + `); calls.splice(0);`)
 	p.want(`s.confirm = async (run, refusal) => { throw new StepkeyError("stopped", { refusal }); }; return s.fetch("/users/histories")`, "error stopped: Stopped.")
 	p.made("GET /users/histories")
 	p.want(`s.confirm = async () => {}; return s.fetch("/users/histories")`, "error step_up_required: Verify a passkey, then try again.")

@@ -21,7 +21,7 @@ func TestAnswerWithoutVerification(t *testing.T) {
 	p := start(t)
 	p.expect("401 /passkeys/authenticate/verify")
 	device := p.Authenticator(true)
-	p.addPasskey("mira")
+	p.addPasskeyForLater("mira")
 	device.Override(false, true)
 	p.Press("verify", "Verify with a passkey")
 	p.See("verify", "This passkey did not work.")
@@ -32,7 +32,7 @@ func TestBogusSignature(t *testing.T) {
 	p := start(t)
 	p.expect("401 /passkeys/authenticate/verify")
 	device := p.Authenticator(true)
-	p.addPasskey("mira")
+	p.addPasskeyForLater("mira")
 	device.Override(true, false)
 	p.Press("verify", "Verify with a passkey")
 	p.See("verify", "This passkey did not work.")
@@ -68,7 +68,7 @@ func TestStopAndCancel(t *testing.T) {
 	}
 	device.Verified(true)
 	p.Press("add", "Try again")
-	p.Current("verify")
+	p.Current("open")
 }
 
 // A browser that never answers and ignores the signal is left behind after its time, and after Stop.

@@ -179,7 +179,7 @@ func (e *example) open(t *testing.T) (*tab, Authenticator) {
 // at waits until the tab shows a page of the example, or of the Kit, with these words.
 func (p *tab) at(path, words string) {
 	p.t.Helper()
-	p.reach(path+" with "+words, `document.readyState === "complete" && location.pathname === `+quoted(path)+
+	p.Wait(path+" with "+words, `document.readyState === "complete" && location.pathname === `+quoted(path)+
 		` && document.querySelector("main")?.innerText.includes(`+quoted(words)+`)`)
 }
 
@@ -216,11 +216,6 @@ func (p *tab) logOut(e *example) {
 	p.Go(e.url + "/settings")
 	p.Press("shop", "Sign out")
 	p.at("/login", "Sign in")
-}
-
-func (p *tab) goBack() {
-	p.t.Helper()
-	Eval[bool](p.Page, `(setTimeout(() => history.back()), true)`)
 }
 
 // payments are the payouts in the database.

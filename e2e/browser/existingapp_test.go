@@ -104,7 +104,7 @@ func existingAppSignsOut(t *testing.T, e *example) {
 	p, _ := e.open(t)
 	p.enterPayouts(e)
 	p.logOut(e)
-	p.goBack()
+	p.Back()
 	p.at("/login", "Sign in")
 	p.Go(e.url + "/payouts")
 	p.logIn("mira@example.com")
@@ -169,7 +169,7 @@ func existingAppGoesBack(t *testing.T, e *example) {
 	p.at("/_stepkey/verify", "Verify with a passkey")
 	p.prove()
 	p.at("/payouts", "Payouts of Mira")
-	p.goBack()
+	p.Back()
 	p.at("/settings", "Settings of Mira")
 
 	p.Go(e.url + "/payouts")
@@ -177,7 +177,7 @@ func existingAppGoesBack(t *testing.T, e *example) {
 	p.pay("100", "Ada")
 	p.prove()
 	p.at("/payouts", "100 to Ada")
-	p.goBack()
+	p.Back()
 	p.at("/payouts", "Payouts of Mira")
 	if paid := e.payments(); len(paid) != 1 {
 		t.Errorf("after the back button %q are paid, want one", paid)

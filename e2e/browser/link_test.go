@@ -70,7 +70,7 @@ func TestPagesBehindLinks(t *testing.T) {
 
 	confirm := mail("Confirm", "/confirm-email")
 	p.Go(confirm)
-	p.See("main", "Confirm your e-mail address")
+	p.See("main", "Confirm your e‑mail address") // a hyphen at which no line ends
 	p.Press("act", "Confirm this address")
 	p.See("notice", "Your address is confirmed.")
 	if hash := Eval[string](p.Page, "location.hash"); hash != "" {

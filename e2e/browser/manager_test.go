@@ -83,7 +83,7 @@ func TestNoAnswerIsACancellation(t *testing.T) {
 			p.run(enter + managers + `window.nothing = () => ` + nothing + `; window.all = made => made; half = nothing;`)
 			const cancelled = "error cancelled: No passkey was used."
 			p.want(`return s.registerPasskey()`, cancelled)
-			p.run(`half = all; await s.registerPasskey({ options: undefined }).catch(() => {}); half = nothing;`)
+			p.run(`half = all; await s.registerPasskey({ options: undefined }).catch(() => {}); await s.signIn(` + credentials + `); half = nothing;`)
 			p.want(`return s.stepUp()`, cancelled)
 			p.want(`return s.stepUp({ action: { name: "payout", parameters: { amount: "5" } } })`, cancelled)
 			p.want(`return s.fetch("/users/histories")`, cancelled)

@@ -9,6 +9,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,6 +69,11 @@ func Launch(dir string, more ...chromedp.ExecAllocatorOption) (ctx context.Conte
 	}
 	return ctx, cancel, nil
 }
+
+// WithoutBackForwardCache is an option of Launch for tests that go to and fro between Stepkey's pages, which have a
+// Cross-Origin-Opener-Policy, and those of an application, which have none. With that cache, Chromium 156 now and then stops running
+// the scripts of such a page and answering DevTools about it; without, that was not seen.
+var WithoutBackForwardCache = chromedp.Flag("disable-features", "Translate,BackForwardCache")
 
 // Page is a tab with its own authenticator. Its methods end the test when they cannot do what they
 // say. They are for one goroutine.
@@ -165,7 +171,14 @@ func (p *Page) Complaints(allowed ...string) []string {
 // Go loads an address and waits until the page is loaded.
 func (p *Page) Go(url string) {
 	p.tb.Helper()
-	p.do("open "+url, chromedp.Navigate(url))
+	p.call("open "+url, func() error {
+		err := chromedp.Do(p.ctx, chromedp.Navigate(url))
+		if err != nil && strings.Contains(err.Error(), "net::ERR_ABORTED") {
+			// Another page was on its way, as after a press of the back button.
+			err = chromedp.Do(p.ctx, chromedp.Navigate(url))
+		}
+		return err
+	})
 }
 
 // Look sets the size of the window in CSS pixels and the colour scheme, "light" or "dark".
@@ -197,6 +210,18 @@ func (p *Page) Offline(yes bool) {
 	p.call("go offline", func() error {
 		command := cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
 		_, err := chromedp.Call(p.ctx, command, network.OverrideNetworkStateParams{Offline: yes, DownloadThroughput: -1, UploadThroughput: -1})
+		return err
+	})
+}
+
+// Latency has every answer of the network arrive that much later. Zero is the network as it is.
+func (p *Page) Latency(latency time.Duration) {
+	p.tb.Helper()
+	p.call("slow down", func() error {
+		command := cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+		_, err := chromedp.Call(p.ctx, command, network.OverrideNetworkStateParams{
+			Latency: float64(latency.Milliseconds()), DownloadThroughput: -1, UploadThroughput: -1,
+		})
 		return err
 	})
 }
@@ -297,16 +322,44 @@ func Eval[T any](p *Page, expression string) T {
 	return value
 }
 
-// Wait waits until an expression is true.
+// Wait waits until an expression is true. The browser may be on its way to another page, which takes the answer with it.
 func (p *Page) Wait(what, expression string) {
 	p.tb.Helper()
-	end := time.Now().Add(patience.Long)
-	for !Eval[bool](p, "Boolean("+expression+")") {
-		if time.Now().After(end) {
-			p.tb.Fatalf("waited in vain for %s; the page says:\n%s", what, Eval[string](p, "document.querySelector('main').innerText"))
+	for end := time.Now().Add(patience.Long); ; time.Sleep(20 * time.Millisecond) {
+		there, err := p.holds(expression)
+		if err == nil && there {
+			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		if time.Now().After(end) {
+			p.tb.Fatalf("waited in vain for %s: %v; the page says:\n%s", what, err, p.text())
+		}
 	}
+}
+
+// text is what the page says, if it answers.
+func (p *Page) text() string {
+	ctx, cancel := context.WithTimeout(p.ctx, answerTime)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// answerTime is how long a page may take to say whether something is so. One that leaves for another page may take the question
+// with it, and would never answer.
+const answerTime = 10 * time.Second
+
+// holds reports whether an expression is true. It is not if the page does not answer.
+func (p *Page) holds(expression string) (bool, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, answerTime)
+	defer cancel()
+	holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")", chromedp.EvalAwaitPromise))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	return holds, err
 }
 
 // See waits until a text is visible in the element with the id. That of an element that is not shown would count as its innerText.
@@ -324,10 +377,33 @@ func (p *Page) Current(id string) {
 // Press presses the visible button with the words in the element with the id, with the mouse.
 func (p *Page) Press(id, words string) {
 	p.tb.Helper()
-	button := fmt.Sprintf(`[...document.querySelectorAll("#%[1]s :is(button, summary)")].find(b => b.checkVisibility() && b.innerText.trim().startsWith(%[2]q))`, id, words)
-	p.Wait(fmt.Sprintf("button %q in #%s", words, id), button)
-	at := Eval[[]float64](p, `(() => { const b = `+button+`; b.scrollIntoView({block: "center", behavior: "instant"}); const r = b.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
-	p.do("press "+words, chromedp.MouseClickXY(at[0], at[1]))
+	p.press(fmt.Sprintf("button %q in #%s", words, id),
+		fmt.Sprintf(`[...document.querySelectorAll("#%[1]s :is(button, summary)")].find(b => b.checkVisibility() && b.innerText.trim().startsWith(%[2]q))`, id, words))
+}
+
+// Follow presses the first element that a selector finds once it is visible, with the mouse.
+func (p *Page) Follow(selector string) {
+	p.tb.Helper()
+	p.press(selector, fmt.Sprintf(`[document.querySelector(%q)].find(at => at?.checkVisibility())`, selector))
+}
+
+func (p *Page) press(what, element string) {
+	p.tb.Helper()
+	p.Wait(what, element)
+	at := Eval[[]float64](p, `(() => { const b = `+element+`; b.scrollIntoView({block: "center", behavior: "instant"}); const r = b.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
+	p.click(at)
+}
+
+// Back goes back in the history as the browser's button does.
+func (p *Page) Back() {
+	p.tb.Helper()
+	Eval[bool](p, `(setTimeout(() => history.back()), true)`)
+}
+
+// click presses what is at a place in the window.
+func (p *Page) click(at []float64) {
+	p.tb.Helper()
+	p.do("press", chromedp.MouseClickXY(at[0], at[1]))
 }
 
 // Type replaces what a field holds by typing, once the field is there to be typed in.

@@ -38,7 +38,6 @@ func TestPagesBelowAPrefix(t *testing.T) {
 	p.Authenticator(true)
 	p.Go(origin + prefix + "/")
 	p.addPasskey("mira")
-	p.Press("verify", "Verify with a passkey")
 	p.See("badge", "Full level")
 	p.Press("open", "Open the page")
 	p.See("open", `200 {"success":true}`)

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -35,9 +36,11 @@ func (p *tab) signInToRecover(password string) {
 func TestRecoverByCode(t *testing.T) {
 	p, device, codes := withCodes(t)
 	p.expect("401 /auth/login", "403 /recovery/code")
-	p.Go(p.server.URL() + "/recover")
+	p.Go(p.server.URL() + "/sign-in?return_to=/docs")
+	Eval[bool](p.Page, `(document.querySelector('.ways [href^="recover"]').click(), true)`)
+	p.See("main", "Get back into your account")
 	p.Press("signin", "Continue")
-	p.See("signin", "Type your username.")
+	p.See("signin", "Type a username.")
 	p.signInToRecover("something else")
 	p.See("signin", "Username or password is not right.")
 	p.Type("password", password)
@@ -62,8 +65,9 @@ func TestRecoverByCode(t *testing.T) {
 	p.Press("add", "Add a new passkey")
 	p.See("notice", "Passkey added.")
 	p.See("notice", "You can sign in with your password now; your new passkey works tomorrow, ")
-	if to := Eval[string](p.Page, `document.querySelector("#notice a").pathname`); to != "/account" {
-		t.Errorf("the way to sign in leads to %s, want /account", to)
+	to := Eval[string](p.Page, `document.querySelector("#notice a").href`)
+	if want := p.server.URL() + "/sign-in?return_to=" + url.QueryEscape(p.server.URL()+"/docs"); to != want {
+		t.Errorf("the way to sign in leads to %s, want %s", to, want)
 	}
 	p.accessible(axe(t), "a passkey that waits")
 }

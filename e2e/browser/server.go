@@ -36,6 +36,7 @@ type Server struct {
 	// Port is the port it listens on, on localhost.
 	Port string
 
+	health  string // path
 	process *exec.Cmd
 	output  *os.File
 	exited  chan struct{} // closed when the process has ended
@@ -46,20 +47,42 @@ type Server struct {
 // the defaults; the environment of the caller is not passed on. It returns when the service is ready. "PORT" in a
 // setting stands for the port.
 func Serve(program, dir string, settings ...string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	return serve(program, dir, port, []string{"serve"}, "/readyz", settings)
+}
+
+// ServeGate is Serve for the gate in front of the application at upstream, a URL. "PORT" in the rules stands for the port, too.
+func ServeGate(program, dir, upstream, rules string, settings ...string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "rules.toml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(rules, "PORT", port)), 0o600); err != nil {
+		return nil, err
+	}
+	return serve(program, dir, port, []string{"gate", "--upstream", upstream}, "/_stepkey/readyz", append(settings, "STEPKEY_RULES="+file))
+}
+
+func freePort() (string, error) {
 	listener, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
+	defer listener.Close()
 	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return nil, err
-	}
-	listener.Close()
+	return port, err
+}
+
+func serve(program, dir, port string, arguments []string, health string, settings []string) (*Server, error) {
 	output, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{Port: port, process: exec.Command(program, "serve"), output: output}
+	server := &Server{Port: port, health: health, process: exec.Command(program, arguments...), output: output}
 	server.process.Dir = dir
 	server.process.Env = []string{"PORT=" + port, "STEPKEY_DATA=" + filepath.Join(dir, "data"), "STEPKEY_LIMITS=off"}
 	server.process.Env = append(server.process.Env, patience.Settings()...)
@@ -90,7 +113,7 @@ func (s *Server) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience.Long)
 	defer cancel()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/readyz", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+s.health, nil)
 		if err != nil {
 			return err
 		}

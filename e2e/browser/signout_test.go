@@ -27,7 +27,12 @@ func TestSignOutWhileTheServerIsAway(t *testing.T) {
 			p.Go(p.server.URL() + test.page)
 			p.See("level", "Password level")
 			Eval[bool](p.Page, `sessionStorage.away = true`)
+			page, cancel := p.Beside()
+			beside := watch(t, p.server, page, cancel)
+			beside.Go(p.server.URL() + test.page)
+			beside.See("level", "Password level")
 			p.Press("top", "Sign out")
+			beside.See("level", "Signing out…")
 			for _, when := range []string{"at once", "after a reload"} {
 				p.See(test.place, "You are not signed out yet.")
 				p.See("level", "Signing out…")
@@ -38,6 +43,7 @@ func TestSignOutWhileTheServerIsAway(t *testing.T) {
 			Eval[bool](p.Page, `delete sessionStorage.away`)
 			p.See(test.place, "Now you are signed out.")
 			p.See("level", "Signed out")
+			beside.See("level", "Signed out")
 			p.load()
 			if status := p.sessionsOf(token); status != "401" {
 				t.Errorf("the session answers %s on the server, want 401", status)

@@ -7,12 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepup/web"
 )
 
@@ -81,7 +79,7 @@ func (p *tab) noDialog() {
 // prove presses the button of the page for a purpose, once its script runs.
 func (p *tab) prove() {
 	p.t.Helper()
-	p.reach("the page for the purpose", `document.readyState === "complete" && document.querySelector("#stepkey")`)
+	p.Wait("the page for the purpose", `document.readyState === "complete" && document.querySelector("#stepkey")`)
 	p.Press("stepkey", "Verify with a passkey")
 }
 
@@ -92,11 +90,11 @@ func TestStepUpPage(t *testing.T) {
 	s.set(func() { s.page.State = web.StateEnrol })
 	p.Go(s.url)
 	Eval[bool](p.Page, `(document.querySelector("a").click(), true)`)
-	p.reach("the page", `document.readyState === "complete" && document.querySelector("#stepkey")`)
+	p.Wait("the page", `document.readyState === "complete" && document.querySelector("#stepkey")`)
 	p.See("stepkey", "This needs a passkey")
 	p.Press("stepkey", "Add a passkey")
 	p.prove()
-	p.reach("the page asked for, with its fragment", `location.pathname + location.hash === "/payouts#tab2" && document.title === "Payouts"`)
+	p.Wait("the page asked for, with its fragment", `location.pathname + location.hash === "/payouts#tab2" && document.title === "Payouts"`)
 	if n := Eval[int](p.Page, `history.length`); n != 3 { // about:blank, the shop, the payouts
 		t.Errorf("%d entries in the history, want 3", n)
 	}
@@ -108,7 +106,7 @@ func TestStepUpPageComesAgain(t *testing.T) {
 	s.set(func() { s.forgets = true })
 	p.Go(s.url + "/")
 	Eval[bool](p.Page, `(document.querySelector("a").click(), true)`)
-	p.reach("the page", `document.readyState === "complete" && document.querySelector("#stepkey")`)
+	p.Wait("the page", `document.readyState === "complete" && document.querySelector("#stepkey")`)
 	const told = "this page was asked for again"
 	if has := Eval[bool](p.Page, `document.querySelector("#stepkey").textContent.includes("`+told+`")`); has {
 		t.Error("it says so at the first time")
@@ -117,7 +115,7 @@ func TestStepUpPageComesAgain(t *testing.T) {
 	p.See("stepkey", told)
 	s.set(func() { s.forgets = false })
 	p.Press("stepkey", "Verify with a passkey")
-	p.reach("the page of the app", `document.title === "Payouts"`)
+	p.Wait("the page of the app", `document.title === "Payouts"`)
 }
 
 // Somebody who was sent to the page from elsewhere is taken on by a press alone.
@@ -131,7 +129,7 @@ func TestStepUpPageWaitsForThoseSentByOthers(t *testing.T) {
 		t.Errorf("without a press the page is at %s", at)
 	}
 	p.Press("stepkey", "Continue")
-	p.reach("the page asked for", `location.pathname + location.hash === "/payouts#tab2"`)
+	p.Wait("the page asked for", `location.pathname + location.hash === "/payouts#tab2"`)
 }
 
 func TestStepUpPageStaysHere(t *testing.T) {
@@ -142,7 +140,7 @@ func TestStepUpPageStaysHere(t *testing.T) {
 		p.Go(s.url + "/_stepkey/verify?p=payout&next=" + url.QueryEscape(next))
 		p.prove()
 		p.Press("stepkey", "Continue")
-		p.reach("the shop", `document.title === "Shop"`)
+		p.Wait("the shop", `document.title === "Shop"`)
 		if at := Eval[string](p.Page, `location.href`); at != s.url+"/" {
 			t.Errorf("next %q leads to %s", next, at)
 		}
@@ -192,7 +190,7 @@ func TestStepUpPostsTheFormAgain(t *testing.T) {
 		if !s.isProved() {
 			p.prove()
 		}
-		p.reach("the payment", `document.title === "Paid"`)
+		p.Wait("the payment", `document.title === "Paid"`)
 		if at := Eval[string](p.Page, `location.pathname + location.hash`); at != "/pay#part" {
 			t.Errorf("the form arrives at %s", at)
 		}
@@ -208,19 +206,6 @@ func TestStepUpPostsTheFormAgain(t *testing.T) {
 	}
 }
 
-// reach is Wait while pages come and go, which an expression may not survive.
-func (p *tab) reach(what, expression string) {
-	p.t.Helper()
-	for end := time.Now().Add(patience.Long); ; time.Sleep(20 * time.Millisecond) {
-		if there, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")); err == nil && there {
-			return
-		}
-		if time.Now().After(end) {
-			p.t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 // A page that the browser's button brings back as it was asks the server anew.
 func TestStepUpPageAfterTheBackButton(t *testing.T) {
 	p, s, _ := enrolled(t)
@@ -229,17 +214,17 @@ func TestStepUpPageAfterTheBackButton(t *testing.T) {
 	p.See("stepkey", "Verify with a passkey")
 	s.set(func() { s.page.State = web.StateNothing })
 	p.Go(s.url)
-	Eval[bool](p.Page, `(setTimeout(() => history.back()), true)`)
-	p.reach("the page as it is now", `sessionStorage.cached && document.querySelector("#stepkey")?.dataset.state === "nothing"`)
+	p.Back()
+	p.Wait("the page as it is now", `sessionStorage.cached && document.querySelector("#stepkey")?.dataset.state === "nothing"`)
 	s.set(func() { s.page.State = web.StateVerify })
 
 	// One that keeps a form is left out: the button leads to the page that the form was on.
 	p.Go(s.url + `/form?fields=[["a","b"]]`)
 	p.Press("form", "Send")
 	p.prove()
-	p.reach("the payment", `document.title === "Paid"`)
-	Eval[bool](p.Page, `(setTimeout(() => history.back()), true)`)
-	p.reach("the page that the form was on", `document.title === "Form" && document.referrer`)
+	p.Wait("the payment", `document.title === "Paid"`)
+	p.Back()
+	p.Wait("the page that the form was on", `document.title === "Form" && document.referrer`)
 	if paid := has(s, func() []string { return s.paid }); len(paid) != 1 {
 		t.Errorf("paid %q, want one payment", paid)
 	}
@@ -301,7 +286,7 @@ func TestStepUpPageWithoutWebAuthn(t *testing.T) {
 		}
 	}
 	p.Press("stepkey", "Not now")
-	p.reach("the page asked for", `location.search.includes("next=%2Fpayouts")`)
+	p.Wait("the page asked for", `location.search.includes("next=%2Fpayouts")`)
 	p.Go(s.url + "/account")
 	p.Wait("the words", `document.querySelector(".stepkey-manage").innerText.includes("This browser cannot use passkeys.")`)
 }
@@ -332,7 +317,7 @@ func TestStepUpPageRecovers(t *testing.T) {
 	p.Press("stepkey", "Add a passkey")
 	p.prove()
 	p.Press("stepkey", "Continue")
-	p.reach("the page asked for", `document.title === "Payouts"`)
+	p.Wait("the page asked for", `document.title === "Payouts"`)
 }
 
 // inPage opens a page of the app and has the script's exports as s.
@@ -460,7 +445,7 @@ func TestStepUpWithLibraries(t *testing.T) {
 					continue
 				}
 				p.pressDialog("Verify with a passkey")
-				p.reach("the answer", c.done)
+				p.Wait("the answer", c.done)
 				if asked := Eval[int](p.Page, `asked`); asked != 1 {
 					t.Errorf("asked %d times whether to go on, want once", asked)
 				}

@@ -53,7 +53,7 @@ type held struct {
 func serveShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{
-		pages: web.New("/_stepkey/"), user: "mira", codes: 10,
+		pages: web.New("/_stepkey/", web.English), user: "mira", codes: 10,
 		assert: map[string]ceremony.AssertionState{}, register: map[string]ceremony.RegistrationState{}, refuse: map[string]map[string]any{},
 		page: web.VerifyPage{
 			State: web.StateVerify, Service: "Ledger", Title: "Pay out", Account: "mira@example.com", Device: "Chromium on Linux", Back: "/",

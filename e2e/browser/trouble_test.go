@@ -18,7 +18,7 @@ func TestUsedChallenge(t *testing.T) {
 		};`)
 	device := p.Authenticator(true)
 	p.Go(p.server.URL())
-	p.addPasskey("mira")
+	p.addPasskeyForLater("mira")
 	p.Press("verify", "Verify with a passkey")
 	p.Current("open")
 	device.Present(false)

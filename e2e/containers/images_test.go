@@ -31,7 +31,7 @@ const (
 
 // makeImages makes the images that cannot be pulled and then, as a user does, ours. What takes minutes is kept in cache.
 func makeImages(e *engine, cache string) error {
-	base := filepath.Join(cache, "base-bookworm.tar")
+	base := filepath.Join(cache, "base-bookworm-proxies.tar")
 	e.compose = filepath.Join(cache, "docker-compose"+versionOf(composeModule))
 	mailpit := filepath.Join(cache, "mailpit"+versionOf(mailpitModule))
 	for _, s := range []struct {
@@ -49,6 +49,7 @@ func makeImages(e *engine, cache string) error {
 		{"make " + postgresImage, e.makePostgres},
 		{"make " + mailpitImage, func() error { return e.makeMailpit(mailpit) }},
 		{"docker compose build", e.buildOurs},
+		{"make what examples/gate names", e.makeGateImages},
 	} {
 		if err := step(s.what, s.do); err != nil {
 			return err
@@ -77,7 +78,7 @@ func once(path string, make func(path string) error) func() error {
 	}
 }
 
-// makeBase makes a Debian system with PostgreSQL from the package sources of this machine.
+// makeBase makes a Debian system with PostgreSQL, Caddy and nginx from the package sources of this machine.
 func makeBase(path string) error {
 	if out, err := exec.Command("apt-get", "-q", "update").CombinedOutput(); err != nil {
 		return fmt.Errorf("apt-get update: %w\n%s", err, out)
@@ -87,7 +88,7 @@ func makeBase(path string) error {
 	if err != nil {
 		return fmt.Errorf("list the package sources of this machine: %w", err)
 	}
-	make := exec.Command("mmdebstrap", "--variant=minbase", "--format=tar", "--include=ca-certificates,postgresql",
+	make := exec.Command("mmdebstrap", "--variant=minbase", "--format=tar", "--include=ca-certificates,postgresql,caddy,nginx-light",
 		"--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 		"bookworm", path, "-")
 	make.Stdin = bytes.NewReader(sources)

@@ -22,8 +22,8 @@ const (
 	hashMemory = 19 << 20
 
 	// memoryMargin is what the service may take beside passwords during a flood: the
-	// connections, and garbage of hashes until it is collected.
-	memoryMargin = 128 << 20
+	// connections, and garbage.
+	memoryMargin = 64 << 20
 
 	// knownDevices is how many people sign in on known devices during the flood.
 	knownDevices = 8
@@ -36,7 +36,7 @@ func TestF25LoginFlood(t *testing.T) {
 	r := try(t, row{
 		25, "A flood of logins",
 		fmt.Sprintf("wrong passwords from ever new addresses for accounts that exist and that do not, half of them with forged device cookies: %d times as many a second as can be hashed, open loop, from the same machine", floodTimes),
-		"the excess is refused (503 or 429, Retry-After); hashing goes on at 80 % of its capacity; known devices sign in; the p99 of guarded routes and refreshes stays below 3 times the usual; memory stays below what it was, 19 MiB for each turn to hash and 128 MiB; all is normal 5 s after",
+		"the excess is refused (503 or 429, Retry-After); hashing goes on at 80 % of its capacity; known devices sign in; the p99 of guarded routes and refreshes stays below 3 times the usual; memory stays below what it was, 19 MiB for each turn to hash and 64 MiB; all is normal 5 s after",
 	})
 	s := start(t, append(slices.Concat(limitsOn, deadlines), "DATABASE_URL="+pgtest.NewDatabase(t))...)
 	c := newClient(t, s)

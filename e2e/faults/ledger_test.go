@@ -295,9 +295,13 @@ func (l *ledger) register(p *person) bool {
 	l.expect("a new passkey", a, l.unlessForgotten(http.StatusCreated)...)
 	if !a.ok() {
 		p.unsaid = device
+		p.resting = "" // the first passkey raises its session: whether its refresh token was replaced is not known
 		return false
 	}
 	p.device = device
+	if p.resting != "" {
+		p.resting = a.member("refreshToken")
+	}
 	l.replay(spent{p.password, path, response})
 	return true
 }

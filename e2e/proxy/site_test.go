@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/stepkey/stepkey/e2e/browser"
+	"github.com/stepkey/stepkey/e2e/front"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
@@ -42,22 +43,22 @@ type site struct {
 // throughBoth runs a test behind each proxy.
 func throughBoth(t *testing.T, test func(*testing.T, *site), settings ...string) {
 	t.Helper()
-	for _, f := range fronts {
-		t.Run(f.name, func(t *testing.T) { test(t, newSite(t, f, settings...)) })
+	for _, p := range proxies {
+		t.Run(p.name, func(t *testing.T) { test(t, newSite(t, p, settings...)) })
 	}
 }
 
-func newSite(t *testing.T, f front, settings ...string) *site {
+func newSite(t *testing.T, p proxy, settings ...string) *site {
 	t.Helper()
-	f.find(t)
+	front.Find(t, p.name)
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
 	settings = append([]string{
-		"RP_ORIGIN=" + origin, "STEPKEY_HOST=127.0.0.1", "STEPKEY_LIMITS=on", "STEPKEY_RELATED_ORIGINS=https://" + related,
+		"RP_ORIGIN=" + origin, "STEPKEY_DEMO=on", "STEPKEY_HOST=127.0.0.1", "STEPKEY_LIMITS=on", "STEPKEY_RELATED_ORIGINS=https://" + related,
 		"DATABASE_URL=" + pgtest.NewDatabase(t), "STEPKEY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
 	}, settings...)
 	names := []string{host, related, stranger, sibling}
-	s := &site{t: t, place: place{names: names, certificate: newCertificate(t, names...)}}
+	s := &site{t: t, place: place{names: names, certificate: front.NewCertificate(t, names...)}}
 	for i := range s.instances {
 		server, err := browser.Serve(program, t.TempDir(), settings...)
 		if err != nil {
@@ -76,8 +77,8 @@ func newSite(t *testing.T, f front, settings ...string) *site {
 			}
 		})
 	}
-	s.place.https, s.place.http = freeAddress(t), freeAddress(t)
-	f.start(t, s.place)
+	s.place.https, s.place.http = front.FreeAddress(t), front.FreeAddress(t)
+	p.start(t, s.place)
 	return s
 }
 
@@ -97,7 +98,7 @@ func (s *site) from(address string) client {
 	}
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: s.place.certificate.roots},
+		TLSClientConfig: &tls.Config{RootCAs: s.place.certificate.Roots},
 		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
 			if strings.HasSuffix(to, ":80") {
 				return dialer.DialContext(ctx, network, s.place.http)

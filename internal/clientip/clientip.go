@@ -126,6 +126,12 @@ func (r Resolver) Addr(peer string, headers map[string][]string) netip.Addr {
 	return last
 }
 
+// TrustsPeer reports whether peer, an address with port, is that of a trusted proxy.
+func (r Resolver) TrustsPeer(peer string) bool {
+	addr, ok := parse(peer)
+	return ok && r.trusts(addr)
+}
+
 func (r Resolver) trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(r.trusted, func(network netip.Prefix) bool { return network.Contains(addr) })
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,10 +14,7 @@ import (
 
 func serve(t *testing.T, body []byte, method string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	c, err := New("text/plain", body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := New("text/plain", body)
 	request := httptest.NewRequest(method, "/", nil)
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Add(headers[i], headers[i+1])
@@ -78,5 +76,20 @@ func TestCompression(t *testing.T) {
 		if head.Body.Len() != 0 || head.Header().Get("Content-Length") != response.Header().Get("Content-Length") {
 			t.Errorf("%q: HEAD with %d bytes, length %s", accepted, head.Body.Len(), head.Header().Get("Content-Length"))
 		}
+	}
+}
+
+// A program has many pages and files when it starts, and no reader yet.
+func TestNothingIsCompressedBeforeItIsAskedFor(t *testing.T) {
+	body := bytes.Repeat([]byte("a few words, "), 100)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 10 {
+		New("text/plain", body)
+	}
+	runtime.ReadMemStats(&after)
+	// A compressor alone takes 800 KB.
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 100<<10 {
+		t.Errorf("ten resources took %d bytes", allocated)
 	}
 }

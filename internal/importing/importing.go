@@ -20,6 +20,7 @@ type Config struct {
 	Random      io.Reader        // of ids and user handles
 	Now         func() time.Time // to the microsecond, as stores keep times
 	MaxPasskeys int              // how many a user may have
+	OwnClaims   []string         // the names of claims that users may have
 	DryRun      bool             // reports the same outcomes and changes nothing
 }
 
@@ -133,7 +134,7 @@ func (im *Importer) events(records []storage.UserRecord, outcomes []storage.User
 		if o.Status != storage.ImportAdded {
 			continue
 		}
-		id, err := im.newID()
+		id, err := storage.NewEventID(im.Random, now)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/language"
 
 	"github.com/stepkey/stepkey/internal/ceremony"
 	"github.com/stepkey/stepkey/internal/mail"
@@ -17,20 +18,26 @@ import (
 	"github.com/stepkey/stepkey/internal/password"
 	"github.com/stepkey/stepkey/internal/username"
 	"github.com/stepkey/stepkey/storage"
+	"github.com/stepkey/stepkey/token"
 )
 
 // prepare checks a user and fills in missing values. Problems with the user are in the result;
 // the error is a failure of the source of randomness.
 func (im *Importer) prepare(sent storage.PortableUser, now time.Time) (pendingUser, error) {
 	canonical, problem := im.checkUser(sent)
+	var attributes storage.Attributes
+	if problem == "" {
+		attributes, problem = im.checkAttributes(sent)
+	}
 	if problem != "" {
 		return pendingUser{result: storage.ImportResult{Status: storage.ImportLeftOut, Problem: problem}}, nil
 	}
 	p := pendingUser{record: storage.UserRecord{User: storage.User{
 		ID: sent.ID, Username: strings.TrimSpace(sent.Username), CanonicalName: canonical,
 		PasswordHash: sent.PasswordHash, PasswordVersion: 1, PasswordByMail: sent.PasswordByMail,
-		PasswordStopped: sent.PasswordStopped, Handle: sent.Handle,
+		PasswordStopped: sent.PasswordStopped, Handle: sent.Handle, Attributes: attributes,
 		CreatedAt: storedTime(sent.CreatedAt, now), DisabledAt: storedTimeOrNil(sent.DisabledAt),
+		Language: storedLanguage(sent.Language),
 	}}}
 	if sent.PasswordByMail {
 		// An export does not say when the password was set, so the cool-off starts
@@ -95,6 +102,20 @@ func (im *Importer) checkUser(u storage.PortableUser) (canonical string, problem
 		return "", storage.ProblemHandleTwice
 	}
 	return canonical, ""
+}
+
+// checkAttributes returns the groups and own claims in the form in which they are stored. A user
+// with others is left out: added without them, the person would be locked out of what the groups
+// open, or let in where a rule denies a group.
+func (im *Importer) checkAttributes(u storage.PortableUser) (a storage.Attributes, problem storage.ImportProblem) {
+	var err error
+	if a.Groups, err = token.NewGroups(u.Groups); err != nil {
+		return a, storage.ProblemGroups
+	}
+	if a.Claims, err = token.NewOwnClaims(u.Claims); err != nil || len(a.Claims.Only(im.OwnClaims)) != len(u.Claims) {
+		return a, storage.ProblemClaims
+	}
+	return a, ""
 }
 
 func hashProblem(hash string) storage.ImportProblem {
@@ -174,6 +195,19 @@ func (im *Importer) firstSeen(kind string, value []byte) bool {
 	}
 	im.seen[digest] = struct{}{}
 	return true
+}
+
+// storedLanguage returns a language as stores keep it, or nothing for one that is not well-formed or too long. It need
+// not be one of the service's, which may come later.
+func storedLanguage(tag string) string {
+	if len(tag) > storage.MaxLanguage {
+		return ""
+	}
+	parsed, err := language.Parse(tag)
+	if err != nil || tag == "" || len(parsed.String()) > storage.MaxLanguage {
+		return ""
+	}
+	return parsed.String()
 }
 
 // storedTime returns t as stores keep times, or now if t is zero.

@@ -2,8 +2,9 @@
 //
 // A [Letter] has the facts, [Letters] has the words. Each mail has a plain text and an
 // HTML part with the same content; neither loads a picture or style sheet from
-// elsewhere, so that opening a mail notifies nobody. All English text is in words.go,
-// the layout in the two templates.
+// elsewhere, so that opening a mail notifies nobody. All words are messages of package
+// messages, below "mail"; words.go says which kind uses which, and the two templates have the
+// layout.
 //
 // Mails contain nothing that somebody typed, because people trust notices and they
 // must not carry a stranger's words. The only exception is the account's name,

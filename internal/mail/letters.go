@@ -7,16 +7,22 @@ import (
 	"strings"
 	text "text/template"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/messages"
 )
 
 // Letter has the facts for a mail. Times are shown in UTC.
 type Letter struct {
+	// Language is the tag of the reader's language. One that is not available, and an empty one, stand for the
+	// default.
+	Language string
+
 	// Service is the name of the sending service, and Home its URL.
 	Service, Home string
 
 	Username string
 	At       time.Time
-	Device   string // may be empty
+	Device   string // as package useragent describes it; may be empty
 	Network  string // may be empty; never a whole address
 	Address  string // the new address, if it was changed
 
@@ -38,17 +44,13 @@ type Letter struct {
 // Text is a finished mail.
 type Text struct{ Subject, Text, HTML string }
 
-// Letters has the parsed templates of every kind of mail. It is safe for
-// concurrent use. Make one with [New].
+// Letters writes every kind of mail in every language. It is safe for concurrent use. Make
+// one with [New].
 type Letters struct {
-	kinds map[Kind]prepared
-	text  *text.Template
-	html  *html.Template
-}
-
-type prepared struct {
-	wording
-	words *text.Template // subject, line0…, before, link, after0…
+	languages *messages.Set
+	kinds     map[Kind]wording
+	text      *text.Template
+	html      *html.Template
 }
 
 //go:embed letter.txt.tmpl
@@ -57,9 +59,10 @@ var textLayout string
 //go:embed letter.html.tmpl
 var htmlLayout string
 
-// New parses all templates, so that a broken one is detected at the start.
-func New() (*Letters, error) {
-	l := &Letters{kinds: map[Kind]prepared{}}
+// New makes Letters in those languages, which must not change afterwards. It writes each mail once, so that a message
+// that cannot be filled in is detected at the start and not when somebody waits for the mail.
+func New(languages *messages.Set) (*Letters, error) {
+	l := &Letters{languages: languages, kinds: wordings()}
 	var err error
 	if l.text, err = text.New("text").Parse(textLayout); err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
@@ -67,32 +70,20 @@ func New() (*Letters, error) {
 	if l.html, err = html.New("html").Parse(htmlLayout); err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	for kind, w := range words() {
-		p := prepared{w, text.New(string(kind))}
-		for name, words := range w.named() {
-			if _, err := p.words.New(name).Parse(words); err != nil {
-				return nil, fmt.Errorf("mail: %s: %w", kind, err)
+	for _, tag := range languages.Tags() {
+		for kind := range l.kinds {
+			if _, err := l.Render(kind, Letter{Language: tag, Times: 2, Until: time.Unix(0, 0)}); err != nil {
+				return nil, fmt.Errorf("%w (in %s)", err, tag)
 			}
 		}
-		l.kinds[kind] = p
 	}
 	return l, nil
 }
 
-// named returns the texts of w by the names of their templates.
-func (w wording) named() map[string]string {
-	names := map[string]string{"subject": w.subject, "before": w.before, "link": w.link}
-	for i, line := range w.lines {
-		names[fmt.Sprint("line", i)] = line
-	}
-	for i, line := range w.after {
-		names[fmt.Sprint("after", i)] = line
-	}
-	return names
-}
-
 // page is the data of the layouts: finished texts.
 type page struct {
+	Lang, Dir string
+
 	Subject, Before, Link, Or, URL, Service string
 
 	Lines, After []string
@@ -103,11 +94,11 @@ type fact struct{ Name, Value string }
 
 // Render writes the mail of that kind. It returns an error for an unknown kind.
 func (l *Letters) Render(kind Kind, letter Letter) (Text, error) {
-	p, ok := l.kinds[kind]
+	w, ok := l.kinds[kind]
 	if !ok {
 		return Text{}, fmt.Errorf("mail: there is no mail %q", kind)
 	}
-	filled, err := p.fill(letter)
+	filled, err := w.fill(kind, letter, l.languages.Match(letter.Language))
 	if err != nil {
 		return Text{}, err
 	}
@@ -121,44 +112,25 @@ func (l *Letters) Render(kind Kind, letter Letter) (Text, error) {
 	return Text{Subject: filled.Subject, Text: plain.String(), HTML: rich.String()}, nil
 }
 
-func (p prepared) fill(letter Letter) (page, error) {
-	said := map[string]string{}
-	for name := range p.named() {
-		var words strings.Builder
-		if err := p.words.ExecuteTemplate(&words, name, letter); err != nil {
-			return page{}, fmt.Errorf("mail: %w", err)
-		}
-		said[name] = words.String()
+// fill writes the parts of a mail.
+func (w wording) fill(kind Kind, letter Letter, c *messages.Catalog) (page, error) {
+	s, err := newSpeaker(kind, letter, c)
+	if err != nil {
+		return page{}, err
 	}
-	filled := page{
-		Subject: oneLine(letter.Service + ": " + said["subject"]),
-		Before:  said["before"], Link: said["link"], Or: orOpen, URL: p.url(letter), Service: letter.Service,
+	lines := w.lines
+	if w.until != "" && !letter.Until.IsZero() {
+		lines = append(lines[:len(lines):len(lines)], w.until)
 	}
-	for i := range p.lines {
-		filled.Lines = append(filled.Lines, said[fmt.Sprint("line", i)])
+	p := page{
+		Lang: c.Lang(), Dir: c.Direction(), Service: letter.Service, URL: w.url(letter),
+		Lines: s.all(lines), Before: s.say(w.before), Link: s.say(w.link), Or: s.say(".open"), After: s.all(w.after),
 	}
-	for i := range p.after {
-		filled.After = append(filled.After, said[fmt.Sprint("after", i)])
+	p.Subject = oneLine(s.say(".subject", "subject", s.say("subject")))
+	if w.facts {
+		p.Facts = s.facts(letter)
 	}
-	if p.facts {
-		filled.Facts = letter.facts()
-	}
-	return filled, nil
-}
-
-func (l Letter) facts() []fact {
-	var known []fact
-	for _, f := range []fact{
-		{factWhen, l.At.UTC().Format("2 January 2006, 15:04 UTC")}, {factDevice, l.Device}, {factNetwork, l.Network},
-	} {
-		if f.Value != "" {
-			known = append(known, f)
-		}
-	}
-	if l.Times > 1 {
-		known = append(known, fact{factTimes, fmt.Sprintf(times, l.Times)})
-	}
-	return known
+	return p, s.err
 }
 
 // oneLine joins words into one line, for the subject, which is a header.

@@ -4,7 +4,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
+
+	"github.com/stepkey/stepkey/internal/messages"
 )
 
 func full() Letter {
@@ -18,12 +21,31 @@ func full() Letter {
 	}
 }
 
-func render(t *testing.T, kind Kind, l Letter) Text {
+// letters writes in the languages of the service and those of further files.
+func letters(t *testing.T, further ...string) *Letters {
 	t.Helper()
-	letters, err := New()
+	files := fstest.MapFS{}
+	for i := 0; i < len(further); i += 2 {
+		files[further[i]] = &fstest.MapFile{Data: []byte(further[i+1])}
+	}
+	set, err := messages.Load(messages.Service, files)
 	if err != nil {
 		t.Fatal(err)
 	}
+	l, err := New(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func render(t *testing.T, kind Kind, l Letter) Text {
+	t.Helper()
+	return renderWith(t, letters(t), kind, l)
+}
+
+func renderWith(t *testing.T, letters *Letters, kind Kind, l Letter) Text {
+	t.Helper()
 	text, err := letters.Render(kind, l)
 	if err != nil {
 		t.Fatal(err)
@@ -107,24 +129,24 @@ func TestUnknownFactsAreLeftOut(t *testing.T) {
 
 func TestTheAccountsNameIsOnlyText(t *testing.T) {
 	l := full()
-	l.Username, l.Service = `<b onclick="x">{{.Home}}&`, "Step\r\nBcc: noor@example.com"
-	text := render(t, PasswordReset, l)
-	if strings.Contains(text.HTML, "<b onclick") || !strings.Contains(text.HTML, "&lt;b onclick") {
-		t.Errorf("the name is markup:\n%s", text.HTML)
-	}
-	if !strings.Contains(text.Text, `“<b onclick="x">{{.Home}}&”`) {
-		t.Errorf("the name is a template:\n%s", text.Text)
-	}
-	if strings.ContainsAny(text.Subject, "\r\n") {
-		t.Errorf("the subject is two lines: %q", text.Subject)
+	l.Username, l.Service = `<b onclick="x">{{.Home}}{address}&`, "Step\r\nBcc: noor@example.com"
+	for _, language := range []string{"en", "de"} {
+		l.Language = language
+		text := render(t, PasswordReset, l)
+		if strings.Contains(text.HTML, "<b onclick") || !strings.Contains(text.HTML, "&lt;b onclick") {
+			t.Errorf("the name is markup:\n%s", text.HTML)
+		}
+		if !strings.Contains(text.Text, `<b onclick="x">{{.Home}}{address}&`) {
+			t.Errorf("the name is a template:\n%s", text.Text)
+		}
+		if strings.ContainsAny(text.Subject, "\r\n") {
+			t.Errorf("the subject is two lines: %q", text.Subject)
+		}
 	}
 }
 
 func TestNoOtherKindIsRendered(t *testing.T) {
-	letters, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	letters := letters(t)
 	if _, err := letters.Render("find_accounts", full()); err == nil {
 		t.Error("a task is rendered as a mail")
 	}
@@ -133,7 +155,7 @@ func TestNoOtherKindIsRendered(t *testing.T) {
 	}
 }
 
-// All of the English is in words.go.
+// All words are in the files of package messages.
 func TestLayoutsHaveNoWords(t *testing.T) {
 	for _, layout := range []string{textLayout, htmlLayout} {
 		rest := regexp.MustCompile(`(?s)\{\{.*?\}\}|<[^>]*>`).ReplaceAllString(layout, "")

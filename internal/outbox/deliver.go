@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/stepkey/stepkey/internal/mail"
 	"github.com/stepkey/stepkey/storage"
 )
 
@@ -44,7 +42,7 @@ func (o *Outbox) Deliver(ctx context.Context) (tried int, err error) {
 	// would have to send it again, not knowing whether it was sent.
 	ctx = context.WithoutCancel(ctx)
 	now := o.now()
-	due, err := o.store.ClaimMail(ctx, now, now.Add(lease), connections)
+	due, err := o.store.ClaimMail(ctx, o.kinds, now, now.Add(lease), connections)
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +95,7 @@ func (o *Outbox) start(
 	}
 	ctx = context.WithoutCancel(ctx) // see Deliver
 	now := o.now()
-	due, err := o.store.ClaimMail(ctx, now, now.Add(lease), 1)
+	due, err := o.store.ClaimMail(ctx, o.kinds, now, now.Add(lease), 1)
 	if err != nil {
 		failed(fmt.Errorf("outbox: %w", err))
 	}
@@ -130,9 +128,6 @@ func (o *Outbox) deliver(ctx context.Context, m storage.QueuedMail) error {
 		}
 		return o.do(ctx, m.ID, handle, content)
 	}
-	if !o.knows(m.Kind) {
-		return o.store.PutOffMail(ctx, m.ID, m.Tries, o.now().Add(firstRetry))
-	}
 	err := o.attempt(ctx, m)
 	if errors.Is(err, errUnreadable) {
 		return o.giveUp(ctx, m, "unreadable")
@@ -155,15 +150,6 @@ func (o *Outbox) deliver(ctx context.Context, m storage.QueuedMail) error {
 	}
 	o.log.WarnContext(ctx, "mail not sent; trying again", "mail", m.ID, "kind", m.Kind, "try", m.Tries, "next", next, "error", err)
 	return nil
-}
-
-// knows reports whether this outbox can do what a row of this kind is for. Several programs may
-// share a store, each with calls of its own; one that cannot leaves the row to the others.
-func (o *Outbox) knows(kind storage.MailKind) bool {
-	if _, ok := o.calls[Task(kind)]; ok {
-		return true
-	}
-	return o.send != nil && slices.Contains(mail.Kinds(), kind)
 }
 
 // errUnreadable is returned for a row that was sealed with another secret or changed since.
@@ -198,7 +184,8 @@ func retryAfter(tries int) time.Duration {
 
 // giveUp removes a mail that will not be sent, and records that in the account.
 func (o *Outbox) giveUp(ctx context.Context, m storage.QueuedMail, reason string) error {
-	id, err := o.newID()
+	now := o.now()
+	id, err := storage.NewEventID(o.random, now)
 	if err != nil {
 		return err
 	}
@@ -208,7 +195,7 @@ func (o *Outbox) giveUp(ctx context.Context, m storage.QueuedMail, reason string
 			return err
 		}
 		return tx.RecordEvent(ctx, storage.Event{
-			ID: id, At: o.now(), Kind: storage.EventMailUndelivered, UserID: m.UserID, Reason: reason,
+			ID: id, At: now, Kind: storage.EventMailUndelivered, UserID: m.UserID, Reason: reason,
 		})
 	})
 	if err != nil {

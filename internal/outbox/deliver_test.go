@@ -89,7 +89,7 @@ func TestExpiredMailIsNotSent(t *testing.T) {
 func TestMailOfACrashedInstanceIsSentByAnother(t *testing.T) {
 	f := newFixture(t)
 	f.notify(mail.EmailRemoved)
-	if _, err := f.store.ClaimMail(t.Context(), f.clock.Now(), f.clock.Now().Add(time.Minute), 1); err != nil {
+	if _, err := f.store.ClaimMail(t.Context(), mail.Kinds(), f.clock.Now(), f.clock.Now().Add(time.Minute), 1); err != nil {
 		t.Fatal(err) // and nothing more is heard of it
 	}
 	f.clock.Advance(time.Minute - time.Microsecond)

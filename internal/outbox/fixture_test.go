@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey/internal/mail"
+	"github.com/stepkey/stepkey/internal/messages"
 	"github.com/stepkey/stepkey/internal/outbox"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/pgtest"
@@ -82,9 +84,18 @@ func fixtureOn(t testing.TB, url string) *fixture {
 
 func (f *fixture) config() outbox.Config {
 	return outbox.Config{
-		Store: f.store, Root: f.root, Send: f.box.Send, PublicURL: base, ServiceName: "Stepkey",
+		Languages: f.languages(messages.Service), Store: f.store, Root: f.root, Send: f.box.Send, PublicURL: base, ServiceName: "Stepkey",
 		Random: rand.Reader, Now: f.clock.Now, Log: slog.New(slog.DiscardHandler),
 	}
+}
+
+func (f *fixture) languages(sources ...fs.FS) *messages.Set {
+	f.Helper()
+	set, err := messages.Load(sources...)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return set
 }
 
 func (f *fixture) newOutbox(c outbox.Config) *outbox.Outbox {

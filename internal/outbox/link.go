@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -55,7 +56,7 @@ type LinkMail struct {
 	Kind    mail.Kind
 	Purpose storage.LinkPurpose
 	To      storage.Addressee
-	From    storage.Client // the client that asked for the link
+	From    storage.Client // the client that asked for the link; its language is that of a user without one
 	AskedBy []byte         // the digest of its device, nil if that is unknown
 	At      time.Time
 }
@@ -81,6 +82,7 @@ func (o *Outbox) SendLink(ctx context.Context, tx storage.Tx, m LinkMail) error 
 		UserID: m.To.UserID, To: m.To.Address, Kind: m.Kind, CreatedAt: m.At, ExpiresAt: link.ExpiresAt,
 		Urgent: true, Topic: string(m.Kind),
 	}, letter{
+		Language: cmp.Or(m.To.Language, o.languages.Choose(m.From.Language)),
 		Username: m.To.Username, At: m.At, Device: m.From.Device, Network: m.From.Network, Address: m.To.Address, Link: linkToken,
 	})
 }
@@ -89,6 +91,7 @@ func (o *Outbox) SendLink(ctx context.Context, tx storage.Tx, m LinkMail) error 
 type InvitationMail struct {
 	To            string
 	Token         string // of the link
+	Language      string // a tag, or empty for the default
 	At, ExpiresAt time.Time
 }
 
@@ -97,5 +100,5 @@ type InvitationMail struct {
 func (o *Outbox) SendInvitation(ctx context.Context, tx storage.Tx, m InvitationMail) error {
 	return o.put(ctx, tx, storage.QueuedMail{
 		To: m.To, Kind: mail.Invitation, CreatedAt: m.At, ExpiresAt: m.ExpiresAt,
-	}, letter{At: m.At, Until: m.ExpiresAt, Link: m.Token})
+	}, letter{Language: m.Language, At: m.At, Until: m.ExpiresAt, Link: m.Token})
 }

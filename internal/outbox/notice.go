@@ -76,8 +76,10 @@ func (o *Outbox) NotifyAt(ctx context.Context, tx storage.Tx, n Notice, a storag
 	if o.send == nil {
 		return nil
 	}
+	// The language is the user's or the default, and not that of the request: the request may be a
+	// thief's, who could pick one that the owner cannot read.
 	l := letter{
-		Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Network, Address: n.Address, Until: n.Until,
+		Language: a.Language, Username: a.Username, At: n.At, Device: n.Client.Device, Network: n.Client.Network, Address: n.Address, Until: n.Until,
 	}
 	due := n.At.Add(n.Wait)
 	if n.Kind != mail.AccountDeleted && n.Kind != mail.EmailRemovedByAdmin {

@@ -12,8 +12,11 @@ import (
 
 const sealPurpose = "outbox"
 
-// letter is the content of a mail as it is sealed in its row.
+// letter is the content of a mail as it is sealed in its row: facts and a language, and no words.
+// The words are those of the instance that sends it, which may be a newer version or have other
+// language files than the one that queued it. If it lacks the language, it uses its default.
 type letter struct {
+	Language string    `json:"language,omitempty"`
 	Username string    `json:"username,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Device   string    `json:"device,omitempty"`
@@ -67,7 +70,7 @@ func (o *Outbox) render(m storage.QueuedMail) (mail.Text, error) {
 // mailLetter adds to a letter what all mails share, and turns its tokens into links.
 func (o *Outbox) mailLetter(l letter) mail.Letter {
 	p := mail.Letter{
-		Service: o.service, Home: o.publicURL,
+		Language: l.Language, Service: o.service, Home: o.publicURL,
 		Username: l.Username, At: l.At, Device: l.Device, Network: l.Network, Address: l.Address, Until: l.Until,
 		RecoverURL: o.LinkTo(pages.Recover, l.Link), ResetPage: o.publicURL + pages.ResetPassword,
 		FreezeURL: o.LinkTo(pages.NotMe, l.Freeze),

@@ -123,8 +123,8 @@ type lateStore struct {
 	meanwhile func()
 }
 
-func (s lateStore) ClaimMail(ctx context.Context, now, until time.Time, limit int) ([]storage.QueuedMail, error) {
-	due, err := s.Store.ClaimMail(ctx, now, until, limit)
+func (s lateStore) ClaimMail(ctx context.Context, kinds []storage.MailKind, now, until time.Time, limit int) ([]storage.QueuedMail, error) {
+	due, err := s.Store.ClaimMail(ctx, kinds, now, until, limit)
 	s.meanwhile()
 	return due, err
 }

@@ -5,9 +5,16 @@ package pages
 
 // The pages that people open directly.
 const (
-	Demo    = "/"
+	Home    = "/" // leads to one of the others
+	Demo    = "/demo"
 	Docs    = "/docs"
 	Account = "/account" // where people manage their account
+	SignIn  = "/sign-in"
+	SignUp  = "/sign-up"
+	Verify  = "/verify" // where apps send people for full level
+
+	// Continue is where applications behind the gate send people.
+	Continue = "/continue"
 )
 
 // The pages that links lead to. The token of a link follows the #.
@@ -19,3 +26,7 @@ const (
 	RecoverByLink = "/recover-by-link"
 	Invitation    = "/invitation"
 )
+
+// LanguageCookie keeps the language that somebody has chosen on the pages, as a BCP 47 tag. The API
+// reads it as well, so that mails are in the same language.
+const LanguageCookie = "stepkey-language"

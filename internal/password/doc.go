@@ -25,9 +25,10 @@
 //
 // # Load
 //
-// A hash costs 19 MiB and about 30 ms of a core. [Gate] lets a few run at once,
+// A hash costs 19 MiB and about 25 ms of a core. [Gate] lets a few run at once,
 // keeps a short queue and refuses the rest at once, so that a flood of sign-ins
-// neither uses up memory nor delays requests that need no hash.
+// neither uses up memory nor delays requests that need no hash. A [Hasher] keeps the
+// memory of the hashes that ran for the next ones.
 //
 // The package gets its randomness from its caller, and reads the clock only to
 // measure how long hashes take and to wait. It never logs a password or a hash.

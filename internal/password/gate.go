@@ -100,6 +100,21 @@ func (g *Gate) Enter(lane Lane, shares ...Share) (*Place, error) {
 	return p, nil
 }
 
+// Admit returns the [*OverloadedError] that Enter would return now, and takes no place.
+func (g *Gate) Admit(lane Lane) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.room(lane)
+}
+
+// room returns an error if a lane holds as much as it may. The caller holds the mutex.
+func (g *Gate) room(lane Lane) error {
+	if g.queued(lane) > g.maxWait {
+		return g.overloaded()
+	}
+	return nil
+}
+
 // enter is [Gate.Enter] for a place that holds nothing. The caller holds the
 // mutex.
 func (p *Place) enter(shares []Share) error {
@@ -118,8 +133,8 @@ func (p *Place) enter(shares []Share) error {
 // mutex.
 func (p *Place) queue() error {
 	g := p.gate
-	if g.queued(p.lane) > g.maxWait {
-		return g.overloaded()
+	if err := g.room(p.lane); err != nil {
+		return err
 	}
 	g.preparing[p.lane]++
 	p.preparing = true

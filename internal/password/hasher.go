@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/crypto/argon2"
+	"github.com/stepkey/stepkey/internal/argon2"
 )
 
 // Errors of [Hasher.Verify] about the stored hash. None of them says anything
@@ -76,6 +76,7 @@ func (p Params) effort() float64 { return float64(p.MemoryKiB) * float64(p.Passe
 type Hasher struct {
 	params Params
 	random io.Reader
+	memory *argon2.Pool
 	decoy  string
 }
 
@@ -91,7 +92,7 @@ func New(params Params, random io.Reader) (*Hasher, error) {
 			return nil, fmt.Errorf("password: read randomness: %w", err)
 		}
 	}
-	return &Hasher{params: params, random: random, decoy: decoy.String()}, nil
+	return &Hasher{params: params, random: random, memory: argon2.NewPool(params.MemoryKiB), decoy: decoy.String()}, nil
 }
 
 // Hash returns the argon2id hash of the NFKC form of password, with a fresh
@@ -108,7 +109,7 @@ func (h *Hasher) Hash(password string) (string, error) {
 		return "", fmt.Errorf("password: read randomness: %w", err)
 	}
 	hash := phc{params: h.params, salt: salt}
-	hash.key = hash.derive(Normal(password), keyBytes)
+	hash.key = h.derive(hash, Normal(password), keyBytes)
 	return hash.String(), nil
 }
 
@@ -142,10 +143,10 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 		return false, false, err
 	}
 	normal := Normal(password)
-	if !stored.matches(normal) {
+	if !h.matches(stored, normal) {
 		// A hash made by another system may be of the bytes as typed. If the two
 		// differ, that costs a second hash, also for the decoy.
-		ok := normal != password && stored.matches(password)
+		ok := normal != password && h.matches(stored, password)
 		return ok, ok, nil
 	}
 	current := stored.params == h.params && len(stored.salt) == saltBytes && len(stored.key) == keyBytes
@@ -159,11 +160,11 @@ func (h *Hasher) verifyArgon2id(encoded, password string) (ok, rehash bool, err 
 // one. It must not be stored for a user who should be able to sign in.
 func (h *Hasher) Decoy() string { return h.decoy }
 
-func (p phc) matches(password string) bool {
-	return subtle.ConstantTimeCompare(p.derive(password, len(p.key)), p.key) == 1
+func (h *Hasher) matches(stored phc, password string) bool {
+	return subtle.ConstantTimeCompare(h.derive(stored, password, len(stored.key)), stored.key) == 1
 }
 
-func (p phc) derive(password string, length int) []byte {
-	return argon2.IDKey([]byte(password), p.salt,
-		p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(length))
+// derive hashes password with the salt and parameters of p.
+func (h *Hasher) derive(p phc, password string, length int) []byte {
+	return h.memory.IDKey([]byte(password), p.salt, p.params.Passes, p.params.MemoryKiB, p.params.Lanes, uint32(length))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -221,5 +222,20 @@ func BenchmarkHash(b *testing.B) {
 		if _, err := hasher.Hash("correct horse battery staple"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The memory of a hash serves the next one, and the comparison after it.
+func TestHashesShareTheirMemory(t *testing.T) {
+	hasher := newHasher(t, password.Params{MemoryKiB: 4096, Passes: 1, Lanes: 1})
+	encoded := hash(t, hasher, "correct horse battery")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	hash(t, hasher, "correct horse battery")
+	verify(t, hasher, encoded, "correct horse battery")
+	verify(t, hasher, hasher.Decoy(), "correct horse battery")
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 4096*1024 {
+		t.Errorf("three hashes allocated %d bytes", allocated)
 	}
 }

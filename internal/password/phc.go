@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/crypto/argon2"
+	"github.com/stepkey/stepkey/internal/argon2"
 )
 
 const argon2idPrefix = "$argon2id$"

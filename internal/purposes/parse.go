@@ -77,6 +77,22 @@ func Parse(text string) ([]Line, error) {
 	return lines, nil
 }
 
+// ParseNamed reads a purpose whose name stands elsewhere, as in a table of names: text is
+// what follows the name in a line, and the colon may be left out if there is no title.
+func ParseNamed(name, text string) (Line, error) {
+	if err := CheckName(name); err != nil {
+		return Line{}, err
+	}
+	text = strings.TrimSpace(text)
+	if strings.Contains(text, "\n") {
+		return Line{}, fmt.Errorf("the purpose %q has more than one line: write one", name)
+	}
+	if !strings.HasPrefix(text, `"`) && !strings.HasPrefix(text, ":") {
+		text = ":" + text
+	}
+	return parseLine(name + text)
+}
+
 func checkNew(name string, lines []Line) error {
 	if i := slices.IndexFunc(lines, func(l Line) bool { return l.Name == name }); i >= 0 {
 		return fmt.Errorf("the purpose %q is already in line %d: give it another name, or join the rules with \"or\"", name, lines[i].Number)
@@ -175,14 +191,21 @@ func parseMode(words []string) (mode string, until time.Time, err error) {
 		return "", time.Time{}, fmt.Errorf(`%q is not a mode: write "offered until 2027-03-01" or "shadow until 2027-03-01", or end the line before the semicolon if the purpose is required`,
 			strings.Join(words, " "))
 	}
-	until, err = time.Parse(time.DateOnly, words[2])
+	until, err = ParseUntil(words[2])
+	return words[0], until, err
+}
+
+// ParseUntil reads the end of a mode: a date (midnight UTC) or a time (RFC 3339). The
+// result is in UTC.
+func ParseUntil(text string) (time.Time, error) {
+	until, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		until, err = time.Parse(time.RFC3339, words[2])
+		until, err = time.Parse(time.RFC3339, text)
 	}
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("%q is not a date: write it like 2027-03-01 or 2027-03-01T12:00:00Z", words[2])
+		return time.Time{}, fmt.Errorf("%q is not a date: write it like 2027-03-01 or 2027-03-01T12:00:00Z", text)
 	}
-	return words[0], until.UTC(), CheckUntil(until)
+	return until.UTC(), CheckUntil(until)
 }
 
 // String writes the line in the form that Parse reads.

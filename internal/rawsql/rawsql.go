@@ -30,8 +30,8 @@ func Open(url string) (*DB, error) {
 	return &DB{db, func(statement string) string { return statement }}, err
 }
 
-var tables = regexp.MustCompile(`\b(FROM|UPDATE|INTO|JOIN) (challenges|emails|events|invitations|login_attempts|mail_links|outbox|` +
-	`passkeys|rate_limits|recovery_codes|refused_ceremonies|schema_versions|sessions|settings|signing_keys|spent_actions|used_challenges|users|consents|purpose_counts)\b`)
+var tables = regexp.MustCompile(`\b(FROM|UPDATE|INTO|JOIN) (browser_sessions|challenges|emails|events|invitations|login_attempts|mail_links|outbox|` +
+	`passkeys|rate_limits|recovery_codes|refused_ceremonies|schema_versions|sessions|settings|signing_keys|spent_actions|used_challenges|users|attribute_changes|consents|purpose_counts)\b`)
 
 func addPrefix(statement string) string {
 	return tables.ReplaceAllString(statement, `$1 stepkey_$2`)

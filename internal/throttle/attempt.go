@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ type Attempt struct {
 	signIn  []storage.Charge // counted whether the password is right or wrong
 	counted storage.Attempt
 	known   bool // it was charged to a known device
+	last    bool // the next one has to wait
 }
 
 // Device is a device on which somebody logged in before.
@@ -38,9 +40,25 @@ type Device struct {
 type Account struct {
 	Exists bool // there is such a user, not deleted
 
+	// Name is the account's canonical name where EnterLogIn was told another one, such as an
+	// address, and otherwise empty or the same.
+	Name string
+
 	// Device is a device on which this user logged in before with the current password, or
 	// nil.
 	Device *Device
+}
+
+// AdmitLogIn refuses a login that EnterLogIn would refuse whatever its name is, because there is no place left for
+// a client with that device.
+func (t *Throttle) AdmitLogIn(presented *Device) error { return t.gate.Admit(t.lane(presented)) }
+
+// lane returns the lane in which a login begins.
+func (t *Throttle) lane(presented *Device) password.Lane {
+	if presented != nil && t.limiter != nil {
+		return password.LaneReserved
+	}
+	return password.LaneOpen
 }
 
 // EnterLogIn begins a login, before its account is looked up. It takes a place at the hash
@@ -49,9 +67,9 @@ type Account struct {
 // whose token the client sent, or nil; it gets into the lane reserved for known devices, and
 // Charge checks whether it is one of this account.
 func (t *Throttle) EnterLogIn(name string, presented *Device, c storage.Client) (*Attempt, error) {
-	lane, shares := password.LaneOpen, strangerShares(name, c)
-	if presented != nil && t.limiter != nil {
-		lane, shares = password.LaneReserved, deviceShares(*presented, c)
+	lane, shares := t.lane(presented), strangerShares(name, c)
+	if lane == password.LaneReserved {
+		shares = deviceShares(*presented, c)
 	}
 	place, err := t.enter(lane, shares...)
 	if err != nil {
@@ -66,6 +84,7 @@ func (t *Throttle) EnterLogIn(name string, presented *Device, c storage.Client) 
 // the owner out. A device that has used up its count is a stranger like all others and waits
 // among them.
 func (a *Attempt) Charge(ctx context.Context, account Account, now time.Time) error {
+	a.name = cmp.Or(account.Name, a.name)
 	a.counted = storage.Attempt{At: now, Known: account.Exists}
 	if a.throttle.limiter == nil {
 		return nil
@@ -96,7 +115,7 @@ func (a *Attempt) chargeDevice(ctx context.Context, d Device) error {
 		return err
 	}
 	if got.Charged {
-		a.counted, a.signIn, a.known = onDevice, charges, true
+		a.counted, a.signIn, a.known, a.last = onDevice, charges, true, got.Wait > 0
 	}
 	return nil
 }
@@ -124,6 +143,7 @@ func (a *Attempt) chargeStranger(ctx context.Context) error {
 		t.refund(ctx, a.signIn)
 		return t.refuse(got.Wait)
 	}
+	a.last = got.Wait > 0
 	return nil
 }
 
@@ -149,6 +169,7 @@ func (t *Throttle) BeginCurrentPassword(ctx context.Context, s storage.Session, 
 		a.Leave()
 		return nil, err
 	}
+	a.last = got.Wait > 0
 	return a, nil
 }
 
@@ -160,6 +181,9 @@ func (a *Attempt) Leave() { a.place.Leave() }
 
 // OnKnownDevice reports whether the attempt was charged to a known device.
 func (a *Attempt) OnKnownDevice() bool { return a.known }
+
+// LocksOut reports whether the attempt has to be followed by a wait if it fails.
+func (a *Attempt) LocksOut() bool { return a.last }
 
 // NotMade refunds an attempt whose password was never compared.
 func (a *Attempt) NotMade(ctx context.Context) {

@@ -84,6 +84,10 @@ var (
 	// can have, and keeps endless renaming from filling the record of events.
 	Renames = per("rename", 25, 58*time.Second)
 
+	// BrowserCodes are codes by which a browser continues a session at an application behind the gate,
+	// per session: 30 in any five minutes. Each ends up as a row of the store.
+	BrowserCodes = per("browser-code", 25, 58*time.Second)
+
 	// Exports read everything about an account, per session: 10 in any hour.
 	Exports = per("export", 7, 16*time.Minute)
 

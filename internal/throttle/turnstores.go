@@ -112,6 +112,10 @@ func (s turnStore) Sessions(
 	return inTurn(ctx, s.turns, userID, func() ([]storage.Session, error) { return s.Store.Sessions(ctx, userID, now, idleSince, before, limit) })
 }
 
+func (s turnStore) EventByID(ctx context.Context, userID, id uuid.UUID) (storage.Event, error) {
+	return inTurn(ctx, s.turns, userID, func() (storage.Event, error) { return s.Store.EventByID(ctx, userID, id) })
+}
+
 func (s turnStore) Events(ctx context.Context, userID uuid.UUID, before *storage.EventPlace, limit int) ([]storage.Event, error) {
 	return inTurn(ctx, s.turns, userID, func() ([]storage.Event, error) { return s.Store.Events(ctx, userID, before, limit) })
 }

@@ -183,10 +183,14 @@ func (e *EndedSessions) fresh() error {
 	return nil
 }
 
-// Ended reports whether the session of a token has ended before the token expires, or
-// returns ErrEndedUnknown.
+// Ended reports whether the session of a token has ended before the token expires, or the
+// user's groups or own claims have changed since it was made. Otherwise it may return
+// ErrEndedUnknown.
 func (e *EndedSessions) Ended(c token.Claims) (bool, error) {
 	if id, ok := token.ParseID(c.SessionID); ok && e.memory.has(uuid.UUID(id)) {
+		return true, nil
+	}
+	if mark, ok := c.AttributesMark(); ok && e.memory.has(uuid.UUID(mark)) {
 		return true, nil
 	}
 	return false, e.fresh()

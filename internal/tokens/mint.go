@@ -16,38 +16,48 @@ import (
 type Mint struct {
 	signer           *token.Signer
 	issuer, audience string
+	ownClaims        []string
 	random           io.Reader
 }
 
-// NewMint returns a Mint whose tokens name that issuer and audience.
-func NewMint(signer *token.Signer, issuer, audience string, random io.Reader) *Mint {
-	return &Mint{signer: signer, issuer: issuer, audience: audience, random: random}
+// NewMint returns a Mint whose tokens name that issuer and audience. Of the own claims of users,
+// they have those whose names are in ownClaims.
+func NewMint(signer *token.Signer, issuer, audience string, ownClaims []string, random io.Reader) *Mint {
+	return &Mint{signer: signer, issuer: issuer, audience: audience, ownClaims: ownClaims, random: random}
 }
 
 // AccessToken makes the token that says what a session of u has reached. It expires at
 // expires, or a second from now if that is later.
 func (m *Mint) AccessToken(u storage.User, session storage.Session, expires, now time.Time) (string, token.Claims, error) {
-	id, err := m.newID()
-	if err != nil {
+	c := m.Claims(u, session, expires, now)
+	var err error
+	if c.ID, err = m.newID(); err != nil {
 		return "", token.Claims{}, err
 	}
-	level := session.Level()
-	c := token.Claims{
-		Issuer: m.issuer, Audience: []string{m.audience},
-		Subject: u.ID.String(), Username: u.Username,
-		ID: id, SessionID: session.ID.String(),
-		IssuedAt: now.Unix(),
-		// Times in tokens are whole seconds. Rounded down, a token made in the last second
-		// of its session would be invalid at once.
-		ExpiresAt: max(now.Unix()+1, expires.Unix()),
-		Level:     level, ACR: level, PasskeyVerified: level == token.LevelFull,
-	}
-	setAuthentication(&c, session)
 	signed, err := m.signer.Sign(c)
 	if err != nil {
 		return "", token.Claims{}, err
 	}
 	return signed, c, nil
+}
+
+// Claims returns the claims that AccessToken signs, but for the ID.
+func (m *Mint) Claims(u storage.User, session storage.Session, expires, now time.Time) token.Claims {
+	level := session.Level()
+	c := token.Claims{
+		Issuer: m.issuer, Audience: []string{m.audience},
+		Subject: u.ID.String(), Username: u.Username,
+		SessionID: session.ID.String(),
+		IssuedAt:  now.Unix(),
+		// Times in tokens are whole seconds. Rounded down, a token made in the last second
+		// of its session would be invalid at once.
+		ExpiresAt: max(now.Unix()+1, expires.Unix()),
+		Level:     level, ACR: level, PasskeyVerified: level == token.LevelFull,
+		Groups: u.Attributes.Groups.Names(), OwnClaims: u.Attributes.Claims.Only(m.ownClaims),
+		AttributesVersion: u.Attributes.Version,
+	}
+	setAuthentication(&c, session)
+	return c
 }
 
 // ActionToken makes the token that proves consent to action in a session of u, by a

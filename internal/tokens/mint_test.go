@@ -27,7 +27,7 @@ func newMint(t *testing.T, now time.Time) (*Mint, *token.Verifier) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewMint(token.NewSigner(ring), "https://issuer", "app", rand.Reader), verifier
+	return NewMint(token.NewSigner(ring), "https://issuer", "app", []string{"department"}, rand.Reader), verifier
 }
 
 func TestAccessTokenSaysHowTheSessionWasAuthenticated(t *testing.T) {

@@ -2,7 +2,10 @@
 // people recognise their devices.
 package useragent
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Unknown is the description of a client that does not describe itself.
 const Unknown = "Unknown device"
@@ -54,4 +57,14 @@ func firstMatch(words [][2]string, text string) string {
 		}
 	}
 	return ""
+}
+
+// Split returns the two names that a description of Describe consists of, if there are two.
+func Split(description string) (browser, system string, ok bool) {
+	browser, system, ok = strings.Cut(description, " on ")
+	return browser, system, ok && named(browsers, browser) && named(systems, system)
+}
+
+func named(words [][2]string, name string) bool {
+	return slices.ContainsFunc(words, func(word [2]string) bool { return word[1] == name })
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
@@ -22,116 +22,88 @@ func bounds(timeout time.Duration) string {
 		max(1, timeout.Milliseconds())) // 0 would be no bound
 }
 
-// connector makes connections that start transactions with the statement begin.
-type connector struct {
-	driver.Connector
-	begin string
-}
-
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return connection{conn.(*stdlib.Conn), c.begin}, nil
-}
-
-type connection struct {
-	*stdlib.Conn
-	begin string
-}
-
-func (c connection) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
-	if c.Conn.Conn().IsClosed() {
-		return nil, driver.ErrBadConn
-	}
-	tx, err := c.Conn.Conn().BeginTx(ctx, pgx.TxOptions{BeginQuery: c.begin})
-	if err != nil {
-		return nil, err
-	}
-	return transaction{ctx, tx}, nil
-}
-
-// transaction is a pgx.Tx as a transaction of database/sql/driver.
-type transaction struct {
-	ctx context.Context
-	tx  pgx.Tx
-}
-
-func (t transaction) Commit() error   { return t.tx.Commit(t.ctx) }
-func (t transaction) Rollback() error { return t.tx.Rollback(t.ctx) }
-
-// pool is an engine.Pool on a sql.DB.
+// pool is an engine.Pool on a pgxpool.Pool.
 type pool struct {
-	db     *sql.DB
-	bounds string // run after a transaction has begun; empty if the connections do so themselves
+	connections *pgxpool.Pool
+	begin       pgx.TxOptions
 }
 
-func (p pool) PingContext(ctx context.Context) error { return p.db.PingContext(ctx) }
+func newPool(connections *pgxpool.Pool, timeout time.Duration) pool {
+	// The bounds are in the same message as BEGIN, and take no round trip of their own.
+	return pool{connections, pgx.TxOptions{BeginQuery: "BEGIN; " + bounds(timeout)}}
+}
+
+func (p pool) PingContext(ctx context.Context) error { return p.connections.Ping(ctx) }
 
 func (p pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return p.db.ExecContext(ctx, query, args...)
+	return run(p.connections.Exec(ctx, query, encodable(args)...))
 }
 
 func (p pool) QueryContext(ctx context.Context, query string, args ...any) (engine.Rows, error) {
-	return asRows(p.db.QueryContext(ctx, query, args...))
+	return asked(p.connections.Query(ctx, query, encodable(args)...))
 }
 
 func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) engine.Row {
-	return p.db.QueryRowContext(ctx, query, args...)
+	return row{p.connections.QueryRow(ctx, query, encodable(args)...)}
 }
 
 func (p pool) Begin(ctx context.Context) (engine.Tx, error) {
-	sqlTx, err := p.db.BeginTx(ctx, nil)
+	begun, err := p.connections.BeginTx(ctx, p.begin)
 	if err != nil {
 		return nil, err
 	}
-	t := tx{sqlTx}
-	if p.bounds == "" {
-		return t, nil
-	}
-	if _, err := sqlTx.ExecContext(ctx, p.bounds); err != nil {
-		return nil, errors.Join(err, t.Rollback())
-	}
-	return t, nil
+	return tx{begun, ctx}, nil
 }
 
-// now reads the server's time. The result is taken as the time at the middle of the
-// round trip.
-func (p pool) now(ctx context.Context) (server, local time.Time, err error) {
-	asked := time.Now()
-	err = p.db.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&server)
-	return server, asked.Add(time.Since(asked) / 2), err
+// tx is an engine.Tx on a pgx.Tx.
+type tx struct {
+	tx  pgx.Tx
+	ctx context.Context
 }
-
-// tx is an engine.Tx.
-type tx struct{ tx *sql.Tx }
 
 func (t tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.tx.ExecContext(ctx, query, args...)
+	return run(t.tx.Exec(ctx, query, encodable(args)...))
 }
 
 func (t tx) QueryContext(ctx context.Context, query string, args ...any) (engine.Rows, error) {
-	return asRows(t.tx.QueryContext(ctx, query, args...))
+	return asked(t.tx.Query(ctx, query, encodable(args)...))
 }
 
 func (t tx) QueryRowContext(ctx context.Context, query string, args ...any) engine.Row {
-	return t.tx.QueryRowContext(ctx, query, args...)
+	return row{t.tx.QueryRow(ctx, query, encodable(args)...)}
 }
 
-func (t tx) Commit() error { return t.tx.Commit() }
+func (t tx) Commit() error { return t.tx.Commit(t.ctx) }
 
+// Rollback ends the transaction also if ROLLBACK fails, as after the deadline: pgx then closes the
+// connection.
 func (t tx) Rollback() error {
-	if err := t.tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
-		return err
-	}
+	_ = t.tx.Rollback(t.ctx)
 	return nil
 }
 
-// asRows keeps a nil *sql.Rows from becoming an interface that is not nil.
-func asRows(rows *sql.Rows, err error) (engine.Rows, error) {
+func run(done pgconn.CommandTag, err error) (sql.Result, error) {
+	return driver.RowsAffected(done.RowsAffected()), err
+}
+
+func asked(found pgx.Rows, err error) (engine.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rows, nil
+	return rows{found}, nil
 }
+
+// rows is an engine.Rows.
+type rows struct{ pgx.Rows }
+
+func (r rows) Scan(targets ...any) error { return r.Rows.Scan(decodable(targets)...) }
+
+func (r rows) Close() error {
+	r.Rows.Close()
+	return r.Rows.Err()
+}
+
+// row is an engine.Row.
+type row struct{ pgx.Row }
+
+func (r row) Scan(targets ...any) error { return r.Row.Scan(decodable(targets)...) }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stepkey/stepkey/sqlstore"
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
@@ -36,12 +35,10 @@ func Open(ctx context.Context, url string, options Options) (*sqlstore.Store, er
 			}
 			return engine.Database{}, err
 		}
-		db := onPool(connections, timeout)
-		closeDB := db.Close
+		db := database(newPool(connections, timeout))
 		db.Close = func() error {
-			// Closing the sql.DB leaves the pool open.
-			defer connections.Close()
-			return closeDB()
+			connections.Close()
+			return nil
 		}
 		return db, nil
 	})
@@ -51,7 +48,7 @@ func Open(ctx context.Context, url string, options Options) (*sqlstore.Store, er
 // when the Store is closed. The package comment describes the pool's settings.
 func New(ctx context.Context, connections *pgxpool.Pool, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(_ context.Context, timeout time.Duration) (engine.Database, error) {
-		return onPool(connections, timeout), nil
+		return database(newPool(connections, timeout)), nil
 	})
 }
 
@@ -60,30 +57,30 @@ func New(ctx context.Context, connections *pgxpool.Pool, options Options) (*sqls
 // have a method SQLState.
 func NewDB(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, error) {
 	return sqlstore.New(ctx, options, func(_ context.Context, timeout time.Duration) (engine.Database, error) {
-		return database(pool{db, bounds(timeout)}, func() error { return nil }), nil
+		return database(sqlPool{db, bounds(timeout)}), nil
 	})
 }
 
-// onPool uses database/sql on top of the pool. The native interface of pgx would avoid
-// that; nothing exported depends on it.
-func onPool(connections *pgxpool.Pool, timeout time.Duration) engine.Database {
-	db := sql.OpenDB(connector{stdlib.GetPoolConnector(connections), "BEGIN; " + bounds(timeout)})
-	db.SetMaxIdleConns(0) // the pool keeps them
-	return database(pool{db, ""}, db.Close)
-}
-
-func database(p pool, closeDB func() error) engine.Database {
+func database(p engine.Pool) engine.Database {
 	return engine.Database{
 		Dialect:   engine.Postgres,
 		Write:     p,
 		Read:      p,
-		Adopt:     func(t *sql.Tx) engine.Tx { return tx{t} },
-		Close:     closeDB,
-		Now:       p.now,
+		Adopt:     adopt,
+		Close:     func() error { return nil },
+		Now:       func(ctx context.Context) (server, local time.Time, err error) { return now(ctx, p) },
 		Retry:     retry,
 		Transient: transient,
 		Explain:   explainRights,
 	}
+}
+
+// now reads the server's time. The result is taken as the time at the middle of the
+// round trip.
+func now(ctx context.Context, p engine.Pool) (server, local time.Time, err error) {
+	asked := time.Now()
+	err = p.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&server)
+	return server, asked.Add(time.Since(asked) / 2), err
 }
 
 func connect(ctx context.Context, url string, timeout time.Duration) (*pgxpool.Pool, error) {

@@ -120,6 +120,53 @@ func TestCloseLeavesThePoolOpen(t *testing.T) {
 	})
 }
 
+// A transaction that takes too long between its statements stores nothing and keeps no connection.
+func TestDeadlineInTransaction(t *testing.T) {
+	onPools(t, func(t *testing.T, open opener, inUse func() int) {
+		stored, err := open(t.Context(), postgres.Options{Timeout: patience.Long})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stored.Close()
+		const timeout = 2 * time.Second
+		store, err := open(t.Context(), postgres.Options{Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		for name, test := range map[string]struct{ returned, want error }{
+			"commit":   {nil, storage.ErrUnavailable},
+			"rollback": {storage.ErrUsernameTaken, storage.ErrUsernameTaken},
+		} {
+			err := store.InTx(t.Context(), func(tx storage.Tx) error {
+				if _, err := tx.PinSetting(t.Context(), name, "value"); err != nil {
+					return err
+				}
+				time.Sleep(timeout)
+				return test.returned
+			})
+			if !errors.Is(err, test.want) || errors.Is(err, storage.ErrUnavailable) != (test.returned == nil) {
+				t.Errorf("%s: %v, want %v", name, err, test.want)
+			}
+			for n, end := inUse(), time.Now().Add(patience.Long); n != 0; n = inUse() { // closing one takes a moment
+				if time.Now().After(end) {
+					t.Fatalf("%s: %d connections in use, want none", name, n)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			err = stored.InTx(t.Context(), func(tx storage.Tx) error {
+				if value, err := tx.PinSetting(t.Context(), name, "other"); value != "other" || err != nil {
+					t.Errorf("%s: the setting is %q, %v, want it not to be stored", name, value, err)
+				}
+				return storage.ErrNotFound
+			})
+			if !errors.Is(err, storage.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // A pool whose server cannot be reached is the database's fault.
 func TestUnreachable(t *testing.T) {
 	const url = "postgres://stepkey@127.0.0.1:1/stepkey"

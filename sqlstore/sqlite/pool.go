@@ -31,12 +31,11 @@ func (t turn) give() {
 	}
 }
 
-// pool is an engine.Pool on a sql.DB. With questions it prepares those that have one row for an
-// answer.
+// pool is an engine.Pool on a sql.DB.
 type pool struct {
-	db        *sql.DB
-	turn      turn
-	questions *prepared
+	db         *sql.DB
+	turn       turn
+	statements *prepared
 }
 
 func (p pool) PingContext(ctx context.Context) error { return p.db.PingContext(ctx) }
@@ -46,14 +45,18 @@ func (p pool) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 		return nil, err
 	}
 	defer p.turn.give()
-	return p.db.ExecContext(ctx, numbered.Replace(query), bound(args)...)
+	statement, err := p.statements.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.ExecContext(ctx, bound(args)...)
 }
 
 func (p pool) QueryContext(ctx context.Context, query string, args ...any) (engine.Rows, error) {
 	if err := p.turn.take(ctx); err != nil {
 		return nil, err
 	}
-	r, err := p.db.QueryContext(ctx, numbered.Replace(query), bound(args)...)
+	r, err := p.query(ctx, query, args)
 	if err != nil {
 		p.turn.give()
 		return nil, err
@@ -61,16 +64,25 @@ func (p pool) QueryContext(ctx context.Context, query string, args ...any) (engi
 	return &rows{Rows: r, end: p.turn.give}, nil
 }
 
+func (p pool) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	statement, err := p.statements.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, bound(args)...)
+}
+
 func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) engine.Row {
 	return row{func(targets []any) error {
-		if p.questions != nil {
-			return p.questions.row(ctx, query, bound(args), targets)
-		}
 		if err := p.turn.take(ctx); err != nil {
 			return err
 		}
 		defer p.turn.give()
-		return p.db.QueryRowContext(ctx, numbered.Replace(query), bound(args)...).Scan(targets...)
+		statement, err := p.statements.statement(ctx, query)
+		if err != nil {
+			return err
+		}
+		return statement.QueryRowContext(ctx, bound(args)...).Scan(targets...)
 	}}
 }
 

@@ -7,12 +7,11 @@ import (
 	"sync"
 )
 
-// maxPrepared bounds what prepared holds. The store asks for fewer texts.
-const maxPrepared = 64
+// maxPrepared bounds what prepared holds. The store has fewer texts outside of transactions.
+const maxPrepared = 128
 
-// prepared holds the statements of questions that have one row for an answer. SQLite compiles a
-// text each time that it is run, which for the question of every guarded request takes three
-// times as long as the answer.
+// prepared holds statements that are run outside of transactions. SQLite compiles a text each time that
+// it is run, which for the question of every guarded request takes three times as long as the answer.
 type prepared struct {
 	db *sql.DB
 
@@ -24,25 +23,23 @@ func prepare(db *sql.DB) *prepared {
 	return &prepared{db: db, statements: make(map[string]*sql.Stmt)}
 }
 
-// row runs the question, prepared if there is room for it.
-func (p *prepared) row(ctx context.Context, query string, args []any, targets []any) error {
-	statement, err := p.statement(ctx, query)
-	if err != nil {
-		return err
-	}
-	if statement == nil {
-		return p.db.QueryRowContext(ctx, numbered.Replace(query), args...).Scan(targets...)
-	}
-	return statement.QueryRowContext(ctx, args...).Scan(targets...)
+// statement is implemented by sql.Stmt.
+type statement interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
 }
 
-// statement returns nil for a text that is not held and finds no room.
-func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+// statement returns the statement of a text, prepared if there is room for it.
+func (p *prepared) statement(ctx context.Context, query string) (statement, error) {
 	p.mu.RLock()
-	statement, full := p.statements[query], p.statements == nil || len(p.statements) >= maxPrepared
+	held, full := p.statements[query], p.statements == nil || len(p.statements) >= maxPrepared
 	p.mu.RUnlock()
-	if statement != nil || full {
-		return statement, nil
+	if held != nil {
+		return held, nil
+	}
+	if full {
+		return unprepared{p.db, query}, nil
 	}
 	made, err := p.db.PrepareContext(ctx, numbered.Replace(query))
 	if err != nil {
@@ -52,11 +49,14 @@ func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, erro
 }
 
 // hold keeps a statement, unless another call was faster or the store was closed meanwhile.
-func (p *prepared) hold(query string, made *sql.Stmt) (*sql.Stmt, error) {
+func (p *prepared) hold(query string, made *sql.Stmt) (statement, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if held := p.statements[query]; held != nil || p.statements == nil {
+	if held := p.statements[query]; held != nil {
 		return held, made.Close()
+	}
+	if p.statements == nil {
+		return unprepared{p.db, query}, made.Close()
 	}
 	p.statements[query] = made
 	return made, nil
@@ -72,4 +72,22 @@ func (p *prepared) close() error {
 	}
 	p.statements = nil
 	return failed
+}
+
+// unprepared is a statement that is compiled when it is run.
+type unprepared struct {
+	db    *sql.DB
+	query string
+}
+
+func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return u.db.ExecContext(ctx, numbered.Replace(u.query), args...)
+}
+
+func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return u.db.QueryContext(ctx, numbered.Replace(u.query), args...)
+}
+
+func (u unprepared) QueryRowContext(ctx context.Context, args ...any) *sql.Row {
+	return u.db.QueryRowContext(ctx, numbered.Replace(u.query), args...)
 }

@@ -10,7 +10,7 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-func TestPreparedQuestions(t *testing.T) {
+func TestPrepared(t *testing.T) {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "a.db")+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(60000)")
 	if err != nil {
 		t.Fatal(err)
@@ -26,10 +26,17 @@ func TestPreparedQuestions(t *testing.T) {
 	exec(`INSERT INTO note VALUES (1, 'one'), (2, 'two')`)
 	p := prepare(db)
 	const question = `SELECT body FROM note WHERE id = $2 AND $1 = 0`
+	ask := func(query string, target any, args ...any) error {
+		statement, err := p.statement(t.Context(), query)
+		if err != nil {
+			return err
+		}
+		return statement.QueryRowContext(t.Context(), args...).Scan(target)
+	}
 	want := func(id int, want string) {
 		t.Helper()
 		var got string
-		if err := p.row(t.Context(), question, []any{0, id}, []any{&got}); err != nil || got != want {
+		if err := ask(question, &got, 0, id); err != nil || got != want {
 			t.Errorf("note %d: %q, %v; want %q", id, got, err, want)
 		}
 	}
@@ -50,7 +57,7 @@ func TestPreparedQuestions(t *testing.T) {
 
 	for i := range 2 * maxPrepared {
 		var got int
-		if err := p.row(t.Context(), fmt.Sprintf(`SELECT %d`, i), nil, []any{&got}); err != nil || got != i {
+		if err := ask(fmt.Sprintf(`SELECT %d`, i), &got); err != nil || got != i {
 			t.Fatalf("SELECT %d: %d, %v", i, got, err)
 		}
 	}
@@ -68,5 +75,51 @@ func TestPreparedQuestions(t *testing.T) {
 	want(1, "another one") // on the caller's pool, which is open
 	if len(p.statements) != 0 {
 		t.Error("a statement was prepared after close")
+	}
+}
+
+// Every statement outside of a transaction is prepared, and those of transactions are not.
+func TestPoolPrepares(t *testing.T) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "a.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(t.Context(), `CREATE TABLE note (id INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	p := pool{db, make(turn, 1), prepare(db)}
+	for range 2 {
+		if _, err := p.ExecContext(t.Context(), `INSERT INTO note VALUES ($1)`, 7); err != nil {
+			t.Fatal(err)
+		}
+		var id int
+		if err := p.QueryRowContext(t.Context(), `DELETE FROM note WHERE id = $1 RETURNING id`, 7).Scan(&id); err != nil || id != 7 {
+			t.Fatalf("deleted %d, %v; want 7", id, err)
+		}
+		rows, err := p.QueryContext(t.Context(), `SELECT id FROM note`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows.Next() {
+			t.Error("a note is left")
+		}
+		if err := rows.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tx, err := p.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.ExecContext(t.Context(), `DELETE FROM note`); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(p.statements.statements); n != 3 {
+			t.Errorf("%d statements are held, want 3", n)
+		}
 	}
 }

@@ -66,13 +66,13 @@ func New(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, err
 }
 
 func database(write, read *sql.DB, closeDB func() error) engine.Database {
-	questions := prepare(read)
+	writes, reads := prepare(write), prepare(read)
 	return engine.Database{
 		Dialect:   engine.SQLite,
-		Write:     pool{db: write, turn: make(turn, 1)},
-		Read:      pool{db: read, questions: questions},
+		Write:     pool{write, make(turn, 1), writes},
+		Read:      pool{read, nil, reads},
 		Adopt:     func(t *sql.Tx) engine.Tx { return adopted{t} },
-		Close:     func() error { return errors.Join(questions.close(), closeDB()) },
+		Close:     func() error { return errors.Join(writes.close(), reads.close(), closeDB()) },
 		Retry:     func(error) bool { return false },
 		Transient: transient,
 		Explain:   func(err error) error { return err },

@@ -2,8 +2,9 @@
 // puts into a page of its own, and the script and style sheet that both use. It decides nothing: the data says which state is
 // shown and which texts fill it.
 //
-// Every word is in words.json, those of the templates under "page", those of the script under "script". The script is built
-// from client/ by tools/webscripts (`make generate`), with what it shares with /stepkey.js, and a test compares the two.
+// Every word is in words.json, and in German in words.de.json: those of the templates under "page", those of the script under
+// "script". The script is built from client/ by tools/webscripts (`make generate`), once for each language, with what it
+// shares with /stepkey.js, and a test compares the two.
 // Neither page holds inline script or style, and the script builds what it shows with DOM methods alone, so that the strictest
 // Content-Security-Policy and Trusted Types allow them.
 package web
@@ -23,7 +24,7 @@ import (
 	"github.com/stepkey/stepkey/internal/content"
 )
 
-//go:embed verify.html manage.html words.json stepup.js stepup.css
+//go:embed verify.html manage.html words.json words.de.json stepup.js stepup.de.js stepup.css
 var files embed.FS
 
 // State is what the page for a purpose shows.
@@ -155,25 +156,46 @@ type Asset struct {
 // in. Pages is safe for concurrent use.
 type Pages struct {
 	templates     *template.Template
+	language      string
 	words         map[string]string
 	script, style Asset
 }
 
-// New returns the pages of an app in whose browsers the package is mounted at path, such as "/_stepkey/". It panics when the
-// embedded files are broken, which the tests of this package rule out.
-func New(path string) *Pages {
-	p := &Pages{templates: template.Must(template.New("").Option("missingkey=error").ParseFS(files, "*.html"))}
+// The languages, as BCP 47 tags.
+const (
+	English = "en"
+	German  = "de"
+)
+
+// Speaks reports whether there are words in the language.
+func Speaks(language string) bool { return language == English || language == German }
+
+// New returns the pages of an app in whose browsers the package is mounted at path, such as "/_stepkey/". The language is one
+// that [Speaks] accepts; New panics for any other, and when the embedded files are broken, which the tests of this package
+// rule out.
+func New(path, language string) *Pages {
+	infix := ""
+	if language != English {
+		infix = "." + language
+	}
 	var words struct {
 		Page map[string]string `json:"page"`
 	}
-	if err := json.Unmarshal(read("words.json"), &words); err != nil {
+	if err := json.Unmarshal(read("words"+infix+".json"), &words); err != nil {
 		panic(err)
 	}
-	p.words = words.Page
-	p.script = newAsset(path, "stepup.js", "text/javascript; charset=utf-8")
-	p.style = newAsset(path, "stepup.css", "text/css; charset=utf-8")
+	p := &Pages{language: language, words: words.Page}
+	p.templates = template.Must(template.New("").Option("missingkey=error").Funcs(template.FuncMap{
+		"day":    func(t time.Time) string { return t.Format(p.words["day"]) },
+		"moment": func(t time.Time) string { return t.Format(p.words["moment"]) },
+	}).ParseFS(files, "*.html"))
+	p.script = newAsset(path, "stepup.js", read("stepup"+infix+".js"), "text/javascript; charset=utf-8")
+	p.style = newAsset(path, "stepup.css", read("stepup.css"), "text/css; charset=utf-8")
 	return p
 }
+
+// Language is the language of the pages, as a BCP 47 tag.
+func (p *Pages) Language() string { return p.language }
 
 func read(name string) []byte {
 	body, err := files.ReadFile(name)
@@ -183,16 +205,11 @@ func read(name string) []byte {
 	return body
 }
 
-func newAsset(path, name, contentType string) Asset {
-	body := read(name)
-	c, err := content.New(contentType, body)
-	if err != nil {
-		panic(err)
-	}
+func newAsset(path, name string, body []byte, contentType string) Asset {
 	short, long := sha256.Sum256(body), sha512.Sum384(body)
 	version := base64.RawURLEncoding.EncodeToString(short[:12])
 	return Asset{
-		Content: c, Version: version, URL: path + name + "?v=" + version,
+		Content: content.New(contentType, body), Version: version, URL: path + name + "?v=" + version,
 		Integrity: "sha384-" + base64.StdEncoding.EncodeToString(long[:]),
 	}
 }
@@ -213,10 +230,10 @@ func (p *Pages) Policy() string {
 
 // Expired says that a verification is older than a purpose allows.
 func (p *Pages) Expired(allowed time.Duration) string {
-	return fmt.Sprintf(p.words["expired"], span(allowed))
+	return fmt.Sprintf(p.words["expired"], p.span(allowed))
 }
 
-func span(d time.Duration) string {
+func (p *Pages) span(d time.Duration) string {
 	n, unit := int(d/time.Minute), "minute"
 	switch {
 	case d >= time.Hour && d%time.Hour == 0:
@@ -227,7 +244,7 @@ func span(d time.Duration) string {
 	if n != 1 {
 		unit += "s"
 	}
-	return fmt.Sprintf("%d %s", n, unit)
+	return fmt.Sprintf(p.words[unit], n)
 }
 
 // Verify writes the whole page.

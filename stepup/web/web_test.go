@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"html"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func full(state State) VerifyPage {
 func verify(t *testing.T, page VerifyPage) string {
 	t.Helper()
 	var text strings.Builder
-	if err := New(path).Verify(&text, page); err != nil {
+	if err := New(path, English).Verify(&text, page); err != nil {
 		t.Fatal(err)
 	}
 	return text.String()
@@ -40,7 +41,7 @@ func verify(t *testing.T, page VerifyPage) string {
 
 func manage(t *testing.T, page ManagePage) string {
 	t.Helper()
-	text, err := New(path).Manage(page)
+	text, err := New(path, English).Manage(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,7 @@ func manage(t *testing.T, page ManagePage) string {
 }
 
 func TestEachStateHasItsSentenceAndItsButtons(t *testing.T) {
-	words := New(path).words
+	words := New(path, English).words
 	for _, test := range []struct {
 		state       State
 		lead        string
@@ -151,8 +152,8 @@ func TestNothingInline(t *testing.T) {
 	if found := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser`).Find(read("stepup.js")); found != nil {
 		t.Errorf("stepup.js uses %s", found)
 	}
-	if strings.Contains(New(path).Policy(), "unsafe") || strings.Contains(New(path).Policy(), "form-action") {
-		t.Errorf("policy: %s", New(path).Policy())
+	if strings.Contains(New(path, English).Policy(), "unsafe") || strings.Contains(New(path, English).Policy(), "form-action") {
+		t.Errorf("policy: %s", New(path, English).Policy())
 	}
 	if text := verify(t, VerifyPage{State: StateVerify}); strings.Contains(text, "nonce") {
 		t.Error("a page without nonce has the attribute")
@@ -178,11 +179,14 @@ func TestTheListIsReadWithoutScript(t *testing.T) {
 }
 
 func TestExpired(t *testing.T) {
+	if got, want := New(path, German).Expired(time.Hour), "Deine letzte Bestätigung ist über 1 Stunde her."; got != want {
+		t.Errorf("in German %q, want %q", got, want)
+	}
 	for d, want := range map[time.Duration]string{
 		30 * time.Second: "30 seconds", time.Minute: "1 minute", 5 * time.Minute: "5 minutes", 90 * time.Minute: "90 minutes",
 		time.Hour: "1 hour", 12 * time.Hour: "12 hours",
 	} {
-		if got := New(path).Expired(d); got != "Your last verification is over "+want+" old." {
+		if got := New(path, English).Expired(d); got != "Your last verification is over "+want+" old." {
 			t.Errorf("Expired(%v) = %q", d, got)
 		}
 	}
@@ -191,11 +195,8 @@ func TestExpired(t *testing.T) {
 // A page with all that it loads, compressed as it is sent.
 func TestPageIsLight(t *testing.T) {
 	const limit = 20_000 // bytes; the promise is 40 kB
-	p := New(path)
-	page, err := sizeOf(verify(t, full(StateVerify)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := New(path, English)
+	page := sizeOf(verify(t, full(StateVerify)))
 	script, style := p.Script().CompressedSize(), p.Style().CompressedSize()
 	t.Logf("page %d, script %d, style %d: %d bytes", page, script, style, page+script+style)
 	if page+script+style >= limit {
@@ -203,15 +204,87 @@ func TestPageIsLight(t *testing.T) {
 	}
 }
 
-// Each word is used, and each that is used is there: the templates fail without, the script shows nothing.
-func TestWordsAreThoseUsed(t *testing.T) {
-	var words struct{ Page, Script map[string]any }
-	if err := json.Unmarshal(read("words.json"), &words); err != nil {
+type allWords struct{ Page, Script map[string]any }
+
+func wordsOf(t *testing.T, file string) (words allWords) {
+	t.Helper()
+	if err := json.Unmarshal(read(file), &words); err != nil {
 		t.Fatal(err)
 	}
+	return words
+}
+
+// unnamed are the words that Go code uses, not a template.
+var unnamed = []string{"expired", "codesLeft", "thenVerify", "second", "seconds", "minute", "minutes", "hour", "hours", "day", "moment"}
+
+// Both languages have the same words with the same places for what is filled in, and no text was forgotten in English.
+func TestLanguagesAreComplete(t *testing.T) {
+	english, german := wordsOf(t, "words.json"), wordsOf(t, "words.de.json")
+	places := regexp.MustCompile(`%[sd]|\{\}`)
+	same := []string{"page.passkeys", "script.name"} // in both languages
+	var compare func(key string, en, de any)
+	compare = func(key string, en, de any) {
+		switch en := en.(type) {
+		case map[string]any:
+			de, _ := de.(map[string]any)
+			for name := range de {
+				if _, ok := en[name]; !ok {
+					t.Errorf("%s.%s is in German alone", key, name)
+				}
+			}
+			for name, inner := range en {
+				compare(key+"."+name, inner, de[name])
+			}
+		case []any:
+			de, _ := de.([]any)
+			if len(de) != len(en) {
+				t.Errorf("%s has %d parts in German", key, len(de))
+				return
+			}
+			for i := range en {
+				compare(key, en[i], de[i])
+			}
+		case string:
+			de, _ := de.(string)
+			if (de == en) != (slices.Contains(same, key) || en == "") || !slices.Equal(places.FindAllString(en, -1), places.FindAllString(de, -1)) {
+				t.Errorf("%s is %q and %q", key, en, de)
+			}
+		}
+	}
+	compare("page", english.Page, german.Page)
+	compare("script", english.Script, german.Script)
+}
+
+func TestGerman(t *testing.T) {
+	var text strings.Builder
+	page := full(StateWaits)
+	if err := New(path, German).Verify(&text, page); err != nil {
+		t.Fatal(err)
+	}
+	shown := html.UnescapeString(text.String())
+	for _, want := range []string{`<html lang="de">`, "Dein neuer Passkey funktioniert noch nicht.", `data-exact>3.9.2026, 12:03 UTC</time>`, "<h1>Pay out</h1>"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the page lacks %q:\n%s", want, shown)
+		}
+	}
+	english, german := New(path, English).Script(), New(path, German).Script()
+	if english.URL == german.URL || !strings.HasPrefix(german.URL, path+"stepup.js?v=") {
+		t.Errorf("the scripts are at %s and %s", english.URL, german.URL)
+	}
+	if !strings.Contains(string(read("stepup.de.js")), "Folge deinem Gerät.") {
+		t.Error("the German script does not speak German")
+	}
+	if Speaks("fr") || Speaks("") || !Speaks(English) || !Speaks(German) {
+		t.Error("the languages are others")
+	}
+}
+
+// Each word is used, and each that is used is there: the templates fail without, the script shows nothing.
+func TestWordsAreThoseUsed(t *testing.T) {
+	words := wordsOf(t, "words.json")
 	templates := string(read("verify.html")) + string(read("manage.html"))
 	for key := range words.Page {
-		if !strings.Contains(templates, `"`+key+`"`) && !strings.HasSuffix(key, "Lead") && key != "expired" && key != "codesLeft" && key != "thenVerify" {
+		if !strings.Contains(templates, `"`+key+`"`) && !strings.HasSuffix(key, "Lead") && !slices.Contains(unnamed, key) {
 			t.Errorf("page.%s is on no page", key)
 		}
 	}
@@ -224,7 +297,6 @@ func TestWordsAreThoseUsed(t *testing.T) {
 }
 
 // sizeOf is how many bytes a browser gets.
-func sizeOf(text string) (int, error) {
-	c, err := content.New("text/html; charset=utf-8", []byte(text))
-	return c.CompressedSize(), err
+func sizeOf(text string) int {
+	return content.New("text/html; charset=utf-8", []byte(text)).CompressedSize()
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -129,21 +131,75 @@ func TestSpreadAndReport(t *testing.T) {
 			ours: []time.Duration{30 * time.Microsecond, 20 * time.Microsecond, 40 * time.Microsecond},
 			bare: []time.Duration{20 * time.Microsecond, 20 * time.Microsecond, 20 * time.Microsecond},
 		},
+		small: []time.Duration{10 * time.Microsecond, 10 * time.Microsecond, 10 * time.Microsecond},
 	}
 	s := start{
 		setup: c.setup, first: spreadOf([]time.Duration{90 * time.Millisecond}),
 		again: spreadOf([]time.Duration{40 * time.Millisecond, 50 * time.Millisecond}), resident: spreadOf([]int{24 << 20}),
 	}
-	var text strings.Builder
-	if err := report(&text, []cost{c}, []start{s}, 3); err != nil {
+	text := report([]cost{c}, []start{s}, 3)
+	for _, row := range []string{
+		"| GET /users/profile | SQLite | HS256 | 30.0 µs (20.0–40.0) | 20.0 µs (20.0–20.0) | 1.50 (1.00–2.00) | ≤ 1.25 | **no** | 3.00 (2.00–4.00) |\n",
+		"| SQLite | HS256 | 90 ms (90–90) | 50 ms (40–50) | yes | 25.2 MB (25.2–25.2) | **no** |\n",
+	} {
+		if !strings.Contains(text, row) {
+			t.Errorf("the report lacks %q:\n%s", row, text)
+		}
+	}
+}
+
+func TestPlainProxyPassesOn(t *testing.T) {
+	app := httptest.NewServer(bareHandler(answers{"GET /": {Status: http.StatusOK, Body: []byte("hello")}}))
+	defer app.Close()
+	target, err := url.Parse(app.URL)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []string{
-		"| GET /users/profile | SQLite | HS256 | 30.0 µs (20.0–40.0) | 20.0 µs (20.0–20.0) | 1.50 (1.00–2.00) |\n",
-		"| SQLite | HS256 | 90 ms (90–90) | 50 ms (40–50) | 24.0 MiB (24.0–24.0) |\n",
-	} {
-		if !strings.Contains(text.String(), row) {
-			t.Errorf("the report lacks %q:\n%s", row, text.String())
+	proxy := httptest.NewServer(plainProxy(target))
+	defer proxy.Close()
+	if err := get(t.Context(), proxy.Client(), proxy.URL+"/", http.Header{}); err != nil {
+		t.Error(err)
+	}
+	app.Close()
+	if err := get(t.Context(), proxy.Client(), proxy.URL+"/", http.Header{}); err == nil {
+		t.Error("a failure counts as an answer")
+	}
+}
+
+func TestReportOfTheGate(t *testing.T) {
+	c := gateCost{operation: "/forward-auth", yardstick: "net/http, 204", connections: 32, goal: goal{most: 1.15}, sample: sample{
+		ours: []time.Duration{30 * time.Microsecond}, bare: []time.Duration{20 * time.Microsecond},
+	}}
+	text := reportGate([]gateCost{c}, 1)
+	const row = "| /forward-auth | 32 | 30.0 µs (30.0–30.0) | net/http, 204 | 20.0 µs (20.0–20.0) | 1.50 (1.50–1.50) | ≤ 1.15 | **no** |\n"
+	if !strings.Contains(text, row) {
+		t.Errorf("the report lacks %q:\n%s", row, text)
+	}
+}
+
+// The measured nginx passes on what the one of the example does.
+func TestNginxIsThatOfTheExample(t *testing.T) {
+	text, err := os.ReadFile("../../examples/gate/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements := func(config string) map[string]bool {
+		found := map[string]bool{}
+		config = regexp.MustCompile(`(?m)^\s*#.*$`).ReplaceAllString(config, "")
+		for statement := range strings.SplitSeq(config, ";") {
+			if words := strings.Fields(statement); len(words) > 2 && strings.Contains(statement, "$stepkey_") {
+				found[strings.Join(words, " ")] = true
+			}
 		}
+		return found
+	}
+	example, measured := statements(string(text)), statements(nginxConfig)
+	for statement := range example {
+		if !measured[statement] {
+			t.Errorf("the measured nginx lacks %q", statement)
+		}
+	}
+	if len(example) < 14 {
+		t.Errorf("the example has %d such statements", len(example))
 	}
 }

@@ -138,6 +138,26 @@ func (p *person) call(ctx context.Context, token, method, path string, body []by
 	return send(ctx, p.client, p.url, token, method, path, body)
 }
 
+// introspect asks about the access token of level full.
+func (p *person) introspect(ctx context.Context) (answer, error) {
+	return sendIntrospection(ctx, p.client, p.url, p.full)
+}
+
+// sendIntrospection asks about a token, as another service does. That the token is not active is an error.
+func sendIntrospection(ctx context.Context, client *http.Client, url, token string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, "POST", url+"/auth/introspect", strings.NewReader("token="+token))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+introspectionSecret)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a, err := exchanged(client, request)
+	if err == nil && !strings.HasPrefix(string(a.Body), `{"active":true`) {
+		err = fmt.Errorf("introspection says that the token is not active: %s", a.Body)
+	}
+	return a, err
+}
+
 // send sends one request and reads the whole answer.
 func send(ctx context.Context, client *http.Client, url, token, method, path string, body []byte) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url+path, bytes.NewReader(body))
@@ -150,6 +170,11 @@ func send(ctx context.Context, client *http.Client, url, token, method, path str
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	return exchanged(client, request)
+}
+
+// exchanged sends a request and reads the whole answer.
+func exchanged(client *http.Client, request *http.Request) (answer, error) {
 	response, err := client.Do(request)
 	if err != nil {
 		return answer{}, err
@@ -160,7 +185,7 @@ func send(ctx context.Context, client *http.Client, url, token, method, path str
 		return answer{}, err
 	}
 	if response.StatusCode/100 != 2 {
-		return answer{}, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, strings.TrimSpace(string(text)))
+		return answer{}, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, strings.TrimSpace(string(text)))
 	}
 	response.Header.Del("Date") // every net/http server adds it
 	return answer{Status: response.StatusCode, Header: response.Header, Body: text}, nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,27 +20,31 @@ import (
 // kitCost is one row of the report about package stepup.
 type kitCost struct {
 	operation, database, yardstick string
-	goal                           float64 // of the ratio; 0 for none
+	goal                           goal
 	sample
 }
 
 // measureKit measures package stepup in an application, on both databases.
-func measureKit(ctx context.Context, out io.Writer, rounds int) error {
+func measureKit(ctx context.Context, rounds int) (findings, error) {
 	dir, err := os.MkdirTemp("", "stepkey-bench-")
 	if err != nil {
-		return err
+		return findings{}, err
 	}
 	defer os.RemoveAll(dir)
 	fmt.Fprintln(os.Stderr, "building")
 	binary, err := build(ctx, dir)
 	if err != nil {
-		return err
+		return findings{}, err
 	}
 	postgres, err := pgtest.Start(ctx, pgtest.Options{Durable: true})
 	if err != nil {
-		return err
+		return findings{}, err
 	}
 	defer postgres.Stop()
+	version, err := versionOf(ctx, postgres)
+	if err != nil {
+		return findings{}, err
+	}
 	var costs []kitCost
 	for _, s := range setups(postgres) {
 		if s.tokens != "ES256" {
@@ -50,11 +53,11 @@ func measureKit(ctx context.Context, out io.Writer, rounds int) error {
 		fmt.Fprintf(os.Stderr, "measuring stepup, %s\n", s.database)
 		more, err := s.measureShop(ctx, binary, dir, rounds)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.database, err)
+			return findings{}, fmt.Errorf("%s: %w", s.database, err)
 		}
 		costs = append(costs, more...)
 	}
-	return reportKit(out, costs, rounds)
+	return findings{text: reportKit(costs, rounds), plots: []plot{kitPlot(costs)}, postgres: version}, nil
 }
 
 func (s setup) measureShop(ctx context.Context, binary, dir string, rounds int) ([]kitCost, error) {
@@ -98,13 +101,14 @@ func (s setup) measureShop(ctx context.Context, binary, dir string, rounds int) 
 	var costs []kitCost
 	for _, o := range []struct {
 		name, yardstick string
-		goal            float64
+		goal            goal
 		ours, bare      load
 	}{
-		{"page behind Require", "the page and one more indexed read", 1.3, get(pathGuarded), get(pathRead)},
-		{"page behind Require, Staleness 2 s", "the page", 1.1, get(pathRemembered), get(pathPlain)},
+		{"page behind Require", "the page and one more indexed read", goal{most: 1.3}, get(pathGuarded), get(pathRead)},
+		{"page behind Require, Staleness 2 s", "the page", goal{most: 1.1}, get(pathRemembered), get(pathPlain)},
 		{
-			"verification (begin + finish)", "step-up of the service", 0,
+			"verification (begin + finish)", "step-up of the service",
+			goal{},
 			load{pid: shop.pid(), n: stepUps, workers: people, do: func(ctx context.Context, worker int) error {
 				return customers[worker].verifyInTurn(ctx)
 			}},
@@ -247,20 +251,24 @@ func (o originOf) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.RoundTripper.RoundTrip(r)
 }
 
-// reportKit writes the Markdown table of package stepup.
-func reportKit(w io.Writer, costs []kitCost, rounds int) error {
+// reportKit returns the Markdown table of package stepup.
+func reportKit(costs []kitCost, rounds int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CPU time of the application's process for one operation, median of %d rounds (least–most); %s, %s/%s, %d CPUs:\n\n",
 		rounds, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	b.WriteString("| operation | database | stepup | yardstick | | ratio | goal |\n|---|---|---:|---|---:|---:|---:|\n")
+	b.WriteString("| operation | database | stepup | yardstick | | ratio | goal | reached |\n|---|---|---:|---|---:|---:|---:|---|\n")
 	for _, c := range costs {
-		goal := "–"
-		if c.goal > 0 {
-			goal = fmt.Sprintf("%.1f", c.goal)
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", c.operation, c.database,
-			micros(spreadOf(c.ours)), c.yardstick, micros(spreadOf(c.bare)), ratio(spreadOf(c.ratios())), goal)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", c.operation, c.database,
+			micros(spreadOf(c.ours)), c.yardstick, micros(spreadOf(c.bare)), ratio(spreadOf(c.ratios())), c.goal.text(), c.goal.reached(c.sample))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
+}
+
+// kitPlot shows the rows of the table.
+func kitPlot(costs []kitCost) plot {
+	var bars []bar
+	for _, c := range costs {
+		bars = append(bars, ratioBar(c.operation+", "+c.database, c.sample, c.goal))
+	}
+	return ratioPlot("stepup", "Package stepup beside its yardsticks", bars)
 }

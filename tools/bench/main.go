@@ -8,8 +8,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
 func main() {
@@ -21,60 +19,66 @@ func main() {
 		playShop()
 		return
 	}
+	if upstream := os.Getenv(proxyEnv); upstream != "" {
+		fmt.Fprintln(os.Stderr, playProxy(upstream))
+		os.Exit(1)
+	}
 	rounds := flag.Int("rounds", 7, "rounds to take medians of, 1 to 50")
 	kit := flag.Bool("stepup", false, "measure package stepup in an application, and nothing else")
+	gate := flag.Bool("gate", false, "measure the gate, and nothing else")
+	sizes := flag.String("growth", "", "measure with so many users, such as 1000,100000, and nothing else")
+	database := flag.String("database", "", "with -growth: SQLite or PostgreSQL alone")
+	document := flag.String("report", "", "replace the generated parts of this document, and plots in the folder images beside it")
+	only := flag.String("only", "", "with -report: measure these parts and leave the others, such as service,gate,stepup")
 	flag.Parse()
-	measure := run
-	if *kit {
-		measure = func(ctx context.Context, rounds int) error { return measureKit(ctx, os.Stdout, rounds) }
+	*rounds = min(max(*rounds, 1), 50)
+	measure, limit := printed(measureService), sectionLimit
+	switch {
+	case *document != "":
+		limit = sectionLimit * time.Duration(len(sections))
+		measure = func(ctx context.Context, rounds int) error {
+			return writeReport(ctx, *document, *only, rounds, time.Now())
+		}
+	case *kit:
+		measure = printed(measureKit)
+	case *gate:
+		measure = printed(measureGate)
+	case *sizes != "":
+		limit = time.Hour
+		measure = func(ctx context.Context, rounds int) error {
+			sizes, err := parseSizes(*sizes)
+			if err != nil {
+				return err
+			}
+			return measureGrowth(ctx, os.Stdout, *database, sizes, rounds)
+		}
 	}
-	if err := bounded(min(max(*rounds, 1), 50), measure); err != nil {
+	if err := bounded(limit, *rounds, measure); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// bounded measures until it is done, interrupted, or 20 minutes old.
-func bounded(rounds int, measure func(context.Context, int) error) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
-	defer cancel()
-	return measure(ctx, rounds)
+// sectionLimit is how long the measurement of one section may take.
+const sectionLimit = 20 * time.Minute
+
+// printed prints the text of what a measurement finds.
+func printed(measure func(context.Context, int) (findings, error)) func(context.Context, int) error {
+	return func(ctx context.Context, rounds int) error {
+		found, err := measure(ctx, rounds)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Print(found.text)
+		return err
+	}
 }
 
-// run measures everything and prints the report.
-func run(ctx context.Context, rounds int) error {
-	dir, err := os.MkdirTemp("", "stepkey-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	fmt.Fprintln(os.Stderr, "building")
-	binary, err := build(ctx, dir)
-	if err != nil {
-		return err
-	}
-	postgres, err := pgtest.Start(ctx, pgtest.Options{Durable: true})
-	if err != nil {
-		return err
-	}
-	defer postgres.Stop()
-
-	var costs []cost
-	var comings []start
-	for _, s := range setups(postgres) {
-		fmt.Fprintf(os.Stderr, "measuring %s, %s\n", s.database, s.tokens)
-		c, err := s.measureCosts(ctx, binary, dir, rounds)
-		if err != nil {
-			return fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
-		}
-		costs = append(costs, c...)
-		st, err := s.measureStart(ctx, binary, dir)
-		if err != nil {
-			return fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
-		}
-		comings = append(comings, st)
-	}
-	return report(os.Stdout, costs, comings, rounds)
+// bounded measures until it is done, interrupted, or as old as limit.
+func bounded(limit time.Duration, rounds int, measure func(context.Context, int) error) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return measure(ctx, rounds)
 }

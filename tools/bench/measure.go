@@ -13,6 +13,7 @@ import (
 // load is a number of operations to run against one server.
 type load struct {
 	pid     int
+	beside  int // another process whose CPU time counts, too; 0 for none
 	n       int // operations in a round, over all workers
 	workers int // concurrent loops, each with a connection of its own
 	do      func(ctx context.Context, worker int) error
@@ -23,7 +24,7 @@ func (l load) round(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("a round takes more than a minute"))
 	defer cancel()
 
-	before, err := cpuTime(l.pid)
+	before, err := l.cpuTime()
 	if err != nil {
 		return 0, err
 	}
@@ -44,11 +45,21 @@ func (l load) round(ctx context.Context) (time.Duration, error) {
 	if err := firstCause(failures); err != nil {
 		return 0, err
 	}
-	after, err := cpuTime(l.pid)
+	after, err := l.cpuTime()
 	if err != nil {
 		return 0, err
 	}
 	return (after - before) / time.Duration(calls*l.workers), nil
+}
+
+// cpuTime is what the processes have used so far.
+func (l load) cpuTime() (time.Duration, error) {
+	own, err := cpuTime(l.pid)
+	if err != nil || l.beside == 0 {
+		return own, err
+	}
+	other, err := cpuTime(l.beside)
+	return own + other, err
 }
 
 // firstCause returns the first failure that is not the echo of another worker's.
@@ -69,21 +80,28 @@ type sample struct {
 
 // compare runs both loads in turns, after one round of each to warm up.
 func compare(ctx context.Context, ours, bare load, rounds int) (sample, error) {
-	var s sample
+	took, err := inTurns(ctx, rounds, ours, bare)
+	if err != nil {
+		return sample{}, err
+	}
+	return sample{ours: took[0], bare: took[1]}, nil
+}
+
+// inTurns runs loads in turns, after one round of each to warm up, and returns the CPU times of each.
+func inTurns(ctx context.Context, rounds int, loads ...load) ([][]time.Duration, error) {
+	took := make([][]time.Duration, len(loads))
 	for round := range rounds + 1 {
-		a, err := ours.round(ctx)
-		if err != nil {
-			return s, err
-		}
-		b, err := bare.round(ctx)
-		if err != nil {
-			return s, err
-		}
-		if round > 0 {
-			s.ours, s.bare = append(s.ours, a), append(s.bare, b)
+		for i, l := range loads {
+			t, err := l.round(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if round > 0 {
+				took[i] = append(took[i], t)
+			}
 		}
 	}
-	return s, nil
+	return took, nil
 }
 
 // ratios returns ours as a multiple of bare, round by round.

@@ -5,14 +5,25 @@ import (
 	"net/http"
 )
 
-// guardedRoute is the operation that compares algorithms.
-const guardedRoute = "GET /users/histories"
+// Names of operations. The guarded route is the one that compares algorithms.
+const (
+	guardedRoute = "GET /users/histories"
+	profileRoute = "GET /users/profile"
+	refreshed    = "refresh"
+	steppedUp    = "step-up (options + verify)"
+	loggedIn     = "login (beside one argon2id hash)"
+	introspected = "introspection"
+)
+
+// smallPath is answered by the bare server with 204 and nothing else.
+const smallPath = "/small"
 
 // operation is the same work done by both servers. The process ids of the loads
-// are filled in by who runs them.
+// are filled in by measureCosts.
 type operation struct {
 	name       string
 	ours, bare load
+	small      load // one small request, for routes that are one request; n is 0 for others
 }
 
 // operations returns what is measured: the service under loaders, and the bare
@@ -34,10 +45,14 @@ func operations(loaders []*person, bare *server, step exchange) []operation {
 				_, err := send(ctx, clients[worker], bare.url, loaders[worker].full, "GET", path, nil)
 				return err
 			}},
+			small: load{n: guardedCalls, workers: len(clients), do: func(ctx context.Context, worker int) error {
+				_, err := send(ctx, clients[worker], bare.url, "", "GET", smallPath, nil)
+				return err
+			}},
 		}
 	}
 	stepUp := operation{
-		name: "step-up (options + verify)",
+		name: steppedUp,
 		ours: load{n: stepUps, workers: len(loaders), do: func(ctx context.Context, worker int) error {
 			_, err := loaders[worker].stepUp(ctx)
 			return err
@@ -52,7 +67,7 @@ func operations(loaders []*person, bare *server, step exchange) []operation {
 		}},
 	}
 	login := operation{
-		name: "login (beside one argon2id hash)",
+		name: loggedIn,
 		ours: load{n: logins, workers: 1, do: func(ctx context.Context, _ int) error {
 			_, err := loaders[0].logIn(ctx)
 			return err
@@ -63,7 +78,7 @@ func operations(loaders []*person, bare *server, step exchange) []operation {
 		}},
 	}
 	refresh := operation{
-		name: "refresh",
+		name: refreshed,
 		ours: load{n: refreshes, workers: len(loaders), do: func(ctx context.Context, worker int) error {
 			_, err := loaders[worker].refresh(ctx)
 			return err
@@ -73,5 +88,16 @@ func operations(loaders []*person, bare *server, step exchange) []operation {
 			return err
 		}},
 	}
-	return []operation{guarded("/users/histories"), guarded("/users/profile"), refresh, stepUp, login}
+	introspection := operation{
+		name: introspected,
+		ours: load{n: introspections, workers: len(loaders), do: func(ctx context.Context, worker int) error {
+			_, err := loaders[worker].introspect(ctx)
+			return err
+		}},
+		bare: load{n: introspections, workers: len(clients), do: func(ctx context.Context, worker int) error {
+			_, err := sendIntrospection(ctx, clients[worker], bare.url, loaders[worker].full)
+			return err
+		}},
+	}
+	return []operation{guarded("/users/histories"), guarded("/users/profile"), refresh, stepUp, login, introspection}
 }

@@ -79,10 +79,15 @@ func build(ctx context.Context, dir string) (string, error) {
 	return binary, cmd.Run()
 }
 
-// startStepkey starts the service with the given settings (NAME=value) and
-// returns once GET /livez answers 200, with the time that took from the start of
-// the process. The service gets no other setting from our environment.
+// startStepkey starts the service, as startCommand does.
 func startStepkey(ctx context.Context, binary, dir string, settings ...string) (*server, time.Duration, error) {
+	return startCommand(ctx, binary, dir, "serve", settings...)
+}
+
+// startCommand starts a command that serves with the given settings (NAME=value) and
+// returns once it is alive, with the time that took from the start of
+// the process. The service gets no other setting from our environment.
+func startCommand(ctx context.Context, binary, dir, command string, settings ...string) (*server, time.Duration, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, 0, err
@@ -94,7 +99,7 @@ func startStepkey(ctx context.Context, binary, dir string, settings ...string) (
 	defer log.Close()
 
 	s := &server{url: "http://localhost:" + port, log: log.Name()}
-	s.cmd = exec.CommandContext(ctx, binary, "serve")
+	s.cmd = exec.CommandContext(ctx, binary, command)
 	s.cmd.Dir = dir // no .env of the working directory
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "PORT=" + port, "RP_ORIGIN=" + s.url, "STEPKEY_LIMITS=off"}, settings...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
@@ -102,7 +107,11 @@ func startStepkey(ctx context.Context, binary, dir string, settings ...string) (
 	if err := s.cmd.Start(); err != nil {
 		return nil, 0, err
 	}
-	if err := s.alive(ctx); err != nil {
+	alive := "/livez"
+	if command == "gate" {
+		alive = "/_stepkey/livez"
+	}
+	if err := s.alive(ctx, alive); err != nil {
 		s.stop()
 		printed, _ := os.ReadFile(s.log)
 		return nil, 0, fmt.Errorf("%w\n%s", err, printed)
@@ -110,13 +119,13 @@ func startStepkey(ctx context.Context, binary, dir string, settings ...string) (
 	return s, time.Since(began), nil
 }
 
-// alive waits, at most 20 s, for GET /livez to answer 200.
-func (s *server) alive(ctx context.Context) error {
+// alive waits, at most 20 s, for GET path to answer 200.
+func (s *server) alive(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for {
-		_, err := send(ctx, client, s.url, "", "GET", "/livez", nil)
+		_, err := send(ctx, client, s.url, "", "GET", path, nil)
 		if err == nil {
 			return nil
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +18,8 @@ const (
 	refreshes    = 1000  // refreshes in a round
 	logins       = 20    // password logins in a round, one at a time
 	starts       = 3     // starts of the service for each setup
+
+	introspections = 2000 // questions about a token in a round
 )
 
 // setup is one way to run the service.
@@ -65,7 +68,11 @@ type cost struct {
 	setup     setup
 	operation string
 	sample
+	small []time.Duration // of a small request in the same rounds, or none
 }
+
+// besideSmall returns ours as a multiple of a small request.
+func (c cost) besideSmall() []float64 { return sample{ours: c.ours, bare: c.small}.ratios() }
 
 // measureCosts starts the service and compares each operation with its bare
 // counterpart.
@@ -74,7 +81,7 @@ func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int)
 	if err != nil {
 		return nil, err
 	}
-	ours, _, err := startStepkey(ctx, binary, dir, settings...)
+	ours, _, err := startStepkey(ctx, binary, dir, append(settings, "STEPKEY_INTROSPECTION_SECRET="+introspectionSecret)...)
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +106,20 @@ func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int)
 
 	var costs []cost
 	for _, o := range operations(loaders, bare, step) {
-		o.ours.pid, o.bare.pid = ours.pid(), bare.pid()
-		sample, err := compare(ctx, o.ours, o.bare, rounds)
+		o.ours.pid, o.bare.pid, o.small.pid = ours.pid(), bare.pid(), bare.pid()
+		loads := []load{o.ours, o.bare}
+		if o.small.n > 0 {
+			loads = append(loads, o.small)
+		}
+		took, err := inTurns(ctx, rounds, loads...)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.name, err)
 		}
-		costs = append(costs, cost{s, o.name, sample})
+		c := cost{setup: s, operation: o.name, sample: sample{ours: took[0], bare: took[1]}}
+		if o.small.n > 0 {
+			c.small = took[2]
+		}
+		costs = append(costs, c)
 	}
 	return costs, nil
 }
@@ -134,6 +149,12 @@ func record(ctx context.Context, p *person) (answers, exchange, error) {
 	}
 	login.Hash = true
 	recorded["POST /auth/login"] = login
+	introspection, err := p.introspect(ctx)
+	if err != nil {
+		return nil, exchange{}, err
+	}
+	recorded["POST /auth/introspect"] = introspection
+	recorded["GET "+smallPath] = answer{Status: http.StatusNoContent}
 	recorded["GET /passkeys/authenticate/options"] = step.options
 	recorded["POST /passkeys/authenticate/verify"] = step.verified
 	return recorded, step, nil

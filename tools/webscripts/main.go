@@ -16,13 +16,14 @@ import (
 )
 
 // A script is built from the module source, and all that it imports, into the file served. Paths are from the root of the
-// repository.
-type script struct{ source, served string }
+// repository. Where it imports words.json, it gets the words of the language, from a file beside that one, unless this is empty.
+type script struct{ source, served, language string }
 
 func scripts() []script {
 	return []script{
-		{"webui/client/stepkey.js", "webui/static/stepkey.js"},
-		{"stepup/web/client/stepup.js", "stepup/web/stepup.js"},
+		{"webui/client/stepkey.js", "webui/static/stepkey.js", ""},
+		{"stepup/web/client/stepup.js", "stepup/web/stepup.js", ""},
+		{"stepup/web/client/stepup.js", "stepup/web/stepup.de.js", "de"},
 	}
 }
 
@@ -35,7 +36,7 @@ func main() {
 
 func run(root string) error {
 	for _, s := range scripts() {
-		text, err := build(filepath.Join(root, s.source))
+		text, err := build(filepath.Join(root, s.source), s.language)
 		if err != nil {
 			return err
 		}
@@ -47,8 +48,9 @@ func run(root string) error {
 }
 
 // build returns one module for browsers of 2022 and later, which is when the last of them learned class fields and ??=.
-func build(source string) ([]byte, error) {
+func build(source, language string) ([]byte, error) {
 	result := api.Build(api.BuildOptions{
+		Plugins:     []api.Plugin{wordsIn(language)},
 		EntryPoints: []string{source}, Bundle: true, Write: false,
 		Format: api.FormatESModule, Target: api.ES2022, Platform: api.PlatformBrowser,
 		Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsNone,
@@ -62,6 +64,19 @@ func build(source string) ([]byte, error) {
 		return nil, errors.Join(problems...)
 	}
 	return result.OutputFiles[0].Contents, nil
+}
+
+// wordsIn has imports of words.json load the words of a language.
+func wordsIn(language string) api.Plugin {
+	return api.Plugin{Name: "words", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: `/words\.json$`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			file := "words.json"
+			if language != "" {
+				file = "words." + language + ".json"
+			}
+			return api.OnResolveResult{Path: filepath.Join(args.ResolveDir, filepath.Dir(args.Path), file)}, nil
+		})
+	}}
 }
 
 func placeOf(message api.Message) string {

@@ -11,7 +11,7 @@ import (
 func TestServedScriptsAreCurrent(t *testing.T) {
 	const root = "../.."
 	for _, s := range scripts() {
-		want, err := build(filepath.Join(root, s.source))
+		want, err := build(filepath.Join(root, s.source), s.language)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestBuildReportsErrors(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("const a = ;"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if script, err := build(broken); err == nil {
+	if script, err := build(broken, ""); err == nil {
 		t.Errorf("build of broken code yields %q", script)
 	}
 }

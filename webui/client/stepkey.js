@@ -58,7 +58,10 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 	base = base.replace(/\/$/, "");
 	const usesCookie = mode === "cookie";
 	const storageKey = `stepkey:${base}`;
-	const tokenOrigins = [location.origin, new URL(base, location).origin, ...origins];
+	const serviceOrigin = new URL(base, location).origin;
+	const tokenOrigins = [location.origin, serviceOrigin, ...origins];
+	// A page elsewhere does not see the storage of the service's own pages, where people may have signed in.
+	const isElsewhere = serviceOrigin !== location.origin;
 	let session = null;
 	// A session that was signed out of here while the server does not know of it yet.
 	let leaving;
@@ -217,10 +220,11 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			const rotate = async () => {
 				try {
 					const { refreshToken } = session ?? {};
-					const hasToken = session === before && (usesCookie ? sessionFlag() : refreshToken);
-					const answer = hasToken && await postWithoutToken("/auth/refresh", { refreshToken });
+					const hasToken = session === before && (usesCookie ? isElsewhere || sessionFlag() : refreshToken);
+					// Without a cookie there is no answer.
+					const answer = hasToken && await postWithoutToken("/auth/refresh", { refreshToken, ifPresent: true });
 					// A sign-in or sign-out that came meanwhile counts.
-					resolve(answer && session === before ? shareSession(answer) : session);
+					resolve(hasToken && session === before ? shareSession(answer ?? null) : session);
 				} catch (error) {
 					if (error.status !== 401) return reject(error);
 					resolve(session === before ? shareSession(null) : session);
@@ -257,7 +261,7 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 		call,
 		post,
 
-		signUp: ({ username, password }) => postWithoutToken("/auth/signup", { username, password }),
+		signUp: ({ username, password, email }) => postWithoutToken("/auth/signup", { username, password, email }),
 
 		async signIn({ username, password }) {
 			await endList();
@@ -305,7 +309,9 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			options ??= await postWithoutStepUp(path + "options");
 			const credential = await askDevice("create", options, { signal });
 			try {
-				const { passkey } = await postWithoutStepUp(path + "verify", { ...credential, deviceName });
+				// A first passkey comes with tokens at level full.
+				const { passkey, success, ...tokens } = await postWithoutStepUp(path + "verify", { ...credential, deviceName });
+				if (tokens.accessToken) shareSession(tokens);
 				return { ...passkey, credential };
 			} catch (error) {
 				if (notStored.includes(error.kind)) {

@@ -128,7 +128,7 @@ export interface Stepkey {
 	confirm?: (run: () => Promise<unknown>, refusal: StepkeyError) => Promise<unknown>;
 
 	/** Creates an account. Nobody is signed in by it. */
-	signUp(credentials: Credentials): Promise<{ success: boolean }>;
+	signUp(credentials: Credentials & { email?: string }): Promise<{ success: boolean }>;
 	/** Level password. Refused with kind "wrong_credentials". Ends a request behind the autofill list. */
 	signIn(credentials: Credentials): Promise<Session>;
 	/**
@@ -139,14 +139,18 @@ export interface Stepkey {
 	 * where it has none, where the person picked none, and at once in a browser without that mode: show your form then.
 	 */
 	signInWithPasskey(how?: Ceremony & ({ mediation?: "conditional" | "optional" | "required"; uiMode?: undefined } | { mediation?: "optional" | "required"; uiMode: "immediate" })): Promise<Session | null>;
-	/** Adds a passkey. A second one needs full level first: kind "step_up_required". */
+	/**
+	 * Adds a passkey. A second one needs full level first: kind "step_up_required". The first one, unless it has to wait, leads
+	 * to level full without another prompt: `session` is at that level then, and onsession is called.
+	 */
 	registerPasskey(how?: Ceremony & { deviceName?: string }): Promise<Passkey>;
 	/** Level full, or with an action the consent to it. */
 	stepUp(how: Ceremony & { action: Action }): Promise<ActionToken>;
 	stepUp(how?: Ceremony): Promise<Session>;
 	/**
 	 * Gets a new access token. Completes a sign-out instead where one is still to come, and rejects while it cannot. Tabs that ask at once share one rotation. Yields the session, unchanged where there is nothing
-	 * to refresh it with, and null when it has ended.
+	 * to refresh it with, and null when it has ended. On a page of another origin than the service's it also finds a session that
+	 * began on the service's own pages.
 	 */
 	refresh(): Promise<Session | null>;
 	/**

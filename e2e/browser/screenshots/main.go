@@ -2,6 +2,9 @@
 //
 //	cd e2e && go run ./browser/screenshots
 //
+// Arguments choose some of them, by how their names begin: as in "page-" or "account". With one that fits none, such as "none",
+// only those for docs/images are drawn.
+//
 // It serves the page from a fresh build, on SQLite in a temporary folder, and writes to e2e/screenshots: each state at
 // 320, 390, 768 and 1280 px, light and dark, and once in forced colours.
 package main
@@ -9,8 +12,11 @@ package main
 import (
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/stepkey/stepkey/e2e/browser"
 )
@@ -67,7 +73,7 @@ func run(folder string) (err error) {
 	}()
 	page, closePage := browser.Open(tb{}, chrome)
 	defer closePage()
-	states(page, server.URL(), &album{page: page, folder: folder})
+	states(page, server.URL(), &album{page: page, folder: folder, wanted: os.Args[1:]})
 	return nil
 }
 
@@ -76,6 +82,7 @@ func states(p *browser.Page, url string, pictures *album) {
 	device := p.Authenticator(true)
 	demo(p, device, url, pictures)
 	account(p, device, url, pictures)
+	signing(p, device, url, pictures)
 	waysBack(p, url, pictures)
 	others(p, url, pictures)
 }
@@ -116,6 +123,9 @@ func demo(p *browser.Page, device browser.Authenticator, url string, pictures *a
 	pictures.take("cancelled")
 	device.Verified(true)
 	p.Press("add", "Try again")
+	p.Current("open")
+	pictures.take("added")
+	browser.Eval[bool](p, fmt.Sprintf(`import("/stepkey.js").then(({ stepkey }) => stepkey.signIn({ username: "mira", password: %q })).then(() => true)`, password))
 	p.Current("verify")
 	pictures.take("verify")
 	p.Press("open", "Open the page")
@@ -130,7 +140,7 @@ func demo(p *browser.Page, device browser.Authenticator, url string, pictures *a
 	p.Current("open")
 	p.Press("log", "Device\nnavigator.credentials.get()")
 	pictures.take("full-level")
-	pictures.forDocs("demo")
+	pictures.forDocs("demo", 1280, 1060)
 	p.Press("open", "Open the page")
 	p.See("open", "The server saw full level")
 	pictures.take("open")
@@ -161,7 +171,15 @@ func account(p *browser.Page, device browser.Authenticator, url string, pictures
 	p.Go(url + "/account")
 	p.Wait("the account", `document.querySelector("#activity li")`)
 	pictures.take("account")
-	pictures.forDocs("account")
+	refuse(url)
+	p.Go(url + "/account")
+	p.See("activity", "wrong passwords")
+	pictures.take("account-activity")
+	pictures.forDocs("account", 1280, 1320)
+	p.Press("activity", "This was not me")
+	p.See("dialog", "This was not you?")
+	pictures.take("account-not-me")
+	p.Press("dialog", "It was me")
 	p.Press("passkeys", "Rename")
 	pictures.take("account-rename")
 	p.Keys("\b\r")
@@ -228,6 +246,73 @@ func account(p *browser.Page, device browser.Authenticator, url string, pictures
 	p.See("gate", "Sign in")
 }
 
+// refuse has somebody else type three wrong passwords.
+func refuse(url string) {
+	for range 3 {
+		response, err := http.Post(url+"/auth/login", "application/json", strings.NewReader(`{"username":"mira","password":"something else"}`))
+		if err != nil {
+			tb{}.Fatalf("a wrong password: %v", err)
+		}
+		response.Body.Close()
+	}
+}
+
+// signing begins and ends signed out. Somebody makes an account on the pages to which applications send people.
+func signing(p *browser.Page, device browser.Authenticator, url string, pictures *album) {
+	device.Present(false)
+	open := func(page, form string) {
+		p.Go("about:blank")
+		p.Go(url + page)
+		p.Wait("the form", `document.getElementById("`+form+`")?.checkVisibility()`)
+	}
+	open("/sign-in?return_to=//elsewhere.example", "signin")
+	pictures.take("page-unknown-app")
+	open("/sign-in", "signin")
+	pictures.take("page-sign-in")
+	pictures.forDocs("sign-in", 720, 640)
+	p.Type("username", "sol")
+	p.Type("password", "something else")
+	p.Press("signin", "Sign in")
+	p.See("signin", "Username or password is not right.")
+	pictures.take("page-wrong-password")
+	p.Press("signin", "Sign in with a passkey")
+	p.See("gate", "Follow your device")
+	pictures.take("page-sign-in-waiting")
+	p.Press("gate", "Stop")
+	open("/sign-up", "signup")
+	pictures.take("page-sign-up")
+	pictures.forDocs("sign-up", 720, 640)
+	p.Type("username", "sol")
+	p.Type("password", "short")
+	p.Press("signup", "Create account")
+	p.See("signup", "Use at least 8 characters.")
+	pictures.take("page-field-error")
+	p.Type("password", password)
+	p.Press("signup", "Create account")
+	p.See("offer", "Skip the password next time.")
+	pictures.take("page-offer")
+	device.Present(true)
+	device.Verified(false)
+	p.Press("offer", "Add a passkey")
+	p.See("offer", "No passkey was made.")
+	pictures.take("page-no-passkey-made")
+	device.Verified(true)
+	p.Press("offer", "Try again")
+	p.Wait("the account", `location.pathname === "/account" && document.querySelector("#activity li")`)
+	open("/verify?max_age=0", "check")
+	pictures.take("page-verify")
+	pictures.forDocs("verify", 720, 640)
+	device.Verified(false)
+	p.Press("check", "Verify with a passkey")
+	p.See("notice", "No passkey was used.")
+	pictures.take("page-no-passkey-used")
+	device.Verified(true)
+	device.Present(false)
+	p.Go(url + "/account")
+	p.Press("top", "Sign out")
+	p.See("gate", "Sign in with a passkey")
+}
+
 // waysBack are the pages behind links in mails, and those for who has lost all passkeys.
 func waysBack(p *browser.Page, url string, pictures *album) {
 	p.Go(url + "/recover")
@@ -242,16 +327,19 @@ func waysBack(p *browser.Page, url string, pictures *album) {
 	p.Go(url + "/recover-by-link#token")
 	p.See("main", "Get back into your account")
 	pictures.take("recover-by-link")
-	for _, page := range []string{"confirm-email", "reset-password", "not-me"} {
+	for _, page := range []string{"confirm-email", "reset-password", "invitation", "not-me"} {
 		p.Go("about:blank")
 		p.Go(url + "/" + page + "#token")
-		p.Wait("the page", `document.querySelector("main h1")`)
+		p.Wait("the page", `document.querySelector("main h1")?.checkVisibility()`)
 		pictures.take(page)
 	}
 	p.Go("about:blank")
 	p.Go(url + "/reset-password")
-	p.Wait("the page", `document.querySelector("main h1")`)
+	p.Wait("the page", `document.querySelector("main h1")?.checkVisibility()`)
 	pictures.take("reset-password-ask")
+	p.Go(url + "/nothing/here")
+	p.See("main", "This page does not exist")
+	pictures.take("not-found")
 }
 
 // others are a new account that wants no passkey, and the reference.
@@ -269,7 +357,6 @@ func others(p *browser.Page, url string, pictures *album) {
 	p.Current("open")
 	pictures.take("not-now")
 	p.Go(url + "/docs")
-	p.Wait("the list", `!document.getElementById("operations").hasAttribute("aria-busy")`)
 	pictures.take("reference")
 }
 
@@ -277,10 +364,18 @@ type album struct {
 	page   *browser.Page
 	folder string
 	count  int
+	wanted []string // beginnings of names; all are, if there are none
+}
+
+func (a *album) wants(name string) bool {
+	return len(a.wanted) == 0 || slices.ContainsFunc(a.wanted, func(w string) bool { return strings.HasPrefix(name, w) })
 }
 
 func (a *album) take(name string) {
 	a.count++
+	if !a.wants(name) {
+		return
+	}
 	for _, width := range []int64{320, 390, 768, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			a.page.Look(width, scheme)
@@ -301,9 +396,9 @@ func (a *album) one(name string) {
 }
 
 // forDocs takes the picture of which docs/images keeps a copy.
-func (a *album) forDocs(name string) {
-	a.page.Look(1280, "light")
-	a.write("docs-"+name, a.page.View(1280, 1060))
+func (a *album) forDocs(name string, width, height int64) {
+	a.page.Look(width, "light")
+	a.write("docs-"+name, a.page.View(width, height))
 }
 
 func (a *album) save(name string) {

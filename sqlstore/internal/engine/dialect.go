@@ -24,6 +24,10 @@ type Dialect struct {
 	// The column types that migrations name.
 	UUID, Blob, Time string
 
+	// Unlogged, after ALTER TABLE and a table, says that it may be empty after a crash. It is
+	// empty if the database has no such tables.
+	Unlogged string
+
 	// ByteOrder, after a column, makes its text compare byte by byte.
 	ByteOrder string
 }
@@ -45,6 +49,7 @@ var Postgres = Dialect{
 		JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped`,
 	UUID: "uuid", Blob: "bytea", Time: "timestamptz",
+	Unlogged:  `SET UNLOGGED`,
 	ByteOrder: ` COLLATE "C"`,
 }
 

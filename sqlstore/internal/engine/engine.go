@@ -1,7 +1,6 @@
 // Package engine is the interface between sqlstore, which has the statements, and the
 // packages that open a database, which have the driver. It is internal so that it can
-// change, for example to a pgx pool without database/sql on top, without changing the
-// exported functions of sqlstore/sqlite and sqlstore/postgres.
+// change without changing the exported functions of sqlstore/sqlite and sqlstore/postgres.
 package engine
 
 import (

@@ -1,12 +1,15 @@
-// Moments, in the form that the visitor's browser prefers.
+// Moments, as the visitor's language and country write them.
+
+import { locale } from "./text.js";
 
 const midnight = days => new Date().setHours(0, 0, 0, 0) + days * 86400000;
-const format = (date, options) => new Intl.DateTimeFormat(undefined, options).format(date);
+const format = (date, options) => new Intl.DateTimeFormat(locale, options).format(date);
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
-/** How a day is called that is near; empty for others. */
+/** How a day is called that is near, as in "tomorrow"; empty for others. */
 function near(date) {
 	if (date >= midnight(2) || date < midnight(-1)) return "";
-	return date >= midnight(1) ? "tomorrow" : date >= midnight(0) ? "today" : "yesterday";
+	return relative.format(date >= midnight(1) ? 1 : date >= midnight(0) ? 0 : -1, "day");
 }
 
 /** A moment, as in "tomorrow, 11:17" and "3 Sep 2026, 11:17". */
@@ -25,3 +28,6 @@ export const whole = date => format(date, { dateStyle: "full", timeStyle: "mediu
 
 /** A day. */
 export const day = text => format(new Date(text), { dateStyle: "medium" });
+
+/** The time of day, from seconds since 1970. */
+export const clock = (seconds, exact) => format(seconds * 1000, { timeStyle: exact ? "medium" : "short" });

@@ -35,11 +35,6 @@ export function announce(text) {
 	saying = setTimeout(() => { byId("status").textContent = text; }, 100);
 }
 
-/** The time of day, from seconds since 1970. */
-export function clock(seconds, exact) {
-	return new Intl.DateTimeFormat(undefined, { timeStyle: exact ? "medium" : "short" }).format(seconds * 1000);
-}
-
 /** Has the buttons beside password fields show what was typed, and hide it again. */
 export function showable(root = document) {
 	for (const button of root.querySelectorAll(".secret button")) {

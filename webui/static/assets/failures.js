@@ -1,17 +1,17 @@
 // How a StepkeyError looks: the notice, or the fields it belongs to. A browser's own text is never shown.
 
 import { moment } from "./dates.js";
-import { fields, later, notices, reference } from "./words/common.js";
+import { fields, later, notices, reference, signInFields } from "./words/common.js";
 
 /** Names of the fields a refusal belongs to, and the words; null for other refusals. */
 export function atFields(error, step) {
-	const { kind, problem } = error;
-	if (kind === "wrong_credentials") return [["username", "password"], fields.wrong];
-	const text = step === "signup" && (fields[kind] ?? (kind.startsWith("password_") && problem.detail));
-	return text ? [[kind.startsWith("username") ? "username" : "password"], text] : null;
+	const { kind } = error;
+	if (kind === "wrong_credentials") return [["username", "password"], signInFields.wrong];
+	const text = step === "signup" && fields[kind];
+	return text ? [[kind.split("_")[0]], text] : null;
 }
 
-/** The notice for the rest. Without words of its own, it says what the error says. */
+/** The notice for the rest. What the server says is for developers, in English; a refusal without words here is a mistake of the page. */
 export function explain(error, step) {
 	const { kind, retryAfter, problem } = error;
 	// Guessing is about the password: a passkey signs in all the same.
@@ -21,6 +21,6 @@ export function explain(error, step) {
 	if (later[kind]) return later[kind](moment(problem.usableFrom ?? problem.possibleFrom));
 	if (kind === "verification_failed" && step === "add") return notices.unproven;
 	if (kind === "cross_site") return notices.address;
-	const words = notices[kind] ?? (error.status < 500 && problem?.detail ? { ...notices.internal, lead: problem.detail, text: "" } : notices.internal);
+	const words = notices[kind] ?? (error.status < 500 && problem?.code ? notices.outdated : notices.internal);
 	return words === notices.internal && problem?.requestId ? { ...words, text: `${words.text} ${reference(problem.requestId)}` } : words;
 }

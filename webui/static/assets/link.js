@@ -2,8 +2,9 @@
 // opening the page uses nothing up. Pressing the button does.
 
 import { onSubmit, refuse, tell } from "./card.js";
-import { showable } from "./dom.js";
-import { dead, deadInvitation, deadReset, done, off, wrong } from "./words/links.js";
+import { byId, showable } from "./dom.js";
+import { carry, keep } from "./sign/target.js";
+import { dead, deadReset, done, off, wrong } from "./words/links.js";
 import { fields, notices } from "./words/common.js";
 
 const token = location.hash.slice(1);
@@ -11,25 +12,14 @@ const { act, ask } = document.forms;
 
 /** What the form sends, or the words that say what is missing. */
 function bodyOf(form) {
-	const { who, username, password } = form.elements;
-	if (signsUp(form)) {
-		if (!username.value.trim()) return fields.needName;
-		return password.value ? { invitation: token, username: username.value, password: password.value } : fields.needPassword;
-	}
+	const { who, password } = form.elements;
 	if (who) return who.value.trim() ? { [who.value.includes("@") ? "email" : "username"]: who.value.trim() } : wrong.needWho;
 	if (password) return password.value ? { token, password: password.value } : wrong.needPassword;
 	return { token };
 }
 
-/** Whether the form makes an account. */
-const signsUp = form => form.dataset.done === "created";
-
-/** The field that a refusal is about: the last one, or the name. */
-function inputOf(form, words, code) {
-	const { password } = form.elements;
-	const isAboutPassword = code?.startsWith("password_") || words === fields.needPassword;
-	return signsUp(form) && isAboutPassword ? password : form.querySelector("input:not(.vh)");
-}
+/** The field of a form. */
+const inputOf = form => form.querySelector("input:not(.vh)");
 
 async function send(form, body) {
 	let response, answer;
@@ -50,20 +40,22 @@ async function send(form, body) {
 		tell(done[form.dataset.done]);
 		return;
 	}
-	const words = (form.elements.who && wrong[answer.code]) ?? fields[answer.code] ?? (answer.code?.startsWith("password_") && answer.detail), wait = Number(response.headers.get("Retry-After"));
-	const input = inputOf(form, words, answer.code);
+	const words = (form.elements.who && wrong[answer.code]) ?? fields[answer.code], wait = Number(response.headers.get("Retry-After"));
+	const input = inputOf(form);
 	if (words && input) refuse(input, words);
-	else if (answer.code === "link_expired" || answer.code === "invitation_invalid") end();
+	else if (answer.code === "link_expired") end();
 	else if (answer.code === "email_off") tell(off);
 	else if (wait) tell({ ...(response.status === 429 ? notices.rate_limited : notices.overloaded), wait });
-	else tell(notices.internal);
+	else tell(notices[answer.code] ?? notices.internal);
 }
 
 /** Keeps who asked for a link, so that the password manager learns whose the new password is, where the link is opened in this browser. */
 function remember(form) {
 	try {
-		if (form === ask) localStorage["stepkey:asked"] = form.elements.who.value.trim();
-		else delete localStorage["stepkey:asked"];
+		if (form === ask) {
+			localStorage["stepkey:asked"] = form.elements.who.value.trim();
+			keep();
+		} else delete localStorage["stepkey:asked"];
 	} catch {
 		// Then the person tells the password manager.
 	}
@@ -81,18 +73,20 @@ function remembered() {
 /** There is nothing to be done with this link. */
 function end() {
 	act.hidden = document.querySelector(".intro").hidden = true;
-	tell(signsUp(act) ? deadInvitation : ask ? deadReset : dead);
+	tell(ask ? deadReset : dead);
 }
 
 onSubmit(async form => {
 	const body = bodyOf(form);
-	if (typeof body === "string") refuse(inputOf(form, body), body);
+	if (typeof body === "string") refuse(inputOf(form), body);
 	else await send(form, body);
 });
 
 addEventListener("hashchange", () => location.reload()); // another link, in the same tab
 act.hidden = !token;
-if (act.elements.username && !signsUp(act)) act.elements.username.value = remembered();
+if (act.elements.username) act.elements.username.value = remembered();
 showable();
+carry();
+byId("gate").hidden = false;
 if (ask) ask.hidden = Boolean(token);
 else if (!token) end();

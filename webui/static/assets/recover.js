@@ -4,10 +4,11 @@
 import { createStepkey } from "../stepkey.js";
 import { onSubmit, refuse, tell } from "./card.js";
 import { moment as when } from "./dates.js";
-import { showable } from "./dom.js";
+import { byId, showable } from "./dom.js";
 import { explain } from "./failures.js";
+import { carry, keep } from "./sign/target.js";
 import { added, dead, open, refused, sent, waiting, wrong } from "./words/recover.js";
-import { fields } from "./words/common.js";
+import { fields, signInFields } from "./words/common.js";
 
 // What is reached here is for this page alone, and for a quarter of an hour.
 const stepkey = createStepkey({ base: new URL("..", import.meta.url).pathname, refresh: false });
@@ -26,6 +27,7 @@ async function enter(path, body) {
 	history.replaceState(null, "", location.pathname); // nobody needs the token any more
 	if (answer.readyAt) {
 		show();
+		if (answer.linkSent) keep();
 		tell(answer.linkSent ? sent : waiting(when(answer.readyAt)));
 		return;
 	}
@@ -35,13 +37,13 @@ async function enter(path, body) {
 
 const acts = {
 	async signin({ username, password }) {
-		if (!username.value.trim()) return refuse(username, wrong.needUsername);
+		if (!username.value.trim()) return refuse(username, signInFields.need);
 		if (!password.value) return refuse(password, wrong.needPassword);
 		try {
 			await stepkey.signIn({ username: username.value, password: password.value });
 		} catch (error) {
 			if (error.kind !== "wrong_credentials") throw error;
-			return refuse(password, fields.wrong);
+			return refuse(password, signInFields.wrong);
 		}
 		if (token) return enter("/recovery/passkey/finish", { token });
 		show("code", "mail");
@@ -52,7 +54,7 @@ const acts = {
 			await enter("/recovery/code", { code: code.value });
 		} catch (error) {
 			if (error.kind !== "wrong_recovery_code") throw error;
-			refuse(code, wrong.wrong_recovery_code);
+			refuse(code, fields.wrong_recovery_code);
 		}
 	},
 	mail: () => enter("/recovery/passkey"),
@@ -74,6 +76,8 @@ function failed(error, step) {
 
 onSubmit(form => acts[form.id](form.elements).catch(error => failed(error, form.id)));
 showable();
+carry();
+byId("gate").hidden = false;
 
 addEventListener("hashchange", () => location.reload()); // another link, in the same tab
 if (!byLink) show("signin");

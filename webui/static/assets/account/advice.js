@@ -5,7 +5,7 @@ import { stepkey } from "../client.js";
 import { byId, press } from "../dom.js";
 import { note } from "../notice.js";
 import { notices } from "../words/common.js";
-import { passkeys as words } from "../words/account.js";
+import { advice, passkeys as words } from "../words/account.js";
 import { part } from "./ui.js";
 
 let list = null, codes = 0, used = null;
@@ -26,16 +26,16 @@ export const observe = ({ ceremony }) => outcome => {
 export function advise(passkeys = list) {
 	list = passkeys;
 	const found = list && chosen();
-	part("passkeys", ".advice")?.replaceChildren(...(found ? [note(found, ...(found === words.foreign ? [later()] : []))] : []));
+	part("passkeys", ".advice")?.replaceChildren(...(found ? [note(found, ...(found === advice.foreign ? [later()] : []))] : []));
 }
 
 function chosen() {
 	if (!supported()) return notices.unsupported;
-	if (!list.length) return words.offer;
-	if (list.length === 1 && list[0].backupEligible === false) return codes ? words.backed : words.lonely;
+	if (!list.length) return advice.offer;
+	if (list.length === 1 && list[0].backupEligible === false) return codes ? advice.backed : advice.lonely;
 	// Who came with a phone may want a passkey here. A security key, which knows no "hybrid", is one's own choice.
 	const phone = used && list.some(({ credentialId, transports }) => credentialId === used && transports.includes("hybrid"));
-	return phone && !refused() ? words.foreign : null;
+	return phone && !refused() ? advice.foreign : null;
 }
 
 const key = () => `stepkey-here:${stepkey.session?.claims.sub}`;

@@ -7,17 +7,21 @@ import { announce, byId, el, icon, settled, showable } from "../dom.js";
 import { explain } from "../failures.js";
 import { signOut } from "../signout.js";
 import { wait } from "../wait.js";
-import { fields, levels, notices, status, title } from "../words/common.js";
-import { said, titles, who } from "../words/account.js";
+import { fields, levels, notices, signInFields, status, title } from "../words/common.js";
+import { said, titles, unconfirmed, who } from "../words/account.js";
+import * as activity from "./activity.js";
 import { backed, observe } from "./advice.js";
 import * as passkeys from "./passkeys.js";
 import * as recovery from "./recovery.js";
 import * as sessions from "./sessions.js";
 import * as settings from "./settings.js";
-import { attempt, confirmed, onPress, part, tell } from "./ui.js";
+import { attempt, confirmed, fold, onPress, part, tell } from "./ui.js";
 
 /** Options for the passkey button older than this, in milliseconds, are not used. */
 const STALE = 240000;
+
+/** Where signing in with a passkey alone is offered; the page lacks it where the service does not let one in. */
+const alone = byId("alone");
 
 const form = byId("signin"), submit = form.querySelector(".btn:not(.small)");
 let shown = null, name = "", proof = 0, ready = null, quiet = false;
@@ -45,6 +49,7 @@ function changed(session) {
 	if (shown !== "account" || before !== name) enter();
 	else if (shown === "account") {
 		sessions.show();
+		activity.show();
 		if (verified) passkeys.renew();
 	}
 }
@@ -59,7 +64,7 @@ async function enter() {
 	const moved = shown === "gate", late = new Promise(done => setTimeout(done, FILLED));
 	shown = "account";
 	for (const slot of document.querySelectorAll("#account :is(.tell, .in)")) slot.replaceChildren();
-	await Promise.race([late, Promise.all([passkeys, sessions, recovery].map(section => section.show()).concat(settings.showEmail(), settings.showActivity()))]);
+	await Promise.race([late, Promise.all([passkeys, sessions, recovery, activity].map(section => section.show()).concat(settings.showEmail()))]);
 	if (shown !== "account") return;
 	part("gate", ".tell").replaceChildren();
 	form.reset();
@@ -71,6 +76,7 @@ async function enter() {
 function leave(words, username = "") {
 	byId("dialog")?.remove();
 	recovery.forget();
+	fold();
 	for (const slot of document.querySelectorAll("#account .in, #pending")) slot.replaceChildren();
 	view("gate");
 	form.elements.username.value ||= username;
@@ -87,23 +93,25 @@ function line() {
 	byId("who").textContent = `${name} · ${words}`;
 }
 
-/** Learns whether the service lets a passkey in alone, and offers those there are in the list of the username field. */
+/**
+ * Offers a passkey alone, with a button and in the list of the username field. The options for the button are fetched ahead, so
+ * that a press asks the device at once.
+ */
 async function look() {
-	if (!supported()) return;
+	if (!alone || !supported()) return;
+	alone.hidden = false; // before anything is seen, so that nothing moves
 	try {
 		ready = { options: await stepkey.call("POST", "/passkeys/login/options", {}), at: Date.now() };
 	} catch (error) {
 		// A server that is away or busy now may let a passkey in when the button is pressed.
 		if (!(error instanceof StepkeyError)) throw error;
-		if (error.kind === "passkey_login_off") return;
 	}
-	byId("or").hidden = byId("by-passkey").hidden = false;
 	offer();
 }
 
 const offer = passkeyList({
 	observe,
-	wanted: () => !stepkey.session && !byId("by-passkey").hidden && !byId("gate").ariaBusy,
+	wanted: () => !stepkey.session && alone?.hidden === false && !byId("gate").ariaBusy,
 	entering(answer) {
 		announce(status.signingIn);
 		attempt("gate", submit, () => answer);
@@ -127,21 +135,22 @@ form.addEventListener("submit", async event => {
 	if (byId("gate").ariaBusy) return;
 	const { username, password } = form.elements;
 	wrong();
-	if (!username.value.trim()) return wrong(fields.needName, username);
+	if (!username.value.trim()) return wrong(signInFields.need, username);
 	if (!password.value) return wrong(fields.needPassword, password);
 	const worked = await attempt("gate", submit, async () => {
 		try {
 			await stepkey.signIn({ username: username.value, password: password.value });
 		} catch (error) {
+			if (error.kind === "address_unconfirmed") return tell("gate", notices.address_unconfirmed, el("a", { class: "btn second small", href: "sign-in" }, unconfirmed));
 			if (error.kind !== "wrong_credentials") throw error;
-			return wrong(fields.wrong, username, password);
+			return wrong(signInFields.wrong, username, password);
 		}
 		announce(status.signedIn);
 	});
 	if (!worked || !stepkey.session) offer();
 });
 
-onPress("by-passkey", async event => {
+if (alone) onPress("by-passkey", async event => {
 	wrong();
 	await attempt("gate", event.currentTarget, async () => {
 		const { options, at } = ready ?? {};
@@ -191,6 +200,7 @@ for (const section of document.querySelectorAll("section")) inView.observe(secti
 passkeys.start(line);
 sessions.start();
 recovery.start(backed);
+activity.start();
 settings.start(async () => {
 	quiet = true;
 	const told = stepkey.signOut().catch(() => {}); // so that other tabs learn of it; the server knows already
@@ -202,6 +212,7 @@ settings.start(async () => {
 setInterval(line, 15000);
 stepkey.confirm = confirmed;
 stepkey.onsession = changed;
+addEventListener("storage", () => badge(stepkey.session)); // a sign-out in another tab is pending, or was completed
 addEventListener("pageshow", event => {
 	// A page that the browser kept for the back button has not heard what other tabs said.
 	if (event.persisted && stepkey.session) stepkey.refresh().catch(() => {});

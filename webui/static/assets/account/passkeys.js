@@ -2,11 +2,11 @@
 
 import { supported } from "../../stepkey.js";
 import { stepkey } from "../client.js";
-import { announce, byId, el, icon } from "../dom.js";
+import { byId, el, icon } from "../dom.js";
 import { passkey as kinds } from "../words/common.js";
-import { dialogs, passkeys as words, said } from "../words/account.js";
+import { advice, dialogs, passkeys as words, said } from "../words/account.js";
 import { advise } from "./advice.js";
-import { ask, attempt, done, dotted, folded, known, load, onPress, part, phone, rowButton, tell, until, when } from "./ui.js";
+import { ask, attempt, done, dotted, folded, known, load, onPress, part, phone, rowButton, until, when } from "./ui.js";
 
 /** How many there are; null until it is known. */
 export let count = null;
@@ -25,8 +25,9 @@ export const show = () => load("passkeys", async inside => {
 	const answer = await stepkey.call("GET", "/passkeys");
 	if (answer.rpId) stepkey.syncPasskeys(answer);
 	count = known.count = answer.passkeys.length;
-	known.waits = answer.passkeys.map(({ usableFrom }) => usableFrom).find(from => new Date(from) > new Date());
-	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? folded(answer.passkeys.map(row)) : []));
+	const later = answer.passkeys.map(({ usableFrom }) => usableFrom).filter(from => new Date(from) > new Date());
+	[known.waits, known.working] = [later[0], count - later.length];
+	inside.replaceChildren(el("div", { class: "advice" }), ...(count ? folded("passkeys", answer.passkeys.map(row)) : []));
 	advise(answer.passkeys);
 	told();
 });
@@ -37,18 +38,18 @@ export function renew() {
 }
 
 function row(passkey) {
-	const { name, provider, backupEligible, synced, createdAt, lastUsedAt, usableFrom, transports } = passkey;
+	const { name, provider, backupEligible, synced, createdAt, lastUsedAt, usableFrom, transports, usedHere } = passkey;
 	const sync = backupEligible === null ? "" : synced ? kinds.synced : backupEligible ? kinds.unsynced : kinds.bound;
 	const later = usableFrom && new Date(usableFrom) > new Date();
 	const key = transports.some(way => ["usb", "nfc", "ble"].includes(way));
-	const heading = el("h3", { tabindex: "-1" }, name);
+	const heading = el("h3", { tabindex: "-1" }, name, ...(usedHere ? [" ", el("span", { class: "tag" }, words.here)] : []));
 	const text = el("div", { class: "text" }, heading,
 		el("p", {}, ...dotted([provider !== name && provider, sync])),
-		el("p", {}, words.added, when(createdAt, true), " · ", ...(lastUsedAt ? [words.used, when(lastUsedAt, true)] : [words.unused])),
+		el("p", {}, ...words.added(when(createdAt, true)), " · ", ...(lastUsedAt ? words.used(when(lastUsedAt, true)) : [words.unused])),
 		...(later ? [el("p", {}, el("b", {}, words.waits(until(usableFrom))))] : []));
 	const renaming = rowButton(words.rename, name, button => rename(passkey, heading, button));
 	renaming.dataset.rename = passkey.id;
-	const item = el("li", {}, el("span", { class: "glyph" }, icon(key ? "key" : phone(`${name} ${provider}`) ? "phone" : "device")), text,
+	const item = el("li", { "data-id": passkey.id }, el("span", { class: "glyph" }, icon(key ? "key" : phone(`${name} ${provider}`) ? "phone" : "device")), text,
 		el("div", { class: "row" },
 			renaming,
 			rowButton(words.remove, name, button => remove(passkey, item, button))));
@@ -69,8 +70,7 @@ async function add() {
 		});
 		if (!made) return;
 		await show();
-		if (before === 0) tell("passkeys", words.first);
-		announce(said.added);
+		done("passkeys", before === 0 ? advice.first : said.added);
 	});
 	return worked;
 }

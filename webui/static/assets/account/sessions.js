@@ -2,7 +2,8 @@
 
 import { stepkey } from "../client.js";
 import { byId, el, icon } from "../dom.js";
-import { dialogs, said, sessions as words } from "../words/account.js";
+import { levels } from "../words/common.js";
+import { dialogs, said, sessions as words, where } from "../words/account.js";
 import { ask, attempt, done, dotted, folded, load, onPress, phone, rowButton, when } from "./ui.js";
 
 let others = 0;
@@ -14,7 +15,7 @@ export const show = () => load("sessions", async inside => {
 	sessions.sort((a, b) => b.current - a.current || b.lastSeenAt.localeCompare(a.lastSeenAt));
 	others = sessions.filter(session => !session.current).length;
 	byId("end-others").hidden = !others;
-	inside.replaceChildren(...folded(sessions.map(row)));
+	inside.replaceChildren(...folded("sessions", sessions.map(row)));
 });
 
 async function all() {
@@ -27,12 +28,12 @@ async function all() {
 	return sessions;
 }
 
-function row({ id, current, device, address, authLevel, createdAt, lastSeenAt }) {
-	const name = device || words.unknown;
+function row({ id, current, device, address, place, authLevel, createdAt, lastSeenAt }) {
+	const name = words.device(device);
 	const heading = el("h3", { tabindex: "-1" }, name, ...(current ? [" ", el("span", { class: "tag" }, words.here)] : []));
-	const time = el("span", {}, ...(current ? [words.signedIn, when(createdAt, true)] : [words.active, when(lastSeenAt, true)]));
-	return el("li", {}, el("span", { class: "glyph" }, icon(phone(name) ? "phone" : "device")),
-		el("div", { class: "text" }, heading, el("p", {}, ...dotted([words.levels[authLevel], address, time]))),
+	const time = el("span", {}, ...(current ? words.signedIn(when(createdAt, true)) : words.active(when(lastSeenAt, true))));
+	return el("li", { "data-id": id }, el("span", { class: "glyph" }, icon(phone(name) ? "phone" : "device")),
+		el("div", { class: "text" }, heading, el("p", {}, ...dotted([levels[authLevel], where(place, address), time]))),
 		...(current ? [] : [el("div", { class: "row" }, rowButton(words.end, name, button => end(id, button)))]));
 }
 

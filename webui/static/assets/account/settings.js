@@ -1,12 +1,11 @@
-// Password, e-mail, recent activity, and the end of the account.
+// Password, e-mail, and the end of the account.
 
 import { stepkey } from "../client.js";
-import { byId, el, icon, press } from "../dom.js";
+import { byId, el, press } from "../dom.js";
 import { fields } from "../words/common.js";
-import { dialogs, email as mail, empty, events, file, more, odd, said, unusual } from "../words/account.js";
+import { dialogs, email as mail, said } from "../words/account.js";
 import * as passkeys from "./passkeys.js";
-import { download } from "./recovery.js";
-import { ask, attempt, confirmed, done, field, load, onPress, tell, when } from "./ui.js";
+import { ask, attempt, confirmed, done, field, load, onPress, part } from "./ui.js";
 
 /** How long a passkey check counts, in milliseconds. The server decides; this only saves a refusal. */
 export const WINDOW = 300000;
@@ -18,9 +17,6 @@ export const remaining = () => (stepkey.session?.claims.passkey_time ?? 0) * 100
 export function start(deleted) {
 	onPress("change-password", changePassword);
 	onPress("change-email", changeEmail);
-	onPress("export", () => attempt("activity", byId("export"), async () => {
-		download(JSON.stringify(await stepkey.call("GET", "/account/export"), null, 2), file, "application/json");
-	}));
 	onPress("delete-account", () => erase(deleted));
 }
 
@@ -45,13 +41,16 @@ async function changePassword() {
 					await stepkey.post("/account/password", { currentPassword: current.input.value || undefined, newPassword: next.input.value });
 				} catch (error) {
 					if (error.kind === "wrong_password") return current.refuse(words.wrong);
-					const text = fields[error.kind] ?? (error.kind.startsWith("password_") && error.problem?.detail);
+					const text = fields[error.kind];
 					if (text) return next.refuse(text);
 					throw error;
 				}
 			},
 		});
-		if (changed) tell("password", said.password);
+		if (!changed) return;
+		done("password", said.password);
+		part("activity", ".tell").replaceChildren(); // it may say that a new one is due
+		byId("password-title").focus();
 	});
 }
 
@@ -77,7 +76,7 @@ export const showEmail = () => load("email", async inside => {
 async function send(address) {
 	await stepkey.call("POST", "/account/email", { email: address });
 	await showEmail();
-	tell("email", said.sent(address));
+	done("email", said.sent(address));
 }
 
 /** Takes away the address and what waits to become one. */
@@ -98,38 +97,16 @@ async function changeEmail() {
 		await ask(words, {
 			body: [address.row], focus: address.input,
 			async submit() {
-				if (!address.input.value.trim()) return address.refuse(words.wrong);
+				if (!address.input.value.trim()) return address.refuse(fields.email_invalid);
 				try {
 					await send(address.input.value.trim());
 				} catch (error) {
 					if (error.kind !== "email_invalid") throw error;
-					return address.refuse(words.wrong);
+					return address.refuse(fields.email_invalid);
 				}
 			},
 		});
 	});
-}
-
-export const showActivity = () => load("activity", async inside => {
-	const list = el("ol", { class: "events", role: "list" });
-	const button = press(more, "quiet small", () => attempt("activity", button, () => show(20, true)));
-	let before = "";
-	async function show(limit, focused) {
-		const { events: page, next } = await stepkey.call("GET", `/account/events?limit=${limit}${before}`);
-		const rows = page.map(row);
-		list.append(...rows);
-		before = `&before=${next}`;
-		button.hidden = !next;
-		if (focused) rows[0]?.focus();
-	}
-	await show(10);
-	inside.replaceChildren(...(list.childElementCount ? [list, button] : [empty]));
-});
-
-function row({ kind, at }) {
-	const strange = odd.includes(kind);
-	return el("li", { tabindex: "-1", class: strange ? "odd" : "" }, icon(strange ? "warn" : kind.startsWith("passkey") ? "key" : "check"),
-		el("span", {}, el("b", {}, events[kind] ?? kind), ...(strange ? [` (${unusual})`] : [])), when(at));
 }
 
 async function erase(deleted) {

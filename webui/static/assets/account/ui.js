@@ -6,8 +6,9 @@ import { announce, byId, el, icon, press, showable } from "../dom.js";
 import { moment, past, whole } from "../dates.js";
 import { explain } from "../failures.js";
 import { note, notice } from "../notice.js";
+import { locale } from "../text.js";
 import { waitingFor } from "../wait.js";
-import { actions, busy, show, showWhat, status, title } from "../words/common.js";
+import { actions, busy, fields, show, showWhat, status, title } from "../words/common.js";
 import { at, dialogs, gone } from "../words/account.js";
 
 export const part = (section, what) => byId(section).querySelector(what);
@@ -22,18 +23,19 @@ export function tell(section, words, ...buttons) {
 	buttons[0]?.focus();
 }
 
-/** Says in a section, and to screen readers, what went well. */
-export function done(section, text) {
-	part(section, ".tell").replaceChildren(note({ kind: "ok", sign: "check", lead: text, text: "" }));
-	announce(text);
+/** Says in a section, and once to screen readers, what went well: one sentence, or the words of a notice. */
+export function done(section, words, ...buttons) {
+	const { lead, text, ...look } = typeof words === "string" ? { kind: "ok", sign: "check", lead: words, text: "" } : words;
+	part(section, ".tell").replaceChildren(note({ ...look, lead, text }, ...buttons));
+	announce(`${lead} ${text}`.trim());
 }
 
-/** The state of the passkeys: their number, and from when a waiting one works. */
-export const known = { count: null, waits: null };
+/** The state of the passkeys: their number, how many of them work, and from when a waiting one does. */
+export const known = { count: null, working: 0, waits: null };
 
 /**
  * Runs what a button of a section does, with what it takes to be allowed to: deaf to a second press meanwhile, and saying
- * there what stopped it. Yields whether nothing did.
+ * there what stopped it. Yields whether nothing did; the section then has an event "changed".
  */
 export async function attempt(section, button, work) {
 	const place = byId(section);
@@ -43,6 +45,7 @@ export async function attempt(section, button, work) {
 	part(section, ".tell").replaceChildren();
 	try {
 		await allowed(work);
+		place.dispatchEvent(new Event("changed", { bubbles: true }));
 		return true;
 	} catch (error) {
 		if (!(error instanceof StepkeyError)) throw error;
@@ -100,7 +103,7 @@ async function typedAgain() {
 			try {
 				await stepkey.signIn({ username, password: password.input.value });
 			} catch (error) {
-				if (error.kind === "wrong_credentials") return password.refuse(dialogs.again.wrong);
+				if (error.kind === "wrong_credentials") return password.refuse(fields.wrong_password);
 				throw error;
 			}
 		},
@@ -113,7 +116,7 @@ export function field(id, label, attributes, hint) {
 	const about = `${id}-wrong`, wrong = el("p", { class: "wrong", id: about, role: "alert" });
 	const input = el("input", { id, spellcheck: "false", autocapitalize: "none", "aria-describedby": hint ? `${id}-hint ${about}` : about, ...attributes });
 	const secret = attributes.type === "password" ? el("div", { class: "secret" }, input,
-		el("button", { type: "button", class: "btn quiet small", "aria-pressed": "false" }, show, el("span", { class: "vh" }, showWhat))) : input;
+		el("button", { type: "button", class: "btn quiet small", "aria-pressed": "false" }, show, el("span", { class: "vh" }, ` ${showWhat}`))) : input;
 	const row = el("div", { class: "field" }, el("label", { for: id }, label), secret,
 		...(hint ? [el("p", { class: "hint", id: `${id}-hint` }, hint)] : []), wrong);
 	showable(row);
@@ -192,13 +195,31 @@ export function ask({ heading, text, act, safe, look = "" }, { body = [], focus,
 	return result;
 }
 
+const reach = "a, button, h3, input";
+
+/**
+ * Remembers where in a list the focus is that is made anew. What it yields takes the focus there again if it was lost: to the same
+ * control of the row, or where the row is gone to the heading of the section.
+ */
+function holding(section, inside) {
+	const focused = document.activeElement, row = focused.closest("[data-id]");
+	if (!inside.contains(focused)) return () => {};
+	const place = row ? [...row.querySelectorAll(reach)].indexOf(focused) : -1;
+	return () => {
+		if (focused.isConnected || document.activeElement !== document.body) return;
+		const again = row && inside.querySelector(`[data-id="${CSS.escape(row.dataset.id)}"]`);
+		(again?.querySelectorAll(reach)[place] ?? again ?? byId(`${section}-title`)).focus();
+	};
+}
+
 /** Loads a section: three grey rows after 300 ms, and on failure a way to try again. */
 export async function load(section, work) {
-	const place = byId(section), inside = part(section, ".in");
+	const place = byId(section), inside = part(section, ".in"), hold = holding(section, inside);
 	place.ariaBusy = "true";
 	const slow = setTimeout(() => inside.childElementCount || inside.replaceChildren(el("ul", { class: "list bones", "aria-hidden": "true" }, el("li"), el("li"), el("li"))), 300);
 	try {
 		await work(inside);
+		hold();
 	} catch (error) {
 		if (!(error instanceof StepkeyError)) throw error;
 		inside.replaceChildren();
@@ -213,7 +234,7 @@ export async function load(section, work) {
 /** A moment, as in "Today, 14:03", "Yesterday, 21:40" and "3 Sep 2026"; `small` begins with a small letter. */
 export function when(text, small) {
 	const date = new Date(text), words = past(date);
-	return el("time", { datetime: date.toISOString(), title: whole(date) }, small ? words : words[0].toUpperCase() + words.slice(1));
+	return el("time", { datetime: date.toISOString(), title: whole(date) }, small ? words : words[0].toLocaleUpperCase(locale) + words.slice(1));
 }
 
 export { day, moment as until } from "../dates.js";
@@ -221,17 +242,25 @@ export { day, moment as until } from "../dates.js";
 /** How many rows of a long list are shown at first. */
 const FOLD = 5;
 
+/** The lists that were unfolded. They stay so when they are made anew. */
+const unfolded = new Set();
+
+/** Folds the lists for the next person. */
+export const fold = () => unfolded.clear();
+
 /** A list that shows its first rows, and the rest when asked. */
-export function folded(rows) {
+export function folded(section, rows) {
 	const list = el("ul", { class: "list", role: "list" }, ...rows);
-	if (rows.length <= FOLD + 1) return [list];
+	if (rows.length <= FOLD || unfolded.has(section)) return [list];
 	const rest = rows.slice(FOLD);
 	for (const row of rest) row.hidden = true;
 	const all = press(at.all(rows.length), "quiet small", () => {
+		unfolded.add(section);
 		for (const row of rest) row.hidden = false;
 		all.remove();
 		rest[0].querySelector("h3").focus();
 	});
+	all.dataset.id = "all";
 	return [list, all];
 }
 

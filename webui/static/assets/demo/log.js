@@ -3,8 +3,7 @@
 
 import { decode } from "../../stepkey.js";
 import { announce, byId, copy, el, icon } from "../dom.js";
-import { status } from "../words/common.js";
-import { log as words, notes } from "../words/demo.js";
+import { log as words, notes, said } from "../words/demo.js";
 
 let calls = [];
 
@@ -133,7 +132,7 @@ export function startLog() {
 		calls = [];
 		byId("log").replaceChildren();
 		show();
-		announce(status.cleared);
+		announce(said.cleared);
 		byId("behind-title").focus();
 	});
 }

@@ -2,14 +2,17 @@
 
 import { StepkeyError, supported } from "../../stepkey.js";
 import { stepkey } from "../client.js";
-import { announce, byId, clock, copy, settled, showable } from "../dom.js";
+import { clock } from "../dates.js";
+import { announce, byId, copy, settled, showable } from "../dom.js";
 import { passkeyList } from "../autofill.js";
 import { atFields, explain } from "../failures.js";
 import { notice } from "../notice.js";
 import { signOut } from "../signout.js";
-import { actions, fields, levels, notices, passkey, status } from "../words/common.js";
+import { fields, levels, notices, passkey, signInFields, status } from "../words/common.js";
 import { inspect, observe, startLog } from "./log.js";
-import * as offer from "./offer.js";
+import { t } from "../text.js";
+import { own, ownActions, ownNotices, said, verified } from "../words/demo.js";
+import * as offer from "../offer.js";
 import * as stand from "./stand.js";
 import * as steps from "./steps.js";
 
@@ -22,13 +25,14 @@ const here = {
 	name: "",
 	session: null,
 	passkey: "",    // a line about it, if there is one
+	added: 0,       // when adding the first passkey verified it, as passkey_time
 	spare: false,   // whether a second way back is called for, since the first passkey was just made
 	later: false,   // whether a first one was refused for now
 	ready: null,    // options for verifying fetched ahead, and when
 	entry: null,    // the same for signing in with a passkey alone
 	preparing: false, // while those are fetched
 	leaving: null,  // while the server is told that somebody signed out
-	alone: supported(), // whether a passkey alone may sign in, as far as is known
+	alone: supported() && Boolean(byId("by-passkey")), // whether a passkey alone may sign in
 };
 
 /** Also when another tab signed in, stepped up or signed out. */
@@ -42,7 +46,7 @@ function changed(session) {
 		here.spare = false;
 	}
 	if (another || session && !before) here.later = offer.declined(session);
-	if (session && session.claims.passkey_time) here.passkey ||= passkey.yours;
+	if (session && session.claims.passkey_time) here.passkey ||= own.yours;
 	if (here.working) return;
 	if (session) show();
 	else if (before) leave(notices.unauthorized);
@@ -55,15 +59,16 @@ function show(ended) {
 		const { password_time, passkey_time, iat } = now.claims;
 		results.signin = now.level === "recovery" ? `${levels.recovery}, ${clock(iat)}`
 			: now.claims.amr.includes("pwd") ? `${levels.password}, ${clock(password_time ?? iat)}`
-			: `${passkey.alone}, ${clock(passkey_time ?? now.claims.auth_time)}`;
+			: `${own.alone}, ${clock(passkey_time ?? now.claims.auth_time)}`;
 		if (here.passkey) results.add = here.passkey;
-		if (now.level === "full") results.verify = `${levels.full}, ${clock(passkey_time ?? iat)}`;
+		const time = clock(passkey_time ?? iat);
+		if (now.level === "full") results.verify = passkey_time === here.added ? t(verified, { time }) : `${levels.full}, ${time}`;
 	}
 	const later = now && !results.add && here.later;
 	steps.show(!now ? here.form : results.verify || later ? "open" : results.add ? "verify" : "add", results);
 	byId("spare").hidden = !results.add || !here.spare;
 	byId("another").hidden = !results.add && !later || !supported();
-	byId("another").textContent = later ? actions.after : actions.another;
+	byId("another").textContent = later ? ownActions.after : ownActions.another;
 	byId("not-now").hidden = !supported();
 	if (now && !supported()) {
 		for (const step of ["add", "verify"]) {
@@ -97,7 +102,7 @@ async function attempt(step, work, again) {
 			worked = true;
 		} catch (error) {
 			if (!(error instanceof StepkeyError)) throw error;
-			if (refused(error) || error.kind === "stopped") return steps.main(step).focus();
+			if (error.kind === "stopped") return steps.main(step).focus();
 			const at = atFields(error, step), words = explain(error, step);
 			if (error.kind === "no_passkeys") here.passkey = "";
 			if (at) steps.wrong(step, ...at);
@@ -133,7 +138,7 @@ function leave(words, ended) {
 	steps.form("signin").elements.username.value ||= here.name;
 	steps.clear("open");
 	show(ended);
-	if (ended) announce(status.ended);
+	if (ended) announce(said.ended);
 	if (words) steps.tell("signin", { ...words, actions: [] });
 }
 
@@ -141,30 +146,30 @@ function leave(words, ended) {
 function typed(step) {
 	const { username, password } = steps.form(step).elements;
 	steps.clear(step);
-	if (!username.value.trim()) steps.wrong(step, ["username"], fields.needName);
+	if (!username.value.trim()) steps.wrong(step, ["username"], step === "signin" ? signInFields.need : fields.needName);
 	else if (!password.value) steps.wrong(step, ["password"], fields.needPassword);
 	else return { username, password, body: { username: username.value, password: password.value } };
 	return null;
 }
 
 async function signup() {
-	const fields = typed("signup");
-	if (!fields || !await attempt("signup", () => stepkey.signUp(fields.body))) return;
+	const given = typed("signup");
+	if (!given || !await attempt("signup", () => stepkey.signUp(given.body))) return;
 	const next = steps.form("signin").elements;
-	next.username.value = here.name = fields.body.username.trim();
-	next.password.value = fields.body.password;
-	fields.password.value = "";
+	next.username.value = here.name = given.body.username.trim();
+	next.password.value = given.body.password;
+	given.password.value = "";
 	here.form = "signin";
 	show();
 	announce(status.created);
 }
 
 async function signin() {
-	const fields = typed("signin");
-	if (!fields) return;
+	const given = typed("signin");
+	if (!given) return;
 	const worked = await attempt("signin", async () => {
-		await stepkey.signIn(fields.body);
-		fields.password.value = "";
+		await stepkey.signIn(given.body);
+		given.password.value = "";
 		await look();
 	});
 	if (!worked) return list();
@@ -196,7 +201,6 @@ const offerList = passkeyList({
 		announce(status.signedIn);
 	},
 	failed(error, picked) {
-		refused(error);
 		if (picked) tell("signin", { ...explain(error, "signin"), actions: [] });
 	},
 });
@@ -204,7 +208,7 @@ const offerList = passkeyList({
 /** Offers passkeys in the list of the username field, once the server knows that who was there before has left. */
 async function list() {
 	await here.leaving;
-	byId("by-passkey").hidden = !here.alone;
+	if (here.alone) byId("by-passkey").hidden = false;
 	offerList();
 }
 
@@ -215,8 +219,7 @@ async function prepare() {
 	try {
 		here.entry = { options: await stepkey.call("POST", "/passkeys/login/options", {}), at: Date.now() };
 	} catch (error) {
-		if (!(error instanceof StepkeyError)) throw error;
-		refused(error);
+		if (!(error instanceof StepkeyError)) throw error; // the press itself says what is wrong
 	} finally {
 		here.preparing = false;
 	}
@@ -224,20 +227,16 @@ async function prepare() {
 
 const fresh = fetched => Date.now() - fetched?.at < STALE ? fetched.options : undefined;
 
-/** Whether the service lets no passkey in alone: then it is not offered again. */
-function refused({ kind }) {
-	if (kind !== "passkey_login_off") return false;
-	here.alone = false;
-	byId("by-passkey").hidden = true;
-	return true;
-}
-
-/** Fetches request options ahead: they tell whether there is a passkey, and the device is then asked at once. */
+/** Asks whether there is a passkey. Where one is to be verified, fetches the options ahead, so that the device is then asked at once. */
 async function look() {
 	here.passkey = "";
+	here.ready = null;
 	try {
+		const { passkeys } = await stepkey.call("GET", "/passkeys", undefined, { stepUp: false });
+		if (!passkeys.length) return;
+		here.passkey = own.yours;
+		if (stepkey.session?.authLevel !== "password") return;
 		here.ready = { options: await stepkey.call("POST", "/passkeys/authenticate/options"), at: Date.now() };
-		here.passkey = passkey.yours;
 	} catch (error) {
 		if (!error.problem) throw error;
 	}
@@ -245,16 +244,20 @@ async function look() {
 
 async function add() {
 	const worked = await attempt("add", async () => {
+		const before = here.session.level;
 		const { name, credential } = await steps.waitIn("add", signal => stepkey.registerPasskey({ signal }));
 		here.passkey = [name, synced(credential)].filter(Boolean).join(" · ");
-		here.spare = here.session.level !== "full";
+		// Another passkey needs full level, so below it this was the first. It may have raised the session.
+		here.spare = before !== "full";
+		if (here.spare && here.session.level === "full") here.added = here.session.claims.passkey_time;
 		here.ready = null;
 		// Password managers learn of it where it may be told: at full level.
 		if (here.session.level === "full") stepkey.syncPasskeys().catch(() => {});
 	}, add);
 	if (!worked) return;
+	steps.clear("open"); // what it said of the level before
 	show();
-	announce(here.spare ? status.addedFirst : status.added);
+	announce(here.spare ? status.addedFirst : said.added);
 }
 
 /** Verifies a passkey in the step that asked for it, then goes on there. */
@@ -263,27 +266,27 @@ async function verify(step, more) {
 		const options = fresh(here.ready);
 		here.ready = null;
 		await steps.waitIn(step, signal => stepkey.stepUp({ options, signal }));
-		here.passkey ||= passkey.yours;
+		here.passkey ||= own.yours;
 	}, () => verify(step, more));
 	if (!worked) return;
 	if (step !== "open") steps.clear("open");
 	show();
 	announce(status.full);
 	if (step === "open") await visit();
-	if (more) tell("add", notices.second, add);
+	if (more) tell("add", ownNotices.second, add);
 }
 
 async function visit() {
 	await attempt("open", async () => {
 		try {
 			const answer = await stepkey.call("GET", "/users/histories", undefined, { stepUp: false });
-			tell("open", { ...notices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
+			tell("open", { ...ownNotices.opened, detail: `200 ${JSON.stringify(answer)}` }, visit);
 		} catch (error) {
-			const needs = error.kind === "step_up_required" ? (here.passkey ? notices.closed : notices.closedNone)
-				: error.status === 401 ? notices.closedOut : null;
+			const needs = error.kind === "step_up_required" ? (here.passkey ? ownNotices.closed : ownNotices.closedNone)
+				: error.status === 401 ? ownNotices.closedOut : null;
 			if (!needs) throw error;
 			// The session has ended elsewhere.
-			if (needs === notices.closedOut && byId("badge").dataset.level !== "out") leave();
+			if (needs === ownNotices.closedOut && byId("badge").dataset.level !== "out") leave();
 			tell("open", { ...needs, detail: `${error.status} ${error.kind}` }, visit);
 		}
 	}, visit);
@@ -291,7 +294,7 @@ async function visit() {
 
 function synced({ response }) {
 	const data = inspect(response);
-	if (!data) return passkey.yours;
+	if (!data) return own.yours;
 	const { BE, BS } = data.flags;
 	return BS ? passkey.synced : BE ? passkey.unsynced : passkey.bound;
 }
@@ -305,8 +308,10 @@ const onSubmit = (step, act) => steps.form(step).addEventListener("submit", even
 if (here.form === "signup") onSubmit("signup", signup);
 else steps.show(here.form, {});
 onSubmit("signin", signin);
-onPress(byId("by-passkey"), signinWithPasskey);
-for (const event of ["focus", "pointerenter"]) byId("by-passkey").addEventListener(event, prepare);
+if (here.alone) {
+	onPress(byId("by-passkey"), signinWithPasskey);
+	for (const event of ["focus", "pointerenter"]) byId("by-passkey").addEventListener(event, prepare);
+}
 for (const event of ["focus", "click"]) steps.form("signin").elements.username.addEventListener(event, list);
 onPress(steps.main("add"), add);
 onPress(steps.main("verify"), () => verify("verify"));
@@ -343,7 +348,7 @@ function connection() {
 		...(navigator.onLine ? [] : [notice(notices.offline)]));
 }
 addEventListener("offline", connection);
-addEventListener("online", () => { connection(); announce(status.online); });
+addEventListener("online", () => { connection(); announce(said.online); });
 connection();
 startLog();
 stand.show();
@@ -361,6 +366,9 @@ stepkey.refresh().then(async session => {
 	}
 	settled();
 });
+
+// A sign-out in another tab is pending, or was completed.
+addEventListener("storage", () => { if (!here.session) stand.showLevel(null); });
 
 // A page that the browser kept for the back button has not heard what other tabs said.
 addEventListener("pageshow", event => {

@@ -4,7 +4,7 @@ import { byId, el, icon, press } from "../dom.js";
 import { notice } from "../notice.js";
 import { wait } from "../wait.js";
 import { actions, busy, title } from "../words/common.js";
-import { busyIn } from "../words/demo.js";
+import { busyIn, ownActions } from "../words/demo.js";
 
 /** Without the first one where sign-up is not open. */
 export const names = ["signup", "signin", "add", "verify", "open"].filter(byId);
@@ -55,7 +55,7 @@ export function wrong(step, fields, text) {
 
 /** Puts a notice into a step. One with actions replaces the body, unless that is a form. */
 export function tell(step, words, run) {
-	const buttons = words.actions.map(name => press(actions[name] ?? name, "second small", run[name]));
+	const buttons = words.actions.map(name => press(actions[name] ?? ownActions[name] ?? name, "second small", run[name]));
 	const box = notice(words, ...buttons), body = find(step, ".body");
 	find(step, ".slot").replaceChildren(box);
 	if (body.tagName !== "FORM" && words.actions.length) body.hidden = true;

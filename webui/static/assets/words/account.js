@@ -1,178 +1,111 @@
-// The English of /account, beside what common.js has for every page. What never changes is in account.html.
+// The words of /account beside words/common.js, and how they look. The words are in the language files.
 
-const say = (kind, sign) => (lead, text) => ({ kind, sign, lead, text, actions: [] });
+import { filled, locale, messages, parts, t } from "../text.js";
+
+const words = await messages("account");
+
+const say = (kind, sign) => (text, values) => ({ kind, sign, ...filled(text, values), actions: [] });
 const plain = say("plain", "info"), ok = say("ok", "check"), warn = say("warn", "warn");
 
-export const titles = { gate: "Sign in", account: "Your account" };
+export const { titles, more, stop, empty, file, email, unconfirmed } = words;
 
 /** Under the heading, by what a change takes. */
-export const who = {
-	fresh: minutes => `For ${minutes} min you can make changes. After that we ask for your passkey again.`,
-	passkey: "Changes ask for your passkey first.",
-	none: "Add a passkey to reach full level.",
-};
+export const who = { ...words.who, fresh: minutes => t(words.who.fresh, { minutes }) };
 
-export const at = {
-	all: count => `Show all ${count}`,
-	unloaded: { lead: "We can’t load this." },
-};
+export const at = { all: total => t(words.all, { total }), unloaded: { lead: words.unloaded } };
 
-export const gone = plain("Already gone.", "It was changed somewhere else.");
+export const gone = plain(words.gone);
+
+const { remove, last, others, forget, erase, confirm, notMe } = words.dialogs;
 
 /** heading, text, the words of the act and of the way out; `look` is that of the act. */
 export const dialogs = {
-	keep: "Cancel",
-	confirm: {
-		heading: "Confirm it’s you", text: "This change needs a passkey check from the last 5 minutes.", act: "Verify with a passkey",
-		hint: "Passkey on your phone? Choose “another device” when your browser asks.", ways: "I can’t use my passkey",
-		waits: when => `Your new passkey works ${when}. Until then, verify with another one.`,
-	},
-	again: {
-		heading: "Confirm it’s you", text: "This change needs your password from the last few minutes.", act: "Continue",
-		label: "Your password", missing: "Type your password.", wrong: "This password is not right. Try again.",
-	},
-	add: {
-		heading: "Add a passkey", act: "Make the new one",
-		text: "Your device asks for your fingerprint, face or screen lock. It stays on your device: we only ever get a signature. For a phone or a security key, choose “another device” when your browser asks.",
-	},
-	remove: name => ({
-		heading: `Delete “${name}”?`, text: "It opens this account no more. Sessions that it opened end. It stays in your password manager until you delete it there.",
-		act: "Delete passkey", safe: "Keep it", look: "danger",
-	}),
-	last: {
-		heading: "Delete your last passkey?", text: "Without one you stay at password level. Protected pages stay closed until you add a passkey again.",
-		act: "Delete passkey", safe: "Keep it", look: "danger",
-	},
-	others: count => ({
-		heading: count === 1 ? "End the other session?" : `End ${count} other sessions?`, text: "Each has to sign in again.", act: "End all others", look: "danger",
-	}),
-	codes: {
-		heading: "Make new codes?", text: "The old ones stop working at once.", act: "Make new codes",
-	},
-	password: {
-		heading: "Change password", text: "All other sessions end.", act: "Change password",
-		current: "Current password", optional: "You can leave it empty: your passkey counts.", next: "New password", hint: "At least 8 characters. A few words in a row work well.",
-		needCurrent: "Type your current password.", needNext: "Type a new password.", wrong: "The current password is not right. Try again.",
-	},
-	email: {
-		heading: "Change e-mail", text: "We send a link to the new address, and tell the old one.", act: "Send the link",
-		label: "New address", wrong: "Use one plain address, such as mira@example.com.",
-	},
-	forget: { heading: "Remove the address?", text: "Then nobody can be told what happens here, and you cannot set a new password by e-mail.", act: "Remove address", safe: "Keep it", look: "danger" },
-	erase: {
-		heading: "Delete this account?", text: "Your passkeys, sessions and history go at once. This cannot be undone.", act: "Delete for good", safe: "Keep it", look: "danger",
-		label: name => `Type ${name}`, wrong: "This is not your username.",
-	},
+	...words.dialogs,
+	confirm: { ...confirm, waits: when => t(confirm.waits, { when }) },
+	remove: name => ({ ...filled(remove, { name }), look: "danger" }),
+	last: { ...last, look: "danger" },
+	others: count => ({ ...filled(others, { count }), look: "danger" }),
+	forget: { ...forget, look: "danger" },
+	notMe: (...texts) => ({ ...notMe, text: texts.map(name => notMe[name]).join(" "), look: "danger" }),
+	erase: { ...erase, label: name => t(erase.label, { name }), look: "danger" },
 };
+
+const { offer, lonely, backed, foreign, first } = words.advice;
+
+/** What can be said above the list of passkeys. */
+export const advice = { offer: plain(offer), lonely: warn(lonely), backed: warn(backed), foreign: plain(foreign), first: ok(first) };
 
 export const passkeys = {
-	offer: plain("Skip the password next time.", "A passkey signs you in with your fingerprint, face or screen lock. It also opens what a password cannot. Your fingerprint or face stays on your device."),
-	lonely: warn("Your only passkey is on one device.", "Lose the device, and the passkey is lost. Add a second one on another device, or make recovery codes."),
-	backed: warn("Your only passkey is on one device.", "Add a second one on another device. Until then, your recovery codes are the way back."),
-	foreign: plain("This passkey came from another device.", "Add one here, and this device is all you need next time."),
-	later: "Not now",
-	first: ok("Passkey added.", "Add a second on another device, or make recovery codes, so that losing this one costs you nothing."),
-	added: "Added ",
-	used: "Used ",
-	unused: "Not used yet",
-	waits: when => `You can sign in with your password now; this passkey works ${when}, since it came by recovery`,
-	rename: "Rename",
-	remove: "Delete",
-	save: "Save",
-	cancel: "Cancel",
-	name: "Name of the passkey",
-	needName: "Type a name.",
+	...words.passkeys,
+	added: when => parts(words.passkeys.added, { when }),
+	used: when => parts(words.passkeys.used, { when }),
+	waits: when => t(words.passkeys.waits, { when }),
 };
 
+/** How the service names a device: "Chrome on Linux". */
+const onSystem = /^(\w+) on (\w+)$/;
+
 export const sessions = {
-	here: "This device",
-	signedIn: "Signed in ",
-	active: "Active ",
-	end: "End",
-	unknown: "Unknown device",
-	levels: { password: "Password level", full: "Full level", recovery: "Recovery level" },
+	...words.sessions,
+	signedIn: when => parts(words.sessions.signedIn, { when }),
+	active: when => parts(words.sessions.active, { when }),
+	device(name) {
+		const [, browser, system] = onSystem.exec(name) ?? [];
+		return system ? t(words.sessions.device, { browser, system }) : name || words.sessions.unknown;
+	},
 };
 
 export const codes = {
-	left: (count, date) => `${count} left. Made on ${date}.`,
-	none: "None yet. They are a way back for when all passkeys are lost.",
-	make: "Make codes",
-	renew: "Make new codes",
-	few: warn("Few codes are left.", "Make new ones. The old ones stop then."),
-	once: ok("Keep these now.", "They are shown this once. Each works once."),
-	paper: "Stepkey recovery codes",
-	rule: "Each works once. Making new ones stops these.",
-	copy: "Copy",
-	download: "Download",
-	print: "Print",
-	saved: "I have saved them",
-	file: "stepkey-recovery-codes.txt",
-	belong: (service, name, date) => `${service} · ${name} · ${date}`,
+	...words.codes,
+	left: (count, date) => t(words.codes.left, { count, date }),
+	few: warn(words.codes.few),
+	once: ok(words.codes.once),
+	belong: (host, name, date) => t(words.codes.belong, { host, name, date }),
 };
 
-export const email = {
-	none: "No address yet. With one, we can tell you what happens here.",
-	off: "This service sends no e-mail.",
-	confirmed: "Confirmed",
-	waiting: "Waiting for confirmation",
-	add: "Add an address",
-	change: "Change e-mail",
-	again: "Send again",
-	remove: "Remove",
-	cancel: "Cancel",
+export const pending = when => warn(words.pending, { when });
+
+/** What happened, by the kind of an event, and how often in a row. */
+export const event = (kind, count = 1) => t(kind.split(".").reduce((group, name) => group?.[name], words.events) ?? words.unknown, { count });
+
+export const activity = {
+	...words.activity,
+	last: when => parts(words.activity.last, { when }),
+	passkey: name => t(words.activity.passkey, { name }),
 };
 
-export const pending = date => warn(`Someone asked to recover this account: ${date}.`, "Not you? Stop it.");
-export const stop = "Stop it";
-export const more = "Show more";
-export const empty = "Nothing yet.";
-export const file = "stepkey-account.json";
+const countries = new Intl.DisplayNames(locale, { type: "region" });
 
-/** What happened, by the kind of an event. */
-export const events = {
-	"user.signed_up": "Account created",
-	"session.started": "Signed in",
-	"passkey.registered": "Passkey added",
-	"passkey.renamed": "Passkey renamed",
-	"passkey.removed": "Passkey deleted",
-	"passkey.refused": "Passkey refused",
-	"passkey.counter_regression": "A passkey may have been copied",
-	"passkey.backup_changed": "Passkey syncing turned on or off",
-	"session.stepped_up": "Passkey verified",
-	"action.confirmed": "Action confirmed with a passkey",
-	"session.ended": "Session ended",
-	"session.refresh_reused": "A session was used twice",
-	"user.password_changed": "Password changed",
-	"user.disabled": "Account closed by the service",
-	"user.enabled": "Account opened by the service",
-	"user.unlocked": "Tries reset by the service",
-	"user.imported": "Account imported",
-	"email.confirmed": "E-mail address confirmed",
-	"email.removed": "E-mail address removed",
-	"password.reset_requested": "Link for a new password asked for",
-	"password.reset": "Password set by e-mail",
-	"account.frozen": "“This was not me” pressed",
-	"recovery.codes_replaced": "Recovery codes made",
-	"recovery.started": "Recovery started",
-	"recovery.used": "Recovery used",
-	"recovery.cancelled": "Recovery stopped",
-	"mail.undelivered": "A mail could not be delivered",
-};
+const { loopback, private: local, network: other } = words.places, near = { loopback, private: local };
+
+/** A place in words, by what the service knows of the network. */
+export const where = (place, network) => !place ? "" : place.kind === "country" ? countries.of(place.country) : near[place.kind] ?? t(other, { network });
+
+/** The kinds of attempts that failed. */
+export const failed = ["password.refused", "passkey.refused", "recovery.code_refused"];
 
 /** The kinds that stand out. */
-export const odd = ["passkey.refused", "passkey.counter_regression", "session.refresh_reused", "password.reset_requested", "password.reset",
+export const odd = ["passkey.counter_regression", "session.refresh_reused", "password.reset_requested", "password.reset",
 	"account.frozen", "recovery.started", "recovery.used", "mail.undelivered"];
-export const unusual = "Unusual";
+
+/** The kinds of which nobody says "This was not me": the service did it, or there would be nothing to do. */
+export const unclaimed = ["user.signed_up", "user.imported", "user.disabled", "user.enabled", "user.unlocked", "user.attributes_changed",
+	"account.frozen", "mail.undelivered"];
+
+const { said: done } = words;
 
 /** Said once, politely, after something went well. */
 export const said = {
-	added: "Passkey added.",
-	renamed: "Renamed.",
-	removed: "Passkey deleted. It stays in your password manager until you delete it there.",
-	ended: count => count === 1 ? "Session ended." : `${count} sessions ended.`,
-	password: ok("Password changed.", "All other sessions were ended."),
-	sent: address => ok(`Check ${address} for a link.`, "The address counts once you open it."),
-	forgotten: "Address removed.",
-	recovery: "Recovery stopped.",
-	deleted: ok("Account deleted.", "Nothing of it is left. Delete its passkeys in your password manager, too."),
+	...done,
+	ended: count => t(done.ended, { count }),
+	password: ok(done.password),
+	sent: address => ok(done.sent, { address }),
+	deleted: ok(done.deleted),
+	/** What "This was not me" did, in that order. */
+	disowned({ sessionsEnded, passkeyDeleted, passwordStopped }) {
+		const { lead, ended, passkey, password, next } = done.disowned;
+		const told = [...(sessionsEnded ? [t(ended, { count: sessionsEnded })] : []), ...(passkeyDeleted ? [passkey] : []), ...(passwordStopped ? [password] : []), next];
+		return ok({ lead, text: told.join(" ") });
+	},
+	nothing: ok(done.nothing), withdrawn: ok(done.withdrawn), mailed: ok(done.mailed),
 };

@@ -1,78 +1,63 @@
-// The English of the demo, beside what common.js has for every page. What never changes is in index.html.
+// The words of the demo beside words/common.js. The words are in the language files.
 
-/** What says more, by the step of the demo. */
-export const busyIn = { signup: "Creating your account…", signin: "Signing in…", open: "Opening…" };
+import { messages, t } from "../text.js";
 
-export const stairs = {
-	out: "You are signed out. Two steps up: password, full.",
-	password: "You are at password level. One step up: full.",
-	full: "You are at full level, the highest step.",
-	recovery: "You are at recovery level. It can add a passkey, no more.",
+const words = await messages("demo");
+
+const say = (kind, sign) => (text, ...actions) => ({ kind, sign, ...text, actions });
+const ok = say("ok", "check"), lock = say("plain", "lock"), shut = say("warn", "lock");
+
+/** Notices beside those of words/common.js. */
+export const ownNotices = {
+	second: ok(words.notices.second, "make"),
+	closedOut: lock(words.notices.closedOut, "signin"),
+	closed: shut(words.notices.closed, "verify"),
+	closedNone: shut(words.notices.closedNone, "add"),
+	opened: ok(words.notices.opened, "reopen"),
 };
 
-export const stand = {
-	out: "No token yet. Sign in to get one.",
-	ended: "Your session ended. Sign in again.",
-};
+/** The words of buttons in notices, of announcements and of passkeys, beside those of words/common.js. */
+export const { actions: ownActions, status: said, passkey: own } = words;
+
+/** `busy` says more, by the step of the demo. */
+export const { busy: busyIn, stairs, stand, log, verified } = words;
 
 /** What claims mean, in the order they are shown; what is not named here comes after. */
-export const claims = {
-	sub: "your account",
-	authLevel: "",
-	amr: "",
-	auth_time: "the newest proof",
-	exp: "when it ends",
-	iat: "when it was made",
-	password_time: "when you typed the password",
-	passkey_time: "when you verified the passkey",
-};
+export const claims = Object.fromEntries(["sub", "authLevel", "amr", "auth_time", "exp", "iat", "password_time", "passkey_time"]
+	.map(name => [name, words.claims[name] ?? ""]));
 
 /** What a token rests on, by the methods of RFC 8176: "pop" is a passkey, "otp" a code or link that works once. */
 export function factors(amr) {
 	const [password, key, once] = ["pwd", "pop", "otp"].map(method => amr.includes(method));
-	if (once) return password ? "a password, then a recovery code or link" : "a recovery link alone";
-	if (key) return password ? "a password, then a passkey" : "a passkey alone";
-	return "a password, nothing more";
+	const { recovered, link, both, passkey, password: alone } = words.factors;
+	if (once) return password ? recovered : link;
+	if (key) return password ? both : passkey;
+	return alone;
 }
 
-export function left(seconds) {
-	const s = Math.round(seconds), min = `${Math.floor(s / 60)} min`;
-	return s >= 300 ? `${min} left` : s >= 60 ? `${min} ${s % 60} s left` : `${s} s left`;
+export function left(time) {
+	const all = Math.round(time), minutes = Math.floor(all / 60), seconds = all % 60;
+	const { minutes: far, both, seconds: near } = words.left;
+	return all >= 300 ? t(far, { minutes }) : t(all >= 60 ? both : near, { minutes, seconds });
 }
 
-export const log = {
-	server: "Server",
-	device: "Device",
-	asked: "What the page asked",
-	answered: "What the server answered",
-	decoded: "What the device answered, decoded",
-	sent: "sent",
-	asking: "waiting for you",
-	create: "made",
-	get: "signed",
-	lost: "no answer",
-	stopped: "stopped",
-	closed: "not used",
-};
-
-const challenge = "A random number, good for one answer. The device signs it; an old answer is worth nothing.";
-const bound = "The passkey is bound to this name. A look-alike site gets no answer at all.";
+const { password, authorization, accessToken, challenge, bound, algorithms, excluded, verification, signed, origin, flags, signature, code } = words.notes;
 
 /** Notes on the calls, by the end of a path in their JSON. */
 export const notes = {
-	"body.password": "The password goes to the server and nowhere else, nor into this log.",
-	authorization: "The access token says who asks. It is kept in memory alone.",
-	accessToken: "Signed by the server. What it says is shown above.",
+	"body.password": password,
+	authorization,
+	accessToken,
 	challenge,
 	"publicKey.challenge": challenge,
 	"publicKey.rpId": bound,
 	"rp.id": bound,
-	pubKeyCredParams: "Signatures the server accepts, in order of preference.",
-	excludeCredentials: "Passkeys you have. A device that holds one makes no second.",
-	userVerification: "The device must check you. What it sees never leaves it.",
-	"clientDataJSON.challenge": "The same number comes back, now signed.",
-	"clientDataJSON.origin": "The browser writes the address. A page cannot forge it.",
-	flags: "UP: was someone there? UV: did the device check who? BE, BS: can it sync, does it?",
-	signature: "Made with the private half of the key. The server holds the other.",
-	code: "The reason, in a word that programs can rely on.",
+	pubKeyCredParams: algorithms,
+	excludeCredentials: excluded,
+	userVerification: verification,
+	"clientDataJSON.challenge": signed,
+	"clientDataJSON.origin": origin,
+	flags,
+	signature,
+	code,
 };

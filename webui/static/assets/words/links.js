@@ -1,27 +1,29 @@
-// The English of the pages behind links in mails, beside what common.js has for every page.
+// The words of the pages behind links in mails, beside words/common.js, and how they look. The words are in the language files.
 
-const say = (kind, sign) => (lead, text, ...links) => ({ kind, sign, lead, text, links });
-const plain = say("plain", "info");
-const ok = say("ok", "check");
+import { carried } from "../sign/target.js";
+import { messages } from "../text.js";
 
-/** Said once it is done, by the name in data-done; each link is an address and its words. */
+const words = await messages("links");
+
+/** Each link is an address and its words. */
+const say = (kind, sign) => (text, ...links) => ({ kind, sign, ...text, links });
+const plain = say("plain", "info"), ok = say("ok", "check");
+
+const { confirmed, confirmedFirst, asked, reset, frozen } = words.done;
+const signIn = [carried("sign-in"), words.signIn];
+
+/** Said once it is done, by the name in data-done. */
 export const done = {
-	confirmed: ok("Your address is confirmed.", "You can close this page."),
-	asked: ok("Look into your mailbox.", "If there is such an account with a confirmed address, a link is on its way. It works for ten minutes."),
-	reset: ok("Your new password is set.", "Every device is signed out. Your passkeys stay as they are.", ["account", "Sign in"]),
-	created: ok("Your account is ready.", "Sign in with your username and password. Then add a passkey.", ["account", "Sign in"]),
-	frozen: ok("Every device is signed out.", "Your password no longer works, and what was begun to get into your account is stopped. Now set a new password.", ["reset-password", "Set a new password"]),
+	confirmed: ok(confirmed),
+	confirmedFirst: ok(confirmedFirst, signIn),
+	asked: ok(asked),
+	reset: ok(reset, signIn),
+	frozen: ok(frozen, [carried("reset-password"), words.reset]),
 };
 
-export const dead = plain("This link no longer works.", "It was used or is too old.");
-export const deadInvitation = plain("This invitation no longer works.", "It was used, is too old, or was withdrawn. Ask whoever invited you for another.");
-export const deadReset = plain("This link no longer works.", "It was used or is too old.", ["reset-password", "Send a new one"]);
-export const off = plain("No mail is sent here.", "Ask those who run this service.");
+export const dead = plain(words.dead);
+export const deadReset = plain(words.dead, [carried("reset-password"), words.renew]);
+export const off = plain(words.off);
 
 /** At the fields. */
-export const wrong = {
-	needPassword: "Type a new password.",
-	needWho: "Type your e-mail address or your username.",
-	email_invalid: "This is not an e-mail address we can write to.",
-	username_invalid: "This is neither an e-mail address nor a username.",
-};
+export const { wrong } = words;

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stepkey/stepkey/internal/pgtest"
+)
+
+// measureService measures operations and starts of the service with every setup.
+func measureService(ctx context.Context, rounds int) (findings, error) {
+	dir, err := os.MkdirTemp("", "stepkey-bench-")
+	if err != nil {
+		return findings{}, err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Fprintln(os.Stderr, "building")
+	binary, err := build(ctx, dir)
+	if err != nil {
+		return findings{}, err
+	}
+	postgres, err := pgtest.Start(ctx, pgtest.Options{Durable: true})
+	if err != nil {
+		return findings{}, err
+	}
+	defer postgres.Stop()
+	version, err := versionOf(ctx, postgres)
+	if err != nil {
+		return findings{}, err
+	}
+
+	var costs []cost
+	var comings []start
+	for _, s := range setups(postgres) {
+		fmt.Fprintf(os.Stderr, "measuring %s, %s\n", s.database, s.tokens)
+		c, err := s.measureCosts(ctx, binary, dir, rounds)
+		if err != nil {
+			return findings{}, fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
+		}
+		costs = append(costs, c...)
+		st, err := s.measureStart(ctx, binary, dir)
+		if err != nil {
+			return findings{}, fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
+		}
+		comings = append(comings, st)
+	}
+	return findings{
+		text: report(costs, comings, rounds), postgres: version,
+		plots: append(servicePlots(costs), originalPlot(costs, comings)),
+	}, nil
+}
+
+// versionOf asks PostgreSQL for its version.
+func versionOf(ctx context.Context, postgres *pgtest.Server) (version string, err error) {
+	address, err := postgres.CreateDatabase(ctx, "bench_version")
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	return version, conn.QueryRow(ctx, `SHOW server_version`).Scan(&version)
+}
