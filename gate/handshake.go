@@ -37,7 +37,7 @@ const (
 // forgotten, in seconds.
 const startLifetime = 600
 
-// HandshakeOptions configure a [Handshake]. All but Name and Languages are required.
+// HandshakeOptions configure a [Handshake]. All but Name, Colours and Languages are required.
 type HandshakeOptions struct {
 	Browsers Browsers
 
@@ -58,6 +58,10 @@ type HandshakeOptions struct {
 
 	// Name is what people call the service. The default is "Stepkey".
 	Name string
+
+	// Colours is a style sheet that follows the one of the pages, such as webui.Brand.Colours. The
+	// default is Stepkey's colours.
+	Colours string
 
 	// Languages are those of the service's own pages. The default is the built-in ones.
 	Languages *messages.Set
@@ -83,7 +87,7 @@ type Handshake struct {
 
 // NewHandshake returns a Handshake, safe for concurrent use.
 func NewHandshake(options HandshakeOptions) (*Handshake, error) {
-	p, err := newPage(options.Name, options.Languages)
+	p, err := newPage(options.Name, options.Colours, options.Languages)
 	if err != nil {
 		return nil, err
 	}

@@ -27,11 +27,13 @@ var pageScript string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// pagePolicy lets a page load nothing: its style and script are in it, known by their digests. It has
-// no form-action, which Chromium applies to the redirects that follow a post as well: a sign-out leads
-// to the service, and a form to wherever the application wants.
-var pagePolicy = "default-src 'none'; style-src " + digestOf(pageStyle) + "; script-src " + digestOf(pageScript) +
-	"; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+// pagePolicy lets a page with this style load nothing: its style and script are in it, known by their digests.
+// It has no form-action, which Chromium applies to the redirects that follow a post as well: a sign-out leads to
+// the service, and a form to wherever the application wants.
+func pagePolicy(style string) string {
+	return "default-src 'none'; style-src " + digestOf(style) + "; script-src " + digestOf(pageScript) +
+		"; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
 
 func digestOf(text string) string {
 	digest := sha256.Sum256([]byte(text))
@@ -41,12 +43,14 @@ func digestOf(text string) string {
 // page is the page of the gate on the origin of an application: a heading, a sentence and at most
 // one thing to do. It is whole in itself, because the application owns all other paths.
 type page struct {
-	name      string
-	languages *messages.Set
+	name          string
+	languages     *messages.Set
+	style, policy string
 }
 
-func newPage(name string, languages *messages.Set) (*page, error) {
-	p := &page{name: cmp.Or(name, "Stepkey"), languages: languages}
+func newPage(name, colours string, languages *messages.Set) (*page, error) {
+	style := pageStyle + colours
+	p := &page{name: cmp.Or(name, "Stepkey"), languages: languages, style: style, policy: pagePolicy(style)}
 	if languages != nil {
 		return p, nil
 	}
@@ -97,7 +101,7 @@ func (p *page) write(w http.ResponseWriter, r *http.Request, status int, c conte
 		chosen = cookie.Value
 	}
 	words := p.languages.Match(chosen, strings.Join(r.Header.Values("Accept-Language"), ","))
-	v := view{content: c, Lang: words.Lang(), Direction: words.Direction(), Name: p.name, Style: template.CSS(pageStyle), Script: template.JS(pageScript)}
+	v := view{content: c, Lang: words.Lang(), Direction: words.Direction(), Name: p.name, Style: template.CSS(p.style), Script: template.JS(pageScript)}
 	for key, text := range map[string]*string{"heading": &v.Heading, "text": &v.Text, "act": &v.Act, "lost": &v.Lost, "send": &v.Send, "as": &v.As, "sent": &v.Sent} {
 		if c.says(key) {
 			// A test holds that each page has its messages.
@@ -111,7 +115,7 @@ func (p *page) write(w http.ResponseWriter, r *http.Request, status int, c conte
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", p.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -52,6 +52,7 @@ type Link struct{ Text, URL string }
 
 // Brand is a company's look. Make one with [NewBrand].
 type Brand struct {
+	colours  string
 	style    []byte // the colours, then the company's own
 	logo     logo
 	logoDark logo
@@ -72,7 +73,7 @@ const logoHeight = 28
 func NewBrand(options BrandOptions) (*Brand, error) {
 	colours, err := brandColours(options.Accent, options.AccentDark)
 	faults := []error{err}
-	b := &Brand{links: options.Links}
+	b := &Brand{colours: colours, links: options.Links}
 	if len(options.Logo) == 0 && len(options.LogoDark) > 0 {
 		faults = append(faults, errors.New("there is a logo for dark pages and none for light ones"))
 	}
@@ -117,6 +118,14 @@ func (b *Brand) files() map[string]content.Content {
 
 // HasStyle reports whether there is a style sheet. Templates ask a nil Brand too, as all of the following.
 func (b *Brand) HasStyle() bool { return b != nil && len(b.style) > 0 }
+
+// Colours is a style sheet with the accents of light and dark pages as custom properties; empty means Stepkey's.
+func (b *Brand) Colours() string {
+	if b == nil {
+		return ""
+	}
+	return b.colours
+}
 
 // Links are those at the foot of the pages.
 func (b *Brand) Links() []Link {

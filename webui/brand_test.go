@@ -86,6 +86,9 @@ func TestAccentOfACompany(t *testing.T) {
 			t.Errorf("the style sheet lacks %s: %s", want, b.style)
 		}
 	}
+	if strings.Contains(b.Colours(), "h1") || !strings.Contains(b.Colours(), ":root{--accent:#0b57d0;") {
+		t.Errorf("the colours alone are %s", b.Colours())
+	}
 }
 
 func picture(width, height int) []byte {

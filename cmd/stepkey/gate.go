@@ -147,10 +147,15 @@ func (s settings) gateOptions(f *ruleFile, service *stepkey.Service) (gate.Optio
 	if err != nil {
 		return gate.Options{}, err
 	}
+	brand, err := s.brand()
+	if err != nil {
+		return gate.Options{}, err
+	}
 	handshake, err := gate.NewHandshake(gate.HandshakeOptions{
 		Browsers: service, Rules: f.current.Load, TrustsPeer: proxies.TrustsPeer, Log: f.log,
-		Portal: strings.TrimSuffix(cmp.Or(s.PublicURL, s.origins()[0]), "/"), Name: s.RPName, Languages: languages,
-		Key: key, Clock: service.Now,
+		Portal: strings.TrimSuffix(cmp.Or(s.PublicURL, s.origins()[0]), "/"), Name: s.RPName, Colours: brand.Colours(),
+		Languages: languages,
+		Key:       key, Clock: service.Now,
 	})
 	if err != nil {
 		return gate.Options{}, err
