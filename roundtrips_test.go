@@ -104,7 +104,7 @@ func TestRoundTrips(t *testing.T) {
 	claims, device := f.enrolled("mira", authenticator.Config{})
 
 	var session stepkey.Grant
-	want("a sign-in", 20, func() (err error) {
+	want("a sign-in", 14, func() (err error) {
 		session, err = f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password, Refresh: stepkey.RefreshBody})
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/stepkey/stepkey/sqlstore/internal/engine"
 )
@@ -15,19 +16,33 @@ type layout struct {
 	schema   string
 	prefix   string // of the names of tables and, in SQLite, of indexes
 	replacer *strings.Replacer
+
+	// completed has each statement that was completed. They are a few hundred, because arguments
+	// are never part of a statement.
+	completed *sync.Map
 }
 
 func layoutIn(schema string, d engine.Dialect) layout {
+	l := layout{schema: schema, completed: &sync.Map{}}
+	before := quoted(schema) + "."
 	if d.Prefixed {
-		prefix := schema + "_"
-		return layout{schema: "main", prefix: prefix, replacer: strings.NewReplacer("{", prefix, "}", "")}
+		before = schema + "_"
+		l.schema, l.prefix = "main", before
 	}
-	return layout{schema: schema, replacer: strings.NewReplacer("{", quoted(schema)+".", "}", "")}
+	l.replacer = strings.NewReplacer("{", before, "}", "")
+	return l
 }
 
 // complete replaces the table names in braces with qualified names. Our statements use
 // braces for nothing else.
-func (l layout) complete(statement string) string { return l.replacer.Replace(statement) }
+func (l layout) complete(statement string) string {
+	if done, ok := l.completed.Load(statement); ok {
+		return done.(string)
+	}
+	done := l.replacer.Replace(statement)
+	l.completed.Store(statement, done)
+	return done
+}
 
 // table returns the qualified name of a table. The table need not be one of
 // ours.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stepkey/stepkey/internal/gcra"
@@ -13,70 +15,88 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Charge implements storage.Limiter. Each bucket is one conditional statement. If
-// one refuses, the transaction is rolled back, and a query finds out how long to
-// wait. So a refusal costs no write, however many there are.
+// Charge implements storage.Limiter. If a bucket refuses, the transaction is rolled back, and
+// a query finds out how long to wait. So a refusal costs no write, however many there are.
 func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
 	now := s.Now().UnixMicro()
-	err := s.eachBucket(ctx, charges, func(q engine.Queryer, c storage.Charge) error { return chargeBucket(ctx, q, c, now) })
+	err := s.charge(ctx, charges, now)
 	if errors.Is(err, errRefused) {
+		ctx, cancel := s.bounded(ctx)
+		defer cancel()
 		return s.longestWait(ctx, charges, now)
 	}
 	return 0, err
 }
 
-// Refund implements storage.Limiter.
-func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
+func (s *Store) charge(ctx context.Context, charges []storage.Charge, now int64) error {
+	if len(charges) != 1 {
+		return s.inTx(ctx, func(t *tx) error { return chargeBuckets(ctx, t, charges, now) })
+	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.eachBucket(ctx, charges, func(q engine.Queryer, c storage.Charge) error {
-		_, err := q.ExecContext(ctx,
-			`UPDATE {rate_limits} SET full_at = full_at - $1 WHERE bucket = $2`, rate(c).Step(c.Cost), c.Bucket)
-		return err
-	})
-}
-
-// eachBucket runs a statement for each charge. A single one is committed by
-// itself; several run in one transaction, always in the order of their names, so
-// that two calls cannot deadlock.
-func (s *Store) eachBucket(
-	ctx context.Context, charges []storage.Charge, run func(engine.Queryer, storage.Charge) error,
-) error {
-	if len(charges) == 1 {
-		return s.translate(run(s.write, charges[0]))
-	}
-	sorted := slices.SortedFunc(slices.Values(charges), func(a, b storage.Charge) int {
-		return cmp.Compare(a.Bucket, b.Bucket)
-	})
-	return s.inTx(ctx, func(t *tx) error {
-		for _, c := range sorted {
-			if err := run(t, c); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.translate(chargeBuckets(ctx, s.write, charges, now))
 }
 
 // errRefused is for a bucket that does not hold enough.
-var errRefused = errors.New("sqlstore: the bucket does not hold enough")
+var errRefused = errors.New("sqlstore: a bucket does not hold enough")
 
-// chargeBucket is gcra.Rate.Charge as an SQL statement. A bucket without a row is
-// full.
-func chargeBucket(ctx context.Context, q engine.Queryer, c storage.Charge, now int64) error {
-	step, size := rate(c).Step(c.Cost), rate(c).Size()
-	charged, err := changed(ctx, q, `
-		INSERT INTO {rate_limits} AS b (bucket, full_at) VALUES ($1, $2)
-		ON CONFLICT (bucket) DO UPDATE
-		SET full_at = CASE WHEN b.full_at > $3 THEN b.full_at + $4 ELSE excluded.full_at END
-		WHERE b.full_at <= $5`,
-		c.Bucket, now+step, now, step, now+size-step)
-	if err == nil && !charged {
-		return errRefused
+// chargeBuckets is gcra.Rate.Charge for several buckets as one SQL statement. A bucket without a
+// row is full. If one refuses, others may have been charged, and the transaction must be rolled
+// back. They are charged in the order of their names, so that two calls cannot deadlock.
+func chargeBuckets(ctx context.Context, q engine.Queryer, charges []storage.Charge, now int64) error {
+	args := []any{now}
+	for _, c := range inOrder(charges) {
+		step, size := rate(c).Step(c.Cost), rate(c).Size()
+		args = append(args, c.Bucket, step, now+size-step)
 	}
-	return err
+	result, err := q.ExecContext(ctx, `
+		WITH charges (bucket, step, most) AS (VALUES `+buckets(len(charges), 2, "TEXT", "BIGINT", "BIGINT")+`)
+		INSERT INTO {rate_limits} AS b (bucket, full_at)
+		SELECT bucket, $1 + step FROM charges WHERE true
+		ON CONFLICT (bucket) DO UPDATE
+		SET full_at = CASE WHEN b.full_at > $1 THEN b.full_at - $1 ELSE 0 END + excluded.full_at
+		WHERE b.full_at <= (SELECT c.most FROM charges c WHERE c.bucket = b.bucket)`, args...)
+	if err != nil {
+		return err
+	}
+	if charged, err := result.RowsAffected(); err != nil || charged == int64(len(charges)) {
+		return err
+	}
+	return errRefused
+}
+
+// Refund implements storage.Limiter.
+func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
+	var args []any
+	for _, c := range inOrder(charges) {
+		args = append(args, c.Bucket, rate(c).Step(c.Cost))
+	}
+	refunds := `(VALUES ` + buckets(len(charges), 1, "TEXT", "BIGINT") + `)`
+	return s.translate(s.retried(ctx, func(ctx context.Context) error {
+		_, err := s.write.ExecContext(ctx, `
+			WITH refunds (bucket, step) AS `+refunds+`
+			UPDATE {rate_limits} SET full_at = full_at - (SELECT r.step FROM refunds r WHERE r.bucket = {rate_limits}.bucket)
+			WHERE bucket IN (SELECT bucket FROM refunds)`, args...)
+		return err
+	}))
+}
+
+// inOrder sorts charges by bucket.
+func inOrder(charges []storage.Charge) []storage.Charge {
+	return slices.SortedFunc(slices.Values(charges), func(a, b storage.Charge) int { return cmp.Compare(a.Bucket, b.Bucket) })
+}
+
+// buckets are the rows of a VALUES with columns of these types. The number of the first argument is first.
+func buckets(n, first int, types ...string) string {
+	rows := make([]string, n)
+	for i := range rows {
+		columns := make([]string, len(types))
+		for j, t := range types {
+			columns[j] = fmt.Sprintf("CAST($%d AS %s)", first+i*len(types)+j, t)
+		}
+		rows[i] = "(" + strings.Join(columns, ", ") + ")"
+	}
+	return strings.Join(rows, ", ")
 }
 
 // longestWait is how long it will be until all buckets hold enough. A refund may
