@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/internal/rawsql"
 	"github.com/stepkey/stepkey/internal/storeurl"
 	"github.com/stepkey/stepkey/sqlstore"
@@ -69,6 +70,52 @@ func TestTimeout(t *testing.T) {
 		})
 		if !errors.Is(err, storage.ErrUnavailable) {
 			t.Errorf("behind a lock: %v, want ErrUnavailable", err)
+		}
+	})
+}
+
+// So does it for a statement outside of a transaction, which the server does not bound. The store
+// goes on afterwards.
+func TestTimeoutOfOneStatement(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		d := empty(t)
+		store, err := storeurl.Open(t.Context(), d.url, sqlstore.Options{Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		db, err := rawsql.Open(d.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		lock, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = lock.Rollback() }()
+		if _, err := lock.ExecContext(t.Context(), db.Complete(`INSERT INTO rate_limits (bucket, full_at) VALUES ('door', 0)`)); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		charge := storage.Charge{Bucket: "door", Limit: storage.Limit{Burst: 1, Every: time.Second}, Cost: 1}
+		go func() {
+			_, err := store.Charge(context.WithoutCancel(t.Context()), charge)
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, storage.ErrUnavailable) {
+				t.Errorf("behind a lock: %v, want ErrUnavailable", err)
+			}
+		case <-time.After(patience.Long):
+			t.Error("behind a lock, the statement does not end")
+		}
+		if err := lock.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		if wait, err := store.Charge(t.Context(), charge); wait != 0 || err != nil {
+			t.Errorf("after the lock: %v, %v", wait, err)
 		}
 	})
 }
