@@ -16,7 +16,7 @@ func (s *Store) Put(ctx context.Context, key storage.ChallengeKey, state []byte,
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	now := s.Now()
-	_, err := s.write.ExecContext(ctx, `
+	_, err := s.lossy.ExecContext(ctx, `
 		INSERT INTO {challenges} (digest, purpose, user_id, session_id, state, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		key.Digest[:], string(key.Purpose), key.UserID, key.SessionID, state, now, now.Add(ttl))
@@ -32,7 +32,7 @@ func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, err
 	}
 	var state []byte
 	err := s.retried(ctx, func(ctx context.Context) error {
-		return s.write.QueryRowContext(ctx, `WITH `+taking("$1", "")+` SELECT state FROM taken`,
+		return s.lossy.QueryRowContext(ctx, `WITH `+taking("$1", "")+` SELECT state FROM taken`,
 			takeArgs(s.Now(), key)...).Scan(&state)
 	})
 	return state, s.translate(expiredIfMissing(err))
@@ -43,13 +43,13 @@ func (s *Store) Take(ctx context.Context, key storage.ChallengeKey) ([]byte, err
 func (s *Store) takeInTwo(ctx context.Context, key storage.ChallengeKey) (state []byte, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	_, err = s.write.ExecContext(ctx, `
+	_, err = s.lossy.ExecContext(ctx, `
 		DELETE FROM {challenges} WHERE session_id = $2 AND digest NOT IN (`+newest("$1", "$3")+`)`,
 		s.Now(), key.SessionID, storage.MaxChallenges)
 	if err != nil {
 		return nil, err
 	}
-	err = s.write.QueryRowContext(ctx, `
+	err = s.lossy.QueryRowContext(ctx, `
 		DELETE FROM {challenges} WHERE session_id = $1 AND user_id = $2 AND digest = $3 AND purpose = $4
 		RETURNING state`,
 		key.SessionID, key.UserID, key.Digest[:], string(key.Purpose)).Scan(&state)
@@ -75,7 +75,7 @@ func (s *Store) TakeWithAccount(
 	var state []byte
 	var taken bool
 	err := s.retried(ctx, func(ctx context.Context) (err error) {
-		a, err = account(ctx, s.write, query, append(takeArgs(now, key), s.Now()), &state, &taken)
+		a, err = account(ctx, s.lossy, query, append(takeArgs(now, key), s.Now()), &state, &taken)
 		return err
 	})
 	if err == nil && !taken {

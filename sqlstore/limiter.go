@@ -30,11 +30,11 @@ func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Dur
 
 func (s *Store) charge(ctx context.Context, charges []storage.Charge, now int64) error {
 	if len(charges) != 1 {
-		return s.inTx(ctx, func(t *tx) error { return chargeBuckets(ctx, t, charges, now) })
+		return s.inTxOn(ctx, s.lossy, func(t *tx) error { return chargeBuckets(ctx, t, charges, now) })
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.translate(chargeBuckets(ctx, s.write, charges, now))
+	return s.translate(chargeBuckets(ctx, s.lossy, charges, now))
 }
 
 // errRefused is for a bucket that does not hold enough.
@@ -73,7 +73,7 @@ func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
 	}
 	refunds := `(VALUES ` + buckets(len(charges), 1, "TEXT", "BIGINT") + `)`
 	return s.translate(s.retried(ctx, func(ctx context.Context) error {
-		_, err := s.write.ExecContext(ctx, `
+		_, err := s.lossy.ExecContext(ctx, `
 			WITH refunds (bucket, step) AS `+refunds+`
 			UPDATE {rate_limits} SET full_at = full_at - (SELECT r.step FROM refunds r WHERE r.bucket = {rate_limits}.bucket)
 			WHERE bucket IN (SELECT bucket FROM refunds)`, args...)

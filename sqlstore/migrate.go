@@ -31,7 +31,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.begin(ctx)
+	t, err := s.begin(ctx, s.write)
 	if err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", s.translate(err))
 	}

@@ -21,6 +21,7 @@ type Recording struct {
 func (r *Recording) Watch(s *Store) {
 	s.write.Pool = recordedPool{recorded{s.write.Pool, r}, s.write.Pool}
 	s.read.Pool = recordedPool{recorded{s.read.Pool, r}, s.read.Pool}
+	s.lossy.Pool = recordedPool{recorded{s.lossy.Pool, r}, s.lossy.Pool}
 }
 
 // Statements returns the statements in the order of their texts.

@@ -50,6 +50,7 @@ type Store struct {
 	db      engine.Database
 	write   pool // for statements that write
 	read    pool // for statements that only read
+	lossy   pool // for challenges and limits
 	dialect engine.Dialect
 	layout  layout
 	clock   clock
@@ -84,7 +85,8 @@ func New(
 	}
 	layout := layoutIn(schema, db.Dialect)
 	s := &Store{
-		db: db, write: pool{db.Write, layout}, read: pool{db.Read, layout}, dialect: db.Dialect, layout: layout,
+		db: db, write: pool{db.Write, layout}, read: pool{db.Read, layout}, lossy: pool{cmp.Or(db.Lossy, db.Write), layout},
+		dialect: db.Dialect, layout: layout,
 		timeout: timeout, keepEvents: cmp.Or(options.KeepEvents, KeepEvents),
 	}
 	if err := s.prepare(ctx, options); err != nil {
@@ -145,7 +147,11 @@ func (s *Store) Within(ctx context.Context, transaction *sql.Tx, fn func(storage
 }
 
 func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
-	return s.translate(s.retried(ctx, func(ctx context.Context) error { return s.inTxOnce(ctx, fn) }))
+	return s.inTxOn(ctx, s.write, fn)
+}
+
+func (s *Store) inTxOn(ctx context.Context, p pool, fn func(*tx) error) error {
+	return s.translate(s.retried(ctx, func(ctx context.Context) error { return s.inTxOnce(ctx, p, fn) }))
 }
 
 // retried runs a transaction, or a statement that locks several rows, and runs it again if the
@@ -165,8 +171,8 @@ func (s *Store) attempt(ctx context.Context, run func(context.Context) error) er
 	return run(ctx)
 }
 
-func (s *Store) inTxOnce(ctx context.Context, fn func(*tx) error) error {
-	t, err := s.begin(ctx)
+func (s *Store) inTxOnce(ctx context.Context, p pool, fn func(*tx) error) error {
+	t, err := s.begin(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -229,8 +235,8 @@ func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) en
 }
 
 // begin starts a transaction, which ends with ctx.
-func (s *Store) begin(ctx context.Context) (*tx, error) {
-	t, err := s.write.Begin(ctx)
+func (s *Store) begin(ctx context.Context, p pool) (*tx, error) {
+	t, err := p.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,9 @@ func (p pool) lease(ctx context.Context) (*lease, error) {
 	return l, nil
 }
 
-func (l *lease) until(deadline time.Time) error { return l.conn.Conn().PgConn().Conn().SetDeadline(deadline) }
+func (l *lease) until(deadline time.Time) error {
+	return l.conn.Conn().PgConn().Conn().SetDeadline(deadline)
+}
 
 // release gives the connection back, unless that has been done. The pool does not keep one that is
 // broken, as it is after its deadline; pgx closes it and has set a deadline for that.

@@ -33,7 +33,8 @@
 // &_timefmt=unixepoch_micro, or it guesses the unit of a time.
 //
 // The driver's other conventions for times and transactions do not matter: the store binds times as
-// integers, and begins its transactions with BEGIN IMMEDIATE. It keeps its statements prepared on the
-// pool's connections until it is closed. One connection is enough, but then every read waits for
-// every write. The caller creates the file and decides which users of the machine may read it.
+// integers, and begins its transactions with BEGIN IMMEDIATE. It keeps statements outside of
+// transactions prepared on the pool's connections until it is closed. One connection is enough, but
+// then every read waits for every write. The caller creates the file and decides which users of the
+// machine may read it.
 package sqlite

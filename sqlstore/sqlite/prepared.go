@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// maxPrepared bounds what prepared holds. The store has fewer texts outside of transactions.
-const maxPrepared = 128
+// maxPrepared bounds how many statements a connection keeps. The store has about 200 texts.
+const maxPrepared = 256
 
 // prepared holds statements that are run outside of transactions. SQLite compiles a text each time that
 // it is run, which for the question of every guarded request takes three times as long as the answer.
@@ -76,8 +76,15 @@ func (p *prepared) close() error {
 
 // unprepared is a statement that is compiled when it is run.
 type unprepared struct {
-	db    *sql.DB
+	db    queryer
 	query string
+}
+
+// queryer is implemented by sql.DB and sql.Conn.
+type queryer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {

@@ -46,7 +46,11 @@ func Open(ctx context.Context, path string, options Options) (*sqlstore.Store, e
 		if err := check(ctx, write, timeout); err != nil {
 			return engine.Database{}, errors.Join(err, closeBoth())
 		}
-		return database(write, read, closeBoth), nil
+		writes, reads := newConnection(write), prepare(read)
+		db := database(writer{writes, full}, pool{read, nil, reads})
+		db.Lossy = writer{writes, normal}
+		db.Close = func() error { return errors.Join(writes.close(), reads.close(), closeBoth()) }
+		return db, nil
 	})
 }
 
@@ -61,18 +65,19 @@ func New(ctx context.Context, db *sql.DB, options Options) (*sqlstore.Store, err
 		if err := check(ctx, db, timeout); err != nil {
 			return engine.Database{}, err
 		}
-		return database(db, db, func() error { return nil }), nil
+		statements := prepare(db)
+		own := database(pool{db, make(turn, 1), statements}, pool{db, nil, statements})
+		own.Close = statements.close
+		return own, nil
 	})
 }
 
-func database(write, read *sql.DB, closeDB func() error) engine.Database {
-	writes, reads := prepare(write), prepare(read)
+func database(write, read engine.Pool) engine.Database {
 	return engine.Database{
 		Dialect:   engine.SQLite,
-		Write:     pool{write, make(turn, 1), writes},
-		Read:      pool{read, nil, reads},
+		Write:     write,
+		Read:      read,
 		Adopt:     func(t *sql.Tx) engine.Tx { return adopted{t} },
-		Close:     func() error { return errors.Join(writes.close(), reads.close(), closeDB()) },
 		Retry:     func(error) bool { return false },
 		Transient: transient,
 		Explain:   func(err error) error { return err },
