@@ -96,37 +96,47 @@ func connect(ctx context.Context, url string, timeout time.Duration) (*pgxpool.P
 	config.ConnConfig.ConnectTimeout = timeout
 	config.ConnConfig.RuntimeParams["application_name"] = "stepkey"
 	config.ConnConfig.OnPgError = keepConnection
-	if !strings.Contains(url, "default_query_exec_mode") {
-		if err := chooseQueryMode(ctx, config.ConnConfig, timeout); err != nil {
-			return nil, fmt.Errorf("postgres: open PostgreSQL: %w", err)
-		}
-	}
 	connections, err := pgxpool.NewWithConfig(ctx, config)
+	if err == nil && !strings.Contains(url, "default_query_exec_mode") {
+		connections, err = fitQueryMode(ctx, connections, timeout)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open PostgreSQL: %w", err)
 	}
 	return connections, nil
 }
 
-// chooseQueryMode prepares statements by name only on connections that keep them. Behind
+// fitQueryMode prepares statements by name only on connections that keep them. Behind
 // a pooler such as PgBouncer the next statement may reach another server process, which
 // does not know the name. Then pgx caches the types of a statement and sends its text
-// each time, also in one round trip. A pooler is detected by the process id: the id
-// announced for the connection is not that of the process that answers.
-func chooseQueryMode(ctx context.Context, config *pgx.ConnConfig, timeout time.Duration) error {
+// each time, also in one round trip: fitQueryMode closes the pool and returns one that does so.
+func fitQueryMode(ctx context.Context, connections *pgxpool.Pool, timeout time.Duration) (*pgxpool.Pool, error) {
+	pooled, err := behindPooler(ctx, connections, timeout)
+	if err == nil && !pooled {
+		return connections, nil
+	}
+	connections.Close()
+	if err != nil {
+		return nil, explainStartup(err)
+	}
+	config := connections.Config()
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// behindPooler compares process ids: behind a pooler, the id announced for a connection is not
+// that of the process that answers.
+func behindPooler(ctx context.Context, connections *pgxpool.Pool, timeout time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := connections.Acquire(ctx)
 	if err != nil {
-		return explainStartup(err)
+		return false, err
 	}
-	defer conn.Close(ctx)
+	defer conn.Release()
 	var process uint32
 	err = conn.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&process)
-	if err == nil && process != conn.PgConn().PID() {
-		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	}
-	return err
+	return process != conn.Conn().PgConn().PID(), err
 }
 
 // explainStartup adds advice if PgBouncer refuses a parameter of the URL.
