@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // signing is a Stepkey whose pages sign people in for an application on another port.
@@ -136,6 +137,34 @@ func TestSignedInGoesOnOnce(t *testing.T) {
 		p.Wait("the focus", `document.activeElement.id === "leaving-title"`)
 		Eval[bool](p.Page, `(document.getElementById("leaving-link").click(), true)`)
 		p.arrives("mira password")
+	}
+}
+
+// The list at the field and the button may both have a passkey at hand. Only one of them signs in: a second session would end the
+// first one under the page.
+func TestOneSignInWithPasskeyAtATime(t *testing.T) {
+	p := startSigning(t)
+	device := p.Authenticator(true)
+	p.signUp("mira")
+	p.Press("offer", "Add a passkey")
+	p.arrives("mira full")
+	p.signOut()
+
+	device.Present(false)
+	p.ask("/sign-in")
+	Eval[bool](p.Page, `(sessionStorage.sent = "", (fetch => {
+		window.fetch = request => (sessionStorage.sent += new URL(request.url).pathname + " ", fetch(request));
+	})(window.fetch), true)`)
+	p.Wait("the list", `performance.getEntriesByType("resource").some(({ name, responseEnd }) => name.endsWith("/login/options") && responseEnd)`)
+	p.Latency(time.Second)
+	p.Press("signin", "Sign in with a passkey")
+	p.See("gate", "Follow your device")
+	device.Present(true) // whatever asks it first, while the button's own options are under way
+	p.Latency(0)
+	p.arrives("mira full")
+	p.Go(p.server.URL() + "/not-me")
+	if sent := Eval[string](p.Page, `sessionStorage.sent`); strings.Count(sent, "/passkeys/login/verify") != 1 {
+		t.Errorf("the page sent %s, want one sign-in", sent)
 	}
 }
 

@@ -279,6 +279,8 @@ export function createStepkey({ base = "", refresh: mode = "cookie", origins = [
 			let before = listsEnded;
 			if (immediate && !(await callIfPresent("getClientCapabilities"))?.immediateGet) return null;
 			if (forList && !await callIfPresent("isConditionalMediationAvailable")) return null;
+			// A passkey that is picked from the list from now on would sign in a second time.
+			forList || endList();
 			for (;; before = listsEnded) {
 				const asked = options ?? await postWithoutToken(path + "options", {});
 				// A list that another request overtook must not end that request, nor outlast it.

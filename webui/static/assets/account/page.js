@@ -24,7 +24,7 @@ const STALE = 240000;
 const alone = byId("alone");
 
 const form = byId("signin"), submit = form.querySelector(".btn:not(.small)");
-let shown = null, name = "", proof = 0, ready = null, quiet = false;
+let shown = null, name = "", ready = null, quiet = false;
 
 /** The account is shown when its sections are filled, or after this time in milliseconds, so that nothing jumps. */
 const FILLED = 2000;
@@ -40,9 +40,8 @@ function view(which, moved = shown && shown !== which) {
 
 /** Also when another tab signed in or out, stepped up, or the server ended the session. */
 function changed(session) {
-	const before = name, verified = session?.claims.passkey_time > proof;
+	const before = name;
 	name = session?.claims.username ?? "";
-	proof = session?.claims.passkey_time ?? 0;
 	badge(session);
 	line();
 	if (!session) return leave(before && !quiet ? notices.unauthorized : null, before);
@@ -50,7 +49,7 @@ function changed(session) {
 	else if (shown === "account") {
 		sessions.show();
 		activity.show();
-		if (verified) passkeys.renew();
+		passkeys.renew();
 	}
 }
 

@@ -32,7 +32,7 @@ export const show = () => load("passkeys", async inside => {
 	told();
 });
 
-/** Shows what a verification changed, unless somebody is at work in the list. */
+/** Shows what a verification may have changed, unless somebody is at work in the list. */
 export function renew() {
 	if (!byId("passkeys").ariaBusy && !part("passkeys", "form")) show();
 }

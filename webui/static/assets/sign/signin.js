@@ -70,6 +70,7 @@ async function atOnce() {
 }
 
 async function byPasskey() {
+	if (form.ariaBusy) return; // with a passkey from the list
 	const worked = await attempt(async () => {
 		await wait(byId("notice"), form, signal => stepkey.signInWithPasskey({ signal }));
 	});
