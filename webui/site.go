@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 
@@ -44,7 +45,7 @@ type site struct {
 	languages *messages.Set
 	files     map[string]content.Content            // by path, the same in every language
 	pages     map[string]map[string]content.Content // by language and path
-	notFound  map[string]string                     // by language
+	notFound  map[string]func() string              // by language
 	reference *reference                            // nil without an OpenAPI document
 }
 
@@ -56,15 +57,13 @@ func newSite(options Options) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{options: options, languages: languages, files: map[string]content.Content{}, pages: map[string]map[string]content.Content{}, notFound: map[string]string{}}
+	s := &site{options: options, languages: languages, files: map[string]content.Content{}, pages: map[string]map[string]content.Content{}, notFound: map[string]func() string{}}
 	for _, c := range languages.Catalogs() {
 		s.pages[c.Lang()] = map[string]content.Content{}
-		if s.notFound[c.Lang()], err = s.render(notFound, c); err != nil {
+		if s.notFound[c.Lang()], err = s.renderer(notFound, c); err != nil {
 			return nil, err
 		}
-		if err := s.addMessages(c); err != nil {
-			return nil, err
-		}
+		s.addMessages(c)
 	}
 	if err := fs.WalkDir(static, "static", s.add); err != nil {
 		return nil, err
@@ -104,10 +103,12 @@ func (s *site) add(name string, entry fs.DirEntry, err error) error {
 	}
 	served := strings.TrimPrefix(name, "static")
 	if path.Ext(name) != ".html" {
-		if path.Ext(name) == ".js" {
-			body = idle.ReplaceAll(body, nil)
-		}
-		s.files[served] = content.New(contentType(name), body)
+		s.files[served] = content.Later(contentType(name), func() []byte {
+			if path.Ext(name) == ".js" {
+				return idle.ReplaceAll(body, nil)
+			}
+			return body
+		})
 		return nil
 	}
 	address := strings.TrimSuffix(served, ".html")
@@ -120,11 +121,11 @@ func (s *site) add(name string, entry fs.DirEntry, err error) error {
 // addPage adds a page in each language.
 func (s *site) addPage(address string, body []byte) error {
 	for _, c := range s.languages.Catalogs() {
-		page, err := s.render(string(body), c)
+		page, err := s.renderer(string(body), c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", address, err)
 		}
-		rendered := content.New(contentType(".html"), []byte(page))
+		rendered := content.Later(contentType(".html"), func() []byte { return []byte(page()) })
 		s.pages[c.Lang()][address] = rendered
 		if address == pages.Recover {
 			s.pages[c.Lang()][pages.RecoverByLink] = rendered
@@ -166,6 +167,24 @@ type choice struct {
 	Current    bool
 }
 
+// renderer returns what renders a page in one language, once and when it is first asked for: to render all pages would take
+// half the time of a start. Messages of the options are tried at once, because they may be wrong; a test renders the built-in ones.
+func (s *site) renderer(page string, c *messages.Catalog) (func() string, error) {
+	rendered := sync.OnceValues(func() (string, error) { return s.render(page, c) })
+	if s.options.Languages != nil {
+		if _, err := rendered(); err != nil {
+			return nil, err
+		}
+	}
+	return func() string {
+		text, err := rendered()
+		if err != nil {
+			panic(err)
+		}
+		return text
+	}, nil
+}
+
 // render executes a page in one language. {{t "key" "argument" value}} is a message; the arguments service and minimum
 // need not be named.
 func (s *site) render(page string, c *messages.Catalog) (string, error) {
@@ -200,17 +219,18 @@ func (s *site) choices(current *messages.Catalog) []choice {
 
 // addMessages adds the modules by which scripts import their words. The language is in their path, so that a script
 // always gets the one of its page.
-func (s *site) addMessages(c *messages.Catalog) error {
+func (s *site) addMessages(c *messages.Catalog) {
 	fixed := strings.NewReplacer("{service}", s.options.Name, "{minimum}", strconv.Itoa(s.options.MinPasswordLength))
 	for group, words := range c.Tree("scripts") {
-		object, err := json.Marshal(filled(words, fixed), json.Deterministic(true))
-		if err != nil {
-			return err
-		}
 		name := "/assets/messages/" + c.Lang() + "/" + group + ".js"
-		s.files[name] = content.New(contentType(name), []byte("export default "+string(object)+";\n"))
+		s.files[name] = content.Later(contentType(name), func() []byte {
+			object, err := json.Marshal(filled(words, fixed), json.Deterministic(true))
+			if err != nil {
+				panic(err) // JSON can express trees of texts
+			}
+			return []byte("export default " + string(object) + ";\n")
+		})
 	}
-	return nil
 }
 
 // filled replaces arguments that never change, in all messages of a tree.

@@ -179,7 +179,7 @@ var relative = regexp.MustCompile(`((?:href|src|srcset)=")((?:\./|[a-z][a-z-]*["
 // writeNotFound answers with the page for paths where nothing is. It is shown at any depth, so its links climb first.
 func (s *site) writeNotFound(w http.ResponseWriter, r *http.Request) {
 	up := strings.Repeat("../", max(strings.Count(r.URL.Path, "/")-1, 0))
-	page := relative.ReplaceAllString(s.notFound[s.language(r).Lang()], "${1}"+up+"${2}")
+	page := relative.ReplaceAllString(s.notFound[s.language(r).Lang()](), "${1}"+up+"${2}")
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -60,9 +61,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stepkey:", err)
 		return 1
 	}
-	var cli commands
 	exited, code := false, 0
-	parser, err := kong.New(&cli,
+	parser, err := kong.New(grammarFor(args),
 		kong.Name("stepkey"),
 		kong.Description("Add passkeys to a password login without breaking it."),
 		kong.Writers(stdout, stderr),
@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if strings.HasPrefix(command.Command(), "serve") || command.Command() == "gate" {
-		for _, name := range unknownSettings(parser.Model, os.Environ()) {
+		for _, name := range unknownSettings(os.Environ()) {
 			fmt.Fprintf(stderr, "stepkey: %s is not a setting and has no effect: check its spelling (stepkey serve --help lists all)\n", name)
 		}
 	}
@@ -127,18 +127,27 @@ func loadEnvFile() error {
 	return nil
 }
 
-// unknownSettings returns, in order, the variables in environ that are named like our
-// settings but are not settings, so that operators notice misspelt ones.
-func unknownSettings(app *kong.Application, environ []string) (unknown []string) {
-	known := map[string]bool{}
-	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
-		if flag, ok := node.(*kong.Flag); ok {
-			for _, name := range flag.Envs {
-				known[name] = true
-			}
+// grammarFor returns what kong has to know to parse args: the command that they name, or all commands
+// for help and for a name that is none. To learn all takes it longer than the service takes to
+// start, because most of them have every setting as a flag.
+func grammarFor(args []string) any {
+	name := "serve" // is the default
+	if len(args) > 0 {
+		name = args[0]
+	}
+	for field := range reflect.TypeFor[commands]().Fields() {
+		if strings.ToLower(field.Name) == name {
+			return reflect.New(reflect.StructOf([]reflect.StructField{field})).Interface()
 		}
-		return next(nil)
-	})
+	}
+	return new(commands)
+}
+
+// unknownSettings returns, in order, the variables in environ that are named like our
+// settings but are not settings of any command, so that operators notice misspelt ones.
+func unknownSettings(environ []string) (unknown []string) {
+	known := map[string]bool{}
+	noteSettings(reflect.TypeFor[commands](), known)
 	for _, pair := range environ {
 		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "STEPKEY_") && !known[name] {
 			unknown = append(unknown, name)
@@ -146,6 +155,20 @@ func unknownSettings(app *kong.Application, environ []string) (unknown []string)
 	}
 	slices.Sort(unknown)
 	return unknown
+}
+
+// noteSettings notes the variables of a struct of commands or settings.
+func noteSettings(t reflect.Type, known map[string]bool) {
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for field := range t.Fields() {
+		if name, ok := field.Tag.Lookup("env"); ok {
+			known[name] = true
+			continue
+		}
+		noteSettings(field.Type, known)
+	}
 }
 
 // unsetEmpty removes settings without a value from the environment, so that each has its default. That is

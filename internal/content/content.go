@@ -19,9 +19,8 @@ import (
 // It must contain no secrets: anyone can see its compressed length, which depends on
 // the content.
 type Content struct {
-	contentType string
-	plain       coded
-	gzipped     func() coded // compresses when it is first called
+	contentType    string
+	plain, gzipped func() coded // made when they are first called
 }
 
 // coded is the resource in one coding. Each coding has its own entity tag (RFC
@@ -34,7 +33,13 @@ type coded struct {
 // New returns body as a resource. It is compressed for the first client that takes it so: a program serves few
 // of the pages and files that it has, and compressing all of them took 70 of the 100 MB that a start allocated.
 func New(contentType string, body []byte) Content {
-	return Content{contentType, tagged(body), sync.OnceValue(func() coded { return tagged(compress(body)) })}
+	return Later(contentType, func() []byte { return body })
+}
+
+// Later is New for a body that is made for the first client, once.
+func Later(contentType string, body func() []byte) Content {
+	plain := sync.OnceValue(func() coded { return tagged(body()) })
+	return Content{contentType, plain, sync.OnceValue(func() coded { return tagged(compress(plain().body)) })}
 }
 
 func compress(body []byte) []byte {
@@ -51,7 +56,7 @@ func tagged(body []byte) coded {
 }
 
 // Body returns the uncompressed content. It must not be changed.
-func (c Content) Body() []byte { return c.plain.body }
+func (c Content) Body() []byte { return c.plain().body }
 
 // CompressedSize returns how many bytes are sent to a browser.
 func (c Content) CompressedSize() int { return len(c.gzipped().body) }
@@ -61,13 +66,14 @@ func (c Content) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", c.contentType)
 	h.Add("Vary", "Accept-Encoding")
-	sent := c.plain
+	coding := c.plain
 	if takesGzip(r) {
-		sent = c.gzipped()
+		coding = c.gzipped
 		h.Set("Content-Encoding", "gzip")
 		// ServeContent sets no length for coded content.
-		h.Set("Content-Length", strconv.Itoa(len(sent.body)))
+		h.Set("Content-Length", strconv.Itoa(len(coding().body)))
 	}
+	sent := coding()
 	h.Set("ETag", sent.etag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(sent.body))
 }
