@@ -27,7 +27,8 @@ func main() {
 	kit := flag.Bool("stepup", false, "measure package stepup in an application, and nothing else")
 	gate := flag.Bool("gate", false, "measure the gate, and nothing else")
 	sizes := flag.String("growth", "", "measure with so many users, such as 1000,100000, and nothing else")
-	database := flag.String("database", "", "with -growth: SQLite or PostgreSQL alone")
+	crowded := flag.Bool("crowd", false, "measure many sessions that refresh, sign-ins beside them, and ends of all, and nothing else")
+	database := flag.String("database", "", "with -growth or -crowd: SQLite or PostgreSQL alone")
 	document := flag.String("report", "", "replace the generated parts of this document, and plots in the folder images beside it")
 	only := flag.String("only", "", "with -report: measure these parts and leave the others, such as service,gate,stepup")
 	flag.Parse()
@@ -43,6 +44,8 @@ func main() {
 		measure = printed(measureKit)
 	case *gate:
 		measure = printed(measureGate)
+	case *crowded:
+		measure = func(ctx context.Context, _ int) error { return measureCrowd(ctx, os.Stdout, *database) }
 	case *sizes != "":
 		limit = time.Hour
 		measure = func(ctx context.Context, rounds int) error {
