@@ -45,6 +45,22 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// keepPages has the tabs of a test open in a browser of its own, which keeps pages for its back button.
+func keepPages(t *testing.T) {
+	t.Helper()
+	needChromium(t)
+	own, end, err := Launch(filepath.Join(t.TempDir(), "profile"), WithBackForwardCache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := chrome
+	chrome = own
+	t.Cleanup(func() {
+		end()
+		chrome = shared
+	})
+}
+
 // tab is a page under test: what the browser holds against it at the end fails the test.
 type tab struct {
 	*Page
@@ -63,12 +79,6 @@ func start(t *testing.T, settings ...string) *tab {
 func startOn(t *testing.T, serve func() (*Server, error)) *tab {
 	t.Helper()
 	needChromium(t)
-	return startIn(t, chrome, serve)
-}
-
-// startIn is startOn for a browser of the test's own.
-func startIn(t *testing.T, chrome context.Context, serve func() (*Server, error)) *tab {
-	t.Helper()
 	server, err := serve()
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 )
 
@@ -20,13 +19,7 @@ func gated(t *testing.T) *signing {
 		fmt.Fprint(w, `<form method="post" action="/payouts"><input id="amount" name="amount"><button id="pay">Pay</button></form><a id="sign-out" href="/_stepkey/sign-out">Sign out</a>`)
 	}))
 	t.Cleanup(app.Close)
-	needChromium(t)
-	own, end, err := Launch(filepath.Join(t.TempDir(), "profile"), WithoutBackForwardCache)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(end)
-	tab := startIn(t, own, func() (*Server, error) {
+	tab := startOn(t, func() (*Server, error) {
 		return ServeGate(program, t.TempDir(), app.URL, `
 [[app]]
 origin = "http://localhost:PORT"

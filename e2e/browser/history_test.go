@@ -44,6 +44,7 @@ func TestBackButton(t *testing.T) {
 		"/account": `document.querySelector("#activity li")`,
 	} {
 		t.Run(path, func(t *testing.T) {
+			keepPages(t)
 			p := start(t)
 			p.expect("401 /auth/refresh")
 			p.Before(counted)
@@ -72,6 +73,7 @@ func TestListIsThereAfterTheBackButton(t *testing.T) {
 		"/account": func(p *tab) { p.See("gate", "Sign in with a passkey") },
 	} {
 		t.Run(path, func(t *testing.T) {
+			keepPages(t)
 			p := client(t)
 			device := p.Authenticator(true)
 			p.run(enter + `await s.registerPasskey(); await s.signOut();`)

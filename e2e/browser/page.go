@@ -56,6 +56,7 @@ func Launch(dir string, more ...chromedp.ExecAllocatorOption) (ctx context.Conte
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-features", "Translate,BackForwardCache"),
 	)
 	allocator, end := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, _ = chromedp.NewContext(allocator)
@@ -70,10 +71,10 @@ func Launch(dir string, more ...chromedp.ExecAllocatorOption) (ctx context.Conte
 	return ctx, cancel, nil
 }
 
-// WithoutBackForwardCache is an option of Launch for tests that go to and fro between Stepkey's pages, which have a
-// Cross-Origin-Opener-Policy, and those of an application, which have none. With that cache, Chromium 156 now and then stops running
-// the scripts of such a page and answering DevTools about it; without, that was not seen.
-var WithoutBackForwardCache = chromedp.Flag("disable-features", "Translate,BackForwardCache")
+// WithBackForwardCache is an option of Launch for tests of what a page does that the browser kept for its back button. All others go
+// without: with that cache, Chromium 156 now and then runs no script of a page with a Cross-Origin-Opener-Policy, as Stepkey's have,
+// that somebody comes to from another one, and answers no DevTools about it; without, that was not seen.
+var WithBackForwardCache = chromedp.Flag("disable-features", "Translate")
 
 // Page is a tab with its own authenticator. Its methods end the test when they cannot do what they
 // say. They are for one goroutine.

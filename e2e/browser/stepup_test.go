@@ -208,6 +208,7 @@ func TestStepUpPostsTheFormAgain(t *testing.T) {
 
 // A page that the browser's button brings back as it was asks the server anew.
 func TestStepUpPageAfterTheBackButton(t *testing.T) {
+	keepPages(t)
 	p, s, _ := enrolled(t)
 	p.Before(`addEventListener("pageshow", event => { if (event.persisted) sessionStorage.cached = 1; });`)
 	p.Go(s.url + "/_stepkey/verify?p=payout&next=/")

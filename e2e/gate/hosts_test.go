@@ -97,7 +97,7 @@ func newVisitor(t *testing.T, portal string, more ...chromedp.ExecAllocatorOptio
 		}
 		t.Skip(message)
 	}
-	chrome, end, err := browser.Launch(filepath.Join(t.TempDir(), "profile"), append(more, browser.WithoutBackForwardCache)...)
+	chrome, end, err := browser.Launch(filepath.Join(t.TempDir(), "profile"), more...)
 	if err != nil {
 		t.Fatal(err)
 	}
