@@ -28,7 +28,7 @@ test: ## set up what the tests need and run them: unit, store, API and browser t
 
 race: ## the unit and store tests again, with the race detector and ten times as many games of the model
 	tools/setup
-	go test -race -p 1 -timeout 30m $(TESTFLAGS) ./...
+	go test -race -p 2 -timeout 30m $(TESTFLAGS) ./...
 	go test -race -run RefreshModel -timeout 30m $(TESTFLAGS) . -args -rapid.checks=300
 
 check: ## format and vet in all modules, and staticcheck in all but the examples
