@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -80,7 +81,6 @@ func (s setup) measureCrowd(ctx context.Context, binary, dir string) (crowd, err
 	if err != nil {
 		return c, err
 	}
-	t.settings = append(t.settings, "STEPKEY_SECRET=NV0g/vCbSEXNy1BAfgi2w/7aPnK44tPA6Iqb0kJdiHw=")
 	if err := t.open(ctx, binary, dir); err != nil {
 		return c, err
 	}
@@ -176,7 +176,12 @@ func (t *town) endAll(ctx context.Context, binary, dir string, sessions [][]*vis
 	if err != nil {
 		return nil, err
 	}
-	follower, _, err := startStepkey(ctx, binary, dir, append(t.settings, "STEPKEY_DATA="+data, "RP_ORIGIN="+t.service.url)...)
+	secret, err := os.ReadFile(filepath.Join(strings.TrimPrefix(t.settings[0], "STEPKEY_DATA="), "secret"))
+	if err != nil {
+		return nil, err
+	}
+	follower, _, err := startStepkey(ctx, binary, dir, append(t.settings,
+		"STEPKEY_DATA="+data, "STEPKEY_SECRET="+strings.TrimSpace(string(secret)), "RP_ORIGIN="+t.service.url)...)
 	if err != nil {
 		return nil, err
 	}
