@@ -37,6 +37,17 @@ func TestDeadlineOfTheCaller(t *testing.T) {
 	})
 }
 
+// No charge is one that changes nothing.
+func TestNoCharges(t *testing.T) {
+	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
+		store := open(t, empty(t).url, nil)
+		wait, err := store.Charge(t.Context())
+		if err := errors.Join(err, store.Refund(t.Context())); wait != 0 || err != nil {
+			t.Errorf("%v, %v, want nothing", wait, err)
+		}
+	})
+}
+
 // The store's own deadline ends an operation that waits for a lock.
 func TestTimeout(t *testing.T) {
 	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {

@@ -18,6 +18,9 @@ import (
 // Charge implements storage.Limiter. If a bucket refuses, the transaction is rolled back, and
 // a query finds out how long to wait. So a refusal costs no write, however many there are.
 func (s *Store) Charge(ctx context.Context, charges ...storage.Charge) (time.Duration, error) {
+	if len(charges) == 0 {
+		return 0, nil
+	}
 	now := s.Now().UnixMicro()
 	err := s.charge(ctx, charges, now)
 	if errors.Is(err, errRefused) {
@@ -67,6 +70,9 @@ func chargeBuckets(ctx context.Context, q engine.Queryer, charges []storage.Char
 
 // Refund implements storage.Limiter.
 func (s *Store) Refund(ctx context.Context, charges ...storage.Charge) error {
+	if len(charges) == 0 {
+		return nil
+	}
 	var args []any
 	for _, c := range inOrder(charges) {
 		args = append(args, c.Bucket, rate(c).Step(c.Cost))

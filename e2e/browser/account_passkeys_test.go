@@ -136,7 +136,7 @@ func TestAccountPasskeyGoneElsewhere(t *testing.T) {
 	other.Wait("the row to go", `document.querySelectorAll("#passkeys li").length === 2`)
 	p.Wait("the row to go in the other tab", `document.querySelectorAll("#passkeys li").length === 2`)
 
-	// What another device has done is not known here.
+	// This page does not learn of a passkey that was deleted on another device.
 	id := p.act(`const { id } = (await stepkey.call("GET", "/passkeys")).passkeys.find(p => p.name === "Phone");
 		await stepkey.call("DELETE", "/passkeys/" + id);
 		return id`)
