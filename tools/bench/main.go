@@ -28,12 +28,13 @@ func main() {
 	gate := flag.Bool("gate", false, "measure the gate, and nothing else")
 	sizes := flag.String("growth", "", "measure with so many users, such as 1000,100000, and nothing else")
 	crowded := flag.Bool("crowd", false, "measure many sessions that refresh, sign-ins beside them, and ends of all, and nothing else")
-	database := flag.String("database", "", "with -growth or -crowd: SQLite or PostgreSQL alone")
+	database := flag.String("database", "", "SQLite or PostgreSQL alone, with -growth, -crowd or the service")
+	operation := flag.String("operation", "", "of the service, measure the operations alone whose names contain this, and no starts")
 	document := flag.String("report", "", "replace the generated parts of this document, and plots in the folder images beside it")
 	only := flag.String("only", "", "with -report: measure these parts and leave the others, such as service,gate,stepup")
 	flag.Parse()
 	*rounds = min(max(*rounds, 1), 50)
-	measure, limit := printed(measureService), sectionLimit
+	measure, limit := printed(part{*database, *operation}.measure), sectionLimit
 	switch {
 	case *document != "":
 		limit = sectionLimit * time.Duration(len(sections))

@@ -23,7 +23,7 @@ type section struct {
 	measure func(ctx context.Context, rounds int) (findings, error)
 }
 
-var sections = []section{{"service", measureService}, {"gate", measureGate}, {"stepup", measureKit}}
+var sections = []section{{"service", part{}.measure}, {"gate", measureGate}, {"stepup", measureKit}}
 
 // chosen returns the sections of a list of names, or all for none.
 func chosen(names string) ([]section, error) {

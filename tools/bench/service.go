@@ -4,14 +4,24 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stepkey/stepkey/internal/pgtest"
 )
 
-// measureService measures operations and starts of the service with every setup.
-func measureService(ctx context.Context, rounds int) (findings, error) {
+// part is what of the service to measure. The zero value is all of it.
+type part struct {
+	database  string // this one alone
+	operation string // those alone whose names contain this, and no starts
+}
+
+// has reports whether an operation belongs to the part.
+func (p part) has(operation string) bool { return strings.Contains(operation, p.operation) }
+
+// measure measures operations and starts of the service with every setup of the part.
+func (p part) measure(ctx context.Context, rounds int) (findings, error) {
 	dir, err := os.MkdirTemp("", "stepkey-bench-")
 	if err != nil {
 		return findings{}, err
@@ -35,12 +45,18 @@ func measureService(ctx context.Context, rounds int) (findings, error) {
 	var costs []cost
 	var comings []start
 	for _, s := range setups(postgres) {
+		if p.database != "" && p.database != s.database {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "measuring %s, %s\n", s.database, s.tokens)
-		c, err := s.measureCosts(ctx, binary, dir, rounds)
+		c, err := s.measureCosts(ctx, binary, dir, rounds, p)
 		if err != nil {
 			return findings{}, fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
 		}
 		costs = append(costs, c...)
+		if p.operation != "" {
+			continue
+		}
 		st, err := s.measureStart(ctx, binary, dir)
 		if err != nil {
 			return findings{}, fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)

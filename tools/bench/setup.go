@@ -74,9 +74,9 @@ type cost struct {
 // besideSmall returns ours as a multiple of a small request.
 func (c cost) besideSmall() []float64 { return sample{ours: c.ours, bare: c.small}.ratios() }
 
-// measureCosts starts the service and compares each operation with its bare
+// measureCosts starts the service and compares each operation of the part with its bare
 // counterpart.
-func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int) ([]cost, error) {
+func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int, p part) ([]cost, error) {
 	settings, err := s.prepare(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -106,6 +106,9 @@ func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int)
 
 	var costs []cost
 	for _, o := range operations(loaders, bare, step) {
+		if !p.has(o.name) {
+			continue
+		}
 		o.ours.pid, o.bare.pid, o.small.pid = ours.pid(), bare.pid(), bare.pid()
 		loads := []load{o.ours, o.bare}
 		if o.small.n > 0 {
