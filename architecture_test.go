@@ -57,6 +57,7 @@ func TestDependencyDirection(t *testing.T) {
 		{"/internal/mail", "/storage /token /internal/messages /internal/useragent", []string{http, "database/sql"}},
 		{"/internal/outbox", "/internal/mail /internal/pages /internal/secret /storage /token /internal/messages /internal/useragent", []string{http, "database/sql"}},
 		{"/internal/pages", "", []string{http}},
+		{"/internal/logbuffer", "", []string{http, "database/sql"}},
 		{"/internal/tally", "/storage /token", []string{http, "database/sql"}},
 		{"/internal/throttle", "/internal/argon2 /internal/clientip /internal/gcra /internal/mail /internal/password /storage /token /internal/messages /internal/useragent", []string{http, "database/sql"}},
 		{"/internal/tokens", "/internal/secret /storage /token", []string{http, "database/sql"}},

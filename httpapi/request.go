@@ -64,13 +64,27 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["X-Request-Id"] = known.id[:]
 	r = r.WithContext(known)
 	e.next.ServeHTTP(&known.answer, r)
-	// The method and the matching route, but never the path or query as sent, which may contain secrets.
-	e.log.LogAttrs(known, slog.LevelInfo, "request",
+	e.logRequest(known, r, began)
+}
+
+// logRequest writes a line with the method and the matching route, but never the path or query as sent, which may
+// contain secrets. The record is made by hand because the logger would look up the place in the code, which is this
+// one always.
+func (e *entrance) logRequest(known *request, r *http.Request, began time.Time) {
+	handler := e.log.Handler()
+	if !handler.Enabled(known, slog.LevelInfo) {
+		return
+	}
+	now := time.Now()
+	line := slog.NewRecord(now, slog.LevelInfo, "request", 0)
+	line.AddAttrs(
 		slog.String("request", known.id[0]),
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", r.Pattern),
 		slog.Int("status", known.answer.status),
-		slog.Duration("took", time.Since(began)))
+		slog.Duration("took", now.Sub(began)))
+	// As with the logger, there is nobody to tell of a failure.
+	_ = handler.Handle(known, line)
 }
 
 // newRequestID makes an id. One that the client sent is ignored, because it could be anything.

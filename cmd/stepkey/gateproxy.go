@@ -37,7 +37,8 @@ type gateCommand struct {
 
 // Run serves until ctx is done, as serveCommand's does.
 func (c *gateCommand) Run(ctx context.Context, out output) error {
-	log := c.logger(out)
+	log, finishLog := c.logger(out)
+	defer finishLog()
 	acme, err := c.acme(log)
 	if err != nil {
 		return err

@@ -30,7 +30,8 @@ type serveCommand struct {
 // ready, Run continues to serve for ShutdownDelay, and lets running requests
 // finish.
 func (c *serveCommand) Run(ctx context.Context, out output) error {
-	log := c.logger(out)
+	log, finishLog := c.logger(out)
+	defer finishLog()
 	rules, err := c.openRules(log)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/httpapi"
+	"github.com/stepkey/stepkey/internal/logbuffer"
 	"github.com/stepkey/stepkey/internal/secret"
 )
 
@@ -264,9 +265,12 @@ func (s settings) needsDataFolder() bool {
 	return s.Secret == "" || (s.DatabaseURL == "" && s.DBHost == "")
 }
 
-func (s settings) logger(out output) *slog.Logger {
+// logger returns the log, and a function that writes the last lines of it.
+func (s settings) logger(out output) (log *slog.Logger, finish func()) {
+	lines := logbuffer.New(out.stderr)
+	var handler slog.Handler = slog.NewTextHandler(lines, nil)
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out.stderr, nil))
+		handler = slog.NewJSONHandler(lines, nil)
 	}
-	return slog.New(slog.NewTextHandler(out.stderr, nil))
+	return slog.New(lines.Urgent(handler)), lines.Close
 }
