@@ -87,7 +87,7 @@ func (a *api) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, success{true})
+	writeSuccess(w, http.StatusCreated)
 	return nil
 }
 

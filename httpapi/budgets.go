@@ -41,11 +41,8 @@ type budgeted struct {
 func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
 	return func(next callerHandler) budgeted {
 		admitted := func(w http.ResponseWriter, r *http.Request) error {
-			who, err := a.callerOf(r)
+			who, err := a.admittedCaller(r)
 			if err != nil {
-				return err
-			}
-			if err := a.service.AdmitSession(who.Claims().SessionID); err != nil {
 				return err
 			}
 			from := a.clientOf(r)
@@ -57,6 +54,30 @@ func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandl
 		}
 		return budgeted{require(a.answer(admitted)), perSession}
 	}
+}
+
+// tokenAlone is signedIn for handlers that need nothing but the token: they neither ask the store nor record events,
+// and so need not know the client's device, network and language.
+func (a *api) tokenAlone(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
+	return func(next callerHandler) budgeted {
+		admitted := func(w http.ResponseWriter, r *http.Request) error {
+			who, err := a.admittedCaller(r)
+			if err != nil {
+				return err
+			}
+			return next(w, r, caller{Caller: who})
+		}
+		return budgeted{require(a.answer(admitted)), perSession}
+	}
+}
+
+// admittedCaller returns the caller that a guard verified, and counts the call.
+func (a *api) admittedCaller(r *http.Request) (stepkey.Caller, error) {
+	who, err := a.callerOf(r)
+	if err != nil {
+		return stepkey.Caller{}, err
+	}
+	return who, a.service.AdmitSession(who.Claims().SessionID)
 }
 
 // anonymous wraps a handler that needs no access token.

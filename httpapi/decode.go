@@ -80,9 +80,12 @@ func decodeLink(w http.ResponseWriter, r *http.Request) (string, error) {
 	return *body.Token, nil
 }
 
+// jsonContent is the Content-Type of answers. They share it, so nothing may write to it.
+var jsonContent = []string{"application/json"}
+
 // writeJSON answers with v.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = jsonContent
 	w.WriteHeader(status)
 	// A failed write means that the client is gone.
 	_ = json.MarshalWrite(w, v)

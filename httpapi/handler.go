@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/stepkey/stepkey"
@@ -66,9 +67,8 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeProblem(w, r, p)
 }
 
-type success struct {
-	Success bool `json:"success"`
-}
+// success is the answer to a request that was carried out and of which nothing else is to be said.
+const success = `{"success":true}`
 
 // succeed confirms that the request was carried out, unless err is not nil.
 func succeed(w http.ResponseWriter, err error) error { return confirm(w, http.StatusOK, err) }
@@ -80,6 +80,13 @@ func confirm(w http.ResponseWriter, status int, err error) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, status, success{true})
+	writeSuccess(w, status)
 	return nil
+}
+
+func writeSuccess(w http.ResponseWriter, status int) {
+	w.Header()["Content-Type"] = jsonContent
+	w.WriteHeader(status)
+	// A failed write means that the client is gone.
+	_, _ = io.WriteString(w, success)
 }

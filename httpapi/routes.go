@@ -71,8 +71,8 @@ func (a *api) emailRoutes() []route {
 
 // demoRoutes are the original's examples of routes protected at each level.
 func (a *api) demoRoutes() []route {
-	login := a.signedIn(a.guard.RequireLogin)
-	full := a.signedIn(a.guard.RequireFull)
+	login := a.tokenAlone(a.guard.RequireLogin)
+	full := a.tokenAlone(a.guard.RequireFull)
 	return []route{
 		{[]string{"/users/profile"}, readable(login(a.profile))},
 		{[]string{"/users/histories"}, readable(full(a.histories))},

@@ -10,7 +10,7 @@ func (a *api) profile(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = jsonContent
 	// A failed write means that the client is gone.
 	_, _ = w.Write(body)
 	return nil
