@@ -19,10 +19,13 @@ func reportGate(costs []gateCost, rounds int) string {
 	return b.String()
 }
 
-// gatePlot shows the rows of the table.
+// gatePlot shows the rows of the table in which Stepkey is.
 func gatePlot(costs []gateCost) plot {
 	var bars []bar
 	for _, c := range costs {
+		if c.operation == sameBytes {
+			continue
+		}
 		bars = append(bars, ratioBar(fmt.Sprintf("beside %s, connections: %d", c.yardstick, c.connections), c.sample, c.goal))
 	}
 	return ratioPlot("gate", "The gate beside its yardsticks", bars)
