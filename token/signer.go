@@ -36,7 +36,7 @@ func (s *Signer) sign(typ string, claims any, incomplete string, limit int) (str
 		return "", fmt.Errorf("%w: no key to sign with", ErrKey)
 	}
 	header, err1 := json.Marshal(tokenHeader{string(key.verification.algorithm), key.ID(), typ})
-	payload, err2 := json.Marshal(claims)
+	payload, err2 := marshal(claims)
 	if err := errors.Join(err1, err2); err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}
@@ -50,6 +50,14 @@ func (s *Signer) sign(typ string, claims any, incomplete string, limit int) (str
 		return "", fmt.Errorf("token: cannot sign: the token is longer than %d bytes", limit)
 	}
 	return raw, nil
+}
+
+// marshal is json.Marshal, which would parse and copy what claims encoded by themselves.
+func marshal(claims any) ([]byte, error) {
+	if encoder, ok := claims.(json.Marshaler); ok {
+		return encoder.MarshalJSON()
+	}
+	return json.Marshal(claims)
 }
 
 // incomplete names the first claim that is missing or wrong, or returns the
