@@ -14,10 +14,9 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// refreshGrace is how long the previous token can still be exchanged for the current
-// one: two tabs may send the same token, and so may a client that lost the answer. A
-// longer time would help thieves; a shorter one would sign out people on slow
-// networks.
+// refreshGrace is how long the previous token can still be exchanged for the current one: two tabs may send
+// the same token, and so may a client that lost the answer. A longer time would help thieves; a shorter one
+// would sign out people on slow networks.
 const refreshGrace = 10 * time.Second
 
 // Refresh exchanges a refresh token for new tokens; the old one can no longer
@@ -30,40 +29,37 @@ const refreshGrace = 10 * time.Second
 // recorded (RFC 9700 §4.14.2). All failures return ErrUnauthorized. A session that refreshes
 // too often gets a RateLimitedError, which changes nothing.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, error) {
-	p, ok := tokens.ParseRefreshToken(refreshToken)
+	p, ok := s.refreshTokens.Parse(refreshToken)
 	if !ok {
 		return Grant{}, ErrUnauthorized
 	}
+	if p.Salt == nil {
+		session, err := s.genuineSession(ctx, p)
+		if err != nil {
+			return Grant{}, err
+		}
+		p.Salt = session.Salt
+	}
 	now := s.now()
-	session, err := s.store.RefreshSession(ctx, p.SessionID)
-	if err != nil {
-		return Grant{}, unauthorizedIfMissing(err)
-	}
-	if !s.refreshTokens.Genuine(p, session) {
-		return Grant{}, ErrUnauthorized
-	}
-	if err := s.throttle.Admit(throttle.Refreshes, session.ID.String(), now); err != nil {
+	if err := s.throttle.Admit(throttle.Refreshes, p.SessionID.String(), now); err != nil {
 		return Grant{}, err
 	}
-	rotated, err := s.rotate(ctx, p, session.UserID, now)
+	rotated, err := s.rotate(ctx, p, now)
 	if errors.Is(err, ErrNotFound) {
 		return s.refreshAgain(ctx, p, now)
 	}
 	if err != nil {
 		return Grant{}, err
 	}
-	// The session read before the rotation is still current: every other change of
-	// a session also changes its generation.
-	session.Generation, session.RotatedAt, session.LastSeenAt = p.Generation+1, now, now
-	session.FullPasskeyID = rotated.FullPasskeyID
-	return s.grant(User{ID: session.UserID, Username: rotated.Username, Attributes: rotated.Attributes}, session, rotated.HasPasskeys, now)
+	u := User{ID: rotated.Session.UserID, Username: rotated.Username, Attributes: rotated.Attributes}
+	return s.grant(u, rotated.Session, rotated.HasPasskeys, now)
 }
 
 // rotate moves the session to its next generation if the presented one is
 // current and the session is live. Otherwise it returns ErrNotFound.
-func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, userID uuid.UUID, now time.Time) (storage.Rotated, error) {
+func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, now time.Time) (storage.Rotated, error) {
 	return s.store.RotateSession(ctx, storage.Rotation{
-		SessionID: p.SessionID, UserID: userID, Generation: p.Generation, At: now,
+		SessionID: p.SessionID, Salt: p.Salt, Generation: p.Generation, At: now,
 		IdleSince:     now.Add(-SessionIdle),
 		NoStepUpSince: now.Add(-NoStepUpLifetime),
 		FullSince:     now.Add(-FullLifetime),
@@ -71,12 +67,24 @@ func (s *Service) rotate(ctx context.Context, p tokens.RefreshToken, userID uuid
 	})
 }
 
-// refreshAgain handles a genuine token that is not the current one of a live
-// session.
-func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now time.Time) (Grant, error) {
+// genuineSession returns the session, live or not, to which the token belongs or belonged. It
+// returns ErrUnauthorized if the service did not make the token.
+func (s *Service) genuineSession(ctx context.Context, p tokens.RefreshToken) (Session, error) {
 	session, err := s.store.RefreshSession(ctx, p.SessionID)
 	if err != nil {
-		return Grant{}, unauthorizedIfMissing(err)
+		return Session{}, unauthorizedIfMissing(err)
+	}
+	if !s.refreshTokens.Genuine(p, session) {
+		return Session{}, ErrUnauthorized
+	}
+	return session, nil
+}
+
+// refreshAgain handles a token that is not the current one of a live session.
+func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now time.Time) (Grant, error) {
+	session, err := s.genuineSession(ctx, p)
+	if err != nil {
+		return Grant{}, err
 	}
 	switch {
 	case p.Generation >= session.Generation:
@@ -95,24 +103,13 @@ func (s *Service) refreshAgain(ctx context.Context, p tokens.RefreshToken, now t
 	}
 }
 
-// sessionOf returns the session, live or not, to which the refresh token belongs or belonged,
-// and nil if the service did not make the token.
-func (s *Service) sessionOf(ctx context.Context, refreshToken string) (*Session, error) {
-	p, ok := tokens.ParseRefreshToken(refreshToken)
+// sessionOf is genuineSession for a token that may be anything.
+func (s *Service) sessionOf(ctx context.Context, refreshToken string) (Session, error) {
+	p, ok := s.refreshTokens.Parse(refreshToken)
 	if !ok {
-		return nil, nil
+		return Session{}, ErrUnauthorized
 	}
-	session, err := s.store.RefreshSession(ctx, p.SessionID)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !s.refreshTokens.Genuine(p, session) {
-		return nil, nil
-	}
-	return &session, nil
+	return s.genuineSession(ctx, p)
 }
 
 // giveAgain returns the tokens of the session's last rotation again. If the session

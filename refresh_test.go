@@ -2,7 +2,12 @@ package stepkey_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stepkey/stepkey"
+	"github.com/stepkey/stepkey/internal/secret"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 	"github.com/stepkey/stepkey/storage"
 	"github.com/stepkey/stepkey/token"
@@ -309,19 +315,21 @@ func TestForgedRefreshTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := g.RefreshToken
-	body := strings.TrimPrefix(raw, "rt1.")
+	body := strings.TrimPrefix(raw, "rt2.")
 	for _, test := range []struct{ what, forged string }{
 		{"nothing", ""},
-		{"garbage", "rt1.x"},
-		{"another prefix", "rt2." + body},
+		{"garbage", "rt2.x"},
+		{"another prefix", "rt1." + body},
 		{"no prefix", body},
 		{"padded", raw + "="},
-		{"another session", "rt1." + strings.Repeat("A", 22) + body[22:]},
-		{"another generation", "rt1." + body[:30] + flip(body[30:31]) + body[31:]},
-		{"another MAC", "rt1." + body[:60] + flip(body[60:61]) + body[61:]},
+		{"another session", "rt2." + strings.Repeat("A", 22) + body[22:]},
+		{"another generation", "rt2." + body[:30] + flip(body[30:31]) + body[31:]},
+		{"another salt", "rt2." + body[:40] + flip(body[40:41]) + body[41:]},
+		{"another MAC", "rt2." + body[:80] + flip(body[80:81]) + body[81:]},
 		{"an access token", g.AccessToken},
-		{"a million bytes", "rt1." + strings.Repeat("A", 1_000_000)},
-		{"a session without any", "rt1." + strings.Repeat("A", len(body))},
+		{"a million bytes", "rt2." + strings.Repeat("A", 1_000_000)},
+		{"a session without any", "rt2." + strings.Repeat("A", len(body))},
+		{"an older form", "rt1." + strings.Repeat("A", 75)},
 	} {
 		f.wantRefused(test.what, test.forged)
 	}
@@ -333,6 +341,46 @@ func TestForgedRefreshTokens(t *testing.T) {
 	if f.events(storage.EventRefreshReused)+f.events(storage.EventSessionEnded) != 0 {
 		t.Error("a forgery ended a session")
 	}
+}
+
+// Sessions that an earlier version began go on: their tokens did not carry the salt.
+func TestRefreshTokensOfEarlierVersions(t *testing.T) {
+	f := newFixture(t)
+	f.signUp("mira")
+	g := f.logInForRefresh("mira")
+	session, err := f.store.RefreshSession(t.Context(), uuid.MustParse(g.Claims.SessionID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := func(salt []byte) string { return oldRefreshToken(t, session.ID, session.Generation, salt) }
+	f.wantRefused("a forgery", old([]byte("another salt 16b")))
+	next := f.refresh(old(session.Salt))
+	if again := f.refresh(old(session.Salt)); again.RefreshToken != next.RefreshToken {
+		t.Error("the old token, sent twice, gives two tokens")
+	}
+	f.refresh(next.RefreshToken)
+	f.clock.Advance(time.Minute)
+	f.wantRefused("a forgery in a later generation", old([]byte("another salt 16b")))
+	if f.events(storage.EventRefreshReused) != 0 {
+		t.Error("a forgery counts as reused")
+	}
+	f.wantRefused("reused", old(session.Salt))
+	if f.events(storage.EventRefreshReused) != 1 {
+		t.Error("the old token, reused, did not end the session")
+	}
+}
+
+// oldRefreshToken returns a token as it was issued before the salt was in it.
+func oldRefreshToken(t *testing.T, session uuid.UUID, generation int64, salt []byte) string {
+	t.Helper()
+	root, err := secret.ParseRoot(rootSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := binary.BigEndian.AppendUint64(session[:], uint64(generation))
+	mac := hmac.New(sha256.New, root.Derive("refresh token"))
+	mac.Write(slices.Concat([]byte("rt1"), payload, salt))
+	return "rt1." + base64.RawURLEncoding.EncodeToString(mac.Sum(payload))
 }
 
 func flip(letter string) string {

@@ -2,6 +2,7 @@ package stepkey
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,10 +21,10 @@ func (s *Service) replacedBy(ctx context.Context, mode RefreshMode, refreshToken
 		return nil, nil
 	}
 	session, err := s.sessionOf(ctx, refreshToken)
-	if err != nil || session == nil || session.Refresh != RefreshCookie {
-		return nil, err // no session if the cookie is not ours
+	if errors.Is(err, ErrUnauthorized) || (err == nil && session.Refresh != RefreshCookie) {
+		return nil, nil // the cookie is not ours
 	}
-	return session, nil
+	return &session, err
 }
 
 // endReplaced ends the session that replacedBy found.

@@ -36,7 +36,10 @@ func (s *Service) revoke(ctx context.Context, anyToken string) (ours bool, err e
 		return true, nil
 	}
 	session, err := s.sessionOf(ctx, anyToken)
-	if err != nil || session == nil {
+	if errors.Is(err, ErrUnauthorized) {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	_, err = s.end(ctx, storage.EndSessions{UserID: session.UserID, Only: session.ID, Reason: storage.EndedByRevocation})

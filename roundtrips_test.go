@@ -3,6 +3,8 @@ package stepkey_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -108,8 +110,15 @@ func TestRoundTrips(t *testing.T) {
 		session, err = f.service.LogIn(t.Context(), stepkey.LogInRequest{Username: "mira", Password: password, Refresh: stepkey.RefreshBody})
 		return err
 	})
-	want("a refresh", 2, func() error {
+	want("a refresh", 1, func() error {
 		return second(f.service.Refresh(t.Context(), session.RefreshToken))
+	})
+	want("a forged refresh token", 0, func() error {
+		forged := session.RefreshToken[:40] + flip(session.RefreshToken[40:41]) + session.RefreshToken[41:]
+		if _, err := f.service.Refresh(t.Context(), forged); !errors.Is(err, stepkey.ErrUnauthorized) {
+			return fmt.Errorf("%v, want ErrUnauthorized", err)
+		}
+		return nil
 	})
 	challenges, limiter := memstore.NewChallenges(0, f.clock.Now), memstore.NewLimiter(0, f.clock.Now)
 	for _, test := range []struct {

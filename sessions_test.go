@@ -59,7 +59,7 @@ func TestRevokeAndIntrospect(t *testing.T) {
 			t.Errorf("Introspect: %+v, %v", c, err)
 		}
 	}
-	for _, worthless := range []string{"", "x", byAccess.AccessToken + "x", "rt1.x", flipLast(byRefresh.RefreshToken)} {
+	for _, worthless := range []string{"", "x", byAccess.AccessToken + "x", "rt2.x", flipLast(byRefresh.RefreshToken)} {
 		wantError(t, "revoking what is worth nothing", f.service.Revoke(t.Context(), worthless, one), nil)
 	}
 	wantError(t, "revoke by access token", f.service.Revoke(t.Context(), byAccess.AccessToken, one), nil)

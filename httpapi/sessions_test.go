@@ -77,7 +77,7 @@ func TestBodyMode(t *testing.T) {
 	if refreshed.StatusCode != 200 || next.RefreshToken == first.RefreshToken || next.AuthLevel != "password" || hasRefreshCookie(refreshed) {
 		t.Errorf("refreshed: %d %+v", refreshed.StatusCode, next)
 	}
-	wantStatus(t, "garbage", send(h, "POST", "/auth/refresh", `{"refreshToken":"rt1.x"}`), 401, "unauthorized")
+	wantStatus(t, "garbage", send(h, "POST", "/auth/refresh", `{"refreshToken":"rt2.x"}`), 401, "unauthorized")
 	wantStatus(t, "an access token", send(h, "POST", "/auth/refresh", `{"refreshToken":"`+next.AccessToken+`"}`), 401, "unauthorized")
 	wantStatus(t, "nothing", send(h, "POST", "/auth/refresh", `{}`), 401, "unauthorized")
 	wantStatus(t, "GET", send(h, "GET", "/auth/refresh", ""), 405, "method_not_allowed")
@@ -117,7 +117,7 @@ func TestCookieMode(t *testing.T) {
 	wantStatus(t, "cookie and body", both, 400, "two_refresh_tokens")
 	last := cookieOf(t, with(next.Value, "Sec-Fetch-Site", "same-origin"))
 
-	refused := with("rt1.x", "Origin", page)
+	refused := with("rt2.x", "Origin", page)
 	if len(refused.Cookies()) != 0 {
 		t.Error("a refusal takes the cookie away, which another tab may just have renewed")
 	}

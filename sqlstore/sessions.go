@@ -79,25 +79,27 @@ func (s *Store) RotateSession(ctx context.Context, r storage.Rotation) (storage.
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var rotated storage.Rotated
+	targets := append(sessionTargets(&rotated.Session), &rotated.Username, &rotated.Attributes.Groups, &rotated.Attributes.Claims,
+		&rotated.Attributes.Version, &rotated.HasPasskeys)
 	err := s.write.QueryRowContext(ctx, `
 		UPDATE {sessions} AS s SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
 		       full_passkey_id = CASE
 		           WHEN full_at > $2 AND last_seen_at > $3
 		                AND EXISTS (SELECT 1 FROM {passkeys} p WHERE p.id = s.full_passkey_id)
 		           THEN full_passkey_id END
-		WHERE s.id = $4 AND s.user_id = $8 AND s.generation = $5 AND s.last_seen_at > $6
+		WHERE s.id = $4 AND s.refresh_mode <> '' AND s.salt = $8 AND s.generation = $5 AND s.last_seen_at > $6
 		  AND (s.full_at IS NOT NULL OR s.password_at > $7
 		       OR NOT EXISTS (SELECT 1 FROM {passkeys} p WHERE p.user_id = s.user_id))
 		  AND `+isLive+`
-		RETURNING full_passkey_id,
-		          (SELECT username FROM {users} WHERE id = $8),
-		          (SELECT group_names FROM {users} WHERE id = $8),
-		          (SELECT own_claims FROM {users} WHERE id = $8),
-		          (SELECT attributes_version FROM {users} WHERE id = $8),
-		          EXISTS (SELECT 1 FROM {passkeys} WHERE user_id = $8)`,
-		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.NoStepUpSince, r.UserID).
-		Scan(&rotated.FullPasskeyID, &rotated.Username, &rotated.Attributes.Groups, &rotated.Attributes.Claims,
-			&rotated.Attributes.Version, &rotated.HasPasskeys)
+		RETURNING `+changedSession+`,
+		          (SELECT u.username FROM {users} u WHERE u.id = user_id),
+		          (SELECT u.group_names FROM {users} u WHERE u.id = user_id),
+		          (SELECT u.own_claims FROM {users} u WHERE u.id = user_id),
+		          (SELECT u.attributes_version FROM {users} u WHERE u.id = user_id),
+		          EXISTS (SELECT 1 FROM (SELECT user_id AS owner FROM {passkeys}) p WHERE p.owner = user_id)`,
+		r.At, r.FullSince, r.FullIdleSince, r.SessionID, r.Generation, r.IdleSince, r.NoStepUpSince, r.Salt).
+		Scan(targets...)
+	inUTC(&rotated.Session)
 	return rotated, s.translate(err)
 }
 

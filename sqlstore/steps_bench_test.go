@@ -105,26 +105,24 @@ func (p *steadyPerson) stepUp() error {
 		PasskeyID: p.passkey, Device: "Firefox on Linux", Network: "192.0.2.0/24", PasskeyName: "phone",
 	}
 	binary.BigEndian.PutUint32(event.ID[:], p.uses)
-	_, err := p.store.Elevate(ctx, storage.Elevation{
+	generation, err := p.store.Elevate(ctx, storage.Elevation{
 		Verified: storage.Verified{
 			UserID: p.session.UserID, SessionID: p.session.ID, Events: []storage.Event{event},
 			Use: storage.PasskeyUse{PasskeyID: p.passkey, SignCount: p.uses, At: epoch},
 		},
 		ExpiresAt: p.session.ExpiresAt,
 	})
+	p.session.Generation = generation
 	return err
 }
 
 func (p *steadyPerson) refresh() error {
 	ctx := p.b.Context()
-	session, err := p.store.RefreshSession(ctx, p.session.ID)
-	if err != nil {
-		return err
-	}
 	since := epoch.Add(-time.Hour)
-	_, err = p.store.RotateSession(ctx, storage.Rotation{
-		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, At: epoch,
+	rotated, err := p.store.RotateSession(ctx, storage.Rotation{
+		SessionID: p.session.ID, Salt: p.session.Salt, Generation: p.session.Generation, At: epoch,
 		IdleSince: since, NoStepUpSince: since, FullSince: since, FullIdleSince: since,
 	})
+	p.session.Generation = rotated.Session.Generation
 	return err
 }

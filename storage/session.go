@@ -184,7 +184,7 @@ type LoweredSession struct {
 // for that.
 type Rotation struct {
 	SessionID  uuid.UUID
-	UserID     uuid.UUID // the session's user
+	Salt       []byte    // has to be the session's
 	Generation int64     // has to be the session's current one
 	At         time.Time // the session and its user have to be live at this time
 
@@ -196,12 +196,12 @@ type Rotation struct {
 	FullSince, FullIdleSince time.Time
 }
 
-// Rotated is the state of a session after a rotation.
+// Rotated is a session after a rotation, with what a refresh says of its user.
 type Rotated struct {
-	FullPasskeyID *uuid.UUID // nil if the session is at level password, or has fallen back to it
-	Username      string
-	Attributes    Attributes
-	HasPasskeys   bool
+	Session     Session // FullPasskeyID is nil if it is at level password, or has fallen back to it
+	Username    string
+	Attributes  Attributes
+	HasPasskeys bool
 }
 
 // Elevation is what a step-up stores: the verified response, and its session at level full.
@@ -229,8 +229,8 @@ type SessionStore interface {
 	// RefreshSession returns a session with a refresh token, live or not.
 	RefreshSession(ctx context.Context, id uuid.UUID) (Session, error)
 
-	// RotateSession moves a session on to its next generation in one conditional statement, or
-	// returns ErrNotFound if a condition of r does not hold. Of several concurrent rotations
+	// RotateSession moves a session with a refresh token on to its next generation in one
+	// conditional statement, or returns ErrNotFound if a condition of r does not hold. Of several concurrent rotations
 	// of one generation, one succeeds.
 	RotateSession(ctx context.Context, r Rotation) (Rotated, error)
 

@@ -35,7 +35,7 @@ func attributes(t *testing.T, s storage.Store) {
 	account, err2 := s.Account(t.Context(), a.User.ID, a.Session.ID, epoch)
 	record, err3 := s.UserRecord(t.Context(), a.User.CanonicalName)
 	rotated, err4 := s.RotateSession(t.Context(), storage.Rotation{
-		SessionID: a.Session.ID, UserID: a.User.ID, Generation: a.Session.Generation, At: epoch,
+		SessionID: a.Session.ID, Salt: a.Session.Salt, Generation: a.Session.Generation, At: epoch,
 		IdleSince: epoch.Add(-time.Hour), NoStepUpSince: epoch.Add(-time.Hour), FullSince: epoch.Add(-time.Hour), FullIdleSince: epoch.Add(-time.Hour),
 	})
 	for i, got := range []storage.Attributes{byName.Attributes, account.User.Attributes, record.User.Attributes, rotated.Attributes} {

@@ -74,7 +74,7 @@ func elevate(t *testing.T, s storage.Store, session storage.Session, p storage.P
 // rotationAt is a refresh at a time, by the limits of the service.
 func rotationAt(session storage.Session, at time.Time) storage.Rotation {
 	return storage.Rotation{
-		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, At: at,
+		SessionID: session.ID, Salt: session.Salt, Generation: session.Generation, At: at,
 		IdleSince: at.Add(-sessionIdle), NoStepUpSince: at.Add(-noStepUpLifetime),
 		FullSince: at.Add(-fullLifetime), FullIdleSince: at.Add(-fullIdle),
 	}
@@ -98,7 +98,8 @@ func rotation(t *testing.T, s storage.Store) {
 		{"older generation", 0, 0, func(r *storage.Rotation) { r.Generation-- }, false},
 		{"later generation", 0, 0, func(r *storage.Rotation) { r.Generation++ }, false},
 		{"another session", 0, 0, func(r *storage.Rotation) { r.SessionID = uuid.New() }, false},
-		{"another user", 0, 0, func(r *storage.Rotation) { r.UserID = uuid.New() }, false},
+		{"another salt", 0, 0, func(r *storage.Rotation) { r.Salt = []byte("another salt 16b") }, false},
+		{"no salt", 0, 0, func(r *storage.Rotation) { r.Salt = nil }, false},
 		{"expired", 0, 0, func(r *storage.Rotation) { r.At = epoch.Add(30 * 24 * time.Hour) }, false},
 	} {
 		a := withRefresh(t, s, fmt.Sprintf("user%d", i), test.passkeys)
@@ -110,6 +111,9 @@ func rotation(t *testing.T, s storage.Store) {
 		want := a.Session
 		if test.rotates {
 			want.Generation, want.RotatedAt, want.LastSeenAt = 2, r.At, r.At
+		}
+		if diff := cmp.Diff(want, rotated.Session, sameAddr()); test.rotates && diff != "" {
+			t.Errorf("%s: the session as returned, -want +got:\n%s", test.name, diff)
 		}
 		if test.rotates != (err == nil) || (err == nil && (rotated.Username != a.User.Username || rotated.HasPasskeys != (test.passkeys > 0))) ||
 			(err != nil && !errors.Is(err, storage.ErrNotFound)) {

@@ -295,7 +295,7 @@ func refreshUntilKilled(t *testing.T, victim *server, kept *[crashKept]string) {
 // A refresh token is session, generation and a code over both.
 func refreshHead(t *testing.T, token string) []byte {
 	t.Helper()
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "rt1."))
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "rt2."))
 	if err != nil || len(raw) < 24 {
 		t.Fatalf("refresh token of %d bytes, %v", len(raw), err)
 	}

@@ -83,7 +83,7 @@ func (s *server) stop(t *testing.T) {
 		s.terminate(t)
 	}
 	text := s.log.String()
-	for _, secret := range []string{testPassword, "eyJ", "Bearer ", "rt1."} {
+	for _, secret := range []string{testPassword, "eyJ", "Bearer ", "rt1.", "rt2."} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the server's log holds %q", secret)
 		}

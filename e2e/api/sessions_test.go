@@ -369,7 +369,7 @@ func revoke(t *testing.T, c *client) {
 	c.wantOver(t, byRefresh)
 	c.form("/auth/revoke", byAccess.AccessToken).want(t, http.StatusOK)
 	c.wantOver(t, byAccess)
-	for _, nothing := range []string{byRefresh.RefreshToken, byAccess.AccessToken, "x", "rt1.", stays.RefreshToken[:60]} {
+	for _, nothing := range []string{byRefresh.RefreshToken, byAccess.AccessToken, "x", "rt2.", stays.RefreshToken[:60]} {
 		c.form("/auth/revoke", nothing).want(t, http.StatusOK)
 	}
 	testForm(t, c, "/auth/revoke", stays.RefreshToken)

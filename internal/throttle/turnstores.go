@@ -103,7 +103,7 @@ func (s turnStore) RefreshSession(ctx context.Context, id uuid.UUID) (storage.Se
 }
 
 func (s turnStore) RotateSession(ctx context.Context, r storage.Rotation) (storage.Rotated, error) {
-	return inTurn(ctx, s.turns, r.UserID, func() (storage.Rotated, error) { return s.Store.RotateSession(ctx, r) })
+	return inTurn(ctx, s.turns, turnKey(ctx, r.SessionID), func() (storage.Rotated, error) { return s.Store.RotateSession(ctx, r) })
 }
 
 func (s turnStore) Sessions(

@@ -16,7 +16,8 @@ import (
 // Tokens that earlier versions issued, computed from the documented formats by a program
 // of its own. They have to stay valid.
 const (
-	issuedRefresh = "rt1.EBESExQVFhcYGRobHB0eHwAAAAAAAAADgjmgl7uaOqeERWNTzczd6-c1ZbANMCR-1_eH_O0Ebb8"
+	issuedRefresh = "rt2.EBESExQVFhcYGRobHB0eHwAAAAAAAAADQEFCQ0RFRkdISUpLTE1OT9AdyH3RVp_heYuEiBYwoHX-dXD0vQj4vuwpsyvj547-"
+	oldRefresh    = "rt1.EBESExQVFhcYGRobHB0eHwAAAAAAAAADgjmgl7uaOqeERWNTzczd6-c1ZbANMCR-1_eH_O0Ebb8"
 	issuedDevice  = "dv1.EBESExQVFhcYGRobHB0eHwAAAAIAAAAAcckmgGBhYmNkZWZnaGlqa2xtbm_3FrwyIV0tj52_Xvmtqgt0NuWD67kH1kN_cKZDKKMm9A"
 )
 
@@ -46,26 +47,33 @@ func TestRefreshTokenFormat(t *testing.T) {
 	if got := refresh.Current(session); got != issuedRefresh {
 		t.Errorf("the token is %s, want %s", got, issuedRefresh)
 	}
-	r, ok := ParseRefreshToken(issuedRefresh)
-	if !ok || r.SessionID != session.ID || r.Generation != 3 || !refresh.Genuine(r, session) {
-		t.Fatalf("an issued token reads as %+v, %v", r, ok)
-	}
-	later := session
-	later.Generation = 9
-	if !refresh.Genuine(r, later) {
-		t.Error("a token of an earlier generation is not genuine")
-	}
-	for name, change := range map[string]func(*RefreshToken, *storage.Session){
-		"another generation": func(r *RefreshToken, _ *storage.Session) { r.Generation++ },
-		"another session":    func(_ *RefreshToken, s *storage.Session) { s.ID[0]++ },
-		"another salt":       func(_ *RefreshToken, s *storage.Session) { s.Salt = counting(0x41, RefreshSaltBytes) },
-		"no refresh":         func(_ *RefreshToken, s *storage.Session) { s.Refresh = storage.RefreshNone },
-	} {
-		r, s := r, session
-		change(&r, &s)
-		if refresh.Genuine(r, s) {
-			t.Errorf("%s: genuine", name)
+	for _, issued := range []string{issuedRefresh, oldRefresh} {
+		r, ok := refresh.Parse(issued)
+		if !ok || r.SessionID != session.ID || r.Generation != 3 || !refresh.Genuine(r, session) {
+			t.Fatalf("%s reads as %+v, %v", issued, r, ok)
 		}
+		if current := issued == issuedRefresh; bytes.Equal(r.Salt, session.Salt) != current {
+			t.Errorf("%s has the salt %x", issued, r.Salt)
+		}
+		later := session
+		later.Generation = 9
+		if !refresh.Genuine(r, later) {
+			t.Errorf("%s: not genuine in a later generation", issued)
+		}
+		for name, change := range map[string]func(*storage.Session){
+			"another session": func(s *storage.Session) { s.ID[0]++ },
+			"another salt":    func(s *storage.Session) { s.Salt = counting(0x41, RefreshSaltBytes) },
+			"no refresh":      func(s *storage.Session) { s.Refresh = storage.RefreshNone },
+		} {
+			s := session
+			change(&s)
+			if refresh.Genuine(r, s) {
+				t.Errorf("%s, %s: genuine", issued, name)
+			}
+		}
+	}
+	if old, _ := refresh.Parse(oldRefresh); refresh.Genuine(RefreshToken{SessionID: session.ID, Generation: 4, mac: old.mac}, session) {
+		t.Error("an old token with another generation is genuine")
 	}
 }
 
@@ -113,11 +121,11 @@ func TestChangedTokensAreRefused(t *testing.T) {
 		ID: uuid.UUID(counting(0x10, 16)), Salt: counting(0x40, RefreshSaltBytes), Refresh: storage.RefreshBody,
 	}
 	genuine := func(text string) bool {
-		r, ok := ParseRefreshToken(text)
+		r, ok := refresh.Parse(text)
 		_, device := devices.Digests([]string{text})[uuid.UUID(counting(0x10, 16)).String()]
 		return device || (ok && r.SessionID == session.ID && refresh.Genuine(r, session))
 	}
-	for _, issued := range []string{issuedRefresh, issuedDevice} {
+	for _, issued := range []string{issuedRefresh, oldRefresh, issuedDevice} {
 		if !genuine(issued) {
 			t.Fatalf("%s is refused as it was issued", issued)
 		}

@@ -12,41 +12,41 @@ import (
 
 // A refresh token is derived, not stored:
 //
-//	"rt1." base64url( session id | generation | HMAC-SHA256(key, "rt1" | session id | generation | salt) )
+//	"rt2." base64url( session id | generation | salt | HMAC-SHA256(key, "rt2" | session id | generation | salt) )
 //
 // The key is derived from the root secret and the salt is in the session's row, so
 // neither the database nor the secret alone yields a token, and the same token can be
 // issued twice. Every refresh increments the generation, so a session has one current
-// token.
+// token. A forged token is refused without a look into the database, and a genuine one names all
+// that the statement of a refresh compares.
+//
+// Earlier versions left the salt out:
+//
+//	"rt1." base64url( session id | generation | HMAC-SHA256(key, "rt1" | session id | generation | salt) )
 
 const (
 	refreshIDBytes = 16
+	refreshPayload = refreshIDBytes + 8
 
 	// RefreshSaltBytes is the length of [storage.Session.Salt].
 	RefreshSaltBytes = 16
 )
 
-var refreshFormat = format{prefix: "rt1.", payload: refreshIDBytes + 8}
+var (
+	refreshFormat    = format{prefix: "rt2.", payload: refreshPayload + RefreshSaltBytes}
+	oldRefreshFormat = format{prefix: "rt1.", payload: refreshPayload}
+)
 
-// RefreshToken is a refresh token that a client sent. What it says is not verified
-// until [RefreshTokens.Genuine] has confirmed it.
+// RefreshToken is a refresh token that a client sent.
 type RefreshToken struct {
 	SessionID  uuid.UUID
 	Generation int64
-	mac        []byte
-}
 
-// ParseRefreshToken reads a token, and reports whether it has the form of one.
-func ParseRefreshToken(text string) (RefreshToken, bool) {
-	payload, mac, ok := refreshFormat.decode(text)
-	if !ok {
-		return RefreshToken{}, false
-	}
-	return RefreshToken{
-		SessionID:  uuid.UUID(payload[:refreshIDBytes]),
-		Generation: int64(binary.BigEndian.Uint64(payload[refreshIDBytes:])),
-		mac:        mac,
-	}, true
+	// Salt is that of the session, or nil for a token of an earlier version. What such a token
+	// says is not verified until [RefreshTokens.Genuine] has confirmed it.
+	Salt []byte
+
+	mac []byte // of a token of an earlier version
 }
 
 // RefreshTokens derives refresh tokens. The zero value is not usable.
@@ -59,19 +59,46 @@ func NewRefreshTokens(root secret.Root) RefreshTokens {
 
 // Current returns the current token of a session.
 func (t RefreshTokens) Current(session storage.Session) string {
-	return refreshFormat.encode(refreshPayload(session.ID, session.Generation), t.mac(session, session.Generation))
+	payload := append(refreshHead(session.ID, session.Generation), session.Salt...)
+	return refreshFormat.encode(payload, macOf(t.key, []byte("rt2"), payload))
 }
 
-// Genuine reports whether this service issued r for session, which must be the one that
-// r names. It does not say whether r is still current.
+// Parse reads a token, and reports whether it is one that this service may have issued. It knows all
+// forgeries but those of tokens of earlier versions.
+func (t RefreshTokens) Parse(text string) (RefreshToken, bool) {
+	if payload, mac, ok := oldRefreshFormat.decode(text); ok {
+		r := readRefreshHead(payload)
+		r.mac = mac
+		return r, true
+	}
+	payload, mac, ok := refreshFormat.decode(text)
+	if !ok || !hmac.Equal(mac, macOf(t.key, []byte("rt2"), payload)) {
+		return RefreshToken{}, false
+	}
+	r := readRefreshHead(payload)
+	r.Salt = payload[refreshPayload:]
+	return r, true
+}
+
+// Genuine reports whether this service issued r, which [RefreshTokens.Parse] returned, for session, which must be
+// the one that r names. It does not say whether r is still current.
 func (t RefreshTokens) Genuine(r RefreshToken, session storage.Session) bool {
-	return session.Refresh != storage.RefreshNone && hmac.Equal(r.mac, t.mac(session, r.Generation))
+	if session.Refresh == storage.RefreshNone {
+		return false
+	}
+	if r.Salt == nil {
+		return hmac.Equal(r.mac, macOf(t.key, []byte("rt1"), refreshHead(session.ID, r.Generation), session.Salt))
+	}
+	return r.SessionID == session.ID && hmac.Equal(r.Salt, session.Salt)
 }
 
-func (t RefreshTokens) mac(session storage.Session, generation int64) []byte {
-	return macOf(t.key, []byte("rt1"), refreshPayload(session.ID, generation), session.Salt)
+func refreshHead(id uuid.UUID, generation int64) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, refreshFormat.payload), id[:]...), uint64(generation))
 }
 
-func refreshPayload(id uuid.UUID, generation int64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte(nil), id[:]...), uint64(generation))
+func readRefreshHead(payload []byte) RefreshToken {
+	return RefreshToken{
+		SessionID:  uuid.UUID(payload[:refreshIDBytes]),
+		Generation: int64(binary.BigEndian.Uint64(payload[refreshIDBytes:])),
+	}
 }
