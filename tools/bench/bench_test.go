@@ -108,8 +108,8 @@ func TestCPUTimeIsUserAndSystemTimeOfTheProcess(t *testing.T) {
 	if most := ownUsage(t); got < least-time.Microsecond || got > most+time.Microsecond {
 		t.Errorf("CPU time %v, want one between %v and %v", got, least, most)
 	}
-	if memory, err := residentBytes(os.Getpid()); err != nil || memory < 1<<20 {
-		t.Errorf("residentBytes: %d, %v, want some megabytes", memory, err)
+	if m, err := memoryOf(os.Getpid()); err != nil || m.own < 1<<20 || m.resident < m.own || m.most < m.resident {
+		t.Errorf("memoryOf: %+v, %v, want some megabytes, and more in this order: own, resident, most", m, err)
 	}
 }
 
@@ -136,11 +136,12 @@ func TestSpreadAndReport(t *testing.T) {
 	s := start{
 		setup: c.setup, first: spreadOf([]time.Duration{90 * time.Millisecond}),
 		again: spreadOf([]time.Duration{40 * time.Millisecond, 50 * time.Millisecond}), resident: spreadOf([]int{24 << 20}),
+		own: spreadOf([]int{10_000_000}), most: 60_000_000,
 	}
 	text := report([]cost{c}, []start{s}, 3)
 	for _, row := range []string{
 		"| GET /users/profile | SQLite | HS256 | 30.0 µs (20.0–40.0) | 20.0 µs (20.0–20.0) | 1.50 (1.00–2.00) | ≤ 1.25 | **no** | 3.00 (2.00–4.00) |\n",
-		"| SQLite | HS256 | 90 ms (90–90) | 50 ms (40–50) | yes | 25.2 MB (25.2–25.2) | **no** |\n",
+		"| SQLite | HS256 | 90 ms (90–90) | 50 ms (40–50) | yes | 25.2 MB (25.2–25.2) | **no** | 10.0 MB (10.0–10.0) | 60.0 MB | yes |\n",
 	} {
 		if !strings.Contains(text, row) {
 			t.Errorf("the report lacks %q:\n%s", row, text)

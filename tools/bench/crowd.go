@@ -32,7 +32,7 @@ type crowd struct {
 
 	alone, together, signIns []time.Duration // of each request
 	signingIn                time.Duration   // from the first sign-in to the last
-	resident                 int             // bytes of the service, after it
+	memory                   memory          // of the service, after it
 
 	ends *endCost // nil on SQLite, which has one instance
 }
@@ -98,7 +98,7 @@ func (s setup) measureCrowd(ctx context.Context, binary, dir string) (crowd, err
 	if err := c.mix(ctx, sessions, t.people(crowdSessions+1, crowdSignIns, signInsWork)); err != nil {
 		return c, err
 	}
-	if c.resident, err = residentBytes(t.service.pid()); err != nil {
+	if c.memory, err = memoryOf(t.service.pid()); err != nil {
 		return c, err
 	}
 	if strings.HasPrefix(t.url, "sqlite:") {
@@ -221,10 +221,12 @@ type spent struct {
 
 func (t *town) spentWith(ctx context.Context, follower *server) (s spent, err error) {
 	var faults [4]error
+	var held memory
 	s.instance, faults[0] = cpuTime(t.service.pid())
 	s.database, faults[1] = t.databaseTime(ctx)
 	s.follower, faults[2] = cpuTime(follower.pid())
-	s.memory, faults[3] = residentBytes(follower.pid())
+	held, faults[3] = memoryOf(follower.pid())
+	s.memory = held.resident
 	return s, errors.Join(faults[:]...)
 }
 
@@ -247,7 +249,7 @@ func (c crowd) report() string {
 			us(quantile(row.took, 50))/1e3, us(quantile(row.took, 99))/1e3, us(quantile(row.took, 100))/1e3)
 	}
 	fmt.Fprintf(&b, "\nNone failed. %.0f sign-ins a second; the service has %d MB resident afterwards.\n\n",
-		float64(len(c.signIns))/c.signingIn.Seconds(), c.resident/1e6)
+		float64(len(c.signIns))/c.signingIn.Seconds(), c.memory.resident/1e6)
 	if e := c.ends; e != nil {
 		const million, quarter = 1_000_000, 15 * time.Minute
 		share := func(each time.Duration) float64 { return 100 * million * each.Seconds() / quarter.Seconds() }

@@ -147,3 +147,10 @@ func freePort() (string, error) {
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	return port, err
 }
+
+// memory is that of a process, in bytes.
+type memory struct {
+	resident int
+	own      int // of it, what is not a page of a file, which the kernel can drop and read again
+	most     int // resident at any time so far
+}

@@ -49,7 +49,7 @@ func (p part) measure(ctx context.Context, rounds int) (findings, error) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s, %s\n", s.database, s.tokens)
-		c, err := s.measureCosts(ctx, binary, dir, rounds, p)
+		c, most, err := s.measureCosts(ctx, binary, dir, rounds, p)
 		if err != nil {
 			return findings{}, fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
 		}
@@ -61,6 +61,7 @@ func (p part) measure(ctx context.Context, rounds int) (findings, error) {
 		if err != nil {
 			return findings{}, fmt.Errorf("%s, %s: %w", s.database, s.tokens, err)
 		}
+		st.most = most
 		comings = append(comings, st)
 	}
 	return findings{

@@ -75,32 +75,32 @@ type cost struct {
 func (c cost) besideSmall() []float64 { return sample{ours: c.ours, bare: c.small}.ratios() }
 
 // measureCosts starts the service and compares each operation of the part with its bare
-// counterpart.
-func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int, p part) ([]cost, error) {
+// counterpart. It also returns the most memory that the service had, in bytes.
+func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int, p part) ([]cost, int, error) {
 	settings, err := s.prepare(ctx, dir)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	ours, _, err := startStepkey(ctx, binary, dir, append(settings, "STEPKEY_INTROSPECTION_SECRET="+introspectionSecret)...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer ours.stop()
 	var loaders []*person
 	for i := range people {
 		p, err := newPerson(ctx, ours.url, fmt.Sprintf("person%d", i))
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		loaders = append(loaders, p)
 	}
 	recorded, step, err := record(ctx, loaders[0])
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	bare, err := startBare(ctx, recorded)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer bare.stop()
 
@@ -116,7 +116,7 @@ func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int,
 		}
 		took, err := inTurns(ctx, rounds, loads...)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", o.name, err)
+			return nil, 0, fmt.Errorf("%s: %w", o.name, err)
 		}
 		c := cost{setup: s, operation: o.name, sample: sample{ours: took[0], bare: took[1]}}
 		if o.small.n > 0 {
@@ -124,7 +124,8 @@ func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int,
 		}
 		costs = append(costs, c)
 	}
-	return costs, nil
+	held, err := memoryOf(ours.pid())
+	return costs, held.most, err
 }
 
 // record returns what the service answers to the requests that will be measured.
@@ -169,40 +170,42 @@ type start struct {
 	first    spread[time.Duration] // with an empty database and data folder
 	again    spread[time.Duration] // with what the first start made
 	resident spread[int]           // bytes, 2 s after the first start
+	own      spread[int]           // of them, those that are not pages of the binary
+	most     int                   // bytes resident while operations were measured
 }
 
 // measureStart starts the service several times, each time on a new database.
 func (s setup) measureStart(ctx context.Context, binary, dir string) (start, error) {
 	var first, again []time.Duration
-	var resident []int
+	var resident, own []int
 	for range starts {
 		settings, err := s.prepare(ctx, dir)
 		if err != nil {
 			return start{}, err
 		}
-		took, memory, err := startOnce(ctx, binary, dir, 2*time.Second, settings)
+		took, held, err := startOnce(ctx, binary, dir, 2*time.Second, settings)
 		if err != nil {
 			return start{}, err
 		}
-		first, resident = append(first, took), append(resident, memory)
+		first, resident, own = append(first, took), append(resident, held.resident), append(own, held.own)
 		took, _, err = startOnce(ctx, binary, dir, 0, settings)
 		if err != nil {
 			return start{}, err
 		}
 		again = append(again, took)
 	}
-	return start{s, spreadOf(first), spreadOf(again), spreadOf(resident)}, nil
+	return start{setup: s, first: spreadOf(first), again: spreadOf(again), resident: spreadOf(resident), own: spreadOf(own)}, nil
 }
 
 // startOnce starts the service, leaves it idle for a while and stops it. It
-// returns how long the start took and the resident memory in the end.
-func startOnce(ctx context.Context, binary, dir string, idle time.Duration, settings []string) (time.Duration, int, error) {
+// returns how long the start took and the memory in the end.
+func startOnce(ctx context.Context, binary, dir string, idle time.Duration, settings []string) (time.Duration, memory, error) {
 	ours, took, err := startStepkey(ctx, binary, dir, settings...)
 	if err != nil {
-		return 0, 0, err
+		return 0, memory{}, err
 	}
 	defer ours.stop()
 	time.Sleep(idle)
-	memory, err := residentBytes(ours.pid())
-	return took, memory, err
+	held, err := memoryOf(ours.pid())
+	return took, held, err
 }

@@ -24,17 +24,28 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// residentBytes returns the resident memory of a process (VmRSS).
-func residentBytes(pid int) (int, error) {
+// memoryOf returns the memory of a process.
+func memoryOf(pid int) (memory, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return memory{}, err
 	}
+	var m memory
+	for name, value := range map[string]*int{"VmRSS:": &m.resident, "RssAnon:": &m.own, "VmHWM:": &m.most} {
+		if *value, err = kibibytes(status, name); err != nil {
+			return memory{}, fmt.Errorf("process %d: %w", pid, err)
+		}
+	}
+	return m, nil
+}
+
+// kibibytes returns a value in kB of /proc/PID/status, in bytes.
+func kibibytes(status []byte, name string) (int, error) {
 	for line := range bytes.Lines(status) {
-		if value, found := bytes.CutPrefix(line, []byte("VmRSS:")); found {
+		if value, found := bytes.CutPrefix(line, []byte(name)); found {
 			kib, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(value), []byte("kB")))))
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("process %d: no VmRSS", pid)
+	return 0, fmt.Errorf("no %s in its status", name)
 }

@@ -11,4 +11,4 @@ var errLinuxOnly = errors.New("bench: only Linux shows the CPU time and memory o
 
 func cpuTime(int) (time.Duration, error) { return 0, errLinuxOnly }
 
-func residentBytes(int) (int, error) { return 0, errLinuxOnly }
+func memoryOf(int) (memory, error) { return memory{}, errLinuxOnly }
