@@ -145,12 +145,11 @@ func bodyMode(t *testing.T, c *client) {
 	}
 	c.profile(second.AccessToken).want(t, http.StatusOK)
 
-	last := second.RefreshToken[len(second.RefreshToken)-1]
 	for name, token := range map[string]string{
 		"empty":            "",
 		"cut":              second.RefreshToken[:60],
 		"an access token":  second.AccessToken,
-		"another spelling": strings.TrimSuffix(second.RefreshToken, string(last)) + nextInAlphabet(last),
+		"another spelling": second.RefreshToken + "=",
 	} {
 		t.Run(name, func(t *testing.T) { c.refresh(token).wantProblem(t, 401, "unauthorized") })
 	}
