@@ -439,6 +439,7 @@ func TestSignInAtOnceByAPress(t *testing.T) {
 	p.signOut()
 	device.Verified(false)
 	p.ask("/sign-in")
+	p.Wait("the list", `lists === 1`)
 	p.Press("signin", "Sign in")
 	p.See("signin", "Type a username.")
 	p.Wait("the list again", `lists === 2`)
