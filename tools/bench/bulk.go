@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -92,7 +93,10 @@ func (b bulkPostgres) size(ctx context.Context, table string) (s tableSize, err 
 
 func (b bulkPostgres) close() error { return b.conn.Close(context.Background()) }
 
-type bulkSQLite struct{ db *sql.DB }
+type bulkSQLite struct {
+	db   *sql.DB
+	path string
+}
 
 // openBulkSQLite opens a file that nobody else has open, in a way that is fast and survives no crash.
 func openBulkSQLite(ctx context.Context, path string) (bulk, error) {
@@ -106,7 +110,7 @@ func openBulkSQLite(ctx context.Context, path string) (bulk, error) {
 			return nil, errors.Join(err, db.Close())
 		}
 	}
-	return bulkSQLite{db}, nil
+	return bulkSQLite{db, path}, nil
 }
 
 func (b bulkSQLite) read(ctx context.Context, table string) (templateTable, error) {
@@ -195,8 +199,20 @@ func (b bulkSQLite) addSome(ctx context.Context, table templateTable, from, end 
 // finish does not ANALYZE, because the service does not either. The file returns to the journal that the
 // service uses.
 func (b bulkSQLite) finish(ctx context.Context) error {
-	_, err := b.db.ExecContext(ctx, `PRAGMA journal_mode = WAL`)
-	return err
+	if _, err := b.db.ExecContext(ctx, `PRAGMA journal_mode = WAL`); err != nil {
+		return err
+	}
+	return syncFile(b.path)
+}
+
+// syncFile waits until all of a file is on the disk. The first commit of the service would wait for it otherwise, and
+// be given up.
+func syncFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
 func (b bulkSQLite) size(ctx context.Context, table string) (s tableSize, err error) {
