@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,8 +12,11 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// bareEnv makes this program the bare server.
-const bareEnv = "STEPKEY_BENCH_BARE"
+// bareEnv makes this program the bare server, and guardEnv, with an issuer as JSON, one whose routes are guarded.
+const (
+	bareEnv  = "STEPKEY_BENCH_BARE"
+	guardEnv = "STEPKEY_BENCH_GUARD"
+)
 
 // answer is a response as recorded from the service.
 type answer struct {
@@ -26,11 +30,22 @@ type answer struct {
 type answers map[string]answer
 
 // serveBare reads answers as JSON from in, listens on a free port, writes its
-// address as a line to out and serves until it is killed.
-func serveBare(in io.Reader, out io.Writer) error {
+// address as a line to out and serves until it is killed. The guarding issuer, as JSON, may be empty.
+func serveBare(in io.Reader, out io.Writer, guarding string) error {
 	var recorded answers
 	if err := json.NewDecoder(in).Decode(&recorded); err != nil {
 		return err
+	}
+	handler := bareHandler(recorded)
+	if guarding != "" {
+		var i issuer
+		err := json.Unmarshal([]byte(guarding), &i)
+		if err != nil {
+			return err
+		}
+		if handler, err = i.protect(context.Background(), handler); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +54,7 @@ func serveBare(in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
 		return err
 	}
-	return http.Serve(listener, bareHandler(recorded))
+	return http.Serve(listener, handler)
 }
 
 // bareHandler gives the recorded answers and reads request bodies to their end,
@@ -70,7 +85,7 @@ func hash() []byte {
 
 // playBare is main for the bare server.
 func playBare() {
-	if err := serveBare(os.Stdin, os.Stdout); err != nil {
+	if err := serveBare(os.Stdin, os.Stdout, os.Getenv(guardEnv)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

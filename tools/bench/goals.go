@@ -35,6 +35,8 @@ func goalOf(operation, database, tokens string) goal {
 		return goal{most: 8}
 	case loggedIn:
 		return goal{most: 1}
+	case guardedApp:
+		return goal{most: 1.1}
 	case introspected:
 		return goal{least: 1150}
 	}

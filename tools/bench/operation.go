@@ -13,6 +13,7 @@ const (
 	steppedUp    = "step-up (options + verify)"
 	loggedIn     = "login (beside one argon2id hash)"
 	introspected = "introspection"
+	guardedApp   = "another app's page, behind guard"
 )
 
 // smallPath is answered by the bare server with 204 and nothing else.
@@ -22,13 +23,15 @@ const smallPath = "/small"
 // are filled in by measureCosts.
 type operation struct {
 	name       string
+	server     *server // that does the work in place of the service, or nil
 	ours, bare load
 	small      load // one small request, for routes that are one request; n is 0 for others
 }
 
 // operations returns what is measured: the service under loaders, and the bare
-// server under requests of the same form and size.
-func operations(loaders []*person, bare *server, step exchange) []operation {
+// server under requests of the same form and size. An application with a guard, which may be nil, is compared with
+// the same one without.
+func operations(loaders []*person, bare, guardedBy *server, step exchange) []operation {
 	clients := make([]*http.Client, len(loaders))
 	for i := range clients {
 		clients[i] = oneConnection()
@@ -99,5 +102,24 @@ func operations(loaders []*person, bare *server, step exchange) []operation {
 			return err
 		}},
 	}
-	return []operation{guarded("/users/histories"), guarded("/users/profile"), refresh, stepUp, login, introspection}
+	list := []operation{guarded("/users/histories"), guarded("/users/profile"), refresh, stepUp, login, introspection}
+	if guardedBy != nil {
+		list = append(list, behindGuard(loaders, bare, guardedBy))
+	}
+	return list
+}
+
+// behindGuard is the same page of two applications, one of which has a guard before it.
+func behindGuard(loaders []*person, bare, guardedBy *server) operation {
+	page := func(of *server) load {
+		clients := make([]*http.Client, len(loaders))
+		for i := range clients {
+			clients[i] = oneConnection()
+		}
+		return load{n: guardedCalls, workers: len(clients), do: func(ctx context.Context, worker int) error {
+			_, err := send(ctx, clients[worker], of.url, loaders[worker].full, "GET", "/users/histories", nil)
+			return err
+		}}
+	}
+	return operation{name: guardedApp, server: guardedBy, ours: page(guardedBy), bare: page(bare)}
 }

@@ -33,6 +33,19 @@ func (s *server) stop() {
 
 // startBare starts this program again as the bare server.
 func startBare(ctx context.Context, recorded answers) (*server, error) {
+	return playAgain(ctx, recorded)
+}
+
+// startGuarded is startBare with the routes behind a guard for tokens of an issuer.
+func startGuarded(ctx context.Context, recorded answers, i issuer) (*server, error) {
+	text, err := json.Marshal(i)
+	if err != nil {
+		return nil, err
+	}
+	return playAgain(ctx, recorded, guardEnv+"="+string(text))
+}
+
+func playAgain(ctx context.Context, recorded answers, settings ...string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -42,7 +55,7 @@ func startBare(ctx context.Context, recorded answers) (*server, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), bareEnv+"=1")
+	cmd.Env = append(append(os.Environ(), bareEnv+"=1"), settings...)
 	cmd.Stdin = bytes.NewReader(input)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.StdoutPipe()

@@ -56,7 +56,7 @@ func servicePlots(costs []cost) []plot {
 		b := ratioBar(fmt.Sprintf("%s, %s, %s", c.operation, c.setup.database, c.setup.tokens), c.sample,
 			goalOf(c.operation, c.setup.database, c.setup.tokens))
 		switch c.operation {
-		case guardedRoute, profileRoute, loggedIn:
+		case guardedRoute, profileRoute, guardedApp, loggedIn:
 			near = append(near, b)
 		default:
 			far = append(far, b)

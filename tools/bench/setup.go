@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -103,13 +104,30 @@ func (s setup) measureCosts(ctx context.Context, binary, dir string, rounds int,
 		return nil, 0, err
 	}
 	defer bare.stop()
+	var guardedBy *server
+	if s.tokens == "ES256" { // those that others than the issuer can verify
+		i, err := issuerOf(ours.url, loaders[0].full)
+		if err != nil {
+			return nil, 0, err
+		}
+		if guardedBy, err = startGuarded(ctx, recorded, i); err != nil {
+			return nil, 0, err
+		}
+		defer guardedBy.stop()
+		if _, err := send(ctx, oneConnection(), guardedBy.url, "", "GET", "/users/histories", nil); err == nil {
+			return nil, 0, errors.New("the guarded application lets a request without a token pass")
+		}
+	}
 
 	var costs []cost
-	for _, o := range operations(loaders, bare, step) {
+	for _, o := range operations(loaders, bare, guardedBy, step) {
 		if !p.has(o.name) {
 			continue
 		}
 		o.ours.pid, o.bare.pid, o.small.pid = ours.pid(), bare.pid(), bare.pid()
+		if o.server != nil {
+			o.ours.pid = o.server.pid()
+		}
 		loads := []load{o.ours, o.bare}
 		if o.small.n > 0 {
 			loads = append(loads, o.small)
