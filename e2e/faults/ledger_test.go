@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stepkey/stepkey"
 	"github.com/stepkey/stepkey/internal/patience"
 	"github.com/stepkey/stepkey/stepkeytest/authenticator"
 )
@@ -38,6 +39,10 @@ type person struct {
 
 	// unsure is when an answer to a refresh with the current token was first lost.
 	unsure time.Time
+
+	// signedIn is when the sessions began whose tokens are resting and current, if the person has a passkey. They have not
+	// verified it in these.
+	signedIn time.Time
 }
 
 // ledger is what the service acknowledged, and the traffic that makes it do so.
@@ -90,6 +95,7 @@ func newLedger(t *trial, c *client) *ledger {
 		if p.full == "" {
 			t.Fatal("no step-up before the fault")
 		}
+		p.signedIn = time.Now()
 		l.people = append(l.people, p)
 	}
 	c.tally()
@@ -347,7 +353,7 @@ func (l *ledger) stop() {
 func (l *ledger) settle() {
 	l.Helper()
 	l.stop()
-	c, passkeys, sessions := l.client, 0, 0
+	c, passkeys, sessions, overdue := l.client, 0, 0, 0
 	everybody := append(append([]*person{}, l.people...), l.newcomers...)
 	for _, p := range everybody {
 		a := l.granted("login of "+p.name, c.logInKept(p.name))
@@ -367,6 +373,11 @@ func (l *ledger) settle() {
 				l.refresh(p) // the rules of reuse may have ended it
 				continue
 			}
+			if !p.signedIn.IsZero() && time.Since(p.signedIn) > stepkey.NoStepUpLifetime {
+				want(l, "refresh by "+p.name+" for too long without a passkey", c.refresh(token), http.StatusUnauthorized)
+				overdue++
+				continue
+			}
 			sessions++
 			fresh := want(l, "refresh by "+p.name, c.insist(func() answer { return c.refresh(token) }), http.StatusOK)
 			want(l, "a guarded route after it", c.profile(fresh.member("accessToken")), http.StatusOK)
@@ -378,6 +389,9 @@ func (l *ledger) settle() {
 	}
 	l.observe("kept: %d accounts, %d passkeys, %d sessions (%d refreshes); %d used challenges refused again",
 		len(everybody), passkeys, sessions, l.refreshed, len(l.responses))
+	if overdue > 0 {
+		l.observe("%d sessions had gone on for longer than %s with the password alone, and were refused", overdue, stepkey.NoStepUpLifetime)
+	}
 	if l.endedLate > 0 {
 		l.observe("%d sessions ended because the answer to a refresh was lost for longer than the grace of %s", l.endedLate, grace)
 	}
