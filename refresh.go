@@ -33,7 +33,7 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (Grant, erro
 	if !ok {
 		return Grant{}, ErrUnauthorized
 	}
-	if p.Salt == nil {
+	if p.Salt == nil { // a token of an earlier version
 		session, err := s.genuineSession(ctx, p)
 		if err != nil {
 			return Grant{}, err

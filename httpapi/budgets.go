@@ -39,20 +39,16 @@ type budgeted struct {
 // signedIn wraps a handler behind a guard. It counts calls per session and makes the
 // operations of one user take turns.
 func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
+	alone := a.tokenAlone(require)
 	return func(next callerHandler) budgeted {
-		admitted := func(w http.ResponseWriter, r *http.Request) error {
-			who, err := a.admittedCaller(r)
-			if err != nil {
-				return err
-			}
-			from := a.clientOf(r)
-			ctx := stepkey.WithClient(r.Context(), from)
-			if id, err := uuid.Parse(who.Claims().Subject); err == nil {
+		return alone(func(w http.ResponseWriter, r *http.Request, c caller) error {
+			c.client = a.clientOf(r)
+			ctx := stepkey.WithClient(r.Context(), c.client)
+			if id, err := uuid.Parse(c.Claims().Subject); err == nil {
 				ctx = stepkey.WithAccount(ctx, id)
 			}
-			return next(w, r.WithContext(ctx), caller{who, from})
-		}
-		return budgeted{require(a.answer(admitted)), perSession}
+			return next(w, r.WithContext(ctx), c)
+		})
 	}
 }
 
@@ -61,23 +57,17 @@ func (a *api) signedIn(require func(http.Handler) http.Handler) func(callerHandl
 func (a *api) tokenAlone(require func(http.Handler) http.Handler) func(callerHandler) budgeted {
 	return func(next callerHandler) budgeted {
 		admitted := func(w http.ResponseWriter, r *http.Request) error {
-			who, err := a.admittedCaller(r)
+			who, err := a.callerOf(r)
 			if err != nil {
+				return err
+			}
+			if err := a.service.AdmitSession(who.Claims().SessionID); err != nil {
 				return err
 			}
 			return next(w, r, caller{Caller: who})
 		}
 		return budgeted{require(a.answer(admitted)), perSession}
 	}
-}
-
-// admittedCaller returns the caller that a guard verified, and counts the call.
-func (a *api) admittedCaller(r *http.Request) (stepkey.Caller, error) {
-	who, err := a.callerOf(r)
-	if err != nil {
-		return stepkey.Caller{}, err
-	}
-	return who, a.service.AdmitSession(who.Claims().SessionID)
 }
 
 // anonymous wraps a handler that needs no access token.

@@ -64,6 +64,9 @@ func (p part) measure(ctx context.Context, rounds int) (findings, error) {
 		st.most = most
 		comings = append(comings, st)
 	}
+	if len(costs) == 0 {
+		return findings{}, fmt.Errorf("nothing to measure: no operation contains %q with the database %q", p.operation, p.database)
+	}
 	return findings{
 		text: report(costs, comings, rounds), postgres: version,
 		plots: append(servicePlots(costs), originalPlot(costs, comings)),
