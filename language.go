@@ -3,7 +3,6 @@ package stepkey
 import (
 	"context"
 	"fmt"
-	"io/fs"
 
 	"github.com/stepkey/stepkey/internal/messages"
 	"github.com/stepkey/stepkey/storage"
@@ -11,11 +10,7 @@ import (
 
 // languages are those of the mails.
 func (c Config) languages() (*messages.Set, error) {
-	sources := []fs.FS{messages.Service}
-	if c.Languages != nil {
-		sources = append(sources, c.Languages)
-	}
-	set, err := messages.Load(sources...)
+	set, err := messages.LoadService(c.Languages)
 	if err != nil {
 		return nil, fmt.Errorf("Config.Languages: %w", err)
 	}

@@ -55,7 +55,7 @@ func newPage(name, colours string, languages *messages.Set) (*page, error) {
 		return p, nil
 	}
 	var err error
-	p.languages, err = messages.Load(messages.Service)
+	p.languages, err = messages.LoadService(nil)
 	return p, err
 }
 

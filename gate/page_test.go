@@ -62,7 +62,7 @@ func TestPagesHaveTheServicesColours(t *testing.T) {
 
 // Each page has its messages in each language, and each message is on a page.
 func TestPagesHaveTheirWords(t *testing.T) {
-	languages, err := messages.Load(messages.Service)
+	languages, err := messages.LoadService(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,18 +186,17 @@ func (a *api) pagePaths() []string {
 	return paths
 }
 
-// describePages gives the description to pages that show it, as those of webui do. It panics if they cannot read it, which the
-// tests rule out.
+// describePages gives the description to pages that show it, as those of webui do.
 func (a *api) describePages() {
 	readers, ok := a.pages.(interface {
-		WithDocument(document []byte) (http.Handler, error)
+		WithDocument(document func() []byte) (http.Handler, error)
 	})
 	if !ok {
 		return
 	}
-	described, err := readers.WithDocument(a.description.root.Body())
+	described, err := readers.WithDocument(a.description.root.Body)
 	if err != nil {
-		panic(err)
+		panic(err) // the page is embedded
 	}
 	a.pages = described
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stepkey/stepkey/internal/content"
 	"github.com/stepkey/stepkey/internal/pages"
@@ -17,16 +18,15 @@ import (
 const deepest = 3
 
 // WithDocument returns the same pages with an API reference that lists the calls of an OpenAPI document, each with an example for
-// curl. httpapi calls it with the document that it serves. The error says why the document cannot be read.
-func (s *site) WithDocument(document []byte) (http.Handler, error) {
+// curl. httpapi calls it with the document that it serves, which is asked for when the page is. A document that cannot be read makes
+// that request panic.
+func (s *site) WithDocument(document func() []byte) (http.Handler, error) {
 	source, err := static.ReadFile("static" + pages.Docs + ".html")
 	if err != nil {
 		return nil, err
 	}
 	described := *s
-	if described.reference, err = newReference(document, explained(source)); err != nil {
-		return nil, fmt.Errorf("webui: OpenAPI document: %w", err)
-	}
+	described.reference = sync.OnceValues(func() (*reference, error) { return newReference(document(), explained(source)) })
 	described.pages = map[string]map[string]content.Content{}
 	for lang, all := range s.pages {
 		described.pages[lang] = maps.Clone(all)

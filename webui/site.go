@@ -46,7 +46,7 @@ type site struct {
 	files     map[string]content.Content            // by path, the same in every language
 	pages     map[string]map[string]content.Content // by language and path
 	notFound  map[string]func() string              // by language
-	reference *reference                            // nil without an OpenAPI document
+	reference func() (*reference, error)            // nil without an OpenAPI document
 }
 
 func newSite(options Options) (*site, error) {
@@ -75,11 +75,7 @@ func newSite(options Options) (*site, error) {
 
 // languages reads the language files.
 func (o Options) languages() (*messages.Set, error) {
-	sources := []fs.FS{messages.Service}
-	if o.Languages != nil {
-		sources = append(sources, o.Languages)
-	}
-	set, err := messages.Load(sources...)
+	set, err := messages.LoadService(o.Languages)
 	if err != nil {
 		return nil, fmt.Errorf("Options.Languages: %w", err)
 	}
@@ -158,7 +154,16 @@ type view struct {
 	SignUpEmail     bool
 	SignInByAddress bool
 	PasskeyLogIn    bool // whether a passkey alone signs in
-	Reference       *reference
+
+	reference func() (*reference, error)
+}
+
+// Reference is nil without an OpenAPI document.
+func (v view) Reference() (*reference, error) {
+	if v.reference == nil {
+		return nil, nil
+	}
+	return v.reference()
 }
 
 // choice is a language to choose.

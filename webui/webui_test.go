@@ -62,7 +62,7 @@ var standard = sync.OnceValue(func() *site {
 	if err != nil {
 		panic(err)
 	}
-	described, err := s.WithDocument(document)
+	described, err := s.WithDocument(func() []byte { return document })
 	if err != nil {
 		panic(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -183,15 +182,11 @@ func (s settings) formKey() (key [32]byte, err error) {
 
 // gateLanguages are the languages of the pages, for those on the origins of applications.
 func (s settings) gateLanguages() (*messages.Set, error) {
-	sources := []fs.FS{messages.Service}
 	own, err := s.languages()
 	if err != nil {
 		return nil, err
 	}
-	if own != nil {
-		sources = append(sources, own)
-	}
-	set, err := messages.Load(sources...)
+	set, err := messages.LoadService(own)
 	if err != nil {
 		return nil, fmt.Errorf("STEPKEY_MESSAGES: %w", err)
 	}

@@ -129,7 +129,7 @@ func TestRightToLeft(t *testing.T) {
 // A mail in an unknown language is written in the default one: a mail may have been queued by an instance with more
 // files.
 func TestUnknownLanguages(t *testing.T) {
-	set, err := messages.Load(messages.Service)
+	set, err := messages.LoadService(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func (c *Catalog) Lang() string { return c.tag.String() }
 // Name is what the language calls itself, or its tag where its file does not say.
 func (c *Catalog) Name() string {
 	if name, ok := c.own["language"]; ok {
-		return name.forms[plural.Other]
+		return name.form(plural.Other)
 	}
 	return c.Lang()
 }
@@ -57,12 +57,13 @@ func (c *Catalog) Text(key string, arguments ...any) (string, error) {
 		}
 		values = append(values, "{"+name+"}", fmt.Sprint(arguments[i+1]))
 	}
-	for _, name := range placeholder.FindAllString(m.forms[form], -1) {
+	template := m.form(form)
+	for _, name := range placeholder.FindAllString(template, -1) {
 		if !slices.Contains(values, name) {
 			return "", fmt.Errorf("messages: %q needs %s", key, name)
 		}
 	}
-	return strings.NewReplacer(values...).Replace(m.forms[form]), nil
+	return strings.NewReplacer(values...).Replace(template), nil
 }
 
 // form is the plural category of count, if the message has it. A message that is not in this language has the
@@ -73,7 +74,7 @@ func (c *Catalog) form(key string, count int) plural.Form {
 		tag = language.English
 	}
 	form := cardinal(tag, count)
-	if _, ok := c.messages[key].forms[form]; !ok {
+	if _, ok := c.messages[key].plural[form]; !ok {
 		return plural.Other
 	}
 	return form

@@ -12,20 +12,31 @@ import (
 	"golang.org/x/text/language"
 )
 
-// message has a text for each plural category; one that does not depend on a number has "other" only.
+// message is a text, or one for each plural category.
 type message struct {
-	forms  map[plural.Form]string
-	counts bool // whether the file has an object of categories
+	text   string
+	plural map[plural.Form]string // nil if the file has a string
+}
+
+// counts reports whether the file has an object of categories.
+func (m message) counts() bool { return m.plural != nil }
+
+// form is the text for a category that the message has, and for any if it does not count.
+func (m message) form(category plural.Form) string {
+	if !m.counts() {
+		return m.text
+	}
+	return m.plural[category]
 }
 
 // script is the form in which scripts receive a message.
 func (m message) script() any {
-	if !m.counts {
-		return m.forms[plural.Other]
+	if !m.counts() {
+		return m.text
 	}
 	forms := map[string]any{}
 	for name, form := range categories {
-		if text, ok := m.forms[form]; ok {
+		if text, ok := m.plural[form]; ok {
 			forms[name] = text
 		}
 	}
@@ -37,8 +48,8 @@ var placeholder = regexp.MustCompile(`\{[a-z][A-Za-z]*\}`)
 
 // arguments are the arguments of all forms, sorted, each once.
 func (m message) arguments() []string {
-	var names []string
-	for _, text := range m.forms {
+	names := placeholder.FindAllString(m.text, -1)
+	for _, text := range m.plural {
 		names = append(names, placeholder.FindAllString(text, -1)...)
 	}
 	slices.Sort(names)
@@ -71,7 +82,7 @@ func flatten(file, prefix string, tree map[string]any, into map[string]message) 
 		key = prefix + key
 		switch value := value.(type) {
 		case string:
-			into[key] = message{forms: map[plural.Form]string{plural.Other: value}}
+			into[key] = message{text: value}
 		case map[string]any:
 			if _, ok := value["other"].(string); !ok {
 				if err := flatten(file, key+".", value, into); err != nil {
@@ -92,14 +103,14 @@ func flatten(file, prefix string, tree map[string]any, into map[string]message) 
 }
 
 func readForms(file, key string, value map[string]any) (message, error) {
-	m := message{forms: map[plural.Form]string{}, counts: true}
+	m := message{plural: map[plural.Form]string{}}
 	for name, text := range value {
 		form, known := categories[name]
 		words, isText := text.(string)
 		if !known || !isText {
 			return message{}, fmt.Errorf("%s: %s has %q beside the plural categories zero, one, two, few, many and other", file, key, name)
 		}
-		m.forms[form] = words
+		m.plural[form] = words
 	}
 	return m, nil
 }
@@ -111,11 +122,12 @@ const enough = 200
 // and for plurals all categories of its language.
 func checkFile(name string, tag language.Tag, file, english map[string]message) error {
 	for _, key := range sortedKeys(file) {
-		m, model := file[key], english[key]
-		if model.forms == nil {
+		m := file[key]
+		model, ok := english[key]
+		if !ok {
 			return fmt.Errorf("%s: there is no message %q; see %s.json for those that exist", name, key, base)
 		}
-		if m.counts != model.counts {
+		if m.counts() != model.counts() {
 			return fmt.Errorf("%s: %s must have the form that it has in %s.json: a string, or an object of plural categories", name, key, base)
 		}
 		for _, argument := range m.arguments() {
@@ -123,11 +135,11 @@ func checkFile(name string, tag language.Tag, file, english map[string]message) 
 				return fmt.Errorf("%s: %s has the unknown argument %s", name, key, argument)
 			}
 		}
-		if !m.counts {
+		if !m.counts() {
 			continue
 		}
 		for count := range enough {
-			if form := cardinal(tag, count); m.forms[form] == "" {
+			if form := cardinal(tag, count); m.plural[form] == "" {
 				return fmt.Errorf("%s: %s lacks the plural category %s, which the language needs for %d", name, key, nameOf(form), count)
 			}
 		}

@@ -2,7 +2,9 @@ package messages
 
 import (
 	"io/fs"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -185,6 +187,34 @@ func TestWhatFallsBackOnEnglish(t *testing.T) {
 	}
 }
 
+// A set that is restricted to one language leaves the sets of others as they are.
+func TestServiceIsLoadedForEachAnew(t *testing.T) {
+	one, other := loadService(t), loadService(t)
+	if err := one.Only("de"); err != nil {
+		t.Fatal(err)
+	}
+	if tags := one.Tags(); !slices.Equal(tags, []string{"de"}) {
+		t.Errorf("the set that was restricted has %v", tags)
+	}
+	for _, set := range []*Set{other, loadService(t)} {
+		if tags := set.Tags(); !slices.Equal(tags, []string{"en", "de"}) {
+			t.Errorf("another set has %v", tags)
+		}
+		if got := set.Match("fr").Lang(); got != "en" {
+			t.Errorf("another set answers in %s, want en", got)
+		}
+	}
+}
+
+func loadService(t *testing.T) *Set {
+	t.Helper()
+	set, err := LoadService(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
 // The languages that Stepkey brings are complete, and no message is empty or ends in space.
 func TestServiceLanguagesAreComplete(t *testing.T) {
 	set := load(t, Service)
@@ -193,7 +223,11 @@ func TestServiceLanguagesAreComplete(t *testing.T) {
 			t.Errorf("%s lacks %s", c.Lang(), strings.Join(missing, ", "))
 		}
 		for key, m := range c.messages {
-			for _, words := range m.forms {
+			texts := slices.Collect(maps.Values(m.plural))
+			if !m.counts() {
+				texts = []string{m.text}
+			}
+			for _, words := range texts {
 				if words == "" || strings.TrimSpace(words) != words {
 					t.Errorf("%s: %s is %q", c.Lang(), key, words)
 				}

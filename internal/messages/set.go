@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -24,6 +25,22 @@ const base = "en"
 type Set struct {
 	catalogs []*Catalog // the default language first
 	matcher  language.Matcher
+}
+
+// service is the languages of Service alone. Parts of a process load them one by one, and reading them is a tenth of a start.
+var service = sync.OnceValues(func() (*Set, error) { return Load(Service) })
+
+// LoadService returns the languages of Service, and with them those of own, which adds languages and replaces messages.
+// It may be nil. The error is that of Load.
+func LoadService(own fs.FS) (*Set, error) {
+	if own != nil {
+		return Load(Service, own)
+	}
+	shared, err := service()
+	if err != nil {
+		return nil, err
+	}
+	return &Set{slices.Clone(shared.catalogs), shared.matcher}, nil
 }
 
 // Load reads the language files at the root of each file system; a later one adds languages and replaces messages.
