@@ -59,11 +59,11 @@ func TestRoundCountsOperations(t *testing.T) {
 		return nil
 	}
 	l := load{pid: os.Getpid(), n: 100, workers: 4, do: work}
-	if _, err := l.round(t.Context()); err != nil {
+	if _, err := round(t.Context(), []load{l}); err != nil {
 		t.Fatal(err)
 	}
-	if calls.Load() != 100 {
-		t.Errorf("%d calls, want 100 over all workers", calls.Load())
+	if want := int32(4 * turns * (100 / 4 / turns)); calls.Load() != want {
+		t.Errorf("%d calls, want %d: in each turn as many by each worker", calls.Load(), want)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestRoundGivesTheFirstFailure(t *testing.T) {
 		<-ctx.Done() // the failure of one worker ends the others
 		return ctx.Err()
 	}}
-	if _, err := l.round(t.Context()); !errors.Is(err, broken) {
+	if _, err := round(t.Context(), []load{l}); !errors.Is(err, broken) {
 		t.Errorf("round: %v, want the failure itself", err)
 	}
 }
@@ -93,8 +93,8 @@ func TestCompareTakesTurnsAndDropsTheWarmUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if order.String() != "ABABABAB" || len(s.ours) != 3 || len(s.bare) != 3 {
-		t.Errorf("order %s with %d and %d results, want ABABABAB with 3 of each", &order, len(s.ours), len(s.bare))
+	if want := strings.Repeat("AB", 4*turns); order.String() != want || len(s.ours) != 3 || len(s.bare) != 3 {
+		t.Errorf("order %s with %d and %d results, want %s with 3 of each", &order, len(s.ours), len(s.bare), want)
 	}
 }
 

@@ -9,9 +9,9 @@
 // Beside each figure stands that of a bare net/http handler in another process,
 // which answers the same requests with the same bytes, recorded from the service
 // just before, and for guarded routes one small request, answered with 204. For a password login it computes one argon2id hash besides.
-// The two are measured in turns, round by round, so that a machine that changes
-// its speed changes it for both; figures are medians of the rounds, and ratios
-// are taken within a round.
+// The two take ten turns in each round, so that a machine that changes its speed
+// changes it for both; figures are medians of the rounds, and ratios are taken
+// within a round.
 //
 // With -stepup it measures package stepup instead, in an application that this program plays, beside
 // what the application does anyway. With -gate it measures the gate instead: its proxy beside

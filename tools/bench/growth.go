@@ -235,7 +235,7 @@ func (t *town) measure(ctx context.Context, v visit) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	each, err := ours.round(ctx)
+	used, err := ours.run(ctx, 1)
 	if err != nil {
 		return measured{}, err
 	}
@@ -245,7 +245,7 @@ func (t *town) measure(ctx context.Context, v visit) (measured, error) {
 	}
 	m := measured{took: slices.Concat(took...)}
 	calls := time.Duration(len(m.took))
-	m.service, m.database = each*time.Duration(workers)/calls, (after-before)/calls
+	m.service, m.database = used/calls, (after-before)/calls
 	return m, nil
 }
 

@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// turns is how many parts a round has. Loads take turns after each of them, a tenth of a second or less, so that a machine that
+// becomes slower meanwhile slows all of them alike.
+const turns = 10
+
 // load is a number of operations to run against one server.
 type load struct {
 	pid     int
@@ -19,21 +23,23 @@ type load struct {
 	do      func(ctx context.Context, worker int) error
 }
 
-// round runs the load once and returns the server's CPU time per operation.
-func (l load) round(ctx context.Context) (time.Duration, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("a round takes more than a minute"))
+// turn is how many operations each worker runs before it is another load's turn.
+func (l load) turn() int { return max(1, l.n/l.workers/turns) }
+
+// run has each worker run that many operations and returns the server's CPU time for all of them.
+func (l load) run(ctx context.Context, operations int) (time.Duration, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("a turn takes more than a minute"))
 	defer cancel()
 
 	before, err := l.cpuTime()
 	if err != nil {
 		return 0, err
 	}
-	calls := max(1, l.n/l.workers)
 	failures := make([]error, l.workers)
 	var wg sync.WaitGroup
 	for worker := range l.workers {
 		wg.Go(func() {
-			for range calls {
+			for range operations {
 				if failures[worker] = l.do(ctx, worker); failures[worker] != nil {
 					cancel()
 					return
@@ -46,10 +52,7 @@ func (l load) round(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	after, err := l.cpuTime()
-	if err != nil {
-		return 0, err
-	}
-	return (after - before) / time.Duration(calls*l.workers), nil
+	return after - before, err
 }
 
 // cpuTime is what the processes have used so far.
@@ -90,18 +93,37 @@ func compare(ctx context.Context, ours, bare load, rounds int) (sample, error) {
 // inTurns runs loads in turns, after one round of each to warm up, and returns the CPU times of each.
 func inTurns(ctx context.Context, rounds int, loads ...load) ([][]time.Duration, error) {
 	took := make([][]time.Duration, len(loads))
-	for round := range rounds + 1 {
-		for i, l := range loads {
-			t, err := l.round(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if round > 0 {
-				took[i] = append(took[i], t)
-			}
+	for i := range rounds + 1 {
+		each, err := round(ctx, loads)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			continue
+		}
+		for j, t := range each {
+			took[j] = append(took[j], t)
 		}
 	}
 	return took, nil
+}
+
+// round runs loads in turns and returns the CPU time of an operation of each.
+func round(ctx context.Context, loads []load) ([]time.Duration, error) {
+	used := make([]time.Duration, len(loads))
+	for range turns {
+		for i, l := range loads {
+			t, err := l.run(ctx, l.turn())
+			if err != nil {
+				return nil, err
+			}
+			used[i] += t
+		}
+	}
+	for i, l := range loads {
+		used[i] /= time.Duration(turns * l.turn() * l.workers)
+	}
+	return used, nil
 }
 
 // ratios returns ours as a multiple of bare, round by round.

@@ -15,7 +15,7 @@ import (
 const (
 	people       = 4     // users, each with one connection, that load the service at the same time
 	guardedCalls = 10000 // requests in a round of a guarded route
-	stepUps      = 400   // step-ups in a round
+	stepUps      = 1000  // step-ups in a round
 	refreshes    = 1000  // refreshes in a round
 	logins       = 20    // password logins in a round, one at a time
 	starts       = 3     // starts of the service for each setup
