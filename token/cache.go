@@ -42,8 +42,10 @@ type cached struct {
 	by     signedBy
 	claims Claims
 
-	// from and until bound the entry's life in nanoseconds since the epoch.
-	// Setting the clock back ends it as well.
+	// from and until bound the entry's life in nanoseconds since the epoch, and until is
+	// not after the token's own end. So a token that is found is one whose every check passes
+	// now, because the others are the same at any time after from. Setting the clock back ends
+	// the entry as well.
 	from, until int64
 }
 
@@ -104,23 +106,16 @@ func (v *Verifier) verifyCached(ctx context.Context, raw string) (Claims, error)
 		// The name may now belong to another key, or a previous secret may have been
 		// dropped. Then the signature must be verified again.
 		if key.equal(held.by.key) {
-			return v.recall(held)
+			return held.claims.clone(), nil
 		}
 	}
 	claims, by, err := v.verify(ctx, raw)
 	if err != nil {
 		return Claims{}, err
 	}
-	v.cache.put(&cached{hash: hash, raw: strings.Clone(raw), by: by, claims: claims.clone(), from: now, until: now + int64(CacheTime)})
+	until := min(now+int64(CacheTime), time.Unix(claims.ExpiresAt, 0).Add(Leeway).UnixNano())
+	v.cache.put(&cached{hash: hash, raw: strings.Clone(raw), by: by, claims: claims.clone(), from: now, until: until})
 	return claims, nil
-}
-
-// recall repeats the checks whose result changes with time.
-func (v *Verifier) recall(held *cached) (Claims, error) {
-	if err := check(v.registered, &held.claims, ""); err != nil {
-		return Claims{}, err
-	}
-	return held.claims.clone(), nil
 }
 
 // clone returns a deep copy.

@@ -122,10 +122,10 @@ func TestCachedTokenExpires(t *testing.T) {
 	raw, start := f.token(t, "id", time.Second), f.now
 	f.now = start.Add(20 * time.Second)
 	f.verify(t, "before", raw, "", 1)
-	f.now = start.Add(Leeway)
-	f.verify(t, "last second", raw, "", 0)
+	f.now = start.Add(Leeway + time.Second - 1)
+	f.verify(t, "last nanosecond", raw, "", 0)
 	f.now = start.Add(Leeway + time.Second)
-	f.verify(t, "expired", raw, ReasonExpired, 0)
+	f.verify(t, "expired", raw, ReasonExpired, 1)
 }
 
 func TestCacheAsksForTheKeyAgain(t *testing.T) {

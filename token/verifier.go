@@ -69,9 +69,9 @@ func NewVerifier(keys KeySource, expect Expect) (*Verifier, error) {
 // [*Error] otherwise. If the key source fails, the reason is [ReasonUnknownKey]
 // and the source's error is wrapped.
 //
-// A token that was verified before may be answered from the cache. Its key is
-// then looked up again and its times are checked again; only the signature is
-// not. No two calls return Claims that share a slice.
+// A token that was verified before may be answered from the cache, until it
+// expires. Its key is then looked up again, but the signature is not verified.
+// No two calls return Claims that share a slice.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 	if len(raw) > MaxBytes {
 		return Claims{}, &Error{Reason: ReasonSize}
