@@ -371,7 +371,7 @@ func TestImportedAddress(t *testing.T) {
 	})
 }
 
-// What is exported and imported is the same users.
+// An export that is imported elsewhere yields the same users.
 func TestExportAndImport(t *testing.T) {
 	from, to := newFixture(t), newFixture(t)
 	_, device := from.enrolled("mira", authenticator.Config{Transports: []string{"usb"}, BackupEligible: true, CounterStep: 2})

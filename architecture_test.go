@@ -184,8 +184,8 @@ func TestWebAuthnLibraryHasOneImporter(t *testing.T) {
 }
 
 // The goal of the root was 3 500 lines. It is not met: what is left are the use-cases and their rules, and most of them need
-// one another. The number falls unless a use-case comes, as those of Realm, invitations, confirmed addresses and browser sessions did. What can still leave is the configuration (its checks, defaults and assembly), the
-// errors, and what operators read of users.
+// one another. The number falls unless a use-case comes, as those of Realm, invitations, confirmed addresses and browser sessions did. The configuration (its checks, defaults and assembly), the
+// errors, and the reads of operators could still move out.
 const maxRootLines = 6_890
 
 func TestRootStaysSmall(t *testing.T) {

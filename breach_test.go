@@ -64,7 +64,7 @@ func TestBreachedPasswordIsNotSet(t *testing.T) {
 			f.Errorf("asked for (-want +got):\n%s", diff)
 		}
 
-		// What was refused used nothing up.
+		// A refusal does not use up the link.
 		if err := f.reset(link, another); err != nil {
 			f.Errorf("the link after a refusal: %v", err)
 		}
@@ -74,8 +74,8 @@ func TestBreachedPasswordIsNotSet(t *testing.T) {
 	})
 }
 
-// Nobody is asked at login, for what the policy refuses anyway, nor by who has no leave
-// to set a password.
+// A password is not looked up at login, nor when the policy refuses it anyway, nor for a caller who may
+// not set one.
 func TestBreachesAreNotAskedInVain(t *testing.T) {
 	f := newFixture(t)
 	b := &breachList{}

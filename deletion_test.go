@@ -12,8 +12,8 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// Whoever gets the name of somebody who is gone gets nothing else of theirs, and
-// nothing that was theirs opens the new account.
+// A user who takes the name of a deleted account gets nothing else of it, and nothing that belonged
+// to it opens the new account.
 func TestNothingOfADeletedAccountWorksForTheNextOne(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")

@@ -145,7 +145,7 @@ func TestWhoMayChangeTheAddress(t *testing.T) {
 	}
 }
 
-// Whether somebody else has an address makes no difference to who asks for it.
+// A user who asks for an address gets the same answer whether or not somebody else has it.
 func TestSeveralAccountsMayHaveOneAddress(t *testing.T) {
 	f := newFixture(t)
 	box := f.withMail()

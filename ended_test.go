@@ -389,7 +389,8 @@ func (f *fixture) followAll(b *balancer) *guard.EndedFollower {
 	}
 }
 
-// What a look costs with nothing in the window, and with what brought an instance down.
+// BenchmarkLookForEnded measures a look with an empty window, and with a window that once brought an
+// instance down.
 func BenchmarkLookForEnded(b *testing.B) {
 	for _, rows := range []int{0, 37_000} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {
@@ -405,7 +406,7 @@ func BenchmarkLookForEnded(b *testing.B) {
 	}
 }
 
-// What an anonymous question for the list costs.
+// BenchmarkEndedList measures an anonymous request for the list.
 func BenchmarkEndedList(b *testing.B) {
 	for _, rows := range []int{0, 37_000} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {

@@ -120,7 +120,7 @@ func TestGuessingDoesNotShutOutKnownDevices(t *testing.T) {
 		f.guesses("mira", storage.FreeAttempts)
 		wantLimited(f.TB, "the owner on a new device", second(f.logInFrom(home)), 30*time.Second)
 		next := f.mustLogInFrom("the owner on a known device", home, "not a token", known)
-		// That sets back the hundred, and not the wait of whoever guesses.
+		// That sets back the hundred, and not the guesser's wait.
 		wantLimited(f.TB, "the guesser", f.guess("mira"), 30*time.Second)
 
 		// A device has ten failures of its own, and is then a stranger.
@@ -135,7 +135,7 @@ func TestGuessingDoesNotShutOutKnownDevices(t *testing.T) {
 	})
 }
 
-// What keeps its owner in must not let anybody else in where strangers are not.
+// The exception for an owner's devices must not let anybody else in while strangers are refused.
 func TestOnlyTheAccountsOwnDevicesAreKnown(t *testing.T) {
 	f := newFixture(t)
 	f.signUp("mira")

@@ -29,7 +29,7 @@ func TestPasskeyList(t *testing.T) {
 		if len(list.Passkeys) != 1 || list.Passkeys[0].LastUsedAt == nil { // a first one is verified as it is added
 			f.Errorf("%+v", list)
 		}
-		// What makes a provider drop passkeys is for nobody who has only the password.
+		// The names by which a provider drops passkeys are not for callers with the password alone.
 		if n := list.Names; n.RPID != "" || n.UserHandle != nil || n.Username != "" {
 			f.Errorf("at level password: %+v", n)
 		}

@@ -86,7 +86,7 @@ func backupReason(asserted ceremony.Asserted) string {
 }
 
 // afterPasskeyProof applies the consequences that a verified passkey has in every use-case. It
-// cancels a pending recovery, whoever started it. In a session that began with the password, it
+// cancels a pending recovery, no matter who started it. In a session that began with the password, it
 // also confirms that the current password is the owner's, even if it was set by mail.
 func (s *Service) afterPasskeyProof(ctx context.Context, tx storage.Tx, u User, session Session, now time.Time) error {
 	if u.PasswordByMail && !session.PasswordAt.IsZero() {

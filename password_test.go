@@ -83,8 +83,8 @@ func TestPasswordIsNotChangedWithoutProof(t *testing.T) {
 	})
 }
 
-// Whoever has an open session, and even the password, does not take over an account
-// that has a passkey.
+// An open session and the password are not enough to take over an account that has a
+// passkey.
 func TestPasswordOfAnAccountWithPasskeysNeedsAFreshOne(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		claims, device := f.enrolled("mira", authenticator.Config{})

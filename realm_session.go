@@ -29,8 +29,8 @@ type Visit struct {
 	// User is the application's key of the user, 1 to 255 bytes, compared byte by byte.
 	User string
 
-	// Name and DisplayName are shown by devices. They may change. What cannot be shown is left
-	// out, and more than 254 characters are cut.
+	// Name and DisplayName are shown by devices. They may change. Characters that cannot be
+	// shown are left out, and more than 254 characters are cut.
 	Name, DisplayName string
 
 	// Session is the same value for all requests of one sign-in, and never used for another.

@@ -215,7 +215,7 @@ func TestRealmFirstPasskeyNeedsAFreshPassword(t *testing.T) {
 	})
 }
 
-// A challenge is of one user in one session, whoever the application says it is afterwards.
+// A challenge belongs to one user in one session, even if the application names another user afterwards.
 func TestRealmChallengeOfAnotherSession(t *testing.T) {
 	inShop(t, func(s shop) {
 		_, c, device := s.enrolled("42")

@@ -71,9 +71,9 @@ func pendingRecovery(u User, now time.Time) *PendingRecovery {
 	return u.Recovery
 }
 
-// startRecovered ends all of the user's sessions and starts one at level recovery. Whoever has
-// the lost device is signed out by that. A recovery by mail that waits is stopped: its owner
-// has got back in, so it is of no more use to anybody but somebody else.
+// startRecovered ends all of the user's sessions and starts one at level recovery. That also
+// signs out the person who has the lost device. A pending recovery by mail is canceled: the owner
+// has got back in, so only somebody else could still use it.
 func (s *Service) startRecovered(
 	ctx context.Context, tx storage.Tx, u User, by storage.RecoveryProof, from Client, now time.Time,
 ) (Session, []uuid.UUID, error) {

@@ -40,7 +40,7 @@ var readCode = strings.NewReplacer("-", "", " ", "", "o", "0", "i", "1", "l", "1
 
 // ReplaceRecoveryCodes makes RecoveryCodes new codes, in the place of those from before.
 // They are returned this once and kept nowhere. It takes a passkey verification not older
-// than FullWindow (StepUpRequiredError): whoever has codes gets past the passkey, so
+// than FullWindow (StepUpRequiredError): codes replace the passkey, so
 // nobody without it may make them. After ten sets in an hour there is a RateLimitedError.
 func (s *Service) ReplaceRecoveryCodes(ctx context.Context, c Caller) ([]string, error) {
 	now := s.now()

@@ -184,7 +184,7 @@ func TestPasskeyIsNamedAfterItsDevice(t *testing.T) {
 	}
 }
 
-// A device is asked for no second passkey, whoever asks.
+// A device that has a passkey for the user is never asked for a second one.
 func TestRegistrationExcludesWhatThereIs(t *testing.T) {
 	f := newFixture(t)
 	claims, first := f.enrolled("mira", authenticator.Config{Transports: []string{"usb", "nfc"}})

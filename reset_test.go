@@ -221,8 +221,7 @@ func TestOf50ResetsOneSucceeds(t *testing.T) {
 	})
 }
 
-// What a request does is the same for those we know and for those we do not, until it
-// has been answered.
+// A request does the same for known and unknown users until it has been answered.
 func TestRequestDoesTheSameForEverybody(t *testing.T) {
 	f := newFixture(t)
 	box := f.withMail()

@@ -9,7 +9,7 @@ import (
 	"github.com/stepkey/stepkey"
 )
 
-// The counts of attempts of a session, a device and an account go with what they belong to.
+// The counts of attempts are deleted together with their session, device or account.
 func TestCountsOfAttemptsDoNotOutliveTheirOwner(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.signUp("mira")

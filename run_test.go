@@ -43,7 +43,7 @@ func TestRunSweepsTheStore(t *testing.T) {
 	<-ended
 }
 
-// Run sends by itself, and ends with what it has begun.
+// Run sends by itself, and finishes the mails that it has begun before it returns.
 func TestRunSendsMail(t *testing.T) {
 	f := newFixture(t)
 	box := f.withMail()

@@ -226,7 +226,7 @@ func TestWhatTheClientAsksOfUsIsIgnored(t *testing.T) {
 	}
 }
 
-// A query only makes a request stricter, whoever wrote it.
+// A query can only make a request stricter, no matter who wrote it.
 func TestQueryOnlyTightens(t *testing.T) {
 	f := newFixture(t, "", endedState{})
 	word := "Authorization: " + f.access(t, token.LevelPassword, 0)

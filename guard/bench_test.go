@@ -46,7 +46,7 @@ func BenchmarkGuard(b *testing.B) {
 	}
 }
 
-// What it costs to ask a follower that holds a million ended sessions.
+// BenchmarkFollower asks a follower that holds a million ended sessions.
 func BenchmarkFollower(b *testing.B) {
 	var content token.EndedContent
 	now := time.Now()

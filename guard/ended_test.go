@@ -83,7 +83,7 @@ func (f *following) signed(t testing.TB, e token.EndedSessions, content token.En
 	return raw + "\n" + string(written)
 }
 
-// publish answers with a list under an etag, and with 304 to who has it.
+// publish answers with a list under an etag, and with 304 to a client that has it.
 func (f *following) publish(raw, etag string) {
 	f.set(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()

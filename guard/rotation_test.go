@@ -131,7 +131,7 @@ func TestRotationsInTime(t *testing.T) {
 	})
 }
 
-// What a service has in its memory of verified tokens ends with the key.
+// Tokens in a service's cache of verified tokens end with their key.
 func TestRevokedKeyEndsWithTheSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leaked, fresh := es256(t), es256(t)

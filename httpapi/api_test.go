@@ -183,7 +183,7 @@ func TestProblemOfEachKind(t *testing.T) {
 	}
 }
 
-// What a client sends and what a secret is stay out of log and answers.
+// Client input and secrets stay out of the log and of answers.
 func TestNothingSentComesBackOrIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	h := newHandler(newService(t), Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})

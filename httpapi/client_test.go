@@ -79,8 +79,8 @@ func TestUnsafeProxiesAreRefused(t *testing.T) {
 	}
 }
 
-// What the service says of itself comes from its configuration, whatever a request
-// and the proxies say where it was sent to.
+// The service takes its own address from its configuration, and not from the headers of requests
+// and proxies.
 func TestForgedHostsChangeNothing(t *testing.T) {
 	const evil = "evil.example"
 	behind, err := BehindProxies([]netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}, "")

@@ -130,7 +130,7 @@ func TestPagesThatAreNotListedReadNothing(t *testing.T) {
 	}
 }
 
-// What is public every page may read, but without cookies: with those, only a page that is listed.
+// Every page may read public resources, but without cookies; with cookies, only a listed page may.
 func TestPublicDocumentsAreForEveryPage(t *testing.T) {
 	h := newHandler(newService(t), Options{CORSOrigins: []string{friend}})
 	for _, path := range []string{"/.well-known/jwks.json", "/openapi.json"} {

@@ -7,7 +7,7 @@ import (
 	"github.com/stepkey/stepkey/internal/pages"
 )
 
-// The service learns the tag of one of its languages, and nothing else of what a request sent.
+// The service learns the tag of one of its languages, and nothing else that a request sent.
 func TestLanguageOfRequests(t *testing.T) {
 	a := &api{clientIP: peerIP, service: newService(t)}
 	for _, test := range []struct{ query, cookie, header, want string }{

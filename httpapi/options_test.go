@@ -98,7 +98,7 @@ func operationsOf(d document) (operations []string) {
 	return operations
 }
 
-// The pages show the description of what is served, and of nothing else.
+// The pages describe the calls that are served, and no others.
 func TestReferenceOfWhatIsServed(t *testing.T) {
 	for _, without := range []bool{false, true} {
 		page, err := io.ReadAll(send(newHandler(newService(t), Options{Pages: webui.Handler(), NoSignUp: without}), "GET", "/docs", "").Body)

@@ -13,7 +13,7 @@ import (
 	"github.com/stepkey/stepkey/internal/ceremony"
 )
 
-// What is not known is null, and not "this device only".
+// An unknown value is null, and not "this device only".
 func TestListedPasskey(t *testing.T) {
 	id := uuid.MustParse("0b7ae4ab-5a6f-4e2b-8a5a-6f4f8a3c9d10")
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -200,7 +200,7 @@ func TestRefusedCeremoniesAreExported(t *testing.T) {
 	}
 }
 
-// What succeeds, and what is no ceremony, is no line.
+// A success, or a request that is no ceremony, writes no line.
 func TestOnlyRefusedCeremoniesAreLogged(t *testing.T) {
 	f := newRefusals(t)
 	f.verified("/passkeys/register/verify", f.create(other(), authenticator.Hostile{}))

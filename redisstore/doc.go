@@ -9,7 +9,7 @@
 //
 // # Stored data
 //
-// Redis holds no data that must survive it, and nothing that gives access to whoever
+// Redis holds no data that must survive it, and nothing that gives access to a person who
 // reads it: the SHA-256 of challenges with the state of their ceremony, and the times
 // when buckets will be full. Every key has a TTL. If everything is lost, running
 // ceremonies must be started again and limits start with full buckets. If an old

@@ -252,7 +252,7 @@ func TestGooseLayoutIsMoved(t *testing.T) {
 	})
 }
 
-// A role that is called like the schema had its tables there before, and whoever sets
+// A role that has the name of the schema had its tables there before, and an operator who sets
 // the schema public wants them where they were.
 func TestGooseLayoutStaysInItsSchema(t *testing.T) {
 	for _, schema := range []string{"stepkey", "public"} {

@@ -104,8 +104,8 @@ func addPasskey(t *testing.T, store *sqlstore.Store, userID uuid.UUID) uuid.UUID
 	return id
 }
 
-// What ends a session elsewhere ends it for every use-case: reading, locking and
-// elevating ask for the same.
+// A session that is over is over for every use-case: reading, locking and elevating use the
+// same condition.
 func TestSessionThatIsNoLongerLive(t *testing.T) {
 	onBoth(t, func(t *testing.T, empty func(*testing.T) database) {
 		for name, statement := range map[string]string{

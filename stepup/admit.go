@@ -96,7 +96,7 @@ func (k *Kit) admit(w http.ResponseWriter, r *http.Request, p Purpose, fields []
 	return passes
 }
 
-// Check reports whether an identity meets a purpose, for what is no HTTP request of a browser, such
+// Check reports whether an identity meets a purpose, for requests that do not come from a browser, such
 // as a gRPC method. It returns nil, a [*NeededError], stepkey.ErrUnauthorized if nobody is signed
 // in, stepkey.ErrUnavailable if the database cannot be asked, or an error that names what is wrong
 // with id. An unknown purpose panics.

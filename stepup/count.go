@@ -102,7 +102,7 @@ func (k *Kit) keepCounting(ctx context.Context) {
 	}
 }
 
-// storeCounts stores what waits. What cannot be stored waits for the next time.
+// storeCounts stores the pending counts. Those that cannot be stored stay pending.
 func (k *Kit) storeCounts(ctx context.Context) {
 	counts := k.counts.take()
 	if len(counts) == 0 {

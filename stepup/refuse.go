@@ -88,7 +88,7 @@ func (k *Kit) verifyURL(p Purpose, next string) string {
 }
 
 // pageOf is the page from which a request came: itself for a navigation, else what htmx or the
-// Referer says, else the root. What a script fetches is no page.
+// Referer says, else the root. An address that a script fetches is no page.
 func (k *Kit) pageOf(r *http.Request) string {
 	switch kind := requestkind.Of(r.Method, r.Header); {
 	case kind == requestkind.DocumentGet || kind == requestkind.TurboGet || kind == requestkind.Inertia && r.Method == http.MethodGet:

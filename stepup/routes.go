@@ -299,8 +299,8 @@ func (k *Kit) addBegin(_ http.ResponseWriter, r *http.Request, v visitor, _ []by
 	}{options}, err
 }
 
-// checkEnrol asks for what the application wants of a user without a passkey. What it wants of
-// others is the engine's rule.
+// checkEnrol enforces the application's rule for users without a passkey. The engine enforces the
+// rule for all others.
 func (k *Kit) checkEnrol(ctx context.Context, v visitor, now time.Time) error {
 	if len(k.config.Enrol) == 0 {
 		return nil

@@ -200,7 +200,7 @@ func TestThreatSessionValueShared(t *testing.T) {
 	})
 }
 
-// The same row: whoever shares a value, by mistake or on purpose, has a session of their own here, which nobody else ends.
+// The same row: people who share a value, by mistake or on purpose, have separate sessions here, and end only their own.
 func TestThreatSessionsThatShareAValueAreApart(t *testing.T) {
 	onBothWays(t, nil, func(a *app) {
 		owner := a.owner("42")

@@ -5,7 +5,7 @@ import "errors"
 // The kinds of errors that an implementation returns, alone or wrapped. Any other error is a
 // fault of the implementation.
 var (
-	// ErrNotFound is returned for what a store does not hold.
+	// ErrNotFound is returned for a row that a store does not hold.
 	ErrNotFound = errors.New("storage: not found")
 
 	// ErrUnavailable is returned by a store that cannot be reached or does not answer in

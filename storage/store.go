@@ -5,7 +5,7 @@ import "context"
 // Store keeps users, passkeys, sessions, events, mails and the service's own keys.
 //
 // An implementation is safe for concurrent use by several instances, answers within a bounded
-// time, returns [ErrNotFound] for what it does not hold and [ErrUnavailable] when it cannot
+// time, returns [ErrNotFound] for a row that it does not hold and [ErrUnavailable] when it cannot
 // tell, and passes storetest.TestStore.
 type Store interface {
 	// InTx runs fn in one transaction, which is committed if fn returns nil and has no effect

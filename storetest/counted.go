@@ -100,7 +100,7 @@ func networksBounded(t *testing.T, s storage.Store, user uuid.UUID, at time.Time
 	}
 }
 
-// What is kept of a deleted user names no device, network and passkey.
+// Events of a deleted user name no device, network or passkey.
 func eventsOfDeleted(t *testing.T, s storage.Store) {
 	a := signedIn(t, s, "mira", 0)
 	e := storage.Event{

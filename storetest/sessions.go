@@ -16,7 +16,7 @@ import (
 	"github.com/stepkey/stepkey/storage"
 )
 
-// What the rotations of the suite ask for. A store knows none of these itself.
+// Parameters of the suite's rotations. A store knows none of these itself.
 const (
 	sessionIdle      = 7 * 24 * time.Hour
 	noStepUpLifetime = 15 * time.Minute

@@ -146,7 +146,7 @@ func deleting(t *testing.T, s storage.Store) {
 		if changed {
 			t.Error("a deleted user was enabled")
 		}
-		// What was somebody's passkey may be anybody's.
+		// A deleted passkey may be added to any account.
 		return errors.Join(err, tx.CreatePasskey(t.Context(), func() storage.Passkey {
 			p := a.Passkeys[0]
 			p.ID, p.UserID = uuid.New(), other.User.ID

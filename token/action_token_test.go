@@ -47,7 +47,7 @@ func TestActionTokenVerifies(t *testing.T) {
 	}
 }
 
-// A token of one type is none of another's, whoever signed it.
+// A token of one type is refused where another type is expected, no matter who signed it.
 func TestTypesAreApart(t *testing.T) {
 	key, _ := ecdsaKey(t)
 	keys := token.NewKeyring(key)

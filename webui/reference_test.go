@@ -116,7 +116,7 @@ func TestExamplesForCurl(t *testing.T) {
 	}
 }
 
-// Codes that the page explains are links to what it says of them.
+// Codes that the page explains are links to their explanations.
 func TestAnswersLinkToProblems(t *testing.T) {
 	for _, c := range documented(t) {
 		for _, a := range c.Answers {

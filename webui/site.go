@@ -35,7 +35,7 @@ var layout string
 //go:embed notfound.html
 var notFound string
 
-// idle is what no browser needs in order to run a script: lines of comments, and indentation. It is a tenth of what a page would weigh. No
+// idle matches the parts of a script that no browser needs: lines of comments, and indentation. They would be a tenth of a page's weight. No
 // other line of our scripts begins like a comment, and no text in them has several lines.
 var idle = regexp.MustCompile(`(?m)^\s*(?://|/?\*).*\n|^\t+`)
 

@@ -187,7 +187,7 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 	}
 }
 
-// What the policy forbids would be dropped in silence by the browser; here it is named.
+// A browser silently drops everything that the policy forbids; this test names it.
 func TestNothingInline(t *testing.T) {
 	for _, url := range pagePaths {
 		page := served(t)[url]
@@ -334,7 +334,7 @@ func TestFilesAreCompressed(t *testing.T) {
 	}
 }
 
-// What scripts look up by id, and what labels, descriptions and icons point at, is in the page.
+// Every id that scripts look up, and that labels, descriptions and icons point at, is in the page.
 func TestIDsExist(t *testing.T) {
 	contents := served(t)
 	for _, page := range pagePaths {

@@ -185,7 +185,7 @@ func TestImportReportsLines(t *testing.T) {
 	wantCommand(t, 1, "line 2 is longer than", "user", "import", "--yes", "long.jsonl")
 }
 
-// The form of an export is a promise to whoever reads it with something else.
+// The form of an export is a promise to other programs that read it.
 func TestExportForm(t *testing.T) {
 	serveAt(t, "")
 	const line = `{"id":"00000000-0000-4000-8000-000000000001","username":"Mira","passwordHash":"$2b$04$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2","userHandle":"bWlyYQ","createdAt":"2024-01-02T03:04:05.678901Z","disabledAt":"2025-01-02T03:04:05Z","email":{"address":"Mira@example.com","confirmedAt":"2024-01-03T03:04:05.678901Z"},"passkeys":[{"id":"00000000-0000-4000-8000-00000000000a","credentialId":"AAECAwQFBgcICQoLDA0ODw","publicKey":%q,"signCount":7,"flags":29,"transports":["internal","hybrid"],"aaguid":"01020304-0506-0708-0102-030405060708","attested":true,"name":"Phone","createdAt":"2024-02-02T03:04:05Z","lastUsedAt":"2024-03-02T03:04:05Z"}]}` + "\n"

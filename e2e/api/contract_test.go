@@ -131,8 +131,8 @@ func isOverload(body []byte) bool {
 	return json.Unmarshal(body, &problem) == nil && problem.Code == "overloaded"
 }
 
-// expectedResponse finds what the document says of this status. What no path
-// or method of it stands for can only be 404 or 405.
+// expectedResponse returns the document's response for this status. A request for a path
+// or method that is not in the document can only be 404 or 405.
 func (d *document) expectedResponse(r *http.Request, status int) (*openapi3.Response, error) {
 	asked := r.Clone(r.Context())
 	if r.Method == http.MethodHead && !strings.HasSuffix(r.URL.Path, "/options") {

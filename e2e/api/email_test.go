@@ -237,7 +237,7 @@ func TestForgottenPasswordAnswersAlike(t *testing.T) {
 		if len(answers) != 1 {
 			t.Errorf("%d different answers: %v", len(answers), answers)
 		}
-		// Whoever came after them would have come by now.
+		// Later mails would have come by now.
 		c.do("POST", "/recovery/password", object("username", username))
 		box.wait(address, "Set a new password")
 		for _, m := range box.Mails() {

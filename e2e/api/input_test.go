@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What a request may look like, row by row. None of it needs a database of its
+// TestInput sends requests of every form, row by row. None of them needs a database of its
 // own kind, but each row passes the server's whole depth.
 func TestInput(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, s *server) {

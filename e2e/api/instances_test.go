@@ -227,7 +227,7 @@ const (
 
 // An instance that is killed between storing a refresh and answering it costs
 // nobody the session: the client sends the token that it has once more, to
-// whoever answers.
+// any instance that answers.
 func TestRefreshSurvivesCrashes(t *testing.T) {
 	cl := startCluster(t)
 	username := cl.a.newUser()

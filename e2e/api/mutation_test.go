@@ -16,9 +16,9 @@ import (
 const mutations = 1500
 
 // TestRandomMutations sends good requests with something in them changed at
-// random, always the same ones. What the answers are is for other tests; here
-// they only have to be answers that the document foresees, and none of them a
-// fault of the server.
+// random, always the same ones. Other tests check the answers; here
+// they only have to be in the document, and none of them may be a fault of the
+// server.
 func TestRandomMutations(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, s *server) {
 		c := newClient(t, s)

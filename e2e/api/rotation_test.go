@@ -152,7 +152,7 @@ func (l *load) live(t *testing.T, cl *cluster, granted tokens) {
 	}
 }
 
-// What a revoked key signed is worth nothing; signing in goes on.
+// Tokens of a revoked key are refused; signing in goes on.
 func TestKeyRevokedBesideTwoInstances(t *testing.T) {
 	cl := startCluster(t)
 	username := cl.a.newUser()

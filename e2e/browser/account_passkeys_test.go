@@ -115,7 +115,7 @@ func TestAccountShowsPasskeyThatWaits(t *testing.T) {
 	p.See("passkeys", ", since it came by recovery")
 }
 
-// What was changed in another tab meanwhile is said so, and the list is the one there is.
+// The page reports a passkey that was deleted in another tab, and shows the current list.
 func TestAccountPasskeyGoneElsewhere(t *testing.T) {
 	p := client(t)
 	p.run(enter)
@@ -184,7 +184,7 @@ func TestDeviceHearsWhatHappens(t *testing.T) {
 	p.Happened("deleted")
 }
 
-// Whoever signs in with a phone beside the computer is offered a passkey here, until "Not now". A security key is left alone.
+// A user who signs in with a phone beside the computer is offered a passkey here, until "Not now". A security key is left alone.
 func TestAccountOffersPasskeyHere(t *testing.T) {
 	const offer = "This passkey came from another device."
 	for name, test := range map[string]struct {

@@ -81,8 +81,8 @@ func (p *tab) focusAt(selector string) {
 	p.Wait("the focus at "+selector, fmt.Sprintf(`document.activeElement === document.querySelector(%q)`, selector))
 }
 
-// Each event says what was used, where and how often. What failed or is unusual says so in words, and what this session did itself is
-// not asked about.
+// Each event says what was used, where and how often. A failed or unusual event says so in words, and the page does not ask about
+// what this session did itself.
 func TestAccountTellsItsStory(t *testing.T) {
 	p, _ := visited(t, true)
 	want := []string{

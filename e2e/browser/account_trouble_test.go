@@ -50,7 +50,7 @@ func TestAccountAsksForThePasswordAgain(t *testing.T) {
 	p.Wait("one session alone", `document.querySelectorAll("#sessions li").length === 1`)
 }
 
-// What a person is to keep can be copied, and printed without the rest of the page; where copying fails it is said.
+// Recovery codes can be copied, and printed without the rest of the page; the page says so if copying fails.
 func TestAccountKeepsRecoveryCodes(t *testing.T) {
 	p, _ := account(t, true)
 	p.expect("403 /account/recovery/codes")

@@ -121,7 +121,7 @@ func TestFrontEndOnAnotherOrigin(t *testing.T) {
 			p.want(`await s.syncPasskeys(); const { passkeys } = await s.call("GET", "/passkeys");
 				return (await s.call("PATCH", "/passkeys/" + passkeys[0].id, { name: "Laptop" })).passkey.name`, "Laptop")
 
-			// What stands in headers can be read.
+			// Scripts can read the headers.
 			p.want(`const response = await fetch(s.session && "`+p.service+`/users/profile");
 				return [response.status, response.headers.get("WWW-Authenticate"), /^[0-9a-f]{16}$/.test(response.headers.get("X-Request-Id"))]`, `[401,"Bearer",true]`)
 

@@ -16,7 +16,7 @@ import (
 )
 
 // axe-core finds mistakes in how pages speak to assistive technology. It is fetched from npm once, by version and digest,
-// into the cache of whoever runs the tests; it is neither part of the project nor ever served.
+// into the cache of the user who runs the tests; it is neither part of the project nor ever served.
 const (
 	axeURL       = "https://registry.npmjs.org/axe-core/-/axe-core-4.14.1.tgz"
 	axeIntegrity = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="

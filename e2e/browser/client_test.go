@@ -35,7 +35,7 @@ func (p *tab) forgive(text string) {
 	p.complaints = slices.DeleteFunc(p.complaints, func(complaint string) bool { return strings.Contains(complaint, text) })
 }
 
-// run evaluates the body of an async function. What it throws comes back as "error KIND: SENTENCE".
+// run evaluates the body of an async function. An error that it throws comes back as "error KIND: SENTENCE".
 func (p *tab) run(body string) string {
 	p.t.Helper()
 	return Eval[string](p.Page, `Promise.race([(async () => { `+body+` })(), new Promise((_, reject) => later(reject, 120000, "no end"))]).then(v => typeof v === "string" ? v : JSON.stringify(v) ?? "",
@@ -91,7 +91,7 @@ func TestClientStepsUpAndRepeats(t *testing.T) {
 	}
 }
 
-// A page says why first; whoever gives up there gets the page's own reason.
+// A page can say why first; a user who gives up there gets the page's own reason.
 func TestClientAsksThePageFirst(t *testing.T) {
 	p := client(t)
 	p.expect("403 /users/histories")
@@ -323,7 +323,7 @@ func TestClientSignsInOnceWhereListAndButtonMeet(t *testing.T) {
 		return [fromList, fromButton.authLevel, calls.filter(call => call.endsWith("/verify")).length]`, `[null,"full",1]`)
 }
 
-// What the device reports, as a kind and a sentence. The text of the browser is kept as the cause alone.
+// A failure of the device becomes a kind and a sentence. The browser's own text is kept as the cause alone.
 func TestClientNamesFailures(t *testing.T) {
 	p := client(t)
 	p.run(enter + `s.options = await s.call("POST", "/passkeys/register/options");`)
@@ -379,7 +379,7 @@ func TestClientStoresNoToken(t *testing.T) {
 	p.made()
 }
 
-// What a page shows of the calls it can only read from copies.
+// A page that shows calls gets copies of them, and cannot change them.
 func TestClientReportsCalls(t *testing.T) {
 	p := client(t)
 	p.run(`window.told = []; s.on = ({ request, ceremony }) => outcome => told.push([request?.method ?? ceremony, outcome.status ?? outcome.kind ?? outcome.type]);`)

@@ -24,7 +24,7 @@ func declared(text, pattern string) (names []string) {
 	return names
 }
 
-// What the types promise is there, and what is there is promised.
+// The client has exactly what its types declare.
 func TestTypesAgreeWithTheClient(t *testing.T) {
 	p := client(t)
 	response, err := http.Get(p.server.URL() + "/stepkey.d.ts")

@@ -89,7 +89,7 @@ func TestDeviceThatNeverAnswers(t *testing.T) {
 	p.See("add", "Add a passkey")
 }
 
-// What browsers report, and what the page says. The first column is the name of the DOMException.
+// TestDeviceFailures compares a browser's report with the text of the page. The first column is the name of the DOMException.
 func TestDeviceFailures(t *testing.T) {
 	p := start(t)
 	p.Before(`navigator.credentials.create = async () => { throw new DOMException("library text", window.failure); };`)
@@ -117,7 +117,7 @@ func TestDeviceFailures(t *testing.T) {
 	}
 }
 
-// Whoever guesses at the account from elsewhere does not keep out who signed in here.
+// Guesses from elsewhere do not lock out a user who has signed in on this device.
 func TestDeviceIsKnownAgain(t *testing.T) {
 	p := start(t, "STEPKEY_LIMITS=on")
 	p.signIn("mira")

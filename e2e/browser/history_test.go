@@ -37,7 +37,7 @@ func (p *tab) leave(while func()) {
 	p.Wait("the page as it was left", fmt.Sprintf(`location.pathname === %q && document.readyState === "complete" && window.left`, path))
 }
 
-// Whoever comes back with the browser's button finds the session as it is by now.
+// The browser's back button shows the session as it is now.
 func TestBackButton(t *testing.T) {
 	for path, loaded := range map[string]string{
 		"/":        `document.querySelector("#add[aria-current=step]")`,

@@ -156,7 +156,7 @@ func TestChoiceOfLanguage(t *testing.T) {
 	p.See("gate", "Anmelden")
 }
 
-// A language from right to left that only a file knows: the page is mirrored, fits, and is accessible. What the file lacks is
+// A language from right to left that only a file knows: the page is mirrored, fits, and is accessible. Texts that the file lacks are
 // in English.
 func TestRightToLeft(t *testing.T) {
 	folder := t.TempDir()

@@ -179,7 +179,7 @@ func quoted(text string) string {
 	return `"` + b.String() + `"`
 }
 
-// What was typed arrives as it would have arrived without the page between, byte for byte.
+// A form arrives byte for byte as it would have arrived without the page between.
 func TestStepUpPostsTheFormAgain(t *testing.T) {
 	p, s, _ := enrolled(t)
 	const fields = `[["submit","1"],["action","/elsewhere"],["method","get"],["append",""],["elements","x"],["item","a"],["item","b"],["item","a"],` +

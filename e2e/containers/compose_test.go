@@ -29,11 +29,11 @@ func random() string {
 
 // TestFromSignUpToStepUp is the way of somebody who tries Stepkey with compose.yaml and keeps it.
 func TestFromSignUpToStepUp(t *testing.T) {
-	// What a password may consist of, short of what .env itself treats as special.
+	// All characters of a password but those that .env itself treats as special.
 	database := "p@ss:w/rd?%20+&=" + rand.Text()
 	p := newProject(t, map[string]string{
 		"DB_PASSWORD": database,
-		// What fits a service on this machine must not break one in a container.
+		// Settings for a service on this machine must not break one in a container.
 		"STEPKEY_HOST": "localhost", "STEPKEY_DATA": "data", "DB_HOST": "localhost", "DB_PORT": "1",
 	})
 	p.up()
@@ -167,7 +167,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 	}
 }
 
-// TestTwoDatabasesAreRefused: whoever sets DATABASE_URL must not find an empty database instead.
+// TestTwoDatabasesAreRefused: an operator who sets DATABASE_URL must not find an empty database instead.
 func TestTwoDatabasesAreRefused(t *testing.T) {
 	p := newProject(t, map[string]string{"DB_PASSWORD": "chosen", "DATABASE_URL": "postgres://elsewhere.example.com/stepkey"})
 	p.compose("up", "--detach", "--no-build", "--pull", "never")

@@ -6,7 +6,7 @@
 // filter and no bridge but those of the tests' networks: an image that is built uses the machine's network, and a port on
 // localhost is published by docker-proxy, as it is by an engine with its usual settings.
 //
-// No image is pulled. What stands in for the images that Dockerfile and compose.yaml name is made from packages and Go modules:
+// No image is pulled. Substitutes for the images that Dockerfile and compose.yaml name are made from packages and Go modules:
 //
 //   - golang: a Debian system with this machine's Go, its certificates, and its GOPROXY and GOSUMDB.
 //   - postgres: Debian's PostgreSQL with an entrypoint that keeps the contract of the official image.

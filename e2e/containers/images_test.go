@@ -29,7 +29,7 @@ const (
 	ourImage  = "stepkey-stepkey" // as Compose calls what it builds for compose.yaml
 )
 
-// makeImages makes the images that cannot be pulled and then, as a user does, ours. What takes minutes is kept in cache.
+// makeImages makes the images that cannot be pulled and then, as a user does, ours. Images that take minutes are kept in cache.
 func makeImages(e *engine, cache string) error {
 	base := filepath.Join(cache, "base-bookworm-proxies.tar")
 	e.compose = filepath.Join(cache, "docker-compose"+versionOf(composeModule))

@@ -232,7 +232,7 @@ func TestF03DatabaseReadOnly(t *testing.T) {
 	time.Sleep(pick(time.Second, 8*time.Second))
 	text, _, _ := c.tally()
 	r.observe("meanwhile: %s", text)
-	// Whoever is connected stays on a read-only server; who connects anew does not.
+	// Existing connections stay read-only; new ones do not.
 	execute(t, postgres.DSN("postgres"), `ALTER DATABASE stepkey RESET default_transaction_read_only`)
 	l.recovered()
 	l.settle()

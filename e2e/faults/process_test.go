@@ -55,7 +55,7 @@ func TestF13InstanceKilled(t *testing.T) {
 }
 
 // balancer passes requests on to instances in turn, as a proxy in front does: it asks
-// /readyz now and then, sends nothing to who is not ready, and tries the next one
+// /readyz now and then, sends nothing to an instance that is not ready, and tries the next one
 // where it gets no connection.
 type balancer struct {
 	url string

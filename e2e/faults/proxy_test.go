@@ -87,7 +87,7 @@ func (p *proxy) hold() { p.set(proxyState{hold: true}) }
 // slow delays everything in each direction.
 func (p *proxy) slow(by time.Duration) { p.set(proxyState{delay: by}) }
 
-// heal ends the fault. What was held goes on its way.
+// heal ends the fault and forwards all data that was held.
 func (p *proxy) heal() { p.set(proxyState{}) }
 
 func (p *proxy) set(s proxyState) {

@@ -47,7 +47,7 @@ type trial struct {
 	missed []string
 }
 
-// try begins a row. What it observes and whether it passes ends up in the report.
+// try begins a row. The report gets its observations and whether it passed.
 func try(t *testing.T, r row) *trial {
 	t.Helper()
 	trial := &trial{T: t, row: r, began: time.Now()}

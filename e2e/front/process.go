@@ -56,7 +56,7 @@ func Replace(t *testing.T, text string, pairs ...string) string {
 func Nginx(t *testing.T, dir, configuration string) *exec.Cmd {
 	t.Helper()
 	WriteFile(t, filepath.Join(dir, "stepkey.conf"), configuration)
-	// What Debian's nginx.conf says around the file, in one process and a folder of its own.
+	// The directives of Debian's nginx.conf around the file, in one process and a folder of its own.
 	WriteFile(t, filepath.Join(dir, "nginx.conf"), `
 		daemon off; master_process off; pid nginx.pid; error_log stderr;
 		events {}

@@ -22,7 +22,7 @@ type tab struct {
 func (p *tab) expect(refusals ...string) { p.expected = append(p.expected, refusals...) }
 
 // open starts Chromium, which takes the site's certificate for valid and no other bad one, and opens the page at an origin.
-// What the browser holds against it at the end fails the test.
+// Complaints of the browser fail the test at the end.
 func (s *site) open(at string) *tab {
 	s.t.Helper()
 	var rules []string

@@ -31,8 +31,8 @@ func NewPool(kib uint32) *Pool { return &Pool{blocks: int(kib)} }
 // The blocks are zeroed before IDKey returns. The first blocks of the first pass let a guess at the password be
 // checked by a single BLAKE2b, and those of the second one for half the price of the hash: cheaper than with the
 // stored hash, and without it. A pool would keep them until the next hash, within reach of a core dump or a bug
-// that reads too far. What is left of single blocks on the stack is overwritten soon, as the password is that the
-// caller was sent.
+// that reads too far. Copies of single blocks on the stack are soon overwritten, as is the password that
+// the caller received.
 func (p *Pool) IDKey(password, salt []byte, passes, kib uint32, lanes uint8, keyLength uint32) []byte {
 	if passes == 0 || lanes == 0 {
 		panic("argon2: no passes or no lanes")

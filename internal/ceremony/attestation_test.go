@@ -138,7 +138,7 @@ func TestAttestation(t *testing.T) {
 	}
 }
 
-// What is signed must not be said otherwise beside it: a synced key that calls
+// Unsigned data must not contradict signed data: a synced key that calls
 // itself device-bound.
 func TestAttestedFlagsAreTheSignedOnes(t *testing.T) {
 	maker := newMaker(t, time.Now())

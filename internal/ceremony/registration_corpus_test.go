@@ -109,7 +109,7 @@ func TestRegistrationEnvelope(t *testing.T) {
 			m["signature"] = "AAAA"
 		}), nil, malformed(ceremony.ReasonAttestationObject)},
 
-		// What we do not read cannot do harm, whatever it is.
+		// Members that are not read can do no harm, whatever they contain.
 		{"(+) clientExtensionResults unasked", authenticator.Config{}, answer(set("clientExtensionResults", map[string]any{"appid": false, "credProps": "x"})), nil, accepted},
 		{"(+) clientExtensionResults missing", authenticator.Config{}, answer(drop("clientExtensionResults")), nil, accepted},
 		{"(+) easy accessors that lie", authenticator.Config{}, response(func(m map[string]any) {

@@ -89,7 +89,7 @@ func TestAddr(t *testing.T) {
 		{"only proxies", proxies, "", peer, xff("10.0.0.3, 10.0.0.2"), "10.0.0.3"},
 		{"mapped proxy", proxies, "", peer, xff("203.0.113.9, ::ffff:10.0.0.2"), "203.0.113.9"},
 
-		// What is no address ends the walk.
+		// A value that is no address ends the walk.
 		{"unknown", proxies, "", peer, xff("203.0.113.9, unknown"), "10.0.0.1"},
 		{"unknown behind a proxy", proxies, "", peer, xff("203.0.113.9, unknown, 10.0.0.2"), "10.0.0.2"},
 		{"empty element", proxies, "", peer, xff("203.0.113.9,"), "10.0.0.1"},

@@ -80,7 +80,7 @@ func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 			}
 		}
 		if !regexp.MustCompile(`If it was not|You did not ask for this\?`).MatchString(text.Text) {
-			t.Errorf("%s: nothing for who did not do it:\n%s", kind, text.Text)
+			t.Errorf("%s: nothing for a reader who did not do it:\n%s", kind, text.Text)
 		}
 		if strings.Contains(text.Text+text.HTML, "{{") || strings.Contains(text.Text, "<no value>") || strings.Contains(text.Text, "\n\n\n") {
 			t.Errorf("%s: not filled in:\n%s", kind, text.Text)

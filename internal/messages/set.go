@@ -161,7 +161,7 @@ func (s *Set) Tags() []string {
 func (s *Set) Catalogs() []*Catalog { return slices.Clone(s.catalogs) }
 
 // Match returns the best language for preferences in the form of the header Accept-Language (RFC 9110 §12.5.4), in
-// descending order of weight: a wish that was expressed first, then the browser's. What cannot be read counts as
+// descending order of weight: an explicit choice first, then the browser's. A preference that cannot be read counts as
 // empty. Without any match it is the default.
 func (s *Set) Match(preferences ...string) *Catalog {
 	for _, preference := range preferences {

@@ -185,7 +185,7 @@ func TestTwoInstancesSendOnce(t *testing.T) {
 	})
 }
 
-// Run sends by itself, and ends with what it has begun.
+// Run sends by itself, and finishes the mails that it has begun before it returns.
 func TestRun(t *testing.T) {
 	f := newFixture(t)
 	c, mailer := f.config(), &stalling{to: mirasAt, release: make(chan struct{}), begun: make(chan struct{}, 1)}

@@ -129,8 +129,8 @@ func TestFullOpenLaneLeavesTheReservedOneOpen(t *testing.T) {
 	})
 }
 
-// What is done before a hash is bounded by the places, of which there are no more
-// than are worth waiting for.
+// The number of places bounds the work before a hash: there are no more of them than can get
+// their turn in time.
 func TestPlacesThatAreNotReadyYetCount(t *testing.T) {
 	gate := password.NewGate(1, 150*time.Millisecond)
 	enter := func(lane password.Lane, n int) (places []*password.Place) {

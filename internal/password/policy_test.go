@@ -115,7 +115,7 @@ func TestCommonListIsInOrder(t *testing.T) {
 	}
 }
 
-// What lies between two lines of the list is not in it: before the first, after
+// A password between two lines of the list is not in it: before the first, after
 // the last, and beside each.
 func TestNeighboursOfCommonPasswordsAreTaken(t *testing.T) {
 	for _, line := range commonLines(t) {

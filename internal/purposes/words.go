@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what a purpose is made of.
+// Bounds of the parts of a purpose.
 const (
 	MaxName   = 64                   // bytes
 	MaxTitle  = 128                  // bytes

@@ -73,8 +73,8 @@ func (t *Tally) put(e storage.Event) {
 	t.waiting[k] = e
 }
 
-// Flush counts what was collected of a user, or of all users if userID is zero. What the store did
-// not take stays collected.
+// Flush stores the collected counts of a user, or of all users if userID is zero. Counts that cannot be
+// stored stay collected.
 func (t *Tally) Flush(ctx context.Context, userID uuid.UUID) error {
 	taken := t.take(userID)
 	for i, e := range taken {

@@ -42,8 +42,8 @@ type RefreshToken struct {
 	SessionID  uuid.UUID
 	Generation int64
 
-	// Salt is that of the session, or nil for a token of an earlier version. What such a token
-	// says is not verified until [RefreshTokens.Genuine] has confirmed it.
+	// Salt is that of the session, or nil for a token of an earlier version. The values
+	// of such a token are not verified until [RefreshTokens.Genuine] has confirmed them.
 	Salt []byte
 
 	mac []byte // of a token of an earlier version

@@ -62,7 +62,7 @@ func open(t *testing.T, db *sql.DB, clock func() time.Time) *sqlstore.Store {
 	return store
 }
 
-// What a pool does with times and transactions changes nothing, and one connection is enough.
+// The store works with any of a pool's settings for times and transactions, and with one connection.
 func TestStoreOnPool(t *testing.T) {
 	for name, pool := range map[string]func(t *testing.T) *sql.DB{
 		"as documented": func(t *testing.T) *sql.DB { return newPool(t, patient) },

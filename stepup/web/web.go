@@ -221,7 +221,7 @@ func (p *Pages) Script() Asset { return p.script }
 func (p *Pages) Style() Asset { return p.style }
 
 // Policy returns the Content-Security-Policy of the page that Verify writes. It has no form-action, which Chromium applies to
-// the redirect that answers the form posted again, wherever that leads. What the app's own page allows is the app's matter
+// the redirect that answers the form posted again, wherever that leads. The app decides what its own page allows
 // (VerifyBody).
 func (p *Pages) Policy() string {
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +

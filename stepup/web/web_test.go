@@ -106,7 +106,7 @@ func TestARecoveryCodeLeadsToANewPasskey(t *testing.T) {
 	}
 }
 
-// What is shown may come from anybody: a name from its owner, a value from the request.
+// Texts on a page may come from anybody: a name from its owner, a value from the request.
 func TestHostileTextsStayTexts(t *testing.T) {
 	const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}`
 	page := VerifyPage{
@@ -128,7 +128,7 @@ func TestHostileTextsStayTexts(t *testing.T) {
 	}
 }
 
-// What the strictest policy forbids would be dropped in silence by the browser; here it is named.
+// A browser silently drops everything that the strictest policy forbids; this test names it.
 func TestNothingInline(t *testing.T) {
 	texts := map[string]string{"manage": manage(t, ManagePage{Passkeys: []Passkey{{ID: "1", Name: "Laptop"}}, Nonce: "r4nd0m"})}
 	for _, state := range states() {

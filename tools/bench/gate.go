@@ -85,7 +85,7 @@ var asked = http.Header{
 	"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"app.example.com"}, "X-Forwarded-Uri": {"/page?x=1"},
 }
 
-// What /forward-auth is compared with.
+// Yardsticks for /forward-auth.
 const emptyAnswer, sameBytes = "net/http, 204", "net/http, the same bytes"
 
 // measureForwardAuth compares the answer to a proxy that asks with an answer without content and with one that is the same to

@@ -56,7 +56,7 @@ http {
 }
 `
 
-// measureNginx compares what a page costs nginx and the service that it asks, with what it costs nginx and a bare server that
+// measureNginx compares the cost of a page in nginx and in the service that it asks with the cost in nginx and in a bare server that
 // answers 204. Without nginx there is no such row.
 func measureNginx(ctx context.Context, dir string, service, bare *server, cookies []string, rounds int) ([]gateCost, error) {
 	path, err := nginxPath()

@@ -49,7 +49,7 @@ func report(costs []cost, comings []start, rounds int) string {
 	return b.String()
 }
 
-// servicePlots shows what is close to a bare handler apart from what is not, so that the bars of both can be read.
+// servicePlots shows operations that cost about as much as a bare handler apart from the others, so that the bars of both can be read.
 func servicePlots(costs []cost) []plot {
 	var near, far []bar
 	for _, c := range costs {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	// What generated code imports.
+	// Packages that generated code imports.
 	_ "github.com/oapi-codegen/runtime"
 	_ "github.com/oapi-codegen/runtime/types"
 )

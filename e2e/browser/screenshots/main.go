@@ -313,7 +313,7 @@ func signing(p *browser.Page, device browser.Authenticator, url string, pictures
 	p.See("gate", "Sign in with a passkey")
 }
 
-// waysBack are the pages behind links in mails, and those for who has lost all passkeys.
+// waysBack are the pages behind links in mails, and those for people who have lost all passkeys.
 func waysBack(p *browser.Page, url string, pictures *album) {
 	p.Go(url + "/recover")
 	p.See("main", "Get back into your account")

@@ -16,8 +16,8 @@ type Database struct {
 	// Write runs statements that write, Read those that only read. They may be the same.
 	Write, Read Pool
 
-	// Lossy is Write for what need not survive a power cut: challenges and limits. What it has
-	// committed is durable once Write has committed something later. Nil means Write.
+	// Lossy is Write for what need not survive a power cut: challenges and limits. Its commits
+	// are durable once Write has committed something later. Nil means Write.
 	Lossy Pool
 
 	// Adopt makes a Tx of the caller's transaction in this database.

@@ -1,4 +1,4 @@
-// What pages and dialogs share: making elements, notices, waiting for the device. Nothing here parses HTML.
+// Helpers that pages and dialogs share: making elements, notices, waiting for the device. Nothing here parses HTML.
 
 import { script as words } from "../words.json";
 

@@ -1,4 +1,4 @@
-// What the pages with one card share: a notice, answers at the fields, and forms that say that they are busy.
+// Shared by the pages with one card: a notice, answers at the fields, and forms that say that they are busy.
 
 import { announce, byId, el, icon } from "./dom.js";
 import { note } from "./notice.js";

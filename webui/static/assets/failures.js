@@ -11,7 +11,7 @@ export function atFields(error, step) {
 	return text ? [[kind.split("_")[0]], text] : null;
 }
 
-/** The notice for the rest. What the server says is for developers, in English; a refusal without words here is a mistake of the page. */
+/** The notice for the rest. The server's text is for developers, in English; a refusal without words here is a mistake of the page. */
 export function explain(error, step) {
 	const { kind, retryAfter, problem } = error;
 	// Guessing is about the password: a passkey signs in all the same.

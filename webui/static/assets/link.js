@@ -10,7 +10,7 @@ import { fields, notices } from "./words/common.js";
 const token = location.hash.slice(1);
 const { act, ask } = document.forms;
 
-/** What the form sends, or the words that say what is missing. */
+/** The body that the form sends, or a text that says which field is missing. */
 function bodyOf(form) {
 	const { who, password } = form.elements;
 	if (who) return who.value.trim() ? { [who.value.includes("@") ? "email" : "username"]: who.value.trim() } : wrong.needWho;

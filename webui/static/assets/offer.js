@@ -1,4 +1,4 @@
-// Whether somebody is offered a first passkey, or has said "Not now" on this device. What is stored for an account is how
+// Whether somebody is offered a first passkey, or has said "Not now" on this device. For each account it stores how
 // often, and when last.
 
 const DAY = 86400000;

@@ -1,4 +1,4 @@
-// /recover and /recover-by-link: ways back for who has lost all passkeys. Both end at level recovery, which adds a passkey
+// /recover and /recover-by-link: ways back for people who have lost all their passkeys. Both end at level recovery, which adds a passkey
 // and opens nothing else. The token of a link stands behind the # of the address, as on the pages of link.js.
 
 import { createStepkey } from "../stepkey.js";
@@ -10,7 +10,7 @@ import { carry, keep } from "./sign/target.js";
 import { added, dead, open, refused, sent, waiting, wrong } from "./words/recover.js";
 import { fields, signInFields } from "./words/common.js";
 
-// What is reached here is for this page alone, and for a quarter of an hour.
+// The session that starts here is for this page alone, and lasts a quarter of an hour.
 const stepkey = createStepkey({ base: new URL("..", import.meta.url).pathname, refresh: false });
 const token = location.hash.slice(1), byLink = location.pathname.endsWith("-by-link");
 
@@ -66,7 +66,7 @@ const acts = {
 	},
 };
 
-/** What was refused; who has to sign in again can do so here. */
+/** Says what was refused, with a way to sign in again where that is needed. */
 function failed(error, step) {
 	const words = refused[error.kind];
 	if (words === dead && byLink) show();

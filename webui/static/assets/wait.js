@@ -6,7 +6,7 @@ import { actions, status, waiting } from "./words/common.js";
 /** How long after the start it is said, in milliseconds, what to do if nothing happens. */
 const LONG = 20000;
 
-/** What is shown while the device asks. `end` takes the clock behind it away. */
+/** The notice that is shown while the device asks. `end` stops its clock. */
 export function waitingFor() {
 	const text = el("p", { class: "fine" }, waiting.text);
 	const words = el("div", { role: "status", tabindex: "-1" }, el("b", {}, waiting.lead), text);

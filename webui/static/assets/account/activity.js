@@ -56,7 +56,7 @@ function row(one) {
 /** The kinds in which somebody held the passkey that the event names. */
 const held = ["passkey.registered", "passkey.counter_regression", "session.started", "session.stepped_up", "action.confirmed"];
 
-/** What will be done, as names of texts of the dialog. The service decides; these are its rules. */
+/** The consequences, as names of texts of the dialog. The service decides; these are its rules. */
 function effects({ kind, sessionId, passkey }) {
 	if (kind === "password.reset_requested") return [known.working ? "link" : "mail"];
 	if (failed.includes(kind) && !sessionId) return ["nothing"];

@@ -1,4 +1,4 @@
-// What is said above the list of passkeys: one thing at most, the most pressing.
+// Advice above the list of passkeys: one sentence at most, the most urgent.
 
 import { supported } from "../../stepkey.js";
 import { stepkey } from "../client.js";

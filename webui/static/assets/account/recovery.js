@@ -16,7 +16,7 @@ export function start(counted) {
 	addEventListener("beforeunload", event => { if (fresh) event.preventDefault(); });
 }
 
-/** Codes that were shown go with who they belong to. */
+/** Forgets the codes that were shown, because they belong to the user who has signed out. */
 export function forget() { fresh = null; }
 
 export const show = () => load("recovery", async inside => {

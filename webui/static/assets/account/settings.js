@@ -10,7 +10,7 @@ import { ask, attempt, confirmed, done, field, load, onPress, part } from "./ui.
 /** How long a passkey check counts, in milliseconds. The server decides; this only saves a refusal. */
 export const WINDOW = 300000;
 
-/** What is left of the last passkey check, in milliseconds. */
+/** How long the last passkey check still counts, in milliseconds. */
 export const remaining = () => (stepkey.session?.claims.passkey_time ?? 0) * 1000 + WINDOW - Date.now();
 
 /** `deleted` is called when the account is no more. */

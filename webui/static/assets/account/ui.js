@@ -1,4 +1,4 @@
-// What the sections of /account share: notices, busy buttons, rows, and the one dialog.
+// Shared by the sections of /account: notices, busy buttons, rows, and the one dialog.
 
 import { StepkeyError } from "../../stepkey.js";
 import { stepkey } from "../client.js";
@@ -198,8 +198,8 @@ export function ask({ heading, text, act, safe, look = "" }, { body = [], focus,
 const reach = "a, button, h3, input";
 
 /**
- * Remembers where in a list the focus is that is made anew. What it yields takes the focus there again if it was lost: to the same
- * control of the row, or where the row is gone to the heading of the section.
+ * Remembers where the focus is in a list that is about to be rebuilt. The function that it returns restores a lost focus: to the same
+ * control of the row or, where the row is gone, to the heading of the section.
  */
 function holding(section, inside) {
 	const focused = document.activeElement, row = focused.closest("[data-id]");

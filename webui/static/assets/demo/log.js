@@ -7,7 +7,7 @@ import { log as words, notes, said } from "../words/demo.js";
 
 let calls = [];
 
-/** Shows a call of the client. What it returns shows the outcome. */
+/** Shows a call of the client, and returns a function that shows the outcome. */
 export function observe({ request, ceremony, options, mediation }) {
 	if (ceremony) {
 		const row = record("device", `navigator.credentials.${ceremony}()`, { mediation, publicKey: options }, words.asking);
@@ -33,7 +33,7 @@ function masked(value) {
 	}));
 }
 
-/** What a device answered, for people. */
+/** The answer of a device, in a form that people can read. */
 function readable(credential) {
 	const { clientDataJSON, authenticatorData, ...rest } = credential.response;
 	const response = { clientDataJSON: JSON.parse(new TextDecoder().decode(decode(clientDataJSON))) };

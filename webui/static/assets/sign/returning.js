@@ -19,7 +19,7 @@ export const destination = target ?? new URL("account", document.baseURI);
 /** The name of an app that somebody goes back to, or empty on our own pages. */
 export const app = destination.origin === location.origin ? "" : host(destination);
 
-/** What else the address of the page asks for. */
+/** Another parameter in the address of the page. */
 export const parameter = name => new URLSearchParams(location.search).get(name);
 
 /** Links to other languages keep all that was asked for, and those between these pages where somebody goes afterwards. */

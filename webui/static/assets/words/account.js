@@ -9,7 +9,7 @@ const plain = say("plain", "info"), ok = say("ok", "check"), warn = say("warn", 
 
 export const { titles, more, stop, empty, file, email, unconfirmed } = words;
 
-/** Under the heading, by what a change takes. */
+/** The text under the heading, by the requirement for a change. */
 export const who = { ...words.who, fresh: minutes => t(words.who.fresh, { minutes }) };
 
 export const at = { all: total => t(words.all, { total }), unloaded: { lead: words.unloaded } };
@@ -32,7 +32,7 @@ export const dialogs = {
 
 const { offer, lonely, backed, foreign, first } = words.advice;
 
-/** What can be said above the list of passkeys. */
+/** Advice above the list of passkeys. */
 export const advice = { offer: plain(offer), lonely: warn(lonely), backed: warn(backed), foreign: plain(foreign), first: ok(first) };
 
 export const passkeys = {
@@ -65,7 +65,7 @@ export const codes = {
 
 export const pending = when => warn(words.pending, { when });
 
-/** What happened, by the kind of an event, and how often in a row. */
+/** The text of an event, by its kind, and how often it happened in a row. */
 export const event = (kind, count = 1) => t(kind.split(".").reduce((group, name) => group?.[name], words.events) ?? words.unknown, { count });
 
 export const activity = {
@@ -101,7 +101,7 @@ export const said = {
 	password: ok(done.password),
 	sent: address => ok(done.sent, { address }),
 	deleted: ok(done.deleted),
-	/** What "This was not me" did, in that order. */
+	/** The effects of "This was not me", in that order. */
 	disowned({ sessionsEnded, passkeyDeleted, passwordStopped }) {
 		const { lead, ended, passkey, password, next } = done.disowned;
 		const told = [...(sessionsEnded ? [t(ended, { count: sessionsEnded })] : []), ...(passkeyDeleted ? [passkey] : []), ...(passwordStopped ? [password] : []), next];

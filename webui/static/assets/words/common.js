@@ -59,7 +59,7 @@ export const notices = Object.fromEntries(Object.entries(looks).map(([name, look
 
 const notBefore = name => when => ({ ...plain(), ...filled(words.later[name], { when }) });
 
-/** What is possible only from a time that the server names, by its code. */
+/** Refusals that end at a time that the server names, by their code. */
 export const later = { passkey_waits: notBefore("passkey_waits"), reset_too_recent: notBefore("reset_too_recent") };
 
 /** `fields` has the answers at a field, by the code of the problem; `status` is said once, politely, after something went well. */

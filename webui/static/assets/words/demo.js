@@ -22,11 +22,11 @@ export const { actions: ownActions, status: said, passkey: own } = words;
 /** `busy` says more, by the step of the demo. */
 export const { busy: busyIn, stairs, stand, log, verified } = words;
 
-/** What claims mean, in the order they are shown; what is not named here comes after. */
+/** The meaning of claims, in the order they are shown; claims that are not named here come last. */
 export const claims = Object.fromEntries(["sub", "authLevel", "amr", "auth_time", "exp", "iat", "password_time", "passkey_time"]
 	.map(name => [name, words.claims[name] ?? ""]));
 
-/** What a token rests on, by the methods of RFC 8176: "pop" is a passkey, "otp" a code or link that works once. */
+/** The factors behind a token, by the methods of RFC 8176: "pop" is a passkey, "otp" a code or link that works once. */
 export function factors(amr) {
 	const [password, key, once] = ["pwd", "pop", "otp"].map(method => amr.includes(method));
 	const { recovered, link, both, passkey, password: alone } = words.factors;

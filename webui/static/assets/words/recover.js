@@ -15,7 +15,7 @@ export const added = when => ok(filled(words.added, { when }), [carried("sign-in
 export const dead = plain(words.dead);
 export const over = plain(words.over);
 
-/** What the server refuses, by its code. */
+/** The server's refusals, by their code. */
 export const refused = {
 	link_expired: dead,
 	no_address: plain(words.no_address),
