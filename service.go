@@ -257,11 +257,16 @@ func (s *Service) PublicURL() string { return s.outbox.PublicURL() }
 // where tokens are signed with a shared secret.
 func (s *Service) PublicKeys() token.JWKS { return s.keys.Ring().JWKS() }
 
-// Ready returns nil if a load balancer should send requests to this instance: the store answers.
-// It does not check separate Challenges and Limiter, nor whether the store accepts writes. All
-// instances share those, and if every instance reported itself unready, requests that do not need
-// them would fail as well.
-func (s *Service) Ready(ctx context.Context) error { return s.store.Ping(ctx) }
+// Ready returns nil if a load balancer should send requests to this instance: the store answers, and
+// Run has read it within 30 seconds (else ErrEndedUnknown), without which guards refuse every token.
+// It does not check separate Challenges and Limiter, nor whether the store accepts writes: all instances share
+// those, and if every instance reported itself unready, requests that do not need them would fail as well.
+func (s *Service) Ready(ctx context.Context) error {
+	if err := errors.Join(s.ended.Fresh(), s.lowered.Fresh()); err != nil {
+		return err
+	}
+	return s.store.Ping(ctx)
+}
 
 // MinPasswordLength is how many characters a new password has at least.
 func (s *Service) MinPasswordLength() int { return s.passwords.MinLength() }

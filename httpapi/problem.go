@@ -163,7 +163,7 @@ var (
 	problemInvitationRequired = problem{
 		status: 403, code: "invitation_required",
 		title:  "Signing up takes an invitation",
-		detail: "New accounts are by invitation. Follow the link of yours, or ask those who run this service for one.",
+		detail: "New accounts are by invitation. Follow the link of yours, or ask the administrator of this service for one.",
 	}
 	problemAddressUnconfirmed = problem{
 		status: 403, code: "address_unconfirmed",
@@ -203,7 +203,7 @@ var (
 	problemSignUpClosed = problem{
 		status: 404, code: "sign_up_closed",
 		title:  "Nobody can sign up",
-		detail: "New accounts cannot be created here. Ask those who run this service for one.",
+		detail: "New accounts cannot be created here. Ask the administrator of this service for one.",
 	}
 	problemConfirmationOff = problem{
 		status: 404, code: "confirmation_off",

@@ -175,8 +175,8 @@ func (e *EndedSessions) Run(ctx context.Context, failed func(error)) {
 	}
 }
 
-// fresh returns ErrEndedUnknown unless the last read is recent.
-func (e *EndedSessions) fresh() error {
+// Fresh returns ErrEndedUnknown unless the last read is recent.
+func (e *EndedSessions) Fresh() error {
 	if time.Since(e.began)-time.Duration(e.lookedAt.Load()) > endedTrust {
 		return ErrEndedUnknown
 	}
@@ -193,7 +193,7 @@ func (e *EndedSessions) Ended(c token.Claims) (bool, error) {
 	if mark, ok := c.AttributesMark(); ok && e.memory.has(uuid.UUID(mark)) {
 		return true, nil
 	}
-	return false, e.fresh()
+	return false, e.Fresh()
 }
 
 func earlier(a, b time.Time) time.Time {

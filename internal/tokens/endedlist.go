@@ -67,7 +67,7 @@ type endedList struct {
 // that it names. It goes back as far as tokens live, or less if much has ended; its From
 // says how far.
 func (l *EndedLists) Newest() (list []byte, version string, err error) {
-	if err := l.ended.fresh(); err != nil {
+	if err := l.ended.Fresh(); err != nil {
 		return nil, "", err
 	}
 	l.mu.Lock()
@@ -94,7 +94,7 @@ func (l *EndedLists) Newest() (list []byte, version string, err error) {
 // epoch, and a version, as Newest does. For a minute that no verifier needs any more, or
 // that has not begun, it returns [storage.ErrNotFound].
 func (l *EndedLists) Minute(minute int64) (list []byte, version string, err error) {
-	if err := l.ended.fresh(); err != nil {
+	if err := l.ended.Fresh(); err != nil {
 		return nil, "", err
 	}
 	l.mu.Lock()

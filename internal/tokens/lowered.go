@@ -116,8 +116,13 @@ func (l *LoweredSessions) Lowered(sessionID string, verifiedAt int64) (bool, err
 		at := session.At.Unix()
 		return verifiedAt < at || (verifiedAt == at && !session.SteppedUp), nil
 	}
+	return false, l.Fresh()
+}
+
+// Fresh returns ErrEndedUnknown unless the last read is recent.
+func (l *LoweredSessions) Fresh() error {
 	if time.Since(l.began)-time.Duration(l.lookedAt.Load()) > endedTrust {
-		return false, ErrEndedUnknown
+		return ErrEndedUnknown
 	}
-	return false, nil
+	return nil
 }
