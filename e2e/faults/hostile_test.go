@@ -111,12 +111,12 @@ func newcomersConnect(t testing.TB, s *server) *client {
 	return c
 }
 
-// ordinary does what people do for a while.
+// ordinary does for a while what people do. One reads and another one signs in, because so many sign-ins end a user's oldest session.
 func (l *ledger) ordinary(c *client, d time.Duration) {
 	l.Helper()
-	p := l.people[0]
+	p, other := l.people[0], l.people[1]
 	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
-		want(l, "login beside strangers", c.insist(func() answer { return c.logIn(p.name) }), http.StatusCreated)
+		want(l, "login beside strangers", c.insist(func() answer { return c.logIn(other.name) }), http.StatusCreated)
 		want(l, "a guarded route beside strangers", c.profile(p.password), http.StatusOK)
 	}
 	if n := c.outcomes()["no connection"]; n > 0 {
