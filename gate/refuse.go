@@ -145,7 +145,7 @@ func refuse(w http.ResponseWriter, r *http.Request, refusal guard.Refusal) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusForbidden)
 		// A failed write means that the client is gone.
-		_, _ = w.Write([]byte(`{"title":"Forbidden","status":403,"detail":"You have no access to this page. Ask the people who run this site if you need it.","code":"forbidden"}` + "\n"))
+		_, _ = w.Write([]byte(`{"title":"Forbidden","status":403,"detail":"You have no access to this page. Ask its administrator if you need it.","code":"forbidden"}` + "\n"))
 		return
 	}
 	guard.WriteRefusal(w, r, refusal)

@@ -96,7 +96,7 @@ func TestEveryKindSaysWhatIsNeeded(t *testing.T) {
 
 func TestInvitation(t *testing.T) {
 	text := render(t, Invitation, full())
-	for _, wanted := range []string{"invite you", "until 20 May 2030, 09:05 UTC", full().InvitationURL, "do nothing"} {
+	for _, wanted := range []string{"invites you", "until 20 May 2030, 09:05 UTC", full().InvitationURL, "do nothing"} {
 		if !strings.Contains(text.Text, wanted) || !strings.Contains(text.HTML, wanted) {
 			t.Errorf("no %q in\n%s", wanted, text.Text)
 		}
