@@ -38,8 +38,8 @@ type placed struct {
 	prefix string
 }
 
-// describe makes the document when it is first asked for, because it would take a twelfth of the time of a start. That
-// panics if the embedded document is malformed, which the tests rule out.
+// describe returns a description that is made when it is first requested: few clients ask for it, and every start would wait
+// for it. Making it panics if the embedded document is malformed, which the tests rule out.
 func describe(served map[string]bool) *description {
 	return &description{root: placed{Content: content.Later("application/json", func() []byte {
 		text, err := onlyServed(openAPIDocument, served)

@@ -172,8 +172,8 @@ type choice struct {
 	Current    bool
 }
 
-// renderer returns what renders a page in one language, once and when it is first asked for: to render all pages would take
-// half the time of a start. Messages of the options are tried at once, because they may be wrong; a test renders the built-in ones.
+// renderer returns a function that renders a page in one language, once and when it is first requested: to render all pages
+// would take half the time of a start. Messages of the options are tried at once, because they may be wrong; a test renders the built-in ones.
 func (s *site) renderer(page string, c *messages.Catalog) (func() string, error) {
 	rendered := sync.OnceValues(func() (string, error) { return s.render(page, c) })
 	if s.options.Languages != nil {

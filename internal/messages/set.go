@@ -27,7 +27,7 @@ type Set struct {
 	matcher  language.Matcher
 }
 
-// service is the languages of Service alone. Parts of a process load them one by one, and reading them is a tenth of a start.
+// service is the languages of Service alone, read once for the pages, the mails and the gate of a process.
 var service = sync.OnceValues(func() (*Set, error) { return Load(Service) })
 
 // LoadService returns the languages of Service, and with them those of own, which adds languages and replaces messages.
