@@ -45,7 +45,7 @@ func (l *ledger) without(c *client) {
 	longest := l.unavailable(map[string]func() answer{
 		"/readyz":     func() answer { return c.do("GET", "/readyz", "", nil) },
 		"login":       func() answer { return c.logIn(p.name) },
-		"refresh":     func() answer { return c.refresh(p.resting) },
+		"refresh":     func() answer { return c.refresh(p.spare) },
 		"options":     func() answer { return c.do("POST", "/passkeys/authenticate/options", p.password, nil) },
 		"new passkey": func() answer { return c.do("POST", "/passkeys/register/options", p.full, nil) },
 		"sign-up":     func() answer { return c.signUp(newName()) },

@@ -36,6 +36,7 @@ type person struct {
 	password, full string // access tokens
 	current        string // refresh token in use
 	resting        string // refresh token of a session that nobody touches meanwhile
+	spare          string // refresh token of a session that is tried during a fault, and whose fate is then unknown
 
 	// unsure is when an answer to a refresh with the current token was first lost.
 	unsure time.Time
@@ -89,6 +90,7 @@ func newLedger(t *trial, c *client) *ledger {
 		kept := l.granted("login", c.logInKept(p.name))
 		p.current = kept.member("refreshToken")
 		p.resting = l.granted("login", c.logInKept(p.name)).member("refreshToken")
+		p.spare = l.granted("login", c.logInKept(p.name)).member("refreshToken")
 		// A step-up changes its session's refresh token, so it has a session of its own.
 		p.password = l.granted("login", c.insist(func() answer { return c.logIn(p.name) })).member("accessToken")
 		p.full = l.stepUp(p, l.granted("login", c.logInKept(p.name)).member("accessToken")).member("accessToken")
