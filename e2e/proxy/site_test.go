@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stepkey/stepkey/e2e/browser"
 	"github.com/stepkey/stepkey/e2e/front"
@@ -200,6 +201,21 @@ func (c client) newUser(name string) (token string) {
 }
 
 func bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
+
+// answeredBy returns the instance that gave an answer, whose log has its id. Lines come to the log a few milliseconds later.
+func (s *site) answeredBy(a answer) int {
+	a.t.Helper()
+	line := "request=" + a.header.Get("X-Request-Id") + " "
+	for end := time.Now().Add(patience.Long); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for i, server := range s.instances {
+			if strings.Contains(server.Log(), line) {
+				return i
+			}
+		}
+	}
+	a.t.Fatalf("no instance has logged %q", line)
+	return -1
+}
 
 // handled counts the requests that an instance has answered of the routes that begin so.
 func handled(server *browser.Server, route string) int {
