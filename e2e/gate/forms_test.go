@@ -54,8 +54,8 @@ func TestFormSurvivesSignIn(t *testing.T) {
 		h.expect("401 "+payout, "403 "+held, "401 /auth/refresh")
 		h.signUpWithPasskey("mira")
 		h.signOutInAnotherTab()
-		h.post("250")
 		h.device.Present(false) // or the sign-in page takes the passkey in place of the password
+		h.post("250")
 		h.signIn("mira")
 		h.at("/verify")
 		h.device.Present(true)

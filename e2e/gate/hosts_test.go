@@ -151,9 +151,11 @@ func (v *visitor) addPasskey() {
 	v.Happened("added")
 }
 
-// signOut signs out at an app.
+// signOut signs out at an app. Nobody touches the device from then on: it would answer the list of passkeys at the username field
+// of the next sign-in page, and sign in again.
 func (v *visitor) signOut() {
 	v.t.Helper()
+	v.device.Present(false)
 	v.Follow("#sign-out")
 	v.Wait("the question", `location.pathname === "/_stepkey/sign-out"`)
 	v.Follow("form button")
