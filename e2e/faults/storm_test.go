@@ -32,7 +32,8 @@ type storm struct {
 func (l *ledger) storm(rate float64, cookie string, request func(*client) answer) *storm {
 	s := &storm{client: l.client.beside(), request: request, began: time.Now(), stopped: make(chan struct{})}
 	s.client.device = cookie
-	s.client.http.Transport = &http.Transport{MaxIdleConnsPerHost: stormConnections}
+	s.client.http = &http.Client{Transport: newWires(stormConnections)}
+	l.Cleanup(s.client.http.CloseIdleConnections)
 	turns := make(chan struct{})
 	for range stormConnections {
 		s.all.Go(func() {
