@@ -13,6 +13,7 @@
 //   - Blocks are zeroed after a hash; see [Pool.IDKey].
 //   - A hash runs on the goroutine of its caller alone. Lanes are filled one after the other, which gives the
 //     same key, because no lane of a slice reads what another one writes in it.
+//   - A hash yields its CPU to threads that wait for one, after every 256 blocks.
 //   - Argon2i, and the assembly for loong64, are left out.
 //
 // blake2b.go and blamka_amd64.s are unchanged, blamka_generic.go nearly so. docs/decisions/0020-argon2id.md says
@@ -35,6 +36,9 @@ const (
 )
 
 type block [blockLength]uint64
+
+// yieldEvery is after how many blocks a hash yields: about a quarter of a millisecond. See [yield].
+const yieldEvery = 256
 
 // seed is H_0 of RFC 9106 §3.2, with room for the two numbers that are hashed along with it.
 type seed [blake2b.Size + 8]byte
@@ -60,6 +64,7 @@ type memory struct {
 	passes, lanes uint32
 	laneLength    uint32
 	segmentLength uint32
+	yield         func()
 }
 
 // roundDown returns how many blocks are used of kib: a multiple of four for each lane, and at least eight
@@ -71,7 +76,7 @@ func roundDown(kib, lanes uint32) uint32 {
 
 func newMemory(blocks []block, passes, lanes uint32) *memory {
 	length := uint32(len(blocks)) / lanes
-	return &memory{blocks, passes, lanes, length, length / syncPoints}
+	return &memory{blocks, passes, lanes, length, length / syncPoints, yield}
 }
 
 // derive fills the memory and makes a key of it.
@@ -124,6 +129,9 @@ func (m *memory) fill(pass, slice, lane uint32) {
 	}
 	offset := lane*m.laneLength + slice*m.segmentLength + index
 	for ; index < m.segmentLength; index, offset = index+1, offset+1 {
+		if index%yieldEvery == 0 {
+			m.yield()
+		}
 		previous := offset - 1
 		if index == 0 && slice == 0 {
 			previous += m.laneLength // the last one of the lane
