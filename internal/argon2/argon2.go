@@ -13,7 +13,7 @@
 //   - Blocks are zeroed after a hash; see [Pool.IDKey].
 //   - A hash runs on the goroutine of its caller alone. Lanes are filled one after the other, which gives the
 //     same key, because no lane of a slice reads what another one writes in it.
-//   - A hash yields its CPU to threads that wait for one, after every 256 blocks.
+//   - A hash yields its CPU to threads that wait for one, after every 512 blocks.
 //   - Argon2i, and the assembly for loong64, are left out.
 //
 // blake2b.go and blamka_amd64.s are unchanged, blamka_generic.go nearly so. docs/decisions/0020-argon2id.md says
@@ -37,8 +37,8 @@ const (
 
 type block [blockLength]uint64
 
-// yieldEvery is after how many blocks a hash yields: about a quarter of a millisecond. See [yield].
-const yieldEvery = 256
+// yieldEvery is after how many blocks a hash yields: about half a millisecond. See [yield].
+const yieldEvery = 512
 
 // seed is H_0 of RFC 9106 §3.2, with room for the two numbers that are hashed along with it.
 type seed [blake2b.Size + 8]byte
